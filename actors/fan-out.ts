@@ -1,0 +1,151 @@
+/**
+ * Fan-out: tells the watchers on one io thread what changed, each change once for each encoding in use.
+ *
+ * Thread  io                          Owns   the status board of the hub, requests that wait for it
+ * Hears   FanOut.Command              Tells  PresenceShard.Command, Connection.Command (same thread)
+ * Timers  sweep
+ * Fails   restarts with the board it finds; requests that waited get an error at their deadline
+ */
+import { FRAME_ENCODINGS } from '../src/gateway/codec/encodings.js'
+import { type Hub, topicOf } from '../src/gateway/hub.js'
+import { encodePush } from '../src/gateway/status-frame.js'
+import type { Transport } from '../src/gateway/transport/transport.js'
+import { sameList } from '../src/presence/watch-index.js'
+import type { PlatformId, UserId } from '../src/presence/types.js'
+import type { Addresses } from '../src/protocol/addresses.js'
+import type * as FanOut from '../src/protocol/fan-out.js'
+import { assertNever, type Context, defineActor } from '../src/runtime/index.js'
+
+export interface FanOutCounts {
+  /** Changes published, once for each io thread however many watch. */
+  statusPushes: number
+}
+
+export interface Args {
+  hub: Hub
+  transport: Pick<Transport, 'publish' | 'subscriberCount'>
+  addresses: Addresses
+  counts: FanOutCounts
+}
+
+// State
+
+interface State extends Args {
+  /** Users asked of their shards and not answered yet, with the requests that wait for them. */
+  waiting: Map<UserId, Pending[]>
+}
+
+interface Pending {
+  request: FanOut.Request
+  missing: number
+}
+
+/** Watches of users whom nobody watches any more are kept so long: watchers come back, and pages are reloaded. */
+const SWEEP_MS = 10_000
+
+type Private = { kind: 'sweepDue' }
+type Ctx = Context<FanOut.Command | Private>
+
+export const fanOut = defineActor<FanOut.Command | Private, State, Args>({ kind: 'fan-out', start, receive })
+
+// Routing
+
+function receive(ctx: Ctx, state: State, message: FanOut.Command | Private): void {
+  switch (message.kind) {
+    case 'request':
+      return onRequest(ctx, state, message)
+    case 'statuses':
+      return onStatuses(ctx, state, message)
+    case 'watchAgain':
+      return onWatchAgain(ctx, state, message)
+    case 'sweepDue':
+      return onSweepDue(ctx, state)
+    default:
+      assertNever(message)
+  }
+}
+
+// Handlers
+
+function onRequest(ctx: Ctx, state: State, request: FanOut.Request): void {
+  const pending: Pending = { request, missing: 0 }
+  const ask: UserId[] = []
+  for (const userId of new Set(request.userIds)) {
+    // Until somebody has subscribed, nothing but this marks the user as one to sweep.
+    state.hub.unattended.add(userId)
+    if (state.hub.statuses.has(userId)) continue
+    pending.missing++
+    const waiting = state.waiting.get(userId)
+    if (waiting !== undefined) waiting.push(pending)
+    else {
+      state.waiting.set(userId, [pending])
+      ask.push(userId)
+    }
+  }
+  if (pending.missing === 0) tellWatched(ctx, request)
+  else tellShards(ctx, state, 'watch', ask)
+}
+
+function onStatuses(ctx: Ctx, state: State, { statuses }: FanOut.Statuses): void {
+  for (const { userId, platformIds } of statuses) {
+    const before = state.hub.statuses.get(userId)
+    const waiting = state.waiting.get(userId)
+    // Neither watched nor asked for: the answer crossed with our unwatch.
+    if (before === undefined && waiting === undefined) continue
+    state.hub.statuses.set(userId, platformIds)
+    if (before !== undefined && !sameList(before, platformIds)) publish(state, userId, platformIds)
+    state.waiting.delete(userId)
+    for (const pending of waiting ?? []) if (--pending.missing === 0) tellWatched(ctx, pending.request)
+  }
+}
+
+function publish(state: State, userId: UserId, platformIds: PlatformId[]): void {
+  state.counts.statusPushes++
+  for (const encoding of FRAME_ENCODINGS) {
+    const topic = topicOf(encoding.index, userId)
+    if (state.transport.subscriberCount(topic) === 0) continue
+    state.transport.publish(topic, encodePush(encoding, userId, platformIds))
+  }
+}
+
+function onWatchAgain(ctx: Ctx, state: State, { shard }: FanOut.WatchAgain): void {
+  const userIds = [...new Set([...state.hub.statuses.keys(), ...state.waiting.keys()])]
+  tellShards(
+    ctx,
+    state,
+    'watch',
+    userIds.filter((userId) => state.addresses.shardOf(userId) === shard),
+  )
+}
+
+function tellWatched(ctx: Ctx, { connection, requestId }: FanOut.Request): void {
+  ctx.tell(connection, { kind: 'watched', requestId })
+}
+
+function tellShards(ctx: Ctx, state: State, kind: 'watch' | 'unwatch', userIds: UserId[]): void {
+  for (const [shard, list] of state.addresses.byShard(userIds, (userId) => userId)) {
+    ctx.tell(shard, { kind, thread: ctx.self.thread, userIds: list })
+  }
+}
+
+// Timers
+
+function onSweepDue(ctx: Ctx, state: State): void {
+  const gone: UserId[] = []
+  for (const userId of state.hub.unattended) {
+    if (state.waiting.has(userId)) continue
+    state.hub.unattended.delete(userId)
+    const isWatched = FRAME_ENCODINGS.some(
+      ({ index }) => state.transport.subscriberCount(topicOf(index, userId)) > 0,
+    )
+    if (!isWatched && state.hub.statuses.delete(userId)) gone.push(userId)
+  }
+  tellShards(ctx, state, 'unwatch', gone)
+}
+
+// Lifecycle
+
+function start(ctx: Ctx, args: Args): State {
+  ctx.every('sweep', SWEEP_MS, { kind: 'sweepDue' })
+  return { ...args, waiting: new Map() }
+}

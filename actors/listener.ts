@@ -1,0 +1,241 @@
+/**
+ * Listener: decides who may come in on one io thread, and says who is in.
+ *
+ * Thread  io                          Owns   nothing but the handshakes under way
+ * Hears   Listener.Command, upgrades  Tells  Sync.Command, PresenceShard.Command; spawns connections
+ * Timers  none
+ * Fails   restarts; handshakes under way are lost and their clients try again
+ *
+ * A handshake is a pipeline: place → origin → arguments → token → token's state → accept. Each step either goes on
+ * or refuses, in OpenIM's words; a place is taken first and given back by whoever ends the handshake.
+ */
+import { checkLogin, type TokenFault, type TokenVerdict, tokenStateError } from '../src/auth/tokens.js'
+import { frameEncoding } from '../src/gateway/codec/encodings.js'
+import type { SharedConnectionCounts } from '../src/gateway/connection-counts.js'
+import {
+  connectionLimitError,
+  type HandshakeArgs,
+  type HandshakeError,
+  parseHandshake,
+  refusal,
+} from '../src/gateway/handshake.js'
+import type { Hub } from '../src/gateway/hub.js'
+import { isOriginAllowed } from '../src/gateway/origin.js'
+import { TokenBucket } from '../src/gateway/token-bucket.js'
+import type { UpgradeRequest } from '../src/gateway/transport/transport.js'
+import { ERROR_CONTENT_TYPE, errorJson, SUCCESS_TEXT, WireCode } from '../src/gateway/wire-errors.js'
+import type { PlatformId, UserId } from '../src/presence/types.js'
+import type { Addresses } from '../src/protocol/addresses.js'
+import type * as Listener from '../src/protocol/listener.js'
+import { assertNever, type Context, defineActor, type Outcome, type Ref } from '../src/runtime/index.js'
+import type { TokenState } from '../src/store/presence-store.js'
+import {
+  connection,
+  type ConnectionCounts,
+  type ConnectionSettings,
+  type FromTransport,
+} from './connection.js'
+
+export interface ListenerSettings extends ConnectionSettings {
+  maxConnections: number
+  maxConnectionsPerAddress: number
+  /** This thread's share. */
+  handshakesPerSMax: number
+  handshakeTimeoutMs: number
+  allowedOrigins: readonly string[]
+}
+
+export interface ListenerCounts extends ConnectionCounts {
+  logins: number
+  /** By error code. */
+  loginErrors: Record<string, number>
+}
+
+/** What the transport keeps with a socket; without a connection, it is one that only carries a refusal. */
+export interface Owner {
+  connection: Ref<FromTransport> | undefined
+}
+
+export interface Args {
+  hub: Hub
+  places: SharedConnectionCounts
+  addresses: Addresses
+  settings: ListenerSettings
+  counts: ListenerCounts
+  isKnownPlatform: (platformId: PlatformId) => boolean
+  isAdmin: (userId: UserId) => boolean
+  verifyToken: (token: string) => Promise<TokenVerdict>
+}
+
+// State
+
+interface State extends Args {
+  rate: TokenBucket
+}
+
+/** One handshake under way. */
+interface Attempt {
+  request: UpgradeRequest<Owner>
+  args: HandshakeArgs
+}
+
+// Protocol: what comes from this thread's transport, and what only we send ourselves.
+
+type Private =
+  | { kind: 'upgrade'; request: UpgradeRequest<Owner> }
+  | { kind: 'verified'; attempt: Attempt; outcome: Outcome<TokenVerdict> }
+  | { kind: 'tokenChecked'; attempt: Attempt; outcome: Outcome<TokenState> }
+
+/** Everything that a listener hears; `upgrade` only from its own thread. */
+export type Message = Listener.Command | Private
+type Ctx = Context<Message>
+
+export const listener = defineActor<Message, State, Args>({ kind: 'listener', start, receive })
+
+// Routing
+
+function receive(ctx: Ctx, state: State, message: Message): void {
+  switch (message.kind) {
+    case 'upgrade':
+      return onUpgrade(ctx, state, message.request)
+    case 'verified':
+      return onVerified(ctx, state, message.attempt, message.outcome)
+    case 'tokenChecked':
+      return onTokenChecked(ctx, state, message.attempt, message.outcome)
+    case 'announce':
+      return onAnnounce(ctx, state, message.shard)
+    default:
+      assertNever(message)
+  }
+}
+
+// Handlers: the steps of a handshake
+
+function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void {
+  const full = findNoPlace(ctx, state, request.address)
+  if (full !== undefined) return refuse(state, request, full)
+  state.places.add(request.address)
+  const { allowedOrigins } = state.settings
+  if (!isOriginAllowed(request.header('origin'), request.header('host'), allowedOrigins)) {
+    return turnAway(state, request, 403, WireCode.NoPermissionError, 'this origin may not connect')
+  }
+  const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)
+  if (!handshake.ok) return giveUp(state, request, handshake.error)
+  const attempt = { request, args: handshake.args }
+  ctx.pipe(state.verifyToken(handshake.args.token), (outcome) => ({ kind: 'verified', attempt, outcome }))
+}
+
+function onVerified(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<TokenVerdict>): void {
+  if (!outcome.ok) {
+    ctx.log.error({ error: outcome.error.message }, 'token could not be verified')
+    return reject(state, attempt, WireCode.ServerInternalError, 'the token could not be verified')
+  }
+  const verdict = outcome.value
+  if (!verdict.ok) return rejectFor(state, attempt, verdict)
+  const { userId, platformId, token } = attempt.args
+  const mismatch = checkLogin(verdict, userId, platformId)
+  if (mismatch !== undefined) return rejectFor(state, attempt, mismatch)
+  if (state.isAdmin(userId)) return accept(ctx, state, attempt)
+  ctx.ask(
+    state.addresses.sync,
+    { kind: 'checkToken', userId, platformId, token },
+    state.settings.handshakeTimeoutMs,
+    (checked) => ({ kind: 'tokenChecked', attempt, outcome: checked }),
+  )
+}
+
+function onTokenChecked(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<TokenState>): void {
+  if (!outcome.ok) return reject(state, attempt, WireCode.DatabaseError, 'the store is out of reach, try again')
+  const fault = tokenStateError(outcome.value)
+  if (fault !== undefined) return rejectFor(state, attempt, fault)
+  accept(ctx, state, attempt)
+}
+
+function accept(ctx: Ctx, state: State, { request, args }: Attempt): void {
+  const owner: Owner = { connection: undefined }
+  const socket = request.accept(owner)
+  // The client has gone while its token was looked up.
+  if (socket === undefined) return state.places.remove(request.address)
+  state.counts.logins++
+  if (args.isMsgResp) socket.send(SUCCESS_TEXT, false)
+  owner.connection = ctx.spawn(connection, {
+    socket,
+    userId: args.userId,
+    platformId: args.platformId,
+    encoding: frameEncoding(args.sdkType, args.isCompressed),
+    hub: state.hub,
+    shard: state.addresses.shardFor(args.userId),
+    fanOut: state.addresses.fanOutOn(ctx.self.thread),
+    settings: state.settings,
+    counts: state.counts,
+    onEnd: () => state.places.remove(request.address),
+  })
+}
+
+// Handlers: who is in
+
+function onAnnounce(ctx: Ctx, state: State, shard: number): void {
+  const connections = [...state.hub.connections.values()].filter(
+    ({ userId }) => state.addresses.shardOf(userId) === shard,
+  )
+  ctx.tell(state.addresses.shards[shard]!, { kind: 'announced', thread: ctx.self.thread, connections })
+}
+
+// Steps
+
+function findNoPlace(ctx: Ctx, state: State, address: string): HandshakeError | undefined {
+  const { maxConnections, maxConnectionsPerAddress } = state.settings
+  if (state.places.total >= maxConnections) {
+    return connectionLimitError(`this node holds at most ${maxConnections} connections`)
+  }
+  if (state.places.ofAddress(address) >= maxConnectionsPerAddress) {
+    return connectionLimitError(`at most ${maxConnectionsPerAddress} connections from one address`)
+  }
+  if (state.rate.take(ctx.nowMs()) > 0) return connectionLimitError('too many logins at once, try again in 1 s')
+  return undefined
+}
+
+function rejectFor(state: State, attempt: Attempt, fault: TokenFault): void {
+  reject(state, attempt, fault.errCode, fault.errDlt)
+}
+
+function reject(state: State, { request, args }: Attempt, errCode: WireCode, errDlt: string): void {
+  giveUp(state, request, refusal(args, errCode, errDlt))
+}
+
+/** Refuse, and give the place back. */
+function giveUp(state: State, request: UpgradeRequest<Owner>, error: HandshakeError): void {
+  state.places.remove(request.address)
+  refuse(state, request, error)
+}
+
+function refuse(state: State, request: UpgradeRequest<Owner>, error: HandshakeError): void {
+  count(state, error.errCode)
+  const json = errorJson(error.errCode, error.errMsg, error.errDlt)
+  if (error.respond === 'http') return request.refuse(200, ERROR_CONTENT_TYPE, json)
+  const socket = request.accept({ connection: undefined })
+  socket?.send(json, false)
+  socket?.drop()
+}
+
+function turnAway(
+  state: State,
+  request: UpgradeRequest<Owner>,
+  status: number,
+  errCode: WireCode,
+  errDlt: string,
+): void {
+  state.places.remove(request.address)
+  count(state, errCode)
+  request.refuse(status, ERROR_CONTENT_TYPE, errorJson(errCode, 'NoPermissionError', errDlt))
+}
+
+function count(state: State, errCode: number): void {
+  state.counts.loginErrors[errCode] = (state.counts.loginErrors[errCode] ?? 0) + 1
+}
+
+// Lifecycle
+
+function start(ctx: Ctx, args: Args): State {
+  return { ...args, rate: new TokenBucket(args.settings.handshakesPerSMax, ctx.nowMs()) }
+}

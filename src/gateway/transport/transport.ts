@@ -1,0 +1,85 @@
+/**
+ * The socket edge: what the io thread needs of a WebSocket server, whichever library does the work.
+ *
+ * Two implementations pass the same tests (`test/gateway/transport.test.ts`): `uws-transport.ts` (native, the
+ * default) and `ws-transport.ts` (portable). One transport belongs to one thread. `Owner` is whatever that thread
+ * hangs on a socket; the transport only hands it back.
+ */
+
+/** `sent` left or will leave in order; `buffered` too, but the peer reads slowly; `dropped` was over the limit. */
+export type SendResult = 'sent' | 'buffered' | 'dropped'
+
+export interface Socket {
+  /** The peer's address as text, without port. */
+  readonly address: string
+  send(data: Uint8Array | string, isBinary: boolean): SendResult
+  /** WebSocket ping with an empty payload. */
+  ping(): void
+  /** Frames published to the topic reach this socket from now on, in order with `send`. False = it already did. */
+  subscribe(topic: string): boolean
+  unsubscribe(topic: string): boolean
+  isSubscribed(topic: string): boolean
+  /** Bytes that wait in this process for a slow peer. */
+  bufferedBytes(): number
+  /** Let what was sent leave, then a close frame, then close. */
+  end(code: number, reason: string): void
+  /** Let what was sent leave, then close TCP with no close frame, as OpenIM does. */
+  drop(): void
+}
+
+/** A WebSocket handshake that waits for a verdict. Exactly one of `accept` and `refuse` is called, at any time. */
+export interface UpgradeRequest<Owner> {
+  /** Raw query string, without `?`. */
+  readonly query: string
+  /** The peer's address as text, without port. */
+  readonly address: string
+  /** Header by lower-case name; `''` when absent. */
+  header(name: string): string
+  /** Complete the handshake. Undefined when the peer has gone meanwhile (nothing more will be heard of it). */
+  accept(owner: Owner): Socket | undefined
+  /** Answer over HTTP without upgrading. */
+  refuse(status: number, contentType: string, body: string): void
+}
+
+/** What happens on the sockets of one transport. Callbacks come from the event loop, never inside a call above... */
+export interface TransportHandlers<Owner> {
+  upgrade(request: UpgradeRequest<Owner>): void
+  /** `data` is the receiver's to keep. */
+  message(owner: Owner, data: Uint8Array, isBinary: boolean): void
+  /** The peer sent a WebSocket ping (already answered with the same payload) or a pong. */
+  heard(owner: Owner): void
+  /** The peer reads again: nothing is buffered any more. */
+  drained(owner: Owner): void
+  /**
+   * ...but `closed` may also come from inside `end` and `drop`. Exactly once for every accepted socket; its
+   * topics are gone. `clean` = a close frame came from the peer.
+   */
+  closed(owner: Owner, code: number, clean: boolean): void
+  /** A socket left the topic, by itself or by closing; `remaining` sockets of this transport are still in it. */
+  unsubscribed(topic: string, remaining: number): void
+}
+
+export interface TransportOptions {
+  /** A longer message (after assembly, before gunzip; bytes) closes its connection with 1009. */
+  messageBytesMax: number
+  /** Above this a slow socket is closed (code 1013 is reported to `closed`), so that memory stays bounded. */
+  backpressureBytesMax: number
+}
+
+export interface Transport {
+  readonly name: 'uws' | 'ws'
+  /** Listen on the host and port (0 = any free one); several threads may share a port where the transport can. */
+  listen(host: string, port: number): Promise<number>
+  /** Accept no more; open sockets live on. */
+  stopListening(): void
+  /** Send a binary frame to every subscriber of the topic, in order with their other frames. */
+  publish(topic: string, frame: Uint8Array): void
+  subscriberCount(topic: string): number
+  /** Free everything native, dropping open sockets. Must be the last call before the thread ends, on every path. */
+  close(): void
+}
+
+export type CreateTransport = <Owner>(
+  handlers: TransportHandlers<Owner>,
+  options: TransportOptions,
+) => Transport

@@ -1,0 +1,243 @@
+/** The native transport: uWebSockets.js. Several threads may listen on one port (SO_REUSEPORT). */
+
+import type * as Uws from 'uWebSockets.js'
+import { STATUS_CODES } from 'node:http'
+import {
+  FLUSH_MS_MAX,
+  HARD_LIMIT_FACTOR,
+  KEPT_HEADERS,
+  MESSAGE_TOO_LONG,
+  NO_CLOSE_FRAME,
+  normalizeAddress,
+  TRY_AGAIN_LATER,
+  UPGRADE_REQUIRED_TEXT,
+} from './peer.js'
+import { freePort, listenError, toListenError } from './port-check.js'
+import type {
+  CreateTransport,
+  SendResult,
+  Socket,
+  Transport,
+  TransportHandlers,
+  TransportOptions,
+  UpgradeRequest,
+} from './transport.js'
+
+interface UserData<Owner> {
+  socket: UwsSocket<Owner>
+}
+
+/** The module is a parameter, because where it does not load this file must still. */
+export function uwsTransport(uws: typeof Uws): CreateTransport {
+  return (handlers, options) => new UwsTransport(uws, handlers, options)
+}
+
+class UwsTransport<Owner> implements Transport {
+  readonly name = 'uws'
+  private readonly app: Uws.TemplatedApp
+  private listening: Uws.us_listen_socket | undefined
+  private isClosed = false
+
+  constructor(
+    private readonly uws: typeof Uws,
+    private readonly handlers: TransportHandlers<Owner>,
+    private readonly options: TransportOptions,
+  ) {
+    this.app = uws.App()
+    this.app.ws<UserData<Owner>>('/*', {
+      compression: uws.DISABLED,
+      // Who is idle is for the connection actor to say.
+      idleTimeout: 0,
+      maxLifetime: 0,
+      sendPingsAutomatically: false,
+      maxPayloadLength: options.messageBytesMax * HARD_LIMIT_FACTOR,
+      maxBackpressure: options.backpressureBytesMax,
+      upgrade: (response, request, context) => this.onUpgrade(response, request, context),
+      open: (native) => native.getUserData().socket.onOpen(native),
+      message: (native, message, isBinary) => this.onMessage(native, message, isBinary),
+      dropped: (native) => native.getUserData().socket.onOverflow(),
+      drain: (native) => {
+        if (native.getBufferedAmount() > 0) return
+        const { socket } = native.getUserData()
+        if (socket.isLeaving) socket.cut()
+        else handlers.drained(socket.owner)
+      },
+      ping: (native) => handlers.heard(native.getUserData().socket.owner),
+      pong: (native) => handlers.heard(native.getUserData().socket.owner),
+      // Called for explicit changes and, before `close`, for each topic of a socket that closes.
+      subscription: (_native, topic, newCount, oldCount) => {
+        if (newCount < oldCount) handlers.unsubscribed(Buffer.from(topic).toString(), newCount)
+      },
+      close: (native, code) => {
+        const { socket } = native.getUserData()
+        socket.onClosed()
+        const reported = socket.ownCloseCode ?? code
+        handlers.closed(socket.owner, reported, socket.ownCloseCode === undefined && code !== NO_CLOSE_FRAME)
+      },
+    })
+    this.app.any('/*', (response) => {
+      response.writeStatus('426 Upgrade Required').writeHeader('Upgrade', 'websocket')
+      response.end(UPGRADE_REQUIRED_TEXT, true)
+    })
+  }
+
+  async listen(host: string, port: number): Promise<number> {
+    // uWS shares a port only if it was named: of port 0 the first thread would have one of its own.
+    const named = port === 0 ? await freePort(host) : port
+    if (this.isClosed) throw toListenError(host, named, 'the transport was closed meanwhile')
+    this.app.listen(host, named, (listening) => {
+      if (listening !== false) this.listening = listening
+    })
+    // uWS does not say why; the operating system does, when asked once more.
+    if (this.listening === undefined) throw await listenError(host, named)
+    return this.uws.us_socket_local_port(this.listening)
+  }
+
+  stopListening(): void {
+    if (this.listening === undefined) return
+    this.uws.us_listen_socket_close(this.listening)
+    this.listening = undefined
+  }
+
+  publish(topic: string, frame: Uint8Array): void {
+    this.app.publish(topic, frame, true)
+  }
+
+  subscriberCount(topic: string): number {
+    return this.app.numSubscribers(topic)
+  }
+
+  close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.stopListening()
+    this.app.close()
+  }
+
+  /** `request` dies with this callback, `response` may die any time before the verdict. */
+  private onUpgrade(
+    response: Uws.HttpResponse,
+    request: Uws.HttpRequest,
+    context: Uws.us_socket_context_t,
+  ): void {
+    const headers = new Map<string, string>(KEPT_HEADERS.map((name) => [name, request.getHeader(name)]))
+    const key = request.getHeader('sec-websocket-key')
+    const address = normalizeAddress(Buffer.from(response.getRemoteAddressAsText()).toString())
+    let isGone = false
+    response.onAborted(() => {
+      isGone = true
+    })
+    const upgrade: UpgradeRequest<Owner> = {
+      // Undefined, whatever its type says, when there is no `?`.
+      query: request.getQuery() ?? '',
+      address,
+      header: (name) => headers.get(name) ?? '',
+      accept: (owner) => {
+        if (isGone) return undefined
+        const socket = new UwsSocket(owner, address)
+        response.cork(() => response.upgrade<UserData<Owner>>({ socket }, key, '', '', context))
+        return socket
+      },
+      refuse: (status, contentType, body) => {
+        if (isGone) return
+        response.cork(() => {
+          response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`)
+          response.writeHeader('Content-Type', contentType).end(body, true)
+        })
+      },
+    }
+    this.handlers.upgrade(upgrade)
+  }
+
+  private onMessage(native: Uws.WebSocket<UserData<Owner>>, message: ArrayBuffer, isBinary: boolean): void {
+    const { socket } = native.getUserData()
+    if (socket.isLeaving) return
+    if (message.byteLength > this.options.messageBytesMax) {
+      socket.end(MESSAGE_TOO_LONG, 'message too long')
+      return
+    }
+    // A copy: uWS takes the memory back after this callback.
+    this.handlers.message(socket.owner, Buffer.from(new Uint8Array(message)), isBinary)
+  }
+}
+
+class UwsSocket<Owner> implements Socket {
+  /** Undefined before the handshake completes and after the close: uWS throws on a closed socket. */
+  private native: Uws.WebSocket<UserData<Owner>> | undefined
+  private flushTimer: NodeJS.Timeout | undefined
+  isLeaving = false
+  ownCloseCode: number | undefined
+
+  constructor(
+    readonly owner: Owner,
+    readonly address: string,
+  ) {}
+
+  send(data: Uint8Array | string, isBinary: boolean): SendResult {
+    if (this.native === undefined || this.isLeaving) return 'dropped'
+    const result = this.native.send(data, isBinary)
+    return result === 1 ? 'sent' : result === 0 ? 'buffered' : 'dropped'
+  }
+
+  ping(): void {
+    if (!this.isLeaving) this.native?.ping()
+  }
+
+  subscribe(topic: string): boolean {
+    if (this.native === undefined || this.isLeaving || this.native.isSubscribed(topic)) return false
+    return this.native.subscribe(topic)
+  }
+
+  unsubscribe(topic: string): boolean {
+    return this.native?.unsubscribe(topic) ?? false
+  }
+
+  isSubscribed(topic: string): boolean {
+    return this.native?.isSubscribed(topic) ?? false
+  }
+
+  bufferedBytes(): number {
+    return this.native?.getBufferedAmount() ?? 0
+  }
+
+  end(code: number, reason: string): void {
+    if (this.native === undefined || this.isLeaving) return
+    this.isLeaving = true
+    this.ownCloseCode = code
+    // Sends what is buffered first, reports the close at once, and cuts a peer that takes no bytes for 4 s.
+    this.native.end(code, reason)
+  }
+
+  drop(): void {
+    if (this.native === undefined || this.isLeaving) return
+    this.isLeaving = true
+    // Frames of this turn may still be corked or in the topic tree; both are flushed before the next one.
+    setImmediate(() => {
+      if (this.native === undefined) return
+      if (this.native.getBufferedAmount() === 0) this.cut()
+      else this.flushTimer = setTimeout(() => this.cut(), FLUSH_MS_MAX)
+    })
+  }
+
+  cut(): void {
+    this.ownCloseCode ??= NO_CLOSE_FRAME
+    this.native?.close()
+  }
+
+  onOpen(native: Uws.WebSocket<UserData<Owner>>): void {
+    this.native = native
+  }
+
+  /** A frame for this socket was over the limit. Not closed here: uWS may be in the middle of a publish. */
+  onOverflow(): void {
+    if (this.isLeaving) return
+    this.isLeaving = true
+    this.ownCloseCode = TRY_AGAIN_LATER
+    setImmediate(() => this.cut())
+  }
+
+  onClosed(): void {
+    this.native = undefined
+    clearTimeout(this.flushTimer)
+  }
+}

@@ -1,0 +1,266 @@
+/** The portable transport: the `ws` package on Node's own HTTP server. One thread a port. */
+
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocket, WebSocketServer } from 'ws'
+import {
+  FLUSH_MS_MAX,
+  HARD_LIMIT_FACTOR,
+  KEPT_HEADERS,
+  MESSAGE_TOO_LONG,
+  NO_CLOSE_FRAME,
+  normalizeAddress,
+  TRY_AGAIN_LATER,
+  UPGRADE_REQUIRED_TEXT,
+} from './peer.js'
+import { toListenError } from './port-check.js'
+import type {
+  CreateTransport,
+  SendResult,
+  Socket,
+  Transport,
+  TransportHandlers,
+  TransportOptions,
+} from './transport.js'
+
+const HEADER_NAMES: readonly string[] = KEPT_HEADERS
+
+export const wsTransport: CreateTransport = (handlers, options) => new WsTransport(handlers, options)
+
+class WsTransport<Owner> implements Transport {
+  readonly name = 'ws'
+  readonly topics = new Map<string, Set<WsSocket<Owner>>>()
+  /** Every socket whose TCP connection lives, also those that `end` has reported as closed. */
+  readonly sockets = new Set<WsSocket<Owner>>()
+  private readonly server: Server
+  private readonly upgrader: WebSocketServer
+  /** TCP sockets whose handshake waits for a verdict. */
+  private readonly waiting = new Set<Duplex>()
+
+  constructor(
+    readonly handlers: TransportHandlers<Owner>,
+    readonly options: TransportOptions,
+  ) {
+    const upgraderOptions = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      handleProtocols: (): false => false,
+      maxPayload: options.messageBytesMax * HARD_LIMIT_FACTOR,
+      // For a peer that says goodbye and then keeps its TCP connection.
+      closeTimeout: FLUSH_MS_MAX,
+    }
+    this.upgrader = new WebSocketServer(upgraderOptions)
+    const limits = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2_000 }
+    this.server = createServer(limits, (_request, response) => {
+      response.writeHead(426, { Upgrade: 'websocket', Connection: 'close' }).end(UPGRADE_REQUIRED_TEXT)
+    })
+    this.server.on('upgrade', (request, stream, head) => this.onUpgrade(request, stream, head))
+  }
+
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(toListenError(host, port, error.code ?? error.message))
+      })
+      this.server.listen({ host, port, exclusive: true }, () => {
+        resolve((this.server.address() as AddressInfo).port)
+      })
+    })
+  }
+
+  stopListening(): void {
+    if (this.server.listening) this.server.close()
+  }
+
+  publish(topic: string, frame: Uint8Array): void {
+    for (const socket of this.topics.get(topic) ?? []) socket.send(frame, true)
+  }
+
+  subscriberCount(topic: string): number {
+    return this.topics.get(topic)?.size ?? 0
+  }
+
+  close(): void {
+    this.stopListening()
+    for (const stream of this.waiting) stream.destroy()
+    for (const socket of [...this.sockets]) socket.cut()
+    this.server.closeAllConnections()
+  }
+
+  private onUpgrade(
+    request: IncomingMessage,
+    stream: Duplex & { remoteAddress?: string },
+    head: Buffer,
+  ): void {
+    const ignoreError = (): void => {} // 'close' follows, and says all there is to say
+    stream.on('error', ignoreError)
+    if (request.headers['sec-websocket-key'] === undefined) {
+      answer(stream, 426, 'text/plain', UPGRADE_REQUIRED_TEXT)
+      return
+    }
+    this.waiting.add(stream)
+    stream.once('close', () => this.waiting.delete(stream))
+    const address = normalizeAddress(stream.remoteAddress ?? '')
+    // Node hands out the request line as Latin-1; what a client put in unescaped is UTF-8.
+    const url = Buffer.from(request.url ?? '', 'latin1').toString()
+    const queryAt = url.indexOf('?')
+    this.handlers.upgrade({
+      query: queryAt < 0 ? '' : url.slice(queryAt + 1),
+      address,
+      header: (name) => (HEADER_NAMES.includes(name) ? String(request.headers[name] ?? '') : ''),
+      accept: (owner) => {
+        if (!this.waiting.delete(stream)) return undefined
+        stream.off('error', ignoreError)
+        let socket: WsSocket<Owner> | undefined
+        // Calls back before it returns, or not at all when the handshake is malformed.
+        this.upgrader.handleUpgrade(request, stream, head, (native) => {
+          socket = new WsSocket(this, native, owner, address)
+        })
+        return socket
+      },
+      refuse: (status, contentType, body) => {
+        if (this.waiting.delete(stream)) answer(stream, status, contentType, body)
+      },
+    })
+  }
+}
+
+class WsSocket<Owner> implements Socket {
+  private readonly topics = new Set<string>()
+  private isLeaving = false
+  private isClosed = false
+  /** A frame could not leave at once. */
+  private isWaiting = false
+  /** What is reported when this side cuts the connection. */
+  private cutCode = NO_CLOSE_FRAME
+  private flushTimer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly transport: WsTransport<Owner>,
+    private readonly native: WebSocket,
+    private readonly owner: Owner,
+    readonly address: string,
+  ) {
+    const { handlers, options } = transport
+    transport.sockets.add(this)
+    native.binaryType = 'nodebuffer'
+    native.on('message', (data: Buffer, isBinary: boolean) => {
+      if (this.isLeaving) return
+      if (data.length > options.messageBytesMax) this.end(MESSAGE_TOO_LONG, 'message too long')
+      else handlers.message(owner, data, isBinary)
+    })
+    const onHeard = (): void => {
+      if (!this.isClosed) handlers.heard(owner)
+    }
+    native.on('ping', onHeard)
+    native.on('pong', onHeard)
+    native.on('error', () => this.finish(NO_CLOSE_FRAME, false))
+    native.on('close', (code) => {
+      clearTimeout(this.flushTimer)
+      transport.sockets.delete(this)
+      this.finish(code, code !== NO_CLOSE_FRAME)
+    })
+  }
+
+  send(data: Uint8Array | string, isBinary: boolean): SendResult {
+    if (this.isLeaving || this.native.readyState !== WebSocket.OPEN) return 'dropped'
+    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length
+    if (
+      this.native.bufferedAmount > 0 &&
+      this.native.bufferedAmount + length > this.transport.options.backpressureBytesMax
+    ) {
+      this.onOverflow()
+      return 'dropped'
+    }
+    this.native.send(data, { binary: isBinary }, this.onWritten)
+    this.isWaiting = this.native.bufferedAmount > 0
+    return this.isWaiting ? 'buffered' : 'sent'
+  }
+
+  ping(): void {
+    if (!this.isLeaving && this.native.readyState === WebSocket.OPEN) this.native.ping()
+  }
+
+  subscribe(topic: string): boolean {
+    if (this.isLeaving || this.isClosed || this.topics.has(topic)) return false
+    this.topics.add(topic)
+    const members = this.transport.topics.get(topic)
+    if (members === undefined) this.transport.topics.set(topic, new Set([this]))
+    else members.add(this)
+    return true
+  }
+
+  unsubscribe(topic: string): boolean {
+    if (!this.topics.delete(topic)) return false
+    const members = this.transport.topics.get(topic)!
+    members.delete(this)
+    if (members.size === 0) this.transport.topics.delete(topic)
+    this.transport.handlers.unsubscribed(topic, members.size)
+    return true
+  }
+
+  isSubscribed(topic: string): boolean {
+    return this.topics.has(topic)
+  }
+
+  bufferedBytes(): number {
+    return this.isClosed ? 0 : this.native.bufferedAmount
+  }
+
+  end(code: number, reason: string): void {
+    if (this.isLeaving || this.isClosed) return
+    this.isLeaving = true
+    this.native.close(code, reason)
+    this.flushTimer = setTimeout(() => this.native.terminate(), FLUSH_MS_MAX)
+    this.finish(code, false)
+  }
+
+  drop(): void {
+    if (this.isLeaving || this.isClosed) return
+    this.isLeaving = true
+    setImmediate(() => {
+      if (this.isClosed) return
+      if (this.native.bufferedAmount === 0) this.cut()
+      else this.flushTimer = setTimeout(() => this.cut(), FLUSH_MS_MAX)
+    })
+  }
+
+  /** Close TCP now and report it. */
+  cut(): void {
+    this.isLeaving = true
+    this.native.terminate()
+    this.finish(this.cutCode, false)
+  }
+
+  /** As with uWS, not inside the call that overflowed: its caller may hold this socket. */
+  private onOverflow(): void {
+    this.isLeaving = true
+    this.cutCode = TRY_AGAIN_LATER
+    setImmediate(() => this.cut())
+  }
+
+  private readonly onWritten = (): void => {
+    if (!this.isWaiting || this.isClosed || this.native.bufferedAmount > 0) return
+    this.isWaiting = false
+    if (!this.isLeaving) this.transport.handlers.drained(this.owner)
+    else this.cut()
+  }
+
+  private finish(code: number, isClean: boolean): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.isLeaving = true
+    for (const topic of [...this.topics]) this.unsubscribe(topic)
+    this.transport.handlers.closed(this.owner, code, isClean)
+  }
+}
+
+function answer(stream: Duplex, status: number, contentType: string, body: string): void {
+  stream.once('finish', () => stream.destroy())
+  stream.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Type: ${contentType}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}

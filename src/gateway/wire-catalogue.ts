@@ -1,0 +1,68 @@
+/** Which of OpenIM's codes this gateway sends, to whom and why; for the documentation. */
+import type { CatalogueEntry } from '../errors.js'
+import { WireCode } from './wire-errors.js'
+
+const LOGIN = 'the client, at login; callers of REST'
+
+export const catalogue: readonly CatalogueEntry[] = [
+  entry(
+    'ServerInternalError',
+    'clients and callers of REST',
+    'Something failed here; the log says what.',
+    'later',
+  ),
+  entry(
+    'ArgsError',
+    'clients and callers of REST',
+    'An argument is missing or malformed; errDlt names it.',
+    'never',
+  ),
+  entry(
+    'NoPermissionError',
+    'callers of REST',
+    'The secret is wrong, or the caller is no administrator.',
+    'never',
+  ),
+  entry('RecordNotFoundError', 'callers of REST', 'No such path.', 'never'),
+  entry('TokenExpiredError', LOGIN, 'The token has expired.', 'with a new token'),
+  entry(
+    'TokenInvalidError',
+    LOGIN,
+    'The token lacks a claim, or is of another user or platform.',
+    'with a new token',
+  ),
+  entry(
+    'TokenMalformedError',
+    LOGIN,
+    'This is not a token, or a claim is of the wrong type.',
+    'with a new token',
+  ),
+  entry('TokenNotValidYetError', LOGIN, 'The token is good from a later time on.', 'later'),
+  entry(
+    'TokenUnknownError',
+    LOGIN,
+    'Not signed with HS256 and our secret, or withdrawn.',
+    'with a new token',
+  ),
+  entry('TokenKickedError', LOGIN, 'Another login took the place of this one.', 'with a new token'),
+  entry('TokenNotExistError', LOGIN, 'The token is not on record.', 'with a new token'),
+  entry(
+    'ConnOverMaxNumLimit',
+    'the client, at login',
+    'This node has as many connections as it may.',
+    'later',
+  ),
+  entry(
+    'ConnArgsErr',
+    'the client, at login',
+    'An argument of the connection is missing or malformed.',
+    'never',
+  ),
+  entry('TooManyRequests', 'the client', 'This connection asks faster than it may.', 'later'),
+  entry('TooManyWatches', 'the client', 'This connection watches as many users as it may.', 'never'),
+  entry('DatabaseError', 'clients and callers of REST', 'The store is out of reach.', 'later'),
+]
+
+function entry(name: keyof typeof WireCode, seenBy: string, meaning: string, retry: string): CatalogueEntry {
+  return { code: WireCode[name], seenBy, meaning, retry }
+}

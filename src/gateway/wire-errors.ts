@@ -1,0 +1,86 @@
+/** Errors as OpenIM's clients see them: numbers, names, and the JSON of a handshake's verdict. */
+
+/**
+ * Codes by name. Those up to 1604, 1701 and up are OpenIM's; clients act on 1501 to 1507 (they stop or log in again)
+ * and retry after the others. 1610 and 1611 are Porchlight's own, in a range that OpenIM leaves free.
+ */
+export const WireCode = {
+  Success: 0,
+  ServerInternalError: 500,
+  ArgsError: 1001,
+  NoPermissionError: 1002,
+  DuplicateKeyError: 1003,
+  RecordNotFoundError: 1004,
+  UserIDNotFoundError: 1101,
+  RegisteredAlreadyError: 1102,
+  GroupIDNotFoundError: 1201,
+  GroupIDExisted: 1202,
+  NotInGroupYetError: 1203,
+  DismissedAlreadyError: 1204,
+  GroupTypeNotSupport: 1205,
+  GroupRequestHandled: 1206,
+  CanNotAddYourselfError: 1301,
+  BlockedByPeer: 1302,
+  NotPeersFriend: 1303,
+  RelationshipAlreadyError: 1304,
+  FriendRequestHandled: 1305,
+  MessageHasReadDisable: 1401,
+  MutedInGroup: 1402,
+  MutedGroup: 1403,
+  MsgAlreadyRevoke: 1404,
+  TokenExpiredError: 1501,
+  TokenInvalidError: 1502,
+  TokenMalformedError: 1503,
+  TokenNotValidYetError: 1504,
+  TokenUnknownError: 1505,
+  TokenKickedError: 1506,
+  TokenNotExistError: 1507,
+  OrgUserNoPermissionError: 1520,
+  ConnOverMaxNumLimit: 1601,
+  ConnArgsErr: 1602,
+  PushMsgErr: 1603,
+  IOSBackgroundPushErr: 1604,
+  /** This connection asks faster than it may. */
+  TooManyRequests: 1610,
+  /** This connection watches as many users as it may. */
+  TooManyWatches: 1611,
+  FileUploadedExpiredError: 1701,
+  CallbackError: 80000,
+  DatabaseError: 90002,
+  NetworkError: 90004,
+  DataError: 90007,
+} as const
+
+export type WireCode = (typeof WireCode)[keyof typeof WireCode]
+
+/** Where OpenIM's text is not simply the name. */
+const TEXTS: ReadonlyMap<number, string> = new Map<number, string>([
+  [WireCode.Success, ''],
+  [WireCode.GroupTypeNotSupport, ''],
+  [WireCode.ConnArgsErr, 'args err, need token, sendID, platformID'],
+  [WireCode.PushMsgErr, 'push msg err'],
+  [WireCode.IOSBackgroundPushErr, 'ios background push err'],
+])
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(WireCode).map(([name, code]) => [code, name]),
+)
+
+/** The errMsg text of a code, for handshake errors and envelopes alike. */
+export function wireErrorText(code: WireCode): string {
+  return TEXTS.get(code) ?? NAMES.get(code) ?? ''
+}
+
+/** errMsg of a 500 to a request that OpenIM knows and this gateway does not serve. */
+export const NOT_SERVED_TEXT = 'known request, not served yet'
+
+/** The verdict on a handshake: body of the HTTP answer, or first text frame. Keys always all there, in this order. */
+export function errorJson(errCode: number, errMsg: string, errDlt: string): string {
+  return `{"errCode":${errCode},"errMsg":${JSON.stringify(errMsg)},"errDlt":${JSON.stringify(errDlt)}}`
+}
+
+/** The first text frame of an accepted connection that asked for it with isMsgResp. Clients wait for it. */
+export const SUCCESS_TEXT = errorJson(WireCode.Success, '', '')
+
+/** Content-Type of a handshake refused over HTTP (with status 200, as OpenIM does: native clients read the body). */
+export const ERROR_CONTENT_TYPE = 'application/json; charset=utf-8'

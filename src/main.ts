@@ -1,0 +1,54 @@
+/** The entry: settings → supervisor, and the signals that end it. */
+import { developmentSecret } from './auth/development-secret.js'
+import { type Config, loadConfig, withAuthSecret } from './config.js'
+import { createLog, type Log } from './observe/log.js'
+import { Supervisor } from './supervisor.js'
+
+const FAILED_TO_START = 1
+
+await main()
+
+async function main(): Promise<void> {
+  let config: Config
+  try {
+    config = loadConfig(process.env)
+    if (config.developmentMode) config = withAuthSecret(config, await developmentSecret(config.dataDir))
+  } catch (error) {
+    return refuseToStart((error as Error).message)
+  }
+  const log = createLog({ level: config.logLevel, thread: 'main' })
+  if (config.developmentMode) {
+    const secretFile = `${config.dataDir}/development-secret`
+    log.warn({ secretFile }, 'development mode: no AUTH_SECRET, so a random one is used; loopback only')
+  }
+  let supervisor: Supervisor
+  try {
+    supervisor = await Supervisor.start(config, log)
+  } catch (error) {
+    return refuseToStart((error as Error).message)
+  }
+  const { wsPort, apiPort } = supervisor
+  log.info({ nodeId: config.nodeId, host: config.host, wsPort, apiPort }, 'ready')
+  stopOnSignals(supervisor, log)
+}
+
+function refuseToStart(reason: string): void {
+  process.stderr.write(`porchlight does not start:\n${reason}\n`)
+  process.exitCode = FAILED_TO_START
+}
+
+function stopOnSignals(supervisor: Supervisor, log: Log): void {
+  let isStopping = false
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (isStopping) {
+      log.warn({ signal }, 'second signal: ending at once')
+      // Not process.exit: a thread that ends with its sockets open would take the process down with a native trace.
+      process.kill(process.pid, 'SIGKILL')
+    }
+    isStopping = true
+    log.info({ signal }, 'stopping; a second signal ends at once')
+    void supervisor.stop()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+}

@@ -1,0 +1,166 @@
+/**
+ * Metrics: one table for the whole process, one registry a thread, one text for the scraper.
+ *
+ * Every thread makes all of them and counts its own part; `mergeSnapshots` adds the parts up. Hot code does not
+ * call in here: it keeps plain numbers and reports them when a snapshot is taken (`onSnapshot`).
+ */
+import { AggregatorRegistry, Counter, Gauge, Histogram, type MetricObject, Registry } from 'prom-client'
+
+interface Row {
+  type: 'counter' | 'gauge' | 'histogram'
+  name: string
+  help: string
+  labels: readonly string[]
+  /** Upper bounds, for histograms. */
+  buckets?: number[]
+}
+
+const counter = (name: string, help: string, ...labels: string[]) =>
+  ({ type: 'counter', name: `porchlight_${name}`, help, labels }) as const
+const gauge = (name: string, help: string, ...labels: string[]) =>
+  ({ type: 'gauge', name: `porchlight_${name}`, help, labels }) as const
+const histogram = (name: string, help: string, buckets: number[]) =>
+  ({ type: 'histogram', name: `porchlight_${name}`, help, labels: [], buckets }) as const
+
+/** From a fast local Redis to a fail-over; seconds. */
+const FLUSH_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+const table = {
+  // Gateway
+  connections: gauge('connections', 'Open client connections.'),
+  logins: counter('logins_total', 'Handshakes accepted.'),
+  loginErrors: counter('login_errors_total', 'Handshakes refused, by error code.', 'code'),
+  requests: counter('requests_total', 'Requests from clients, by request identifier.', 'req'),
+  requestErrors: counter('request_errors_total', 'Requests answered with an error, by code.', 'code'),
+  closes: counter('closes_total', 'Connections that ended, by reason.', 'reason'),
+  statusPushes: counter(
+    'status_pushes_total',
+    'Status changes published to watching clients, per io thread.',
+  ),
+  subscriptions: gauge('subscriptions', 'Users watched by clients, counted once a connection.'),
+  // Presence
+  onlineUsers: gauge('online_users', 'Users that this node holds online.'),
+  watchedUsers: gauge('watched_users', 'Users that somebody watches on this node.'),
+  assertions: counter('assertions_total', 'Users whose state was sent to the store, renewals included.'),
+  assertionErrors: counter('assertion_errors_total', 'Assertions that the store did not take; sent again.'),
+  assertFlushSeconds: histogram(
+    'assert_flush_seconds',
+    'From sending a batch of assertions to its outcome.',
+    FLUSH_BUCKETS_S,
+  ),
+  changesHeard: counter('changes_heard_total', 'Changes of watched users heard from other nodes.'),
+  gaps: counter('gaps_total', 'Times that changes may have been lost and were read again.'),
+  storeUp: gauge('store_up', '1 while the store can be reached, else 0.'),
+  // Runtime
+  actors: gauge('actors', 'Living actors.'),
+  mailboxMessages: gauge('mailbox_messages', 'Messages that wait in mailboxes.'),
+  deadLetters: counter('dead_letters_total', 'Messages that no actor took, by reason.', 'reason'),
+  actorFailures: counter('actor_failures_total', 'Actors that threw and were restarted, by kind.', 'kind'),
+  linkBytes: counter('link_bytes_total', 'Bytes sent over links between threads.'),
+  linkBatches: counter('link_batches_total', 'Batches sent over links between threads.'),
+  linkHeld: gauge('link_held', 'Messages that wait for credit of a link.'),
+  // Threads
+  threadRestarts: counter(
+    'thread_restarts_total',
+    'Threads that died and were hosted anew, by role.',
+    'role',
+  ),
+  eventLoopLagSeconds: gauge(
+    'event_loop_lag_seconds',
+    'How late the event loop ran since the last scrape, 99th percentile, by thread.',
+    'thread',
+  ),
+  heapBytes: gauge('heap_bytes', 'JavaScript heap in use, by thread.', 'thread'),
+} as const satisfies Record<string, Row>
+
+type Table = typeof table
+export type MetricName = keyof Table
+type OfType<T> = { [N in MetricName]: Table[N]['type'] extends T ? N : never }[MetricName]
+type Instance<T> = T extends 'counter' ? Counter : T extends 'gauge' ? Gauge : Histogram
+
+export type Labels = Readonly<Record<string, string | number>>
+
+/** What one thread counted: plain data that may cross threads. */
+export type MetricsSnapshot = MetricObject[]
+
+/** Where a hook puts its numbers. Several hooks may report the same metric: their numbers add up. */
+export interface Report {
+  /** A number that only grows while its owner lives. A smaller one than before means a new owner, from 0. */
+  total(name: OfType<'counter'>, value: number, labels?: Labels): void
+  /** A number as it stands now. */
+  level(name: OfType<'gauge'>, value: number, labels?: Labels): void
+}
+
+export interface Metrics {
+  /** For events that are rare: `all.threadRestarts.inc({ role: 'io' })`. */
+  readonly all: { readonly [N in MetricName]: Instance<Table[N]['type']> }
+  /** Call `hook` whenever a snapshot is taken. Returns how to end that; totals reported so far stay counted. */
+  onSnapshot(hook: (report: Report) => void): () => void
+  snapshot(): Promise<MetricsSnapshot>
+}
+
+/** Every metric of the table, in a registry of this thread's own. */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const all = Object.fromEntries(
+    Object.entries<Row>(table).map(([key, row]) => [key, create(row, registry)]),
+  ) as unknown as Metrics['all']
+  const reporters = new Set<() => void>()
+  const reported = new Set<Gauge>()
+
+  function report(hook: (report: Report) => void): () => void {
+    const before = new Map<string, number>()
+    return () =>
+      hook({
+        total(name, value, labels = {}) {
+          const key = `${name} ${JSON.stringify(labels)}`
+          const last = before.get(key) ?? 0
+          all[name].inc(labels, value < last ? value : value - last)
+          before.set(key, value)
+        },
+        level(name, value, labels = {}) {
+          reported.add(all[name])
+          all[name].inc(labels, value)
+        },
+      })
+  }
+
+  return {
+    all,
+    onSnapshot(hook) {
+      const reporter = report(hook)
+      reporters.add(reporter)
+      return () => reporters.delete(reporter)
+    },
+    snapshot() {
+      // Levels are summed anew each time; what a stopped hook reported last goes with it.
+      for (const gauge of reported) gauge.reset()
+      for (const reporter of reporters) reporter()
+      return registry.getMetricsAsJSON()
+    },
+  }
+}
+
+function create({ type, name, help, labels, buckets }: Row, registry: Registry): Counter | Gauge | Histogram {
+  const common = { name, help, labelNames: labels, registers: [registry] }
+  if (type === 'counter') return new Counter(common)
+  if (type === 'gauge') return new Gauge(common)
+  return new Histogram({ ...common, buckets })
+}
+
+/** The threads' snapshots as one Prometheus text: counters, gauges and histograms add up. */
+export async function mergeSnapshots(
+  snapshots: readonly MetricsSnapshot[],
+): Promise<{ contentType: string; body: string }> {
+  const registry = AggregatorRegistry.aggregate([...snapshots])
+  return { contentType: registry.contentType, body: await registry.metrics() }
+}
+
+/** The metrics as a Markdown table, in the order of the rows. */
+export function metricsTable(): string {
+  const lines = Object.values<Row>(table).map(({ name, type, labels, help }) => {
+    const shown = labels.length > 0 ? `${name}{${labels.join(',')}}` : name
+    return `| \`${shown}\` | ${type} | ${help} |`
+  })
+  return ['| Metric | Type | Meaning |', '| --- | --- | --- |', ...lines].join('\n')
+}

@@ -1,0 +1,23 @@
+/** How a thread is doing: the lag of its event loop, and its heap. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { getHeapStatistics } from 'node:v8'
+import type { Metrics } from './metrics.js'
+
+const RESOLUTION_MS = 10
+
+/** Measure the thread that calls this, from now on. Returns how to end it. */
+export function watchThread(metrics: Metrics, thread: string): () => void {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  delay.enable()
+  const unhook = metrics.onSnapshot((report) => {
+    // The monitor measures from one tick of its timer to the next: an idle loop shows the resolution itself.
+    const lagMs = delay.count > 0 ? Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS) : 0
+    delay.reset()
+    report.level('eventLoopLagSeconds', lagMs / 1000, { thread })
+    report.level('heapBytes', getHeapStatistics().used_heap_size, { thread })
+  })
+  return () => {
+    delay.disable()
+    unhook()
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Adaptive batching: which users go to the store next, and when.
+ *
+ * A quiet buffer sends at once. While a batch is in flight, users gather; a full batch goes at once, and nobody
+ * waits longer than `mergeIntervalMs`, unless for the end of the user's own flight: at most one batch in flight
+ * holds a user, so that his states can neither overtake each other nor be lost. Users are named only; what is sent
+ * of them is read when they are taken, so the last state wins however often it changed.
+ */
+import type { UserId } from './types.js'
+
+export interface BatchLimits {
+  /** Users in one batch. */
+  batchSize: number
+  /** The longest that a user waits while others are in flight, ms. */
+  mergeIntervalMs: number
+  /** Batches in flight at once. Two keep the store busy; more would only queue there. */
+  flightsMax: number
+}
+
+export class AdaptiveBatch {
+  readonly #limits: BatchLimits
+  /** Waiting users, oldest first, with the time since which each waits. */
+  readonly #waiting = new Map<UserId, number>()
+  /** Users in flight; a number = changed again meanwhile, waiting since then. */
+  readonly #inFlight = new Map<UserId, number | undefined>()
+  #flights = 0
+
+  constructor(limits: BatchLimits) {
+    this.#limits = limits
+  }
+
+  /** Users waiting or in flight. */
+  get size(): number {
+    return this.#waiting.size + this.#inFlight.size
+  }
+
+  has(userId: UserId): boolean {
+    return this.#waiting.has(userId) || this.#inFlight.has(userId)
+  }
+
+  /** The user changed. */
+  add(userId: UserId, nowMs: number): void {
+    if (this.#inFlight.has(userId)) {
+      if (this.#inFlight.get(userId) === undefined) this.#inFlight.set(userId, nowMs)
+    } else if (!this.#waiting.has(userId)) this.#waiting.set(userId, nowMs)
+  }
+
+  /** The batch to send now; undefined when there is none, or when it is better to wait. */
+  take(nowMs: number): UserId[] | undefined {
+    const { batchSize, flightsMax } = this.#limits
+    if (this.#waiting.size === 0 || this.#flights >= flightsMax) return undefined
+    const isDue = this.#flights === 0 || this.#waiting.size >= batchSize || nowMs >= this.#oldestDueMs()
+    if (!isDue) return undefined
+    const batch: UserId[] = []
+    for (const userId of this.#waiting.keys()) {
+      if (batch.length === batchSize) break
+      batch.push(userId)
+    }
+    for (const userId of batch) {
+      this.#waiting.delete(userId)
+      this.#inFlight.set(userId, undefined)
+    }
+    this.#flights++
+    return batch
+  }
+
+  /** A flight ended. Those in `failed` wait again, and go first. */
+  land(batch: UserId[], failed: ReadonlySet<UserId>, nowMs: number): void {
+    this.#flights--
+    for (const userId of batch) {
+      const changedAgainMs = this.#inFlight.get(userId)
+      this.#inFlight.delete(userId)
+      if (changedAgainMs !== undefined) this.#waiting.set(userId, changedAgainMs)
+      else if (failed.has(userId)) this.#waiting.set(userId, nowMs)
+    }
+  }
+
+  /** When `take` may give a batch without any other event; undefined = not before one. */
+  dueMs(): number | undefined {
+    if (this.#waiting.size === 0 || this.#flights >= this.#limits.flightsMax) return undefined
+    return this.#oldestDueMs()
+  }
+
+  #oldestDueMs(): number {
+    const [sinceMs] = this.#waiting.values()
+    return (sinceMs ?? Number.POSITIVE_INFINITY) + this.#limits.mergeIntervalMs
+  }
+}

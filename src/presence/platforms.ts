@@ -1,0 +1,82 @@
+/** The platforms: which device classes exist, what OpenIM calls them, and which of them log each other out. */
+import type { PlatformId } from './types.js'
+
+export interface Platform {
+  id: PlatformId
+  /** OpenIM's name, part of its Redis keys (`UID_PID_TOKEN_STATUS:<userID>:<name>`). */
+  name: string
+  /** Platforms of one class are alternatives of each other in the multi-login policies. */
+  class: string
+}
+
+/** OpenIM's own table. */
+export const OPENIM_PLATFORMS: readonly Platform[] = [
+  { id: 1, name: 'IOS', class: 'Mobile' },
+  { id: 2, name: 'Android', class: 'Mobile' },
+  { id: 3, name: 'Windows', class: 'PC' },
+  { id: 4, name: 'OSX', class: 'PC' },
+  { id: 5, name: 'Web', class: 'Web' },
+  { id: 6, name: 'MiniWeb', class: 'MiniWeb' },
+  { id: 7, name: 'Linux', class: 'PC' },
+  { id: 8, name: 'APad', class: 'Pad' },
+  { id: 9, name: 'IPad', class: 'Pad' },
+  { id: 10, name: 'Admin', class: 'Admin' },
+  { id: 11, name: 'HarmonyOS', class: 'HarmonyOS' },
+]
+
+/** Ids beyond this are refused in a setting: they cross the wire as int32. */
+const PLATFORM_ID_MAX = 2 ** 31 - 1
+
+/** OpenIM's platforms and the operator's own. Throws an Error when an id or a name is there twice. */
+export class PlatformTable {
+  readonly #byId = new Map<PlatformId, Platform>()
+
+  constructor(extra: readonly Platform[] = []) {
+    const names = new Set<string>()
+    for (const platform of [...OPENIM_PLATFORMS, ...extra]) {
+      if (this.#byId.has(platform.id)) throw new Error(`Platform id ${platform.id} is there twice.`)
+      if (names.has(platform.name)) throw new Error(`Platform name ${platform.name} is there twice.`)
+      this.#byId.set(platform.id, platform)
+      names.add(platform.name)
+    }
+  }
+
+  isKnown(id: PlatformId): boolean {
+    return this.#byId.has(id)
+  }
+
+  /** Undefined for an unknown id. */
+  nameOf(id: PlatformId): string | undefined {
+    return this.#byId.get(id)?.name
+  }
+
+  /** Undefined for an unknown id. */
+  classOf(id: PlatformId): string | undefined {
+    return this.#byId.get(id)?.class
+  }
+
+  /** Every platform, OpenIM's first. */
+  all(): Platform[] {
+    return [...this.#byId.values()]
+  }
+}
+
+/**
+ * Read extra platforms from a setting, `id:name:class` separated by commas: `12:Vision:Headset,13:Car:Car`. Spaces
+ * around an entry and an empty text are fine. Throws an Error that names the entry and the form expected.
+ */
+export function parsePlatforms(setting: string): Platform[] {
+  const entries = setting.split(',').map((entry) => entry.trim())
+  return entries.filter((entry) => entry !== '').map(parsePlatform)
+}
+
+function parsePlatform(entry: string): Platform {
+  const [, id, name, platformClass] = /^(\d+):([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)$/.exec(entry) ?? []
+  if (id === undefined || name === undefined || platformClass === undefined) {
+    throw new Error(`Platform "${entry}" is not of the form id:name:class (letters, digits, - and _).`)
+  }
+  if (Number(id) < 1 || Number(id) > PLATFORM_ID_MAX) {
+    throw new Error(`Platform "${entry}": the id must be between 1 and ${PLATFORM_ID_MAX}.`)
+  }
+  return { id: Number(id), name, class: platformClass }
+}

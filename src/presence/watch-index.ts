@@ -1,0 +1,128 @@
+/**
+ * The watch index: who is watched on this node, by which io threads, and what other nodes hold of them.
+ *
+ * What a watcher is told of a user is the union of what this node's sockets say (always newest here), what other
+ * nodes claim (newest by version) and what OpenIM's own gateways hold. It is told again only when it changed.
+ */
+import type { Claim, PlatformId, Snapshot, UserId } from './types.js'
+
+interface Watched {
+  threads: Set<number>
+  version: number
+  /** Platforms that others hold: claims of other nodes, and foreign ones. */
+  elsewhere: PlatformId[]
+  /** The store has answered at least once. */
+  isKnown: boolean
+  /** What watchers were last told; undefined = nothing yet. */
+  told: PlatformId[] | undefined
+}
+
+export class WatchIndex {
+  readonly #nodeId: string
+  readonly #users = new Map<UserId, Watched>()
+
+  /** `nodeId`: claims of this node, of whatever epoch, are left out: its own sockets know better. */
+  constructor(nodeId: string) {
+    this.#nodeId = nodeId
+  }
+
+  get size(): number {
+    return this.#users.size
+  }
+
+  get userIds(): Iterable<UserId> {
+    return this.#users.keys()
+  }
+
+  has(userId: UserId): boolean {
+    return this.#users.has(userId)
+  }
+
+  /** True = nobody here watched the user before. */
+  watch(userId: UserId, thread: number): boolean {
+    const user = this.#users.get(userId)
+    user?.threads.add(thread)
+    if (user !== undefined) return false
+    this.#users.set(userId, {
+      threads: new Set([thread]),
+      version: 0,
+      elsewhere: [],
+      isKnown: false,
+      told: undefined,
+    })
+    return true
+  }
+
+  /** True = nobody here watches the user any more. */
+  unwatch(userId: UserId, thread: number): boolean {
+    const user = this.#users.get(userId)
+    if (!user?.threads.delete(thread) || user.threads.size > 0) return false
+    return this.#users.delete(userId)
+  }
+
+  /** Nobody on the thread watches anybody. Returns users whom nobody watches any more. */
+  loseThread(thread: number): UserId[] {
+    const gone = [...this.#users.keys()].filter((userId) => this.#users.get(userId)!.threads.has(thread))
+    return gone.filter((userId) => this.unwatch(userId, thread))
+  }
+
+  /** Take in what the store says. False = not watched, or not newer than what is known. */
+  learn(snapshot: Snapshot): boolean {
+    const user = this.#users.get(snapshot.userId)
+    if (user === undefined || (user.isKnown && snapshot.version < user.version)) return false
+    user.version = snapshot.version
+    user.isKnown = true
+    user.elsewhere = platformsElsewhere(snapshot, this.#nodeId)
+    return true
+  }
+
+  versionOf(userId: UserId): number {
+    return this.#users.get(userId)?.version ?? 0
+  }
+
+  /** What watchers should believe, given the platforms shown by this node's own sockets. */
+  viewOf(userId: UserId, here: PlatformId[]): PlatformId[] {
+    const elsewhere = this.#users.get(userId)?.elsewhere ?? []
+    if (elsewhere.length === 0) return here
+    return [...new Set([...here, ...elsewhere])].sort((a, b) => a - b)
+  }
+
+  /**
+   * What to tell whom, now that something may have changed; undefined = nothing. Before the store has answered
+   * nothing is told, unless `evenIfUnknown`: then what this node knows is better than silence.
+   */
+  news(
+    userId: UserId,
+    here: PlatformId[],
+    evenIfUnknown = false,
+  ): { platformIds: PlatformId[]; threads: Iterable<number> } | undefined {
+    const user = this.#users.get(userId)
+    if (user === undefined || !(user.isKnown || evenIfUnknown)) return undefined
+    const platformIds = this.viewOf(userId, here)
+    if (user.told !== undefined && sameList(user.told, platformIds)) return undefined
+    user.told = platformIds
+    return { platformIds, threads: user.threads }
+  }
+
+  /** What watchers were last told; undefined = nothing yet. */
+  toldOf(userId: UserId): PlatformId[] | undefined {
+    return this.#users.get(userId)?.told
+  }
+}
+
+/** The node's name in `nodeId#epoch`. */
+export function nodeOf(claim: Claim): string {
+  return claim.holder.slice(0, claim.holder.lastIndexOf('#'))
+}
+
+export function sameList(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, at) => value === b[at])
+}
+
+function platformsElsewhere(snapshot: Snapshot, nodeId: string): PlatformId[] {
+  const platforms = new Set(snapshot.foreign)
+  for (const claim of snapshot.claims) {
+    if (nodeOf(claim) !== nodeId) platforms.add(claim.platformId)
+  }
+  return [...platforms]
+}

@@ -1,0 +1,65 @@
+/** Who lives where: the well-known addresses of one process, the same on every thread. */
+import { shardOf } from '../presence/placement.js'
+import type { UserId } from '../presence/types.js'
+import { type Ref, refTo, type ThreadSlot } from '../runtime/index.js'
+import type * as FanOut from './fan-out.js'
+import type * as Listener from './listener.js'
+import type * as PresenceShard from './presence-shard.js'
+import type * as Sync from './sync.js'
+
+/** Actor numbers below NAMED_ACTORS. */
+export const LISTENER = 1
+export const FAN_OUT = 2
+export const SYNC = 3
+/** Shard i is actor FIRST_SHARD + i; at most 1,024 shards. */
+export const FIRST_SHARD = 16
+
+/** The slots of each role's threads, and how many presence shards are spread over the shard threads. */
+export interface Topology {
+  io: ThreadSlot[]
+  shard: ThreadSlot[]
+  sync: ThreadSlot
+  presenceShards: number
+}
+
+export class Addresses {
+  readonly sync: Ref<Sync.Command>
+  readonly listeners: Ref<Listener.Command>[]
+  readonly fanOuts: Ref<FanOut.Command>[]
+  readonly shards: Ref<PresenceShard.Command>[]
+
+  constructor(topology: Topology) {
+    this.sync = refTo(topology.sync, SYNC)
+    this.listeners = topology.io.map((slot) => refTo(slot, LISTENER))
+    this.fanOuts = topology.io.map((slot) => refTo(slot, FAN_OUT))
+    this.shards = Array.from({ length: topology.presenceShards }, (_, shard) =>
+      refTo(topology.shard[shard % topology.shard.length]!, FIRST_SHARD + shard),
+    )
+  }
+
+  /** The number of the shard that owns the user. */
+  shardOf(userId: UserId): number {
+    return shardOf(userId, this.shards.length)
+  }
+
+  /** The shard that owns the user. */
+  shardFor(userId: UserId): Ref<PresenceShard.Command> {
+    return this.shards[this.shardOf(userId)]!
+  }
+
+  /** Items by the shard that owns their user; order is kept. */
+  byShard<T>(items: Iterable<T>, userIdOf: (item: T) => UserId): Map<Ref<PresenceShard.Command>, T[]> {
+    const groups = new Map<Ref<PresenceShard.Command>, T[]>()
+    for (const item of items) {
+      const shard = this.shardFor(userIdOf(item))
+      const group = groups.get(shard)
+      if (group === undefined) groups.set(shard, [item])
+      else group.push(item)
+    }
+    return groups
+  }
+
+  fanOutOn(thread: ThreadSlot): Ref<FanOut.Command> {
+    return refTo(thread, FAN_OUT)
+  }
+}

@@ -1,0 +1,32 @@
+/** What the fan-out of an io thread hears. */
+import type { PlatformId, UserId } from '../presence/types.js'
+import type { Ref } from '../runtime/index.js'
+import type * as Connection from './connection.js'
+
+/** The whole of what watchers are told of one user; empty = offline. */
+export interface Status {
+  userId: UserId
+  platformIds: PlatformId[]
+}
+
+/** Users' states: the answer to `Watch`, and every change. In order per user. presence shard → fan-out (io). */
+export interface Statuses {
+  kind: 'statuses'
+  statuses: Status[]
+}
+
+/** A shard started and knows no watcher: watch its users again. presence shard → fan-out (io). */
+export interface WatchAgain {
+  kind: 'watchAgain'
+  shard: number
+}
+
+/** A connection wants these users on the status board; answered by `Watched`. connection → fan-out, same thread. */
+export interface Request {
+  kind: 'request'
+  connection: Ref<Connection.Command>
+  requestId: number
+  userIds: UserId[]
+}
+
+export type Command = Statuses | WatchAgain | Request

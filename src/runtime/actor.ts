@@ -1,0 +1,91 @@
+/** What an actor is made of, and what it may do. Examples: README.md beside this file. */
+import type { Log } from './environment.js'
+import type { RuntimeError } from './errors.js'
+import type { ActorId, AnswerOf, Kinded, QuestionOf, Ref, ReplyTo, ThreadSlot } from './ref.js'
+import type { Supervision } from './supervision.js'
+
+/**
+ * A kind of actor: plain functions over a state that only this actor holds.
+ *
+ * `M` is what it hears (its public commands and its private ones), `S` its state, `A` what `start` needs.
+ */
+export interface ActorDefinition<M, S, A = void> {
+  /** The noun in logs and metrics. */
+  readonly kind: string
+  /** Makes the state; called again after a failure (`ctx.restarts` > 0), to ask for what was lost. */
+  start(ctx: Context<M>, args: A): S
+  /** One message at a time. What it throws is judged by `supervision`. */
+  receive(ctx: Context<M>, state: S, message: M): void
+  /** News from the runtime, ahead of waiting messages. */
+  onSignal?(ctx: Context<M>, state: S, signal: Signal): void
+  /** Release what is held outside the actor. Timers and asks end by themselves. */
+  onStop?(ctx: Context<M>, state: S, cause: StopCause): void
+  /** Default: restart with backoff, see `supervision.ts`. */
+  readonly supervision?: Supervision
+  /** Messages that may wait, default 262,144; the next ones are dead letters. */
+  readonly mailboxCountMax?: number
+}
+
+/** `linked`: a neighbour thread is reachable, for the first time or hosted anew. `unlinked`: it was lost. */
+export type Signal =
+  | { kind: 'linked'; thread: ThreadSlot }
+  | { kind: 'unlinked'; thread: ThreadSlot; reason: string }
+
+export type StopCause = 'stopped' | 'failed' | 'restarting'
+
+/** What came of an ask or of a promise. */
+export type Outcome<T> = { ok: true; value: T } | { ok: false; error: RuntimeError }
+
+/** An actor's hands. Valid for the actor's life; nothing here blocks. */
+export interface Context<M> {
+  readonly self: Ref<M>
+  /** How often this actor was started again after a failure. */
+  readonly restarts: number
+  readonly log: Log
+  /** Milliseconds that never go back; comparable within one thread only. */
+  nowMs(): number
+  random(): number
+
+  /** At most once; in order for one sender and one receiver. */
+  tell<T>(to: Ref<T>, message: T): void
+  /**
+   * Tell, and hear the answer as a message of one's own. Exactly one outcome comes, by `deadlineMs` at the
+   * latest, unless this actor restarts or stops first. Fails at once when the actor or its thread is gone.
+   */
+  ask<T extends Kinded, K extends T['kind']>(
+    to: Ref<T>,
+    question: QuestionOf<T, K>,
+    deadlineMs: number,
+    toMessage: (outcome: Outcome<AnswerOf<Extract<T, { kind: K }>>>) => M,
+  ): void
+  /** Hear the end of a promise as a message of one's own. */
+  pipe<T>(promise: Promise<T>, toMessage: (outcome: Outcome<T>) => M): void
+
+  /** Where the answer to the message in hand goes; undefined when it was told. Keep it to answer later. */
+  readonly replyTo: ReplyTo<never> | undefined
+  reply<R>(to: ReplyTo<R>, answer: R): void
+  /** Answer with a failure; its code and message cross threads. */
+  fail(to: ReplyTo<never>, error: unknown): void
+
+  /** Send `message` to self once, after `delayMs`. A timer with the same key replaces the old one. */
+  once(key: string, delayMs: number, message: M): void
+  /** The same, every `periodMs`. */
+  every(key: string, periodMs: number, message: M): void
+  /** A cancelled timer's message is never seen, even when it was due. */
+  cancel(key: string): void
+
+  /** Start an actor on this thread; with `id` under a well-known address. */
+  spawn<T, S, A>(definition: ActorDefinition<T, S, A>, args: A, id?: ActorId): Ref<T>
+  /** End this actor after the message in hand; waiting messages become dead letters. */
+  stop(): void
+}
+
+/** Gives a definition its types; no other effect. */
+export function defineActor<M, S, A = void>(definition: ActorDefinition<M, S, A>): ActorDefinition<M, S, A> {
+  return definition
+}
+
+/** For `default:` of an exhaustive switch: a compile error when a case is missing, a thrown one when types lied. */
+export function assertNever(value: never): never {
+  throw new TypeError(`Message of an unknown kind: ${JSON.stringify(value)?.slice(0, 200)}`)
+}

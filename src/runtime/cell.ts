@@ -1,0 +1,253 @@
+/** One living actor: its definition, state, mailbox and timers. The context that its functions are given. */
+import type { ActorDefinition, Context, Outcome, StopCause } from './actor.js'
+import type { Log } from './environment.js'
+import { fromWire, toWire } from './errors.js'
+import { Mailbox } from './mailbox.js'
+import type { ActorId, AnswerOf, Kinded, QuestionOf, Ref, ReplyTo } from './ref.js'
+import { type FailureRecord, judge, noFailures, restartWithBackoff } from './supervision.js'
+import type { ActorSystem } from './system.js'
+import type { TimerEntry } from './timer-queue.js'
+
+/** `waiting`: between a failure and its restart; letters gather. */
+type Phase = 'running' | 'waiting' | 'stopped'
+
+/**
+ * What this actor sends itself by the clock. One linked list: most actors have one timer or none.
+ * It is also the letter that comes when the timer is due; cancelled meanwhile, it is not in the list any more.
+ */
+class KeyedTimer {
+  entry: TimerEntry | undefined
+  next: KeyedTimer | undefined
+
+  constructor(
+    readonly key: string,
+    readonly message: unknown,
+    readonly periodMs: number,
+  ) {}
+}
+
+const MAILBOX_COUNT_MAX = 262_144
+
+export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
+  readonly self: Ref<M>
+  readonly mailbox = new Mailbox()
+  replyTo: ReplyTo<never> | undefined
+  restarts = 0
+  /** In the system's queue of actors with mail. */
+  isReady = false
+  /** Counts lives: what a former life asked or set is not for this one. */
+  life = 0
+  phase: Phase = 'running'
+  readonly #system: ActorSystem
+  readonly #definition: ActorDefinition<M, S, A>
+  readonly #args: A
+  #state: S | undefined
+  #timers: KeyedTimer | undefined
+  #failures: FailureRecord = noFailures
+
+  constructor(system: ActorSystem, self: Ref<M>, definition: ActorDefinition<M, S, A>, args: A) {
+    this.#system = system
+    this.self = self
+    this.#definition = definition
+    this.#args = args
+  }
+
+  get kind(): string {
+    return this.#definition.kind
+  }
+
+  get hearsSignals(): boolean {
+    return this.#definition.onSignal !== undefined
+  }
+
+  get mailboxCountMax(): number {
+    return this.#definition.mailboxCountMax ?? MAILBOX_COUNT_MAX
+  }
+
+  get log(): Log {
+    return this.#system.log
+  }
+
+  /** Begin a life. */
+  start(): void {
+    try {
+      this.#state = this.#definition.start(this, this.#args)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Take one signal or message from the mailbox. */
+  step(): void {
+    try {
+      const signal = this.mailbox.takeSignal()
+      if (signal !== undefined) {
+        this.#definition.onSignal?.(this, this.#state as S, signal)
+        return
+      }
+      const letter = this.mailbox.take()
+      if (letter === undefined) return
+      let message = letter.message
+      if (message instanceof KeyedTimer) {
+        if (!this.#isSet(message)) return
+        if (message.periodMs === 0) this.#remove(message)
+        message = message.message
+      }
+      this.replyTo = letter.replyTo
+      this.#definition.receive(this, this.#state as S, message as M)
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.replyTo = undefined
+    }
+  }
+
+  /** End this life; `stopped` and `failed` end the actor. */
+  end(cause: StopCause): void {
+    if (this.phase === 'stopped') return
+    const wasRunning = this.phase === 'running'
+    this.phase = cause === 'restarting' ? 'waiting' : 'stopped'
+    this.life++
+    this.#cancelTimers()
+    if (!wasRunning || this.#state === undefined) return
+    try {
+      this.#definition.onStop?.(this, this.#state, cause)
+    } catch (error) {
+      this.log.error({ kind: this.kind, error: toWire(error) }, 'actor failed while it stopped')
+    }
+    this.#state = undefined
+  }
+
+  nowMs(): number {
+    return this.#system.environment.nowMs()
+  }
+
+  random(): number {
+    return this.#system.environment.random()
+  }
+
+  tell<T>(to: Ref<T>, message: T): void {
+    this.#system.tell(to, message)
+  }
+
+  ask<T extends Kinded, K extends T['kind']>(
+    to: Ref<T>,
+    question: QuestionOf<T, K>,
+    deadlineMs: number,
+    toMessage: (outcome: Outcome<AnswerOf<Extract<T, { kind: K }>>>) => M,
+  ): void {
+    const life = this.life
+    this.#system.askThen(to, question, deadlineMs, (outcome) => {
+      if (this.life === life) this.#system.tell(this.self, toMessage(outcome as Outcome<never>))
+    })
+  }
+
+  pipe<T>(promise: Promise<T>, toMessage: (outcome: Outcome<T>) => M): void {
+    const life = this.life
+    const hear = (outcome: Outcome<T>) => {
+      if (this.life === life) this.#system.tell(this.self, toMessage(outcome))
+    }
+    promise.then(
+      (value) => hear({ ok: true, value }),
+      (error) => hear({ ok: false, error: fromWire(toWire(error)) }),
+    )
+  }
+
+  reply<R>(to: ReplyTo<R>, answer: R): void {
+    this.#system.answer(to, true, answer)
+  }
+
+  fail(to: ReplyTo<never>, error: unknown): void {
+    this.#system.answer(to, false, toWire(error))
+  }
+
+  once(key: string, delayMs: number, message: M): void {
+    this.#setTimer(key, delayMs, message, 0)
+  }
+
+  every(key: string, periodMs: number, message: M): void {
+    this.#setTimer(key, periodMs, message, periodMs)
+  }
+
+  cancel(key: string): void {
+    for (let timer = this.#timers; timer !== undefined; timer = timer.next) {
+      if (timer.key !== key) continue
+      this.#remove(timer)
+      return
+    }
+  }
+
+  spawn<T, TS, TA>(definition: ActorDefinition<T, TS, TA>, args: TA, id?: ActorId): Ref<T> {
+    return this.#system.spawn(definition, args, id)
+  }
+
+  stop(): void {
+    this.#system.stopCell(this as Cell, 'stopped')
+  }
+
+  #setTimer(key: string, delayMs: number, message: M, periodMs: number): void {
+    this.cancel(key)
+    const timer = new KeyedTimer(key, message, periodMs)
+    const fire = () => {
+      if (periodMs > 0) timer.entry = this.#system.timers.add(periodMs, fire)
+      this.#system.tell(this.self as Ref<unknown>, timer)
+    }
+    timer.entry = this.#system.timers.add(delayMs, fire)
+    timer.next = this.#timers
+    this.#timers = timer
+  }
+
+  #isSet(timer: KeyedTimer): boolean {
+    let at = this.#timers
+    while (at !== undefined && at !== timer) at = at.next
+    return at === timer
+  }
+
+  #remove(timer: KeyedTimer): void {
+    if (timer.entry !== undefined) this.#system.timers.cancel(timer.entry)
+    if (this.#timers === timer) this.#timers = timer.next
+    for (let at = this.#timers; at !== undefined; at = at.next) {
+      if (at.next === timer) at.next = timer.next
+    }
+  }
+
+  #cancelTimers(): void {
+    for (let timer = this.#timers; timer !== undefined; timer = timer.next) {
+      if (timer.entry !== undefined) this.#system.timers.cancel(timer.entry)
+    }
+    this.#timers = undefined
+  }
+
+  #fail(error: unknown): void {
+    const { environment } = this.#system
+    const rule = this.#definition.supervision ?? restartWithBackoff
+    const verdict = judge(rule, this.#failures, environment.nowMs(), environment.random())
+    this.#failures = verdict.record
+    this.#system.noteFailure(this.kind)
+    this.log.error(
+      {
+        kind: this.kind,
+        actor: this.self.actor,
+        directive: verdict.directive,
+        inARow: verdict.record.inARow,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      },
+      'actor failed',
+    )
+    if (verdict.directive === 'restart') {
+      this.end('restarting')
+      this.#system.timers.add(verdict.delayMs, () => this.#restart())
+    } else {
+      this.#system.stopCell(this as Cell, 'failed')
+      if (verdict.directive === 'escalate') this.#system.escalate(this.kind, error)
+    }
+  }
+
+  #restart(): void {
+    if (this.phase !== 'waiting') return
+    this.phase = 'running'
+    this.restarts++
+    this.start()
+    this.#system.wakeCell(this as Cell)
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * The actors of one thread: who lives here, who has mail, and the links to the other threads.
+ *
+ * Everything enters through `tell`, `answer`, a link's frame or a timer, and runs in `#run`, which gives each
+ * actor with mail a fair quantum in turn. Nothing here blocks, and nothing runs an actor inside another.
+ */
+import type { ActorDefinition, Outcome, Signal, StopCause } from './actor.js'
+import { Cell } from './cell.js'
+import { type DeadLetterReason, DeadLetters } from './dead-letters.js'
+import type { Environment, Log } from './environment.js'
+import { fromWire, type RuntimeErrorCode, runtimeError, toWire, type WireError } from './errors.js'
+import { ANSWER, defaultLinkLimits, FAILED_ANSWER, Link, type LinkLimits, type LinkPort } from './link.js'
+import {
+  ACTORS_PER_INCARNATION,
+  type ActorId,
+  type AnswerOf,
+  type Kinded,
+  NAMED_ACTORS,
+  type QuestionOf,
+  type Ref,
+  type ReplyTo,
+  type ThreadSlot,
+} from './ref.js'
+import { type TimerEntry, TimerQueue } from './timer-queue.js'
+
+export interface SystemOptions {
+  thread: ThreadSlot
+  /** How often this slot was hosted before: keeps addresses and questions of former incarnations apart. */
+  incarnation: number
+  environment: Environment
+  log: Log
+  linkLimits?: LinkLimits
+  /** An actor's failure that its thread must not survive. Default: throw, which ends the thread. */
+  onEscalation?: (error: Error) => void
+}
+
+export interface SystemStats {
+  actors: number
+  waitingMessages: number
+  deadLetters: Record<DeadLetterReason, number>
+  failures: Record<string, number>
+  linkBytes: number
+  linkFrames: number
+  linkLetters: number
+  linkHeld: number
+}
+
+/** Messages of one actor before the next one's turn. */
+const QUANTUM = 64
+/** Messages of one run before the event loop gets its turn: sockets and timers must not starve either. */
+const RUN_COUNT_MAX = 8_192
+
+interface PendingAsk {
+  thread: ThreadSlot
+  resolve(outcome: Outcome<unknown>): void
+  deadline: TimerEntry
+}
+
+export class ActorSystem {
+  readonly thread: ThreadSlot
+  readonly environment: Environment
+  readonly log: Log
+  readonly timers: TimerQueue
+  readonly deadLetters: DeadLetters
+  readonly #cells = new Map<ActorId, Cell>()
+  readonly #links = new Map<ThreadSlot, Link>()
+  readonly #asks = new Map<number, PendingAsk>()
+  readonly #failures: Record<string, number> = {}
+  readonly #linkLimits: LinkLimits
+  readonly #onEscalation: (error: Error) => void
+  #ready: Cell[] = []
+  #nextActor: ActorId
+  #nextCorrelation: number
+  #isRunning = false
+  #isTurnEndDue = false
+  #isClosed = false
+
+  constructor(options: SystemOptions) {
+    this.thread = options.thread
+    this.environment = options.environment
+    this.log = options.log
+    this.timers = new TimerQueue(options.environment)
+    this.deadLetters = new DeadLetters(options.environment, options.log)
+    this.#linkLimits = options.linkLimits ?? defaultLinkLimits
+    this.#nextActor = NAMED_ACTORS + options.incarnation * ACTORS_PER_INCARNATION
+    this.#nextCorrelation = 1 + options.incarnation * ACTORS_PER_INCARNATION
+    this.#onEscalation =
+      options.onEscalation ??
+      ((error) => {
+        throw error
+      })
+  }
+
+  /** Start an actor; with `id` (< NAMED_ACTORS) under a well-known address. */
+  spawn<M, S, A>(definition: ActorDefinition<M, S, A>, args: A, id?: ActorId): Ref<M> {
+    const actor = id ?? this.#nextActor++
+    if (this.#cells.has(actor)) throw new RangeError(`actor ${actor} already lives on thread ${this.thread}`)
+    const ref: Ref<M> = { thread: this.thread, actor }
+    const cell = new Cell(this, ref, definition, args)
+    this.#cells.set(actor, cell as unknown as Cell)
+    cell.start()
+    if (cell.hearsSignals && cell.phase === 'running') {
+      for (const thread of this.#links.keys()) cell.mailbox.postSignal({ kind: 'linked', thread })
+      this.wakeCell(cell as unknown as Cell)
+    }
+    return ref
+  }
+
+  tell<M>(to: Ref<M>, message: M): void {
+    if (to.thread === this.thread) this.#post(to.actor, message, undefined)
+    else this.#send(to.thread, to.actor, 0, message)
+  }
+
+  /** Ask from outside of actors, for entry points such as a web server. Rejects with a RuntimeError. */
+  ask<T extends Kinded, K extends T['kind']>(
+    to: Ref<T>,
+    question: QuestionOf<T, K>,
+    deadlineMs: number,
+  ): Promise<AnswerOf<Extract<T, { kind: K }>>> {
+    return new Promise((resolve, reject) => {
+      this.askThen(to, question, deadlineMs, (outcome) => {
+        if (outcome.ok) resolve(outcome.value as never)
+        else reject(outcome.error)
+      })
+    })
+  }
+
+  /** `then` is called exactly once: with the answer, or with why there is none. */
+  askThen(
+    to: Ref<never>,
+    question: unknown,
+    deadlineMs: number,
+    then: (outcome: Outcome<unknown>) => void,
+  ): void {
+    const correlation = this.#nextCorrelation++
+    const deadline = this.timers.add(deadlineMs, () => {
+      this.#settle(correlation, refused('ASK_DEADLINE', `no answer within ${deadlineMs} ms`))
+    })
+    this.#asks.set(correlation, { thread: to.thread, resolve: then, deadline })
+    if (to.thread === this.thread) {
+      this.#post(to.actor, question, { thread: this.thread, correlation })
+    } else if (!this.#send(to.thread, to.actor, correlation, question)) {
+      this.#settle(correlation, refused('THREAD_LOST', `thread ${to.thread} is not reachable`))
+    }
+  }
+
+  answer(to: ReplyTo<never>, ok: boolean, value: unknown): void {
+    if (to.thread === this.thread) this.#hearAnswer(to.correlation, ok, value)
+    else this.#send(to.thread, ok ? ANSWER : FAILED_ANSWER, to.correlation, value)
+  }
+
+  /** Take over the path to a neighbour thread, new or hosted anew; tells the actors who want to know. */
+  link(thread: ThreadSlot, port: LinkPort): void {
+    this.unlink(thread, 'replaced')
+    const link = new Link(
+      port,
+      this.#linkLimits,
+      (to, correlation, payload) => this.#receive(thread, to, correlation, payload),
+      () => this.#run(),
+    )
+    this.#links.set(thread, link)
+    this.#signal({ kind: 'linked', thread })
+  }
+
+  /** A neighbour thread is gone: what was asked of it fails at once, what was told to it is a dead letter. */
+  unlink(thread: ThreadSlot, reason: string): void {
+    const link = this.#links.get(thread)
+    if (link === undefined) return
+    this.#links.delete(thread)
+    for (const { to, payload } of link.unsent()) this.deadLetters.add('unlinked', thread, to, payload)
+    link.close()
+    for (const [correlation, ask] of this.#asks) {
+      if (ask.thread === thread) this.#settle(correlation, refused('THREAD_LOST', `thread ${thread}: ${reason}`))
+    }
+    this.#signal({ kind: 'unlinked', thread, reason })
+  }
+
+  /** A link to the thread exists but has no credit: what is told now waits here. */
+  isCongested(thread: ThreadSlot): boolean {
+    return this.#links.get(thread)?.congested ?? false
+  }
+
+  /** End every actor, then every link and timer. What the actors tell while they stop still leaves. */
+  close(): void {
+    for (const cell of [...this.#cells.values()]) this.stopCell(cell, 'stopped')
+    this.#run()
+    this.#isClosed = true
+    for (const link of this.#links.values()) {
+      link.flush()
+      link.close()
+    }
+    this.#links.clear()
+    this.timers.close()
+  }
+
+  stats(): SystemStats {
+    const stats: SystemStats = {
+      actors: this.#cells.size,
+      waitingMessages: 0,
+      deadLetters: { ...this.deadLetters.counts },
+      failures: { ...this.#failures },
+      linkBytes: 0,
+      linkFrames: 0,
+      linkLetters: 0,
+      linkHeld: 0,
+    }
+    for (const cell of this.#ready) stats.waitingMessages += cell.mailbox.count
+    for (const link of this.#links.values()) {
+      const { bytesSent, framesSent, lettersSent, held } = link.stats
+      stats.linkBytes += bytesSent
+      stats.linkFrames += framesSent
+      stats.linkLetters += lettersSent
+      stats.linkHeld += held
+    }
+    return stats
+  }
+
+  /** For cells: there may be mail to take. */
+  wakeCell(cell: Cell): void {
+    if (cell.isReady || cell.phase !== 'running' || cell.mailbox.isEmpty) return
+    cell.isReady = true
+    this.#ready.push(cell)
+    this.#endTurnSoon()
+  }
+
+  /** For cells: end one for good. */
+  stopCell(cell: Cell, cause: StopCause): void {
+    if (this.#cells.get(cell.self.actor) !== cell) return
+    this.#cells.delete(cell.self.actor)
+    cell.end(cause)
+    for (let letter = cell.mailbox.take(); letter !== undefined; letter = cell.mailbox.take()) {
+      this.#refuse('stopped', cell.self.actor, letter.message, letter.replyTo)
+    }
+  }
+
+  noteFailure(kind: string): void {
+    this.#failures[kind] = (this.#failures[kind] ?? 0) + 1
+  }
+
+  escalate(kind: string, error: unknown): void {
+    const cause = error instanceof Error ? error : new Error(String(error))
+    this.#onEscalation(new Error(`actor ${kind} failed for good: ${cause.message}`, { cause }))
+  }
+
+  #post(actor: ActorId, message: unknown, replyTo: ReplyTo<never> | undefined): void {
+    const cell = this.#cells.get(actor)
+    if (cell === undefined) this.#refuse('noSuchActor', actor, message, replyTo)
+    else if (!cell.mailbox.post(message, replyTo, cell.mailboxCountMax)) {
+      this.#refuse('mailboxFull', actor, message, replyTo)
+    } else this.wakeCell(cell)
+  }
+
+  /** Count a dead letter; a question among them fails at once. */
+  #refuse(
+    reason: DeadLetterReason,
+    actor: ActorId,
+    message: unknown,
+    replyTo: ReplyTo<never> | undefined,
+  ): void {
+    this.deadLetters.add(reason, this.thread, actor, message)
+    if (replyTo === undefined) return
+    const code = reason === 'mailboxFull' ? 'MAILBOX_FULL' : 'NO_SUCH_ACTOR'
+    this.answer(replyTo, false, toWire(runtimeError(code, `actor ${actor}: ${reason}`)))
+  }
+
+  #send(thread: ThreadSlot, to: number, correlation: number, payload: unknown): boolean {
+    const link = this.#links.get(thread)
+    if (link === undefined) {
+      this.deadLetters.add('unlinked', thread, to, payload)
+      return false
+    }
+    if (!link.push(to, correlation, payload)) {
+      this.deadLetters.add('linkFull', thread, to, payload)
+      return false
+    }
+    this.#endTurnSoon()
+    return true
+  }
+
+  #receive(from: ThreadSlot, to: number, correlation: number, payload: unknown): void {
+    if (to >= 0) this.#post(to, payload, correlation > 0 ? { thread: from, correlation } : undefined)
+    else this.#hearAnswer(correlation, to === ANSWER, payload)
+  }
+
+  #hearAnswer(correlation: number, ok: boolean, value: unknown): void {
+    if (!this.#asks.has(correlation)) {
+      this.deadLetters.add('lateAnswer', this.thread, ANSWER, value)
+      return
+    }
+    this.#settle(correlation, ok ? { ok, value } : { ok: false, error: fromWire(value as WireError) })
+  }
+
+  #settle(correlation: number, outcome: Outcome<unknown>): void {
+    const ask = this.#asks.get(correlation)
+    if (ask === undefined) return
+    this.#asks.delete(correlation)
+    this.timers.cancel(ask.deadline)
+    ask.resolve(outcome)
+  }
+
+  #signal(signal: Signal): void {
+    for (const cell of this.#cells.values()) {
+      if (!cell.hearsSignals || cell.phase === 'stopped') continue
+      cell.mailbox.postSignal(signal)
+      this.wakeCell(cell)
+    }
+  }
+
+  /** Run the mailboxes and flush the links once, after what is going on now. */
+  #endTurnSoon(): void {
+    if (this.#isTurnEndDue || this.#isClosed) return
+    this.#isTurnEndDue = true
+    this.environment.defer(() => {
+      this.#isTurnEndDue = false
+      if (this.#isClosed) return
+      this.#run()
+      for (const link of this.#links.values()) link.flush()
+    })
+  }
+
+  #run(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    let taken = 0
+    let at = 0
+    const ready = this.#ready
+    while (at < ready.length && taken < RUN_COUNT_MAX) {
+      const cell = ready[at++]!
+      let quantum = QUANTUM
+      while (quantum > 0 && cell.phase === 'running' && !cell.mailbox.isEmpty) {
+        cell.step()
+        quantum--
+      }
+      taken += QUANTUM - quantum
+      cell.isReady = false
+      if (cell.phase === 'running' && !cell.mailbox.isEmpty) {
+        cell.isReady = true
+        ready.push(cell)
+      }
+    }
+    this.#ready = ready.slice(at)
+    this.#isRunning = false
+    if (this.#ready.length > 0) this.#endTurnSoon()
+    else for (const link of this.#links.values()) link.drained()
+  }
+}
+
+function refused(code: RuntimeErrorCode, message: string): Outcome<never> {
+  return { ok: false, error: runtimeError(code, message) }
+}

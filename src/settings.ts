@@ -1,0 +1,254 @@
+/**
+ * The settings table: one row an environment variable, with its type, default, range and meaning. `config.ts`
+ * loads it, and the README's table is generated from it.
+ */
+import { PlatformTable, parsePlatforms } from './presence/platforms.js'
+import { checkUserId } from './presence/user-id.js'
+import {
+  addresses,
+  choice,
+  flag,
+  host,
+  int,
+  list,
+  origins,
+  redisUrl,
+  signingSecret,
+  text,
+} from './setting-kinds.js'
+
+const SECOND_MS = 1000
+const MINUTE_MS = 60 * SECOND_MS
+
+export const settings = {
+  wsPort: int({
+    env: 'WS_PORT',
+    default: 10_001,
+    min: 0,
+    max: 65_535,
+    doc: 'Port of the WebSocket gateway; 0 = any free one.',
+  }),
+  apiPort: int({
+    env: 'API_PORT',
+    default: 10_002,
+    min: 0,
+    max: 65_535,
+    doc: 'Port of REST, health and metrics; 0 = any free one.',
+  }),
+  host: host({ env: 'HOST', default: '127.0.0.1', doc: 'Address that both ports listen on.' }),
+  redisUrl: redisUrl({
+    env: 'REDIS_URL',
+    doc: 'One Redis server. Without this and REDIS_CLUSTER_NODES, the embedded store serves this node alone.',
+  }),
+  redisClusterNodes: addresses({
+    env: 'REDIS_CLUSTER_NODES',
+    doc: 'Some nodes of a Redis Cluster; the others are found through them.',
+  }),
+  authSecret: signingSecret({
+    env: 'AUTH_SECRET',
+    defaultDoc: 'in development mode a random one',
+    doc:
+      'Signs and checks tokens; the same on every node. Development mode needs no secret: HOST is a loopback ' +
+      'address, no Redis is set, and NODE_ENV is not `production`.',
+  }),
+  adminUserIds: list({
+    env: 'ADMIN_USER_IDS',
+    default: 'imAdmin',
+    accepts: (id) => checkUserId(id) === undefined,
+    expected: 'user IDs with commas between, without `:`, `{` and `}`',
+    doc: 'Users who may ask for admin tokens.',
+  }),
+  tokenExpireDays: int({
+    env: 'TOKEN_EXPIRE_DAYS',
+    default: 90,
+    min: 1,
+    max: 3650,
+    doc: 'How long a new token is good for.',
+  }),
+  nodeId: text({
+    env: 'NODE_ID',
+    defaultDoc: 'host name and WS_PORT',
+    accepts: (id) => /^[A-Za-z0-9._-]{1,64}$/.test(id),
+    expected: '1 to 64 letters, digits, `.`, `_` or `-`',
+    doc: "This node's name in the store; unique in the cluster and better kept over a restart.",
+  }),
+  ioThreads: int({ env: 'IO_THREADS', default: 1, min: 1, max: 64, doc: 'Threads that hold the sockets.' }),
+  shardThreads: int({
+    env: 'SHARD_THREADS',
+    default: 1,
+    min: 1,
+    max: 64,
+    doc: 'Threads that the presence shards share.',
+  }),
+  presenceShards: int({
+    env: 'PRESENCE_SHARDS',
+    default: 16,
+    min: 1,
+    max: 4096,
+    doc: 'Slices of users on this node; each has one writer. At least SHARD_THREADS.',
+  }),
+  batchSize: int({
+    env: 'BATCH_SIZE',
+    default: 100,
+    min: 1,
+    max: 1000,
+    doc: 'Users whose change is sent to the store in one call, at most.',
+  }),
+  mergeIntervalMs: int({
+    env: 'MERGE_INTERVAL_MS',
+    default: SECOND_MS,
+    min: 1,
+    max: MINUTE_MS,
+    doc: 'No change waits longer than this for its batch.',
+  }),
+  presenceTtlS: int({
+    env: 'PRESENCE_TTL_S',
+    default: 1800,
+    min: 10,
+    max: 86_400,
+    doc: 'How long a record lives in the store without renewal; renewed every third of it.',
+  }),
+  offlineGraceMs: int({
+    env: 'OFFLINE_GRACE_MS',
+    default: 5 * SECOND_MS,
+    min: 0,
+    max: 10 * MINUTE_MS,
+    doc: 'How long a user whose socket broke without a goodbye is still shown online.',
+  }),
+  nodeLeaseMs: int({
+    env: 'NODE_LEASE_MS',
+    default: 10 * SECOND_MS,
+    min: 1000,
+    max: 10 * MINUTE_MS,
+    doc: 'How long a node counts as alive without renewing its lease; renewed every third of it.',
+  }),
+  maxConnections: int({
+    env: 'MAX_CONNECTIONS',
+    default: 100_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'Open connections of this node, at most.',
+  }),
+  maxConnectionsPerAddress: int({
+    env: 'MAX_CONNECTIONS_PER_ADDRESS',
+    default: 10_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'Open connections from one address, at most.',
+  }),
+  handshakesPerSMax: int({
+    env: 'HANDSHAKES_PER_S_MAX',
+    default: 5000,
+    min: 1,
+    max: 1_000_000,
+    doc: 'Handshakes taken up in a second on this node; the rest are told to come back.',
+  }),
+  handshakeTimeoutMs: int({
+    env: 'HANDSHAKE_TIMEOUT_MS',
+    default: 10 * SECOND_MS,
+    min: 100,
+    max: 5 * MINUTE_MS,
+    doc: 'A handshake that takes longer is refused.',
+  }),
+  messageBytesMax: int({
+    env: 'MESSAGE_BYTES_MAX',
+    default: 51_200,
+    min: 1024,
+    max: 16_777_216,
+    doc: 'Longest message from a client, as it comes; a longer one closes the connection with 1009.',
+  }),
+  inflatedBytesMax: int({
+    env: 'INFLATED_BYTES_MAX',
+    default: 524_288,
+    min: 1024,
+    max: 67_108_864,
+    doc: 'Longest message after gunzip. At least MESSAGE_BYTES_MAX.',
+  }),
+  requestsPerSMax: int({
+    env: 'REQUESTS_PER_S_MAX',
+    default: 100,
+    min: 1,
+    max: 1_000_000,
+    doc: 'Requests of one connection in a second, at most.',
+  }),
+  watchesPerConnectionMax: int({
+    env: 'WATCHES_PER_CONNECTION_MAX',
+    default: 1000,
+    min: 1,
+    max: 1_000_000,
+    doc: 'Users that one connection may watch.',
+  }),
+  backpressureBytesMax: int({
+    env: 'BACKPRESSURE_BYTES_MAX',
+    default: 1_048_576,
+    min: 16_384,
+    max: 268_435_456,
+    doc: 'A client that reads so slowly that more than this waits for it is closed.',
+  }),
+  readTimeoutMs: int({
+    env: 'READ_TIMEOUT_MS',
+    default: 30 * SECOND_MS,
+    min: SECOND_MS,
+    max: 60 * MINUTE_MS,
+    doc: 'A connection that says nothing for so long is taken for dead. Clients ping every 10 to 24 s.',
+  }),
+  allowedOrigins: origins({
+    env: 'ALLOWED_ORIGINS',
+    defaultDoc: 'same host, and loopback',
+    doc: 'Web pages that may connect. What sends no Origin header is not a browser, and passes.',
+  }),
+  openimCompat: flag({
+    env: 'OPENIM_COMPAT',
+    default: false,
+    doc: "Share the Redis with OpenIM's own services: write and hear its `online_change` channel.",
+  }),
+  platforms: text({
+    env: 'PLATFORMS',
+    defaultDoc: 'none',
+    accepts: arePlatforms,
+    expected: '`id:Name:Class,...` with new IDs and names, for example `12:Vision:Headset`',
+    doc: "Platforms beside OpenIM's eleven.",
+  }),
+  transport: choice({
+    env: 'TRANSPORT',
+    default: 'auto',
+    choices: ['auto', 'uws', 'ws'],
+    doc: 'WebSocket server: `uws` is native and fast, `ws` portable; `auto` takes the native one where it loads.',
+  }),
+  threadHeapMb: int({
+    env: 'THREAD_HEAP_MB',
+    default: 1024,
+    min: 64,
+    max: 65_536,
+    doc: 'JavaScript heap of one thread, in MiB; a thread that needs more is ended and hosted anew.',
+  }),
+  shutdownTimeoutMs: int({
+    env: 'SHUTDOWN_TIMEOUT_MS',
+    default: 10 * SECOND_MS,
+    min: 0,
+    max: 10 * MINUTE_MS,
+    doc: 'How long a stop may take before what is left is cut.',
+  }),
+  dataDir: text({
+    env: 'DATA_DIR',
+    default: '.porchlight',
+    accepts: (path) => /^[^\p{Cc}]{1,1024}$/u.test(path),
+    expected: 'the path of a directory',
+    doc: 'Where the embedded store and development mode keep their files.',
+  }),
+  logLevel: choice({
+    env: 'LOG_LEVEL',
+    default: 'info',
+    choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    doc: 'Least severe log lines that are written.',
+  }),
+}
+
+function arePlatforms(text: string): boolean {
+  try {
+    new PlatformTable(parsePlatforms(text))
+    return true
+  } catch {
+    return false
+  }
+}

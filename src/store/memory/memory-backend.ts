@@ -1,0 +1,208 @@
+/**
+ * The records of the embedded store. Production has one MemoryStore on it; tests put several nodes on one backend
+ * to see that it behaves as Redis does.
+ *
+ * Plain calls, no timers: what has expired is left out when it is read, and each write also clears a few old
+ * records, so that memory follows the number of living users.
+ */
+import type { Assertion, Claim, Holder, PlatformId, Snapshot, UserId } from '../../presence/types.js'
+import { holderOf, splitHolder } from '../names.js'
+import type { TokenState } from '../presence-store.js'
+
+/** As in the Redis store: a version outlives the last claim by this much. */
+const TOMBSTONE_S = 300
+/** Records looked at for each write. More than one, so that the sweep overtakes the growth. */
+const SWEPT_PER_WRITE = 3
+
+interface UserRecord {
+  version: number
+  /** `platform@holder` -> claim. */
+  claims: Map<string, Claim>
+  versionExpiresAtS: number
+  /** Node -> when its interest ends. */
+  watches: Map<string, number>
+}
+
+interface TokenRecord {
+  states: Map<string, TokenState>
+  expiresAtS: number
+}
+
+/** What an assertion came to. `watchers` are the other nodes that want to know; only of a change. */
+export interface Asserted {
+  version: number
+  changed?: Snapshot
+  watchers: string[]
+}
+
+export class MemoryBackend {
+  readonly #nowMs: () => number
+  readonly #users = new Map<UserId, UserRecord>()
+  readonly #tokens = new Map<string, TokenRecord>()
+  readonly #leases = new Map<Holder, number>()
+  readonly #epochs = new Map<string, number>()
+  /** Who hears the changes that a node watches. */
+  readonly #listeners = new Map<string, (snapshots: Snapshot[]) => void>()
+  #userSweep: Iterator<[UserId, UserRecord]> | undefined
+  #tokenSweep: Iterator<[string, TokenRecord]> | undefined
+
+  /** `nowMs`: Unix ms, the one clock of the store. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  register(nodeId: string, leaseMs: number, listener: (snapshots: Snapshot[]) => void): Holder {
+    const nowMs = this.#nowMs()
+    const epoch = Math.max(Math.floor(nowMs), (this.#epochs.get(nodeId) ?? 0) + 1)
+    for (const [holder, endMs] of this.#leases) {
+      if (endMs <= nowMs || splitHolder(holder).nodeId === nodeId) this.#leases.delete(holder)
+    }
+    const holder = holderOf(nodeId, epoch)
+    this.#epochs.set(nodeId, epoch)
+    this.#leases.set(holder, nowMs + leaseMs)
+    this.#listeners.set(nodeId, listener)
+    return holder
+  }
+
+  /** False = the lease had ended, or a newer incarnation took over. */
+  renew(holder: Holder, leaseMs: number): boolean {
+    const nowMs = this.#nowMs()
+    if ((this.#leases.get(holder) ?? 0) <= nowMs) return false
+    this.#leases.set(holder, nowMs + leaseMs)
+    return true
+  }
+
+  leave(holder: Holder): void {
+    const { nodeId, epoch } = splitHolder(holder)
+    this.#leases.delete(holder)
+    if (this.#epochs.get(nodeId) === epoch) this.#listeners.delete(nodeId)
+  }
+
+  living(): Holder[] {
+    const nowMs = this.#nowMs()
+    return [...this.#leases].filter(([, endMs]) => endMs > nowMs).map(([holder]) => holder)
+  }
+
+  assert({ userId, platformIds, versionSeen }: Assertion, holder: Holder, ttlS: number): Asserted {
+    this.#sweep()
+    const nowS = this.#nowS()
+    const user = this.#user(userId, nowS) ?? newUser()
+    const { nodeId, epoch } = splitHolder(holder)
+    let changed = versionSeen > user.version
+    for (const [member, claim] of user.claims) {
+      const isOwn = claim.holder === holder
+      const isAsserted = isOwn && platformIds.includes(claim.platformId)
+      const has = splitHolder(claim.holder)
+      const isGone = isOwn || claim.expiresAtS <= nowS || (has.nodeId === nodeId && has.epoch < epoch)
+      if (isAsserted || !isGone) continue
+      user.claims.delete(member)
+      changed = true
+    }
+    for (const platformId of platformIds) {
+      const member = `${platformId}@${holder}`
+      if (!user.claims.has(member)) changed = true
+      user.claims.set(member, { platformId, holder, expiresAtS: nowS + ttlS })
+    }
+    if (!changed && platformIds.length === 0) return { version: user.version, watchers: [] }
+
+    if (changed) {
+      user.version = Math.max(Math.floor(this.#nowMs() * 1000), user.version + 1, versionSeen + 1)
+    }
+    const claimsEndS = Math.max(0, ...[...user.claims.values()].map((claim) => claim.expiresAtS))
+    user.versionExpiresAtS = claimsEndS > 0 ? claimsEndS : nowS + TOMBSTONE_S
+    this.#users.set(userId, user)
+    if (!changed) return { version: user.version, watchers: [] }
+    for (const [watcher, endS] of user.watches) if (endS <= nowS) user.watches.delete(watcher)
+    const watchers = [...user.watches.keys()].filter((watcher) => watcher !== nodeId)
+    return { version: user.version, changed: this.read(userId), watchers }
+  }
+
+  read(userId: UserId): Snapshot {
+    const nowS = this.#nowS()
+    const user = this.#user(userId, nowS)
+    if (!user) return { userId, version: 0, claims: [], foreign: [] }
+    const claims = [...user.claims.values()].filter((claim) => claim.expiresAtS > nowS)
+    claims.sort((a, b) => a.platformId - b.platformId || (a.holder < b.holder ? -1 : 1))
+    return { userId, version: user.version, claims: claims.map((claim) => ({ ...claim })), foreign: [] }
+  }
+
+  watch(userId: UserId, nodeId: string, ttlS: number): Snapshot {
+    this.#sweep()
+    const nowS = this.#nowS()
+    const user = this.#user(userId, nowS) ?? newUser()
+    user.watches.set(nodeId, nowS + ttlS)
+    this.#users.set(userId, user)
+    return this.read(userId)
+  }
+
+  unwatch(userId: UserId, nodeId: string): void {
+    this.#sweep()
+    this.#users.get(userId)?.watches.delete(nodeId)
+  }
+
+  /** Tell a node of changes that it watches: soon, in order, never inside the call that made them. */
+  tell(nodeId: string, snapshots: Snapshot[]): void {
+    queueMicrotask(() => this.#listeners.get(nodeId)?.(snapshots))
+  }
+
+  tokenState(userId: UserId, platformId: PlatformId, token: string): TokenState {
+    const record = this.#tokens.get(`${userId}:${platformId}`)
+    if (!record || record.expiresAtS <= this.#nowS()) return 'unknown'
+    return record.states.get(token) ?? 'unknown'
+  }
+
+  /** Set a token's state. The life of the user's tokens on that platform is prolonged to `ttlS`, never cut. */
+  setToken(userId: UserId, platformId: PlatformId, token: string, state: TokenState, ttlS: number): void {
+    this.#sweep()
+    const key = `${userId}:${platformId}`
+    const nowS = this.#nowS()
+    let record = this.#tokens.get(key)
+    if (!record || record.expiresAtS <= nowS) record = { states: new Map(), expiresAtS: 0 }
+    record.states.set(token, state)
+    record.expiresAtS = Math.max(record.expiresAtS, nowS + ttlS)
+    this.#tokens.set(key, record)
+  }
+
+  /** How many users and token sets are held, expired ones that no sweep has met yet included. */
+  get recordCount(): number {
+    return this.#users.size + this.#tokens.size
+  }
+
+  #nowS(): number {
+    return Math.floor(this.#nowMs() / 1000)
+  }
+
+  /** A user's record, without a version and claims that have outlived themselves. */
+  #user(userId: UserId, nowS: number): UserRecord | undefined {
+    const user = this.#users.get(userId)
+    if (user && user.versionExpiresAtS <= nowS) {
+      user.version = 0
+      user.claims.clear()
+    }
+    return user
+  }
+
+  #sweep(): void {
+    const nowS = this.#nowS()
+    this.#userSweep ??= this.#users.entries()
+    this.#tokenSweep ??= this.#tokens.entries()
+    for (let i = 0; i < SWEPT_PER_WRITE; i++) {
+      const user = this.#userSweep.next()
+      const token = this.#tokenSweep.next()
+      if (!user.done && hasExpired(user.value[1], nowS)) this.#users.delete(user.value[0])
+      if (!token.done && token.value[1].expiresAtS <= nowS) this.#tokens.delete(token.value[0])
+      if (user.done) this.#userSweep = this.#users.entries()
+      if (token.done) this.#tokenSweep = this.#tokens.entries()
+    }
+  }
+}
+
+function newUser(): UserRecord {
+  return { version: 0, claims: new Map(), versionExpiresAtS: 0, watches: new Map() }
+}
+
+function hasExpired(user: UserRecord, nowS: number): boolean {
+  if (user.versionExpiresAtS > nowS) return false
+  for (const endS of user.watches.values()) if (endS > nowS) return false
+  return true
+}

@@ -1,0 +1,90 @@
+/**
+ * The presence store: where nodes put what they hold, and hear what others hold.
+ *
+ * Three back ends, one behaviour (`test/store/`): `memory/` (embedded, no server), `redis/` on one server, and
+ * `redis/` on a Cluster. Only the sync actor talks to a store. A store keeps no copy of what its node asserted:
+ * after any loss the shards assert again.
+ */
+import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../presence/types.js'
+
+/** What became of one assertion of a batch. One user's failure never touches its neighbours. */
+export type AssertOutcome =
+  | {
+      ok: true
+      userId: UserId
+      version: number
+      /** The user after the assertion; only when its claims changed, so that a silent renewal costs nothing. */
+      changed?: Snapshot
+    }
+  | { ok: false; userId: UserId; error: string }
+
+/** State of a token in `UID_PID_TOKEN_STATUS:<userID>:<PlatformName>`; `unknown` = no such field. */
+export type TokenState = 'normal' | 'invalid' | 'kicked' | 'expired' | 'unknown'
+
+/** What a store tells its node. Called on the node's own thread, never inside a call of the store's. */
+export interface StoreEvents {
+  /** Users that this node watches changed elsewhere. In order for a user and a sender; may repeat. */
+  changed(snapshots: Snapshot[]): void
+  /** Changes may have been lost (a gap in a sender's numbers, a resubscription): read again what is watched. */
+  missed(reason: string): void
+  /**
+   * OPENIM_COMPAT only: a notice of OpenIM's form came over `online_change`, from any node or from OpenIM's own
+   * services. Not ordered by versions: a hint to look again, or to assert again what the list lacks.
+   */
+  noticed(userId: UserId, platformIds: PlatformId[]): void
+  /**
+   * The store went out of reach, or came back. Calls fail with STORE_UNAVAILABLE while it is down. Each `true`
+   * asks for everything to be asserted and watched again, for records may be lost; also one without a `false`
+   * before it, which says that a part of the store (a master of a Cluster) was lost and is back or was replaced.
+   */
+  reachable(up: boolean, reason: string): void
+}
+
+export interface PresenceStore {
+  /**
+   * Connect, check the server, register the node under a new epoch and listen to its channel.
+   * Fails with STORE_UNAVAILABLE (retry later) or STORE_UNSUITABLE (do not: wrong server, bad options).
+   * Returns this incarnation's name. After a lost lease: once more, on an open store, takes a new epoch on the same
+   * connections; everything is then to be asserted and watched again. After a failure it may be called again too.
+   */
+  open(events: StoreEvents): Promise<Holder>
+
+  /**
+   * Record what this node holds of each user, as a whole; tell the nodes that watch a user whose claims changed
+   * (never this node: its own outcome carries the change). Outcomes in the order of the batch.
+   * At most 1,000 users a call. Users must be distinct. Idempotent. Rejects with STORE_UNAVAILABLE when the store
+   * served nobody of the batch (some of it may have been applied); otherwise who was not served has `ok: false`.
+   */
+  assert(batch: Assertion[]): Promise<AssertOutcome[]>
+
+  /**
+   * Record this node's interest and return the snapshots, atomically per user, in order. At most 1,000 users.
+   * A user who could not be served (a damaged record, a master away, a bad ID) is left out and logged: ask again
+   * for those who are missing. Rejects with STORE_UNAVAILABLE when nobody was served. `read` does the same.
+   * An interest ends by itself PRESENCE_TTL_S after its last watch.
+   */
+  watch(userIds: UserId[]): Promise<Snapshot[]>
+
+  /** Withdraw this node's interest; what could not be withdrawn ends by itself. At most 1,000 users. */
+  unwatch(userIds: UserId[]): Promise<void>
+
+  /** Snapshots of users whom nobody here watches, in order. At most 1,000 users. */
+  read(userIds: UserId[]): Promise<Snapshot[]>
+
+  /** Keep this node in the registry; to be called every NODE_LEASE_MS / 3. False = the lease was lost. */
+  renewLease(): Promise<boolean>
+
+  /** Every node whose lease has not ended, this one too. Claims of all other holders are ghosts. */
+  living(): Promise<Holder[]>
+
+  tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState>
+
+  /** Remember a token as normal for `ttlS` seconds. */
+  rememberToken(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void>
+
+  /** Round trip to the store; for readiness. */
+  ping(): Promise<void>
+
+  /** Leave the registry, end every connection. Claims are the shards' to withdraw before. Never rejects. */
+  close(): Promise<void>
+}

@@ -1,0 +1,198 @@
+#!lua flags=allow-cross-slot-keys
+-- Record what one node holds of several users, and report whose record changed.
+-- KEYS[1..3]  keys of the first user: they route the call to its master. The other users live on the same
+--             master in slots of their own, which is what the flag above is for
+-- ARGV[1]  node ID                    ARGV[2]  epoch of the node
+-- ARGV[3]  life of a record (s)       ARGV[4]  life of a version after the last claim has gone (s)
+-- ARGV[5]  channel for notices of OpenIM's form, '' = none
+-- ARGV[6..]  per user: userID, highest version seen (us, 0 = none), platform IDs as '1,5' ('' = holds nothing)
+-- Returns  msgpack array, per user in order:
+--          version (us)                 nothing changed
+--          {claims, union, watchers}    changed: claims and union as read_record has them, with the new version;
+--                                       watchers flat: node, epoch...; without the asking node
+--          text                         this user failed; its claims are as they were, so that a repetition
+--                                       finds the same change
+
+-- @include clock
+-- @include user-records
+-- @include each-user
+
+-- Texts are made once a call: Redis would print every number anew for every command, which costs more than most
+-- commands do.
+local node, epoch = ARGV[1], tonumber(ARGV[2])
+local ttl_s, tombstone_s, notice_channel = ARGV[3], ARGV[4], ARGV[5]
+local own_holder = node .. '#' .. ARGV[2]
+local own_node = node .. '#'
+local now = string.format('%.0f', now_s)
+local expires_s = now_s + tonumber(ttl_s)
+local expires = string.format('%.0f', expires_s)
+
+-- What a list of platforms comes to. Most users of a batch share a few lists.
+local assertions = {}
+local function assertion_of(list)
+  local known = assertions[list]
+  if known then
+    return known
+  end
+  local made = { count = 0, platforms = {}, members = {}, claims = {}, union = {} }
+  for platform in string.gmatch(list, '%d+') do
+    local member = platform .. '@' .. own_holder
+    made.count = made.count + 1
+    made.platforms[platform] = true
+    made.members[member] = true
+    for _, text in ipairs({ expires, member }) do
+      made.claims[#made.claims + 1] = text
+    end
+    for _, text in ipairs({ expires, platform }) do
+      made.union[#made.union + 1] = text
+    end
+  end
+  assertions[list] = made
+  return made
+end
+
+-- The commonest case, found without making tables: exactly what is asserted is stored already. The version has by
+-- far the greatest score, so it comes last. Returns what `compare` would.
+local same = { version = 0, missing = 0, kept = {}, dropped = {}, withdrawn = {}, ends_s = 0 }
+local function compare_renewal(claims, assertion)
+  local last = #claims - 1
+  if last ~= 2 * assertion.count + 1 or claims[last] ~= 'v' then
+    return nil
+  end
+  for i = 1, last - 1, 2 do
+    if not assertion.members[claims[i]] then
+      return nil
+    end
+  end
+  same.version = tonumber(claims[last + 1])
+  return same
+end
+
+-- Compare what is stored of a user with what this node asserts. "Changed" compares the sets before and after, so
+-- that an expired leftover that is asserted again is no change, and one that goes is told to the watchers, whom
+-- nobody told when it expired.
+local function compare(claims, assertion)
+  local found = { version = 0, missing = assertion.count, kept = {}, dropped = {}, withdrawn = {}, ends_s = 0 }
+  local held_elsewhere = {}
+  for i = 1, #claims, 2 do
+    local member = claims[i]
+    if assertion.members[member] then
+      found.missing = found.missing - 1
+    elseif member == 'v' then
+      found.version = tonumber(claims[i + 1])
+    else
+      local platform, holder = string.match(member, '^(%d+)@(.+)$')
+      local is_own = holder == own_holder
+        or (holder and string.sub(holder, 1, #own_node) == own_node
+          and tonumber(string.sub(holder, #own_node + 1)) < epoch)
+      local score = tonumber(claims[i + 1])
+      if is_own then
+        found.dropped[#found.dropped + 1] = member
+        found.withdrawn[#found.withdrawn + 1] = platform
+      elseif not holder or score <= now_s then
+        found.dropped[#found.dropped + 1] = member
+      else
+        held_elsewhere[platform] = true
+        found.kept[#found.kept + 1] = member
+        found.kept[#found.kept + 1] = claims[i + 1]
+        found.ends_s = math.max(found.ends_s, score)
+      end
+    end
+  end
+  for i = #found.withdrawn, 1, -1 do
+    local platform = found.withdrawn[i]
+    if held_elsewhere[platform] or assertion.platforms[platform] then
+      table.remove(found.withdrawn, i)
+    end
+  end
+  return found
+end
+
+-- Write the union: only what is asserted, what was withdrawn and nobody else holds, and what expired. The rest is
+-- held by gateways of OpenIM's own, and neither it nor the life of the key is cut. Returns whether the set changed.
+local function write_union(key, assertion, withdrawn)
+  local added, removed = 0, 0
+  if assertion.count > 0 then
+    added = redis.call('ZADD', key, 'GT', unpack(assertion.union))
+    if added == 0 or redis.call('EXPIRE', key, ttl_s, 'NX') == 0 then
+      redis.call('EXPIRE', key, ttl_s, 'GT')
+    end
+  end
+  if #withdrawn > 0 then
+    removed = redis.call('ZREM', key, unpack(withdrawn))
+  end
+  return added + removed + redis.call('ZREMRANGEBYSCORE', key, '-inf', now) > 0
+end
+
+-- Nodes that watch a user, without this one. Forgets those that have not renewed: a node that never comes back
+-- would else stay as long as any other node watches.
+local function living_watchers(user)
+  local watchers, lapsed = {}, {}
+  local stored = redis.call('HGETALL', watch_key(user))
+  for i = 1, #stored, 2 do
+    local watch_epoch, watch_ends = string.match(stored[i + 1], '^(%d+):(%d+)$')
+    if not watch_epoch or tonumber(watch_ends) <= now_s then
+      lapsed[#lapsed + 1] = stored[i]
+    elseif stored[i] ~= node then
+      watchers[#watchers + 1] = stored[i]
+      watchers[#watchers + 1] = watch_epoch
+    end
+  end
+  if #lapsed > 0 then
+    redis.call('HDEL', watch_key(user), unpack(lapsed))
+  end
+  return watchers
+end
+
+-- Claims are written last: a key of a wrong type, or one that a Cluster is moving away, fails the user before.
+local function assert_user(user, version_seen, list)
+  local claims, online = claims_key(user), online_key(user)
+  local assertion = assertion_of(list)
+  local stored = redis.call('ZRANGE', claims, '0', '-1', 'WITHSCORES')
+  local found = compare_renewal(stored, assertion) or compare(stored, assertion)
+  local union_changed = write_union(online, assertion, found.withdrawn)
+
+  -- A version seen above the stored one: the store lost writes (fail-over, flush). Watchers that hold the lost
+  -- version would ignore everything up to it, so what is true now needs a greater one.
+  local changed = union_changed or found.missing > 0 or #found.dropped > 0 or version_seen > found.version
+  if not changed and assertion.count == 0 then
+    return found.version
+  end
+
+  local life_s = tombstone_s
+  if found.ends_s > expires_s or (assertion.count == 0 and found.ends_s > 0) then
+    life_s = string.format('%.0f', found.ends_s - now_s)
+  elseif assertion.count > 0 then
+    life_s = ttl_s
+  end
+  if not changed then
+    redis.call('ZADD', claims, unpack(assertion.claims))
+    redis.call('EXPIRE', claims, life_s)
+    return found.version
+  end
+
+  local watchers = living_watchers(user)
+  local union = redis.call('ZRANGE', online, '0', '-1')
+  local version = math.max(now_us, found.version + 1, version_seen + 1)
+  if #found.dropped > 0 then
+    redis.call('ZREM', claims, unpack(found.dropped))
+  end
+  redis.call('ZADD', claims, string.format('%.0f', version), 'v', unpack(assertion.claims))
+  redis.call('EXPIRE', claims, life_s)
+  if union_changed and notice_channel ~= '' then
+    local parts = #union > 0 and table.concat(union, ':') .. ':' or ''
+    redis.call('PUBLISH', notice_channel, parts .. user)
+  end
+  local record = { unpack(found.kept) }
+  for member in pairs(assertion.members) do
+    record[#record + 1] = member
+    record[#record + 1] = expires_s
+  end
+  record[#record + 1] = 'v'
+  record[#record + 1] = version
+  return { record, union, watchers }
+end
+
+return each_user(6, 3, function(user, version_seen, list)
+  return assert_user(user, tonumber(version_seen), list)
+end)

@@ -1,0 +1,75 @@
+/**
+ * A call about many users: to each master the users that it serves, and the replies back in order.
+ *
+ * A group whose route was wrong (a slot moved, a fail-over) is sent again one by one after the slot table was read
+ * anew: each user's own keys then route it, and the client follows MOVED and ASK. What was applied already is
+ * applied once more, which is harmless for every script here.
+ */
+import { StoreUnavailableError } from '../../errors.js'
+import type { UserId } from '../../presence/types.js'
+import { userIdProblem } from '../names.js'
+import { onlineKey } from './keys.js'
+import { isMisrouted, type Router } from './routing.js'
+
+/** One user's reply, or why there is none. */
+export type Reply<R> = { ok: true; reply: R } | { ok: false; error: string }
+
+/** Send some users, all served by one master, at least one; per user in order its reply or a text why it failed. */
+type Send<T, R> = (items: T[]) => Promise<(R | string)[]>
+
+interface Task<T> {
+  index: number
+  item: T
+}
+
+/**
+ * Replies in the order of `items`. Rejects with STORE_UNAVAILABLE only when the store served nobody although there
+ * was somebody to serve; a master that is away fails its own users.
+ */
+export async function dispatch<T, R>(
+  router: Router,
+  items: readonly T[],
+  userIdOf: (item: T) => UserId,
+  send: Send<T, R>,
+): Promise<Reply<R>[]> {
+  const replies = new Array<Reply<R>>(items.length)
+  const tasks: Task<T>[] = []
+  for (const [index, item] of items.entries()) {
+    const problem = userIdProblem(userIdOf(item))
+    if (problem === undefined) tasks.push({ index, item })
+    else replies[index] = { ok: false, error: problem }
+  }
+  let served = tasks.length === 0
+  let lastError = ''
+
+  /** Returns those whose route was wrong. */
+  async function attempt(group: Task<T>[]): Promise<Task<T>[]> {
+    const misrouted: Task<T>[] = []
+    try {
+      const answers = await send(group.map((task) => task.item))
+      served = true
+      for (const [i, task] of group.entries()) {
+        const reply = answers[i]!
+        replies[task.index] = typeof reply === 'string' ? { ok: false, error: reply } : { ok: true, reply }
+        if (typeof reply === 'string' && isMisrouted(reply)) misrouted.push(task)
+      }
+      return misrouted
+    } catch (error) {
+      lastError = error instanceof Error ? error.message : String(error)
+      for (const task of group) replies[task.index] = { ok: false, error: lastError }
+      return isMisrouted(lastError) ? group : []
+    }
+  }
+
+  async function deliver(group: Task<T>[]): Promise<void> {
+    const misrouted = await attempt(group)
+    if (misrouted.length === 0) return
+    await router.refresh()
+    await Promise.all(misrouted.map((task) => attempt([task])))
+  }
+
+  const groups = router.group(tasks, (task) => onlineKey(userIdOf(task.item)))
+  await Promise.all(groups.map(deliver))
+  if (!served) throw new StoreUnavailableError(lastError)
+  return replies
+}

@@ -1,0 +1,14 @@
+-- The three keys of one user, in one slot (see keys.ts), and what is recorded there.
+-- Uses now_s of clock.lua. A record with an expiry of now or before has expired, as OpenIM's script has it.
+local function online_key(user) return 'ONLINE:' .. user end
+local function claims_key(user) return 'PRESENCE:{ONLINE:' .. user .. '}' end
+local function watch_key(user) return 'WATCH:{ONLINE:' .. user .. '}' end
+
+-- The live claims with the version, flat: member, expiry, ..., 'v', version; and the members of the live union.
+local function read_record(user)
+  local live = '(' .. now_s
+  return {
+    redis.call('ZRANGEBYSCORE', claims_key(user), live, '+inf', 'WITHSCORES'),
+    redis.call('ZRANGEBYSCORE', online_key(user), live, '+inf'),
+  }
+end

@@ -1,0 +1,136 @@
+/**
+ * What nodes tell each other: numbered change messages, so that a loss is noticed.
+ *
+ * Pub/sub delivers at most once. Each sender counts its messages to each receiver from 1, where both are
+ * incarnations (`node#epoch`): a node that starts anew is somebody else. A number that is not the next one means
+ * that changes were lost, and the receiver reads again what it watches. What is lost after the last message is
+ * found by the renewal of the watches, not here.
+ */
+import { Packr } from 'msgpackr'
+import type { Holder, Snapshot } from '../../presence/types.js'
+import { holderOf, splitHolder } from '../names.js'
+
+/** A change as it crosses: plain arrays, which any release and any language reads. */
+type WireChange = [
+  userId: string,
+  version: number,
+  claims: [platformId: number, holder: string, expiresAtS: number][],
+  foreign: number[],
+]
+
+interface ChangeMessage {
+  /** Version of this form. */
+  v: 1
+  from: Holder
+  to: Holder
+  seq: number
+  changes: WireChange[]
+}
+
+const packr = new Packr({ useRecords: false, int64AsType: 'number' })
+
+function toWire({ userId, version, claims, foreign }: Snapshot): WireChange {
+  return [userId, version, claims.map((c) => [c.platformId, c.holder, c.expiresAtS]), foreign]
+}
+
+function fromWire([userId, version, claims, foreign]: WireChange): Snapshot {
+  return {
+    userId,
+    version,
+    claims: claims.map(([platformId, holder, expiresAtS]) => ({ platformId, holder, expiresAtS })),
+    foreign,
+  }
+}
+
+/** The changes of one call, gathered by receiver; each is made wire-ready once. */
+export class Outgoing {
+  readonly byNode = new Map<string, { epoch: number; changes: WireChange[] }>()
+
+  /** `watchers` flat: node, epoch, node, epoch... */
+  add(snapshot: Snapshot, watchers: string[]): void {
+    if (watchers.length === 0) return
+    const change = toWire(snapshot)
+    for (let i = 0; i < watchers.length; i += 2) {
+      const nodeId = watchers[i]!
+      const epoch = Number(watchers[i + 1])
+      const known = this.byNode.get(nodeId)
+      // A watch of an earlier incarnation is nobody's interest any more: its successor asks for what it wants.
+      if (!known || epoch > known.epoch) this.byNode.set(nodeId, { epoch, changes: [change] })
+      else if (epoch === known.epoch) known.changes.push(change)
+    }
+  }
+}
+
+/** The sending end: counts messages for each receiver. Whoever publishes must keep the order of the calls. */
+export class ChangeSender {
+  readonly #from: Holder
+  readonly #counts = new Map<string, { epoch: number; seq: number }>()
+
+  constructor(from: Holder) {
+    this.#from = from
+  }
+
+  /** One message for each receiver, packed. */
+  messages({ byNode }: Outgoing): { nodeId: string; payload: Buffer }[] {
+    const messages: { nodeId: string; payload: Buffer }[] = []
+    for (const [nodeId, { epoch, changes }] of byNode) {
+      let count = this.#counts.get(nodeId)
+      if (!count || count.epoch < epoch) {
+        count = { epoch, seq: 0 }
+        this.#counts.set(nodeId, count)
+      }
+      if (epoch < count.epoch) continue
+      const to = holderOf(nodeId, epoch)
+      const message: ChangeMessage = { v: 1, from: this.#from, to, seq: ++count.seq, changes }
+      messages.push({ nodeId, payload: packr.pack(message) })
+    }
+    return messages
+  }
+}
+
+/** What a message brought, and what it says about those before it. */
+export interface Received {
+  snapshots: Snapshot[]
+  /** Why messages before this one were lost; undefined when none was. */
+  missed?: string
+}
+
+/** The receiving end of one incarnation. */
+export class ChangeReceiver {
+  readonly #to: Holder
+  /** By node: only its latest incarnation counts on. `next` undefined = any number is the right one. */
+  readonly #senders = new Map<string, { epoch: number; next: number | undefined }>()
+
+  constructor(to: Holder) {
+    this.#to = to
+  }
+
+  /** Throws for what is no change message. */
+  receive(payload: Buffer): Received {
+    const message = packr.unpack(payload) as ChangeMessage
+    if (message?.v !== 1 || !Array.isArray(message.changes))
+      throw new Error('Not a change message of version 1.')
+    const snapshots = message.changes.map(fromWire)
+    // Meant for an earlier incarnation of this node: news all the same, but not of this count.
+    if (message.to !== this.#to) return { snapshots }
+    const missed = this.#count(message.from, message.seq)
+    return missed === undefined ? { snapshots } : { snapshots, missed }
+  }
+
+  /** This node was deaf for a while and says so itself: whatever numbers come next are no news of a loss. */
+  forgive(): void {
+    for (const sender of this.#senders.values()) sender.next = undefined
+  }
+
+  #count(from: Holder, seq: number): string | undefined {
+    const { nodeId, epoch } = splitHolder(from)
+    const sender = this.#senders.get(nodeId)
+    if (sender && epoch < sender.epoch) return undefined
+    // A sender counts for this very incarnation, so the first message of one unknown is number 1 or was not first.
+    const expected = sender && sender.epoch === epoch ? sender.next : 1
+    if (expected !== undefined && seq < expected) return undefined
+    this.#senders.set(nodeId, { epoch, next: seq + 1 })
+    if (expected === undefined || seq === expected) return undefined
+    return `messages ${expected} to ${seq - 1} of ${from} did not arrive`
+  }
+}

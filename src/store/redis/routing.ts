@@ -1,0 +1,62 @@
+/**
+ * Which master serves which user. One server serves all; in a Cluster the slot table of the client tells, and it
+ * may be old: answers that say so are recognised here, and the caller sends again after `refresh`.
+ */
+import { Cluster, type Redis } from 'ioredis'
+
+const SLOTS = 16_384
+
+/** CRC16 of the XMODEM kind, by which a Cluster places keys: polynomial 0x1021, one entry a byte. */
+const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
+  return crc & 0xffff
+})
+
+/** The slot of a key: of what stands between its first `{` and the next `}` where there is something, else of all. */
+export function slotOf(key: string): number {
+  const open = key.indexOf('{')
+  const close = open < 0 ? -1 : key.indexOf('}', open + 1)
+  const hashed = close > open + 1 ? key.slice(open + 1, close) : key
+  let crc = 0
+  for (const byte of Buffer.from(hashed)) crc = ((crc << 8) & 0xffff) ^ CRC16[(crc >> 8) ^ byte]!
+  return crc % SLOTS
+}
+
+/** Whether an answer says that the slot table is old, or that the slot is just moving: send again, one by one. */
+export function isMisrouted(error: string): boolean {
+  return /^(MOVED|ASK|TRYAGAIN|CROSSSLOT|READONLY)\b|non local key/.test(error)
+}
+
+export class Router {
+  readonly #client: Redis | Cluster
+
+  constructor(client: Redis | Cluster) {
+    this.#client = client
+  }
+
+  /** `host:port` of the master of a key; undefined when no master is known to serve its slot, or off a Cluster. */
+  ownerOf(key: string): string | undefined {
+    return this.#client instanceof Cluster ? this.#client.slots[slotOf(key)]?.[0] : undefined
+  }
+
+  /** Items by the master of their key, each group in the order given. Slots that nobody serves are one group. */
+  group<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+    if (!(this.#client instanceof Cluster)) return items.length === 0 ? [] : [[...items]]
+    const groups = new Map<string | undefined, T[]>()
+    for (const item of items) {
+      const owner = this.ownerOf(keyOf(item))
+      const group = groups.get(owner)
+      if (group) group.push(item)
+      else groups.set(owner, [item])
+    }
+    return [...groups.values()]
+  }
+
+  /** Read the slot table again. A failure leaves the old one: the sending that follows tells. */
+  refresh(): Promise<void> {
+    const client = this.#client
+    if (!(client instanceof Cluster)) return Promise.resolve()
+    return new Promise((resolve) => client.refreshSlotsCache(() => resolve()))
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The Lua scripts beside this file: loading them, one builder for the keys and arguments of each, and the reading
+ * of what they return. No decisions here.
+ *
+ * `-- @include name` in a script stands for `include/name.lua`. ioredis sends EVALSHA and, where a server does not
+ * know the script (new connection, fail-over, SCRIPT FLUSH), EVAL.
+ */
+import { readFileSync } from 'node:fs'
+import type { Cluster, Redis } from 'ioredis'
+import { Unpackr } from 'msgpackr'
+import type { Assertion, Claim, PlatformId, Snapshot, UserId } from '../../presence/types.js'
+import { splitHolder } from '../names.js'
+import { epochKey, nodesKey, openimChannel, userKeys } from './keys.js'
+
+/** How long a user's version outlives the last claim, so that a watcher who looks later sees the end of it. */
+export const TOMBSTONE_S = 300
+
+/** How long a node's last epoch is remembered: longer than any claim of it lives. */
+const EPOCH_MEMORY_S = 7 * 86_400
+
+const SCRIPT_FILES = {
+  assertPresence: 'assert-presence-n.lua',
+  watchUsers: 'watch-users-n.lua',
+  unwatchUsers: 'unwatch-users-n.lua',
+  readUsers: 'read-users-n.lua',
+  registerNode: 'register-node-2.lua',
+  renewLease: 'renew-lease-1.lua',
+  listNodes: 'list-nodes-1.lua',
+} as const
+
+/** One call of one script. */
+export interface ScriptCall {
+  script: keyof typeof SCRIPT_FILES
+  keys: string[]
+  args: (string | number)[]
+}
+
+function load(file: string): string {
+  const text = readFileSync(new URL(`./${file}`, import.meta.url), 'utf8')
+  return text.replace(/^-- @include (\S+)$/gm, (_, name: string) => load(`include/${name}.lua`))
+}
+
+const SOURCES = Object.entries(SCRIPT_FILES).map(([name, file]) => ({ name, lua: load(file) }))
+
+/** Make the scripts commands of a client. */
+export function defineScripts(client: Redis | Cluster): void {
+  for (const { name, lua } of SOURCES) client.defineCommand(name, { lua })
+}
+
+type ScriptCommand = (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>
+
+/** Call a script on a client that has them; what it returns comes as ioredis gives it, texts as Buffers. */
+export function runScript(client: Redis | Cluster, { script, keys, args }: ScriptCall): Promise<unknown> {
+  const commands = client as unknown as Record<string, ScriptCommand>
+  return commands[`${script}Buffer`]!(keys.length, ...keys, ...args)
+}
+
+export interface AssertSettings {
+  holder: string
+  presenceTtlS: number
+  openimCompat: boolean
+}
+
+/** At least one assertion; all on one master. */
+export function assertPresence(batch: readonly Assertion[], settings: AssertSettings): ScriptCall {
+  const { nodeId, epoch } = splitHolder(settings.holder)
+  const channel = settings.openimCompat ? openimChannel() : ''
+  const args: (string | number)[] = [nodeId, epoch, settings.presenceTtlS, TOMBSTONE_S, channel]
+  for (const { userId, versionSeen, platformIds } of batch) args.push(userId, versionSeen, platformIds.join())
+  return { script: 'assertPresence', keys: userKeys(batch[0]!.userId), args }
+}
+
+/** At least one user; all on one master. */
+export function watchUsers(userIds: readonly UserId[], holder: string, ttlS: number): ScriptCall {
+  const { nodeId, epoch } = splitHolder(holder)
+  return { script: 'watchUsers', keys: userKeys(userIds[0]!), args: [nodeId, epoch, ttlS, ...userIds] }
+}
+
+/** At least one user; all on one master. */
+export function unwatchUsers(userIds: readonly UserId[], nodeId: string): ScriptCall {
+  return { script: 'unwatchUsers', keys: userKeys(userIds[0]!), args: [nodeId, ...userIds] }
+}
+
+/** At least one user; all on one master. */
+export function readUsers(userIds: readonly UserId[]): ScriptCall {
+  return { script: 'readUsers', keys: userKeys(userIds[0]!), args: [...userIds] }
+}
+
+export function registerNode(nodeId: string, leaseMs: number): ScriptCall {
+  return {
+    script: 'registerNode',
+    keys: [nodesKey(), epochKey(nodeId)],
+    args: [nodeId, leaseMs, EPOCH_MEMORY_S],
+  }
+}
+
+export function renewLease(holder: string, leaseMs: number): ScriptCall {
+  return { script: 'renewLease', keys: [nodesKey()], args: [holder, leaseMs] }
+}
+
+export function listNodes(): ScriptCall {
+  return { script: 'listNodes', keys: [nodesKey()], args: [] }
+}
+
+/** What stands in Redis of one user: claims flat as member, score, member, score...; the union's members. */
+export type RecordReply = [claims: (string | number)[], union: string[]]
+
+/** A user after a change, with who wants to know: flat as node, epoch, node, epoch... */
+export type ChangedReply = [claims: (string | number)[], union: string[], watchers: string[]]
+
+const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })
+
+/** What a script over users returned: per user in order its reply, or a text that says why there is none. */
+export function decodeReplies<T>(packed: unknown): (T | string)[] {
+  return unpackr.unpack(packed as Buffer) as (T | string)[]
+}
+
+export function decodeSnapshot(
+  userId: UserId,
+  [claimMembers, unionMembers]: RecordReply | ChangedReply,
+): Snapshot {
+  let version = 0
+  const claims: Claim[] = []
+  for (let i = 0; i < claimMembers.length; i += 2) {
+    const member = String(claimMembers[i])
+    const score = Number(claimMembers[i + 1])
+    const at = member.indexOf('@')
+    if (member === 'v') version = score
+    else if (at > 0) {
+      claims.push({
+        platformId: Number(member.slice(0, at)),
+        holder: member.slice(at + 1),
+        expiresAtS: score,
+      })
+    }
+  }
+  const foreign: PlatformId[] = []
+  for (const member of unionMembers) {
+    const platformId = Number(member)
+    const explained = claims.some((claim) => claim.platformId === platformId)
+    if (Number.isInteger(platformId) && !explained) foreign.push(platformId)
+  }
+  claims.sort(byPlatformThenHolder)
+  foreign.sort((a, b) => a - b)
+  return { userId, version, claims, foreign }
+}
+
+function byPlatformThenHolder(a: Claim, b: Claim): number {
+  return a.platformId - b.platformId || (a.holder < b.holder ? -1 : 1)
+}

@@ -1,0 +1,134 @@
+/** The main thread: hosts the others, answers for all of them, and brings them down in order. */
+import { type AddressInfo, createServer } from 'node:net'
+import type { Config } from './config.js'
+import { createConnectionCounts } from './gateway/connection-counts.js'
+import type { Log } from './observe/log.js'
+import { type HostedRole, ThreadHost } from './runtime/thread-host.js'
+import {
+  LINKS,
+  type Role,
+  rolesOf,
+  type SupervisorVerbs,
+  type ThreadSettings,
+  type ThreadStats,
+  topologyOf,
+} from './threads/settings.js'
+import { meterThread } from './threads/thread-meter.js'
+
+const READY_DEADLINE_MS = 15_000
+
+export class Supervisor {
+  readonly #log: Log
+  readonly #config: Config
+  readonly #host: ThreadHost<ThreadSettings>
+  readonly #meter = meterThread('main')
+
+  private constructor(config: Config, log: Log) {
+    this.#log = log
+    this.#config = config
+    const verbs: SupervisorVerbs = { stats: () => this.stats() }
+    this.#host = new ThreadHost({
+      roles: rolesOf(config).map(
+        ({ name, count }): HostedRole => ({
+          name,
+          entry: new URL(`./threads/${name}.js`, import.meta.url),
+          count,
+          linkedWith: LINKS[name],
+          heapMb: config.threadHeapMb,
+          supervisor: name === 'api' ? verbs : undefined,
+        }),
+      ),
+      settings: {
+        config,
+        topology: topologyOf(config),
+        connectionCounts: createConnectionCounts(config.ioThreads),
+      },
+      log,
+      readyDeadlineMs: READY_DEADLINE_MS,
+    })
+    this.#meter.metrics.onSnapshot((report) => {
+      for (const [role, total] of Object.entries(this.#host.restarts)) {
+        report.total('threadRestarts', total, { role })
+      }
+    })
+  }
+
+  /** Start a node; resolves when its actors are up and its ports listen. Rejects with why it cannot be. */
+  static async start(config: Config, log: Log): Promise<Supervisor> {
+    const wsPort = config.wsPort || (await freePort(config.host))
+    const apiPort = config.apiPort || (await freePort(config.host))
+    const supervisor = new Supervisor({ ...config, wsPort, apiPort }, log)
+    try {
+      await supervisor.#host.start()
+    } catch (error) {
+      await supervisor.stop()
+      throw error
+    }
+    return supervisor
+  }
+
+  get wsPort(): number {
+    return this.#config.wsPort
+  }
+
+  get apiPort(): number {
+    return this.#config.apiPort
+  }
+
+  /** Threads by role, for drills and tests: `control(thread).fault('throw')`. */
+  get host(): ThreadHost<ThreadSettings> {
+    return this.#host
+  }
+
+  async stats(): Promise<ThreadStats[]> {
+    const answers = await this.#host.each(async (control) => (await control.stats()) as ThreadStats)
+    const silent = this.#host.threads.filter((thread) => !answers.some((answer) => answer.thread === thread))
+    return [
+      {
+        parts: silent.map(({ role, index }) => ({
+          name: `${role}-${index}`,
+          ready: false,
+          missing: 'the thread does not answer',
+        })),
+        metrics: await this.#meter.snapshot(emptyRuntime),
+      },
+      ...answers.map(({ value }) => value),
+    ]
+  }
+
+  /**
+   * Accept no more, say goodbye to the sockets, tell the store, end the threads. Takes at most about
+   * SHUTDOWN_TIMEOUT_MS; what is left then is cut. Never rejects.
+   */
+  async stop(): Promise<void> {
+    const deadlineMs = this.#config.shutdownTimeoutMs / 3
+    await this.#host.each((control) => control.drain(), 'io' satisfies Role, deadlineMs)
+    await this.#host.each((control) => control.drain(), 'shard' satisfies Role, deadlineMs)
+    await this.#host.stop(['api', 'io', 'shard', 'sync'] satisfies Role[], Math.max(500, deadlineMs / 4))
+    this.#log.info('stopped')
+  }
+}
+
+/** The main thread has no actors. */
+const emptyRuntime = {
+  actors: 0,
+  waitingMessages: 0,
+  deadLetters: {} as never,
+  failures: {},
+  linkBytes: 0,
+  linkFrames: 0,
+  linkLetters: 0,
+  linkHeld: 0,
+}
+
+/** A port that nobody listens on. Asked for before the threads start, because all io threads must share it. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, host, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

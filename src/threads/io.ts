@@ -1,0 +1,123 @@
+/** The io thread: one transport, a listener, a fan-out, and a connection for each socket. */
+import type { FromTransport } from '../../actors/connection.js'
+import { fanOut } from '../../actors/fan-out.js'
+import { type ListenerCounts, listener, type Message, type Owner } from '../../actors/listener.js'
+import { adminCheck, tokenKey, verifyToken } from '../auth/tokens.js'
+import { SharedConnectionCounts } from '../gateway/connection-counts.js'
+import { Hub, userOfTopic } from '../gateway/hub.js'
+import { loadTransport } from '../gateway/transport/load-transport.js'
+import type { Transport, TransportHandlers } from '../gateway/transport/transport.js'
+import type { Report } from '../observe/metrics.js'
+import { parsePlatforms, PlatformTable } from '../presence/platforms.js'
+import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
+import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
+import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
+import { type ThreadSettings, threadLog, threadName } from './settings.js'
+import { meterThread, reportTotals } from './thread-meter.js'
+
+/** How long sockets have to take their goodbye. */
+const GOODBYE_MS = 2_000
+const GOODBYE_LOOK_MS = 10
+
+export default hostThread<ThreadSettings>({ log: threadLog, open })
+
+function open(thread: OpenThread<ThreadSettings>): ThreadApp {
+  const { system, settings } = thread
+  const { config } = settings
+  const hub = new Hub()
+  const counts: ListenerCounts & { statusPushes: number } = {
+    logins: 0,
+    loginErrors: {},
+    requests: {},
+    requestErrors: {},
+    closes: {},
+    subscriptions: 0,
+    statusPushes: 0,
+  }
+  const transport = openTransport(thread, hub)
+  const addresses = new Addresses(settings.topology)
+  const platforms = new PlatformTable(parsePlatforms(config.platforms))
+  const key = tokenKey(config.authSecret)
+  system.spawn(fanOut, { hub, transport, addresses, counts }, FAN_OUT)
+  system.spawn(
+    listener,
+    {
+      hub,
+      places: new SharedConnectionCounts(settings.connectionCounts, thread.index),
+      addresses,
+      settings: {
+        ...config,
+        handshakesPerSMax: Math.ceil(config.handshakesPerSMax / config.ioThreads),
+      },
+      counts,
+      isKnownPlatform: (platformId) => platforms.isKnown(platformId),
+      isAdmin: adminCheck(config.adminUserIds),
+      verifyToken: (token) => verifyToken(token, { key, nowMs: Date.now() }),
+    },
+    LISTENER,
+  )
+  const meter = meterThread(threadName(thread))
+  meter.metrics.onSnapshot((report) => reportIo(report, hub, counts))
+
+  let isListening = false
+  return {
+    ready: async () => {
+      await transport.listen(config.host, config.wsPort)
+      isListening = true
+    },
+    drain: async () => {
+      isListening = false
+      transport.stopListening()
+      for (const { connection } of hub.connections.values()) system.tell(connection, { kind: 'dismiss' })
+      const deadlineMs = Date.now() + GOODBYE_MS
+      while (hub.connections.size > 0 && Date.now() < deadlineMs) {
+        await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS))
+      }
+    },
+    stop: async () => {},
+    release: () => transport.close(),
+    stats: async (runtime) => ({
+      parts: [{ name: threadName(thread), ready: isListening, missing: isListening ? undefined : 'not listening' }],
+      metrics: await meter.snapshot(runtime),
+    }),
+  }
+}
+
+function openTransport({ system, settings, log, slot }: OpenThread<ThreadSettings>, hub: Hub): Transport {
+  const { config } = settings
+  const loaded = loadTransport(config.transport)
+  if (loaded.warning !== undefined) log.warn({ transport: loaded.name }, loaded.warning)
+  const toListener: Ref<Message> = refTo(slot, LISTENER)
+  return loaded.create<Owner>(handlersFor(system, toListener, hub), {
+    messageBytesMax: config.messageBytesMax,
+    backpressureBytesMax: config.backpressureBytesMax,
+  })
+}
+
+/** From callbacks to messages. A socket that only carries a refusal has no connection, and nobody to tell. */
+function handlersFor(system: ActorSystem, toListener: Ref<Message>, hub: Hub): TransportHandlers<Owner> {
+  const tell = (owner: Owner, message: FromTransport) => {
+    if (owner.connection !== undefined) system.tell(owner.connection, message)
+  }
+  return {
+    upgrade: (request) => system.tell(toListener, { kind: 'upgrade', request }),
+    message: (owner, data, isBinary) => tell(owner, { kind: 'frame', data, isBinary }),
+    heard: (owner) => tell(owner, { kind: 'heard' }),
+    drained: () => {},
+    closed: (owner, code, clean) => tell(owner, { kind: 'closed', code, clean }),
+    unsubscribed: (topic, remaining) => {
+      if (remaining === 0) hub.unattended.add(userOfTopic(topic))
+    },
+  }
+}
+
+function reportIo(report: Report, hub: Hub, counts: ListenerCounts & { statusPushes: number }): void {
+  report.level('connections', hub.connections.size)
+  report.level('subscriptions', counts.subscriptions)
+  report.total('logins', counts.logins)
+  report.total('statusPushes', counts.statusPushes)
+  reportTotals(report, 'loginErrors', 'code', counts.loginErrors)
+  reportTotals(report, 'requests', 'req', counts.requests)
+  reportTotals(report, 'requestErrors', 'code', counts.requestErrors)
+  reportTotals(report, 'closes', 'reason', counts.closes)
+}

@@ -1,0 +1,56 @@
+/** The shard thread: its part of the presence shards. */
+import { type Args, presenceShard, type ShardCounts } from '../../actors/presence-shard.js'
+import { Addresses, FIRST_SHARD } from '../protocol/addresses.js'
+import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
+import { type ThreadSettings, threadLog, threadName } from './settings.js'
+import { meterThread } from './thread-meter.js'
+
+export default hostThread<ThreadSettings>({ log: threadLog, open })
+
+function open(thread: OpenThread<ThreadSettings>): ThreadApp {
+  const { system, settings, log, slot } = thread
+  const { config } = settings
+  const addresses = new Addresses(settings.topology)
+  const counts: ShardCounts = {
+    assertions: 0,
+    assertionErrors: 0,
+    assertFlights: 0,
+    changesHeard: 0,
+    statusesTold: 0,
+  }
+  const gauges: Args['gauges'] = []
+  const shards = addresses.shards.filter((shard) => shard.thread === slot)
+  for (const { actor } of shards) {
+    const shard = actor - FIRST_SHARD
+    system.spawn(presenceShard, { shard, settings: config, addresses, counts, gauges }, actor)
+  }
+  const meter = meterThread(threadName(thread))
+  meter.metrics.onSnapshot((report) => {
+    report.total('assertions', counts.assertions)
+    report.total('assertionErrors', counts.assertionErrors)
+    report.total('changesHeard', counts.changesHeard)
+    for (const gauge of gauges.filter((one) => one !== undefined)) {
+      report.level('onlineUsers', gauge().held)
+      report.level('watchedUsers', gauge().watched)
+    }
+  })
+  return {
+    ready: async () => {},
+    drain: async () => {
+      const flushed = shards.map((shard) => system.ask(shard, { kind: 'flush' }, config.shutdownTimeoutMs / 2))
+      for (const outcome of await Promise.allSettled(flushed)) {
+        if (outcome.status === 'rejected') log.warn({ reason: String(outcome.reason) }, 'the store was not told all')
+      }
+    },
+    stop: async () => {},
+    release: () => {},
+    stats: async (runtime) => {
+      const rebuilding = gauges.filter((gauge) => gauge?.().isRebuilding).length
+      const missing = rebuilding > 0 ? `${rebuilding} of ${shards.length} shards are rebuilding` : undefined
+      return {
+        parts: [{ name: threadName(thread), ready: rebuilding === 0, missing }],
+        metrics: await meter.snapshot(runtime),
+      }
+    },
+  }
+}

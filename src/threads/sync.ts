@@ -1,0 +1,89 @@
+/** The sync thread: the sync actor and its store. */
+import { type StoreHealth, sync } from '../../actors/sync.js'
+import type { Config } from '../config.js'
+import type { Log } from '../runtime/index.js'
+import { parsePlatforms, PlatformTable } from '../presence/platforms.js'
+import { Addresses, SYNC } from '../protocol/addresses.js'
+import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
+import { MemoryBackend } from '../store/memory/memory-backend.js'
+import { MemoryStore } from '../store/memory/memory-store.js'
+import type { PresenceStore } from '../store/presence-store.js'
+import { RedisStore } from '../store/redis/redis-store.js'
+import { type ThreadSettings, threadLog, threadName } from './settings.js'
+import { meterThread } from './thread-meter.js'
+
+/** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
+const OPEN_WAIT_MS = 3_000
+const OPEN_LOOK_MS = 10
+
+export default hostThread<ThreadSettings>({ log: threadLog, open })
+
+function open(thread: OpenThread<ThreadSettings>): ThreadApp {
+  const { system, settings, log } = thread
+  const { config } = settings
+  const health: StoreHealth = { isUp: false, reason: 'not reached yet', unsuitable: undefined }
+  const meter = meterThread(threadName(thread))
+  const counts = {
+    gaps: 0,
+    flushSeconds: (seconds: number) => meter.metrics.all.assertFlushSeconds.observe(seconds),
+  }
+  meter.metrics.onSnapshot((report) => {
+    report.total('gaps', counts.gaps)
+    report.level('storeUp', health.isUp ? 1 : 0)
+  })
+  const newStore = storeFactory(config, log)
+  let store: PresenceStore | undefined
+  system.spawn(
+    sync,
+    {
+      createStore: () => {
+        store = newStore()
+        return store
+      },
+      addresses: new Addresses(settings.topology),
+      nodeLeaseMs: config.nodeLeaseMs,
+      health,
+      counts,
+      onUnsuitable: (error) => log.error({ reason: error.message }, 'the store cannot serve'),
+    },
+    SYNC,
+  )
+  return {
+    ready: async () => {
+      const deadlineMs = Date.now() + OPEN_WAIT_MS
+      while (!health.isUp && health.unsuitable === undefined && Date.now() < deadlineMs) {
+        await new Promise((resolve) => setTimeout(resolve, OPEN_LOOK_MS))
+      }
+      if (health.unsuitable !== undefined) throw health.unsuitable
+    },
+    drain: async () => {},
+    stop: async () => {
+      await store?.close()
+    },
+    release: () => {},
+    stats: async (runtime) => ({
+      parts: [{ name: 'store', ready: health.isUp, missing: health.isUp ? undefined : health.reason }],
+      metrics: await meter.snapshot(runtime),
+    }),
+  }
+}
+
+/** The store that the settings ask for. The embedded one keeps its records over a restart of the actor. */
+function storeFactory(config: Config, log: Log): () => PresenceStore {
+  const platforms = new PlatformTable(parsePlatforms(config.platforms))
+  const { nodeId, presenceTtlS, nodeLeaseMs, openimCompat, redisUrl, redisClusterNodes } = config
+  if (redisUrl === '' && redisClusterNodes.length === 0) {
+    const backend = new MemoryBackend(Date.now)
+    return () => new MemoryStore(backend, { nodeId, presenceTtlS, nodeLeaseMs })
+  }
+  return () =>
+    new RedisStore({
+      ...(redisUrl === '' ? { clusterNodes: redisClusterNodes.map(({ host, port }) => `${host}:${port}`) } : { url: redisUrl }),
+      nodeId,
+      presenceTtlS,
+      nodeLeaseMs,
+      openimCompat,
+      platforms,
+      log: (level, message, fields) => log[level](fields ?? {}, message),
+    })
+}

@@ -1,0 +1,243 @@
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { developmentSecret } from '../src/auth/development-secret.js'
+import { configTable, loadConfig, withAuthSecret } from '../src/config.js'
+import { BadSettingError } from '../src/errors.js'
+import { settings } from '../src/settings.js'
+
+type Env = Record<string, string | undefined>
+
+const GOOD_SECRET = 'Gq4zW9mT1xJ7vB2nK5pL'
+const machine = { hostname: 'host-1', pid: 42 }
+const load = (env: Env = {}) => loadConfig(env, machine)
+
+/** What loadConfig says is wrong, one line a fault. */
+function faultsOf(env: Env): string[] {
+  try {
+    load(env)
+  } catch (error) {
+    if (error instanceof BadSettingError) return error.message.split('\n')
+    throw error
+  }
+  return []
+}
+
+t.test('without any variable a node starts in development mode with the documented defaults', async (t) => {
+  t.match(load(), {
+    wsPort: 10_001,
+    apiPort: 10_002,
+    host: '127.0.0.1',
+    redisUrl: '',
+    redisClusterNodes: [],
+    authSecret: '',
+    developmentMode: true,
+    adminUserIds: ['imAdmin'],
+    nodeId: 'host-1-10001',
+    presenceShards: 16,
+    allowedOrigins: [],
+    openimCompat: false,
+    transport: 'auto',
+    logLevel: 'info',
+  })
+})
+
+t.test('values are read as their types', async (t) => {
+  const config = load({
+    WS_PORT: ' 0 ',
+    AUTH_SECRET: GOOD_SECRET,
+    ADMIN_USER_IDS: 'root, imAdmin',
+    REDIS_CLUSTER_NODES: 'a:7000,10.0.0.1:7001,[::1]:7002',
+    ALLOWED_ORIGINS: 'https://Example.com:443, capacitor://localhost',
+    OPENIM_COMPAT: '1',
+    OFFLINE_GRACE_MS: '0',
+    PLATFORMS: '12:Vision:Headset, 13:Car:Car',
+    TRANSPORT: 'ws',
+    BATCH_SIZE: '',
+  })
+  t.match(config, {
+    wsPort: 0,
+    nodeId: 'host-1-p42',
+    developmentMode: false,
+    authSecret: GOOD_SECRET,
+    adminUserIds: ['root', 'imAdmin'],
+    redisClusterNodes: [
+      { host: 'a', port: 7000 },
+      { host: '10.0.0.1', port: 7001 },
+      { host: '::1', port: 7002 },
+    ],
+    allowedOrigins: ['https://example.com', 'capacitor://localhost'],
+    openimCompat: true,
+    offlineGraceMs: 0,
+    platforms: '12:Vision:Headset, 13:Car:Car',
+    transport: 'ws',
+    batchSize: 100,
+  })
+})
+
+t.test('the settings are frozen through and through, and may be posted to another thread', async (t) => {
+  const config = load({ AUTH_SECRET: GOOD_SECRET, REDIS_CLUSTER_NODES: 'a:7000' })
+  t.ok(Object.isFrozen(config))
+  t.ok(Object.isFrozen(config.adminUserIds))
+  t.ok(Object.isFrozen(config.redisClusterNodes[0]))
+  t.same(structuredClone(config), config)
+})
+
+t.test('each bad value is named, with what was expected', async (t) => {
+  const bad: Record<string, string[]> = {
+    WS_PORT: ['65536', '-1', '80.5', '0x50', 'eighty', '1e3'],
+    API_PORT: ['99999'],
+    HOST: ['a b', '256.1.1.1', '-x', '127.0.0.1:80'],
+    REDIS_URL: ['localhost:6379', 'http://x', 'redis://', 'redis:///0'],
+    REDIS_CLUSTER_NODES: ['a', 'a:0', 'a:65536', 'a:1,b', 'redis://a:1'],
+    AUTH_SECRET: ['short'],
+    ADMIN_USER_IDS: ['a:b', 'ok,{x}', 'x'.repeat(129)],
+    TOKEN_EXPIRE_DAYS: ['0', '3651'],
+    NODE_ID: ['a@b', 'a#b', 'a:b', 'a b', 'x'.repeat(65)],
+    IO_THREADS: ['0', '65'],
+    PRESENCE_SHARDS: ['0'],
+    BATCH_SIZE: ['0', '1001'],
+    PRESENCE_TTL_S: ['9'],
+    OFFLINE_GRACE_MS: ['-1'],
+    ALLOWED_ORIGINS: ['example.com', 'https://a/b', 'https://u@a', 'https://'],
+    OPENIM_COMPAT: ['yes', 'TRUE'],
+    PLATFORMS: ['12', '12:Vision', 'x:Vision:Headset', '5:Vision:Headset', '12:Web:Web'],
+    TRANSPORT: ['uWS'],
+    LOG_LEVEL: ['loud'],
+    DATA_DIR: ['a\0b'],
+  }
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      const faults = faultsOf({ [name]: value })
+      t.equal(faults.length, 1, `${name}=${value}`)
+      t.match(faults[0], new RegExp(`^${name} .*; expected .+\\.$`, 's'), `${name}=${value}`)
+    }
+  }
+})
+
+t.test('all faults are told at once, relations among them', async (t) => {
+  const faults = faultsOf({
+    WS_PORT: 'x',
+    BATCH_SIZE: '5000',
+    LOG_LEVEL: 'loud',
+    SHARD_THREADS: '32',
+    HOST: '0.0.0.0',
+  })
+  t.equal(faults.length, 5)
+  for (const name of ['WS_PORT', 'BATCH_SIZE', 'LOG_LEVEL', 'PRESENCE_SHARDS', 'AUTH_SECRET']) {
+    t.ok(
+      faults.some((line) => line.startsWith(name)),
+      name,
+    )
+  }
+})
+
+t.test('settings that contradict each other are refused with a sentence', async (t) => {
+  const contradictions: [Env, RegExp][] = [
+    [
+      { REDIS_URL: 'redis://a', REDIS_CLUSTER_NODES: 'a:1', AUTH_SECRET: GOOD_SECRET },
+      /^REDIS_URL and REDIS_CLUSTER_NODES are both set/,
+    ],
+    [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '4' }, /^PRESENCE_SHARDS must be at least SHARD_THREADS/],
+    [{ INFLATED_BYTES_MAX: '20000' }, /^INFLATED_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
+    [{ BACKPRESSURE_BYTES_MAX: '20000' }, /^BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
+    [{ MERGE_INTERVAL_MS: '4000', PRESENCE_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third/],
+    [{ NODE_LEASE_MS: '20000', PRESENCE_TTL_S: '10' }, /^NODE_LEASE_MS must be at most PRESENCE_TTL_S/],
+    [{ WS_PORT: '9000', API_PORT: '9000' }, /^WS_PORT and API_PORT must differ/],
+    [{ TRANSPORT: 'ws', IO_THREADS: '2' }, /^IO_THREADS must be 1 with TRANSPORT=ws/],
+    [{ ALLOWED_ORIGINS: '*,https://a' }, /^ALLOWED_ORIGINS must be either/],
+  ]
+  for (const [env, sentence] of contradictions) {
+    const faults = faultsOf(env)
+    t.equal(faults.length, 1, sentence.source)
+    t.match(faults[0], sentence)
+  }
+  t.same(faultsOf({ WS_PORT: '0', API_PORT: '0' }), [], 'two free ports do not clash')
+})
+
+t.test('R-53: a secret that everybody knows is refused, even when it is long', async (t) => {
+  const known = [
+    'openIM123',
+    'openIM123openIM123',
+    'secret',
+    'secretsecretsecretsecret',
+    'changeme-changeme-changeme',
+    'Password-Password',
+    'your-256-bit-secret',
+    'super-secret-password',
+    'aaaaaaaaaaaaaaaaaaaaaaaa',
+    '0123456789abcdef',
+    '----------------',
+  ]
+  for (const secret of known) {
+    const faults = faultsOf({ AUTH_SECRET: secret })
+    t.match(faults, [/^AUTH_SECRET is refused \(a well-known secret\); expected at least 16 bytes/], secret)
+  }
+  t.match(faultsOf({ AUTH_SECRET: 'x7Kq2ZpW9mT1vB4' }), [/^AUTH_SECRET is refused \(shorter than 16 bytes\)/])
+  t.same(faultsOf({ AUTH_SECRET: GOOD_SECRET }), [])
+})
+
+t.test('no message repeats a secret or a password', async (t) => {
+  const faults = faultsOf({ AUTH_SECRET: 'tooShort7', REDIS_URL: 'http://u:hunter2@a' }).join('\n')
+  t.match(faults, /AUTH_SECRET[\s\S]*REDIS_URL|REDIS_URL[\s\S]*AUTH_SECRET/)
+  t.notMatch(faults, /tooShort7|hunter2/)
+})
+
+t.test('a node that others can reach needs a secret', async (t) => {
+  const asks = /^AUTH_SECRET is not set: set it/
+  t.match(faultsOf({ HOST: '0.0.0.0' }), [asks])
+  t.match(faultsOf({ HOST: '::' }), [asks])
+  t.match(faultsOf({ NODE_ENV: 'production' }), [asks])
+  t.match(faultsOf({ REDIS_URL: 'redis://127.0.0.1' }), [asks])
+  t.match(faultsOf({ REDIS_CLUSTER_NODES: '127.0.0.1:7000' }), [asks])
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
+    t.ok(load({ HOST: host }).developmentMode)
+  t.notOk(load({ AUTH_SECRET: GOOD_SECRET }).developmentMode)
+})
+
+t.test('the default name of a node is one that its own rules allow', async (t) => {
+  const odd = loadConfig({}, { hostname: `my@host#1:${'x'.repeat(80)}`, pid: 7 }).nodeId
+  t.match(odd, /^my-host-1-x+-10001$/)
+  t.equal(odd.length, 64)
+  t.equal(loadConfig({}, { hostname: '', pid: 7 }).nodeId, 'node-10001')
+})
+
+t.test('the table has a row for every setting, named after its variable', async (t) => {
+  const lines = configTable().split('\n').slice(2)
+  t.equal(lines.length, Object.keys(settings).length)
+  for (const [name, { env }] of Object.entries(settings)) {
+    t.ok(
+      lines.some((line) => line.startsWith(`| \`${env}\` |`)),
+      env,
+    )
+    t.equal(
+      env.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()),
+      name,
+    )
+  }
+})
+
+t.test("development mode's secret is made once, for its owner alone, and kept", async (t) => {
+  const dataDir = join(mkdtempSync(join(tmpdir(), 'porchlight-')), 'data')
+  const [first, second] = await Promise.all([developmentSecret(dataDir), developmentSecret(dataDir)])
+  t.match(first, /^[\w-]{43}$/)
+  t.equal(await developmentSecret(dataDir), first, 'a restart finds it again')
+  t.equal(second, first, 'two processes at once agree')
+  t.equal(statSync(dataDir).mode & 0o777, 0o700)
+  t.equal(statSync(join(dataDir, 'development-secret')).mode & 0o777, 0o600)
+  t.equal(readFileSync(join(dataDir, 'development-secret'), 'utf8').trim(), first)
+  const config = withAuthSecret(load(), first)
+  t.equal(config.authSecret, first)
+  t.ok(Object.isFrozen(config))
+})
+
+t.test('a development secret that cannot be kept, or is none, is a bad setting', async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'porchlight-'))
+  writeFileSync(join(dataDir, 'development-secret'), 'short\n')
+  await t.rejects(developmentSecret(dataDir), { code: 'BAD_SETTING', message: /remove it/ })
+  await t.rejects(developmentSecret(join(dataDir, 'development-secret', 'x')), {
+    code: 'BAD_SETTING',
+    message: /^DATA_DIR cannot hold .*ENOTDIR/,
+  })
+})

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import * as failures from '../src/errors.js'
+
+const root = new URL('../../', import.meta.url)
+const { render } = (await import(new URL('scripts/docs.mjs', root).href)) as {
+  render(readme: string): Promise<string>
+}
+const marked = (...names: string[]) =>
+  names.map((name) => `<!-- ${name}:begin -->\nold\n<!-- ${name}:end -->`).join('\n')
+
+t.test('the README says what the code says of settings, errors and metrics', async (t) => {
+  const readme = readFileSync(new URL('README.md', root), 'utf8')
+  t.equal(readme, await render(readme), 'run `npm run docs` after a build')
+})
+
+t.test('generated parts replace what stood between their markers and nothing else', async (t) => {
+  const text = await render(`before\n${marked('settings', 'errors', 'metrics')}\nafter`)
+  t.match(text, /^before\n[\s\S]*\nafter$/)
+  t.notMatch(text, /^old$/m)
+  t.match(text, '| `WS_PORT` | `10001` |')
+  t.match(text, '| `BAD_SETTING` |')
+  t.match(text, '| `ASK_DEADLINE` |')
+  t.match(text, '| `1501` |')
+  t.match(text, '| `porchlight_connections` | gauge |')
+  t.equal(await render(text), text, 'a second run changes nothing')
+})
+
+t.test('a README without a marker is refused with the name of the marker', async (t) => {
+  await t.rejects(render(marked('settings', 'metrics')), /<!-- errors:begin -->/)
+  await t.rejects(render('<!-- settings:begin -->'), /<!-- settings:end -->/)
+})
+
+t.test('every failure that has a class is in the catalogue, and nothing else is', async (t) => {
+  const { catalogue, PorchlightError, ...classes } = failures
+  const known = Object.values(classes)
+    .map((Failure) => new Failure('x'))
+    .map(({ code, retry }) => `${code} ${retry}`)
+  t.ok(Object.values(classes).every((Failure) => new Failure('x') instanceof PorchlightError))
+  t.same(catalogue.map(({ code, retry }) => `${code} ${retry}`).sort(), known.sort())
+})

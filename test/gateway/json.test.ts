@@ -1,0 +1,94 @@
+import t from 'tap'
+import { jsonCodec } from '../../src/gateway/codec/json.js'
+
+const decode = (text: string) => jsonCodec.decodeRequest(Buffer.from(text))
+
+const EMPTY = {
+  reqIdentifier: 0,
+  token: '',
+  sendID: '',
+  operationID: '',
+  msgIncr: '',
+  data: Buffer.alloc(0),
+}
+
+t.test("a response has every key, in OpenIM's order", async (t) => {
+  const response = { reqIdentifier: 2005, msgIncr: 'u1_1', operationID: 'o"p', errCode: 0, errMsg: '' }
+  const encode = (data: Uint8Array | null): string =>
+    Buffer.from(jsonCodec.encodeResponse({ ...response, data })).toString()
+  const head = '{"reqIdentifier":2005,"msgIncr":"u1_1","operationID":"o\\"p","errCode":0,"errMsg":"","data":'
+  t.equal(encode(Buffer.from([0xfb, 0xff])), `${head}"+/8="}`)
+  t.equal(encode(new Uint8Array([1, 2, 3, 4]).subarray(1, 3)), `${head}"AgM="}`, 'a view, not its memory')
+  t.equal(encode(null), `${head}null}`, 'no data')
+  t.equal(encode(Buffer.alloc(0)), `${head}""}`, 'empty data')
+})
+
+t.test('a request as the JavaScript SDK writes it is read', async (t) => {
+  t.same(decode('{"reqIdentifier":2005,"sendID":"u1","operationID":"op","msgIncr":"m","data":"CgJ1MQ=="}'), {
+    ...EMPTY,
+    reqIdentifier: 2005,
+    sendID: 'u1',
+    operationID: 'op',
+    msgIncr: 'm',
+    data: Buffer.from('\n\x02u1'),
+  })
+})
+
+t.test('missing keys and nulls are zero values, unknown keys are passed over', async (t) => {
+  t.same(decode('{}'), EMPTY)
+  t.same(decode('{"sendID":null,"data":null,"reqIdentifier":null,"extra":{"a":[1]}}'), EMPTY)
+})
+
+t.test('keys match without regard to case, the last of several wins', async (t) => {
+  t.match(decode('{"REQIDENTIFIER":7,"sendid":"a","SendID":"b"}'), { reqIdentifier: 7, sendID: 'b' })
+})
+
+t.test('keys that JavaScript treats specially are unknown keys', async (t) => {
+  const request = decode(
+    '{"__proto__":{"sendID":"x","polluted":1},"constructor":{},"toString":1,"hasOwnProperty":2}',
+  )
+  t.same(request, EMPTY)
+  t.equal((request as unknown as { polluted?: number }).polluted, undefined)
+  t.equal(({} as { polluted?: number }).polluted, undefined)
+  t.equal(typeof request.toString, 'function')
+})
+
+t.test('anything else is refused', async (t) => {
+  const cases = [
+    '',
+    'x',
+    'null',
+    '[]',
+    '"text"',
+    '1',
+    '{"sendID":"u1"',
+    '{"sendID":"u1"}}',
+    '{"sendID":1}',
+    '{"token":{}}',
+    '{"operationID":[]}',
+    '{"msgIncr":false}',
+    '{"reqIdentifier":"1"}',
+    '{"reqIdentifier":1.5}',
+    '{"reqIdentifier":2147483648}',
+    '{"reqIdentifier":1e999}',
+    '{"reqIdentifier":true}',
+    '{"data":[1,2]}',
+    '{"data":"A"}',
+    '{"data":"AA"}',
+    '{"data":"AA="}',
+    '{"data":"AA==AA=="}',
+    '{"data":"===="}',
+    '{"data":"=AAA"}',
+    '{"data":"AA=A"}',
+    '{"data":"A-_A"}',
+    '{"data":"AA A"}',
+    '{"data":"AAAÄ"}',
+  ]
+  for (const text of cases) t.throws(() => decode(text), { code: 'BAD_ENVELOPE' }, text)
+})
+
+t.test('deep nesting is no way to end the process', async (t) => {
+  const deep = `{"x":${'['.repeat(25_000)}${']'.repeat(25_000)}}`
+  t.same(decode(deep), EMPTY)
+  t.throws(() => decode('['.repeat(51_200)), { code: 'BAD_ENVELOPE' })
+})

@@ -1,0 +1,176 @@
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import { OpenimClient } from '../../src/client/openim-client.js'
+import { type FrameEncoding, frameEncoding } from '../../src/gateway/codec/encodings.js'
+import { parseHandshake, refusal } from '../../src/gateway/handshake.js'
+import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/gateway/proto/openim.js'
+import { parseTextFrame } from '../../src/gateway/text-frames.js'
+import { loadTransport } from '../../src/gateway/transport/load-transport.js'
+import type { Socket } from '../../src/gateway/transport/transport.js'
+import { errorJson, SUCCESS_TEXT, WireCode } from '../../src/gateway/wire-errors.js'
+
+interface Owner {
+  encoding: FrameEncoding
+  socket?: Socket
+  closed: Promise<{ code: number; clean: boolean }>
+  onClosed(how: { code: number; clean: boolean }): void
+}
+
+/** The least gateway: token "good" may enter, everyone watched is on platform 1, and it pushes what it is told. */
+async function startGateway(
+  t: Test,
+): Promise<{ url: string; owners: Owner[]; push: (userId: string, platformIds: number[]) => void }> {
+  const owners: Owner[] = []
+  const transport = loadTransport('auto').create<Owner>(
+    {
+      upgrade(request) {
+        const handshake = parseHandshake(request.query, request.header('compression'), () => true)
+        if (!handshake.ok) {
+          const { errCode, errMsg, errDlt } = handshake.error
+          return request.refuse(200, 'application/json', errorJson(errCode, errMsg, errDlt))
+        }
+        const { args } = handshake
+        const error = args.token === 'good' ? undefined : refusal(args, WireCode.TokenInvalidError, 'bad')
+        const verdict = error && errorJson(error.errCode, error.errMsg, error.errDlt)
+        if (verdict !== undefined && error?.respond === 'http') {
+          return request.refuse(200, 'application/json', verdict)
+        }
+        let onClosed: Owner['onClosed'] = () => {}
+        const closed = new Promise<{ code: number; clean: boolean }>((resolve) => {
+          onClosed = resolve
+        })
+        const owner: Owner = { encoding: frameEncoding(args.sdkType, args.isCompressed), closed, onClosed }
+        owner.socket = request.accept(owner)
+        owners.push(owner)
+        if (args.isMsgResp) owner.socket?.send(verdict ?? SUCCESS_TEXT, false)
+        if (verdict !== undefined) owner.socket?.drop()
+      },
+      message(owner, data, isBinary) {
+        if (!isBinary) {
+          const frame = parseTextFrame(Buffer.from(data).toString())
+          if (frame.kind === 'ping') owner.socket?.send(frame.pong, false)
+          return
+        }
+        const request = owner.encoding.decodeRequest(data, 1e6)
+        const { reqIdentifier, msgIncr, operationID } = request
+        const reply = { reqIdentifier, msgIncr, operationID, errCode: 0, errMsg: '' }
+        if (reqIdentifier === 1003) return
+        if (reqIdentifier !== 2005) {
+          const refused = reqIdentifier === 2004 ? {} : { errCode: 500, errMsg: 'no' }
+          owner.socket?.send(owner.encoding.encodeResponse({ ...reply, ...refused, data: null }), true)
+          return
+        }
+        const { subscribeUserID } = SubUserOnlineStatus.decode(request.data)
+        const subscribers = subscribeUserID.map((userID) => ({ userID, onlinePlatformIDs: [1] }))
+        const tips = SubUserOnlineStatusTips.encode({ subscribers }).finish()
+        owner.socket?.send(owner.encoding.encodeResponse({ ...reply, data: tips }), true)
+      },
+      heard() {},
+      drained() {},
+      closed: (owner, code, clean) => owner.onClosed({ code, clean }),
+      unsubscribed() {},
+    },
+    { messageBytesMax: 51_200, backpressureBytesMax: 1e6 },
+  )
+  t.teardown(() => transport.close())
+  const port = await transport.listen('127.0.0.1', 0)
+  const push = (userID: string, onlinePlatformIDs: number[]): void => {
+    const data = SubUserOnlineStatusTips.encode({ subscribers: [{ userID, onlinePlatformIDs }] }).finish()
+    const response = { reqIdentifier: 2005, msgIncr: '', operationID: '', errCode: 0, errMsg: '', data }
+    for (const { encoding, socket } of owners) socket?.send(encoding.encodeResponse(response), true)
+  }
+  return { url: `ws://127.0.0.1:${port}/`, owners, push }
+}
+
+const USER = { token: 'good', userId: 'u1', platformId: 5 }
+
+for (const sdkType of ['js', 'go'] as const) {
+  for (const compression of [false, true]) {
+    for (const form of ['query', 'v'] as const) {
+      t.test(`a client with ${sdkType}, compression ${compression}, ${form}`, async (t) => {
+        const { url, push } = await startGateway(t)
+        const client = await OpenimClient.connect({ url, ...USER, sdkType, compression, form })
+        t.same(await client.subscribe(['a', 'b', 'a']), [
+          { userID: 'a', onlinePlatformIDs: [1] },
+          { userID: 'b', onlinePlatformIDs: [1] },
+          { userID: 'a', onlinePlatformIDs: [1] },
+        ])
+        t.same(await client.waitForStatus('a', (platformIds) => platformIds.length === 1), [1])
+        const offline = client.waitForStatus('a', (platformIds) => platformIds.length === 0)
+        const event = once(client, 'status')
+        push('a', [])
+        t.same(await offline, [])
+        t.same(await event, ['a', []])
+        t.same(client.status('a'), [])
+        t.same(
+          client.history.map(({ userId, via }) => `${userId} ${via}`),
+          ['a reply', 'b reply', 'a reply', 'a push'],
+        )
+        await client.unsubscribe(['a'])
+        await client.setBackground(true)
+        t.same(await client.ping({ n: 1 }), { n: 1 })
+        await t.rejects(client.logout(), { code: 'REQUEST_FAILED', message: /500 no/ })
+        await client.close()
+      })
+    }
+  }
+}
+
+t.test('a refused client learns the code, as a frame or over HTTP', async (t) => {
+  const { url } = await startGateway(t)
+  const cases = [
+    { options: { token: 'bad' }, errCode: 1502, via: 'frame' },
+    { options: { token: 'bad', sdkType: 'go' as const }, errCode: 1502, via: 'http' },
+    { options: { userId: 'a:b' }, errCode: 1602, via: 'http' },
+  ]
+  for (const { options, errCode, via } of cases) {
+    const error = await OpenimClient.connect({ url, ...USER, ...options }).catch((error: unknown) => error)
+    t.match(error, { code: 'CONNECT_REFUSED', errCode, via })
+  }
+  const nobody = await OpenimClient.connect({ url: 'ws://127.0.0.1:1/', ...USER }).catch(
+    (error: unknown) => error,
+  )
+  t.match(nobody, { code: 'CONNECT_REFUSED', errCode: 0, via: 'none' })
+})
+
+t.test('what waits when the connection ends, or for too long, is rejected', async (t) => {
+  const { url, owners } = await startGateway(t)
+  const client = await OpenimClient.connect({ url, ...USER, timeoutMs: 200 })
+  await t.rejects(client.request(1003, Buffer.alloc(0)), { message: /no reply to 1003 within 200 ms/ })
+  await t.rejects(
+    client.waitForStatus('x', () => true, 20),
+    { message: /no such status within 20 ms/ },
+  )
+  const pending = Promise.all([
+    t.rejects(client.request(1003, Buffer.alloc(0)), { message: /closed with 4005/ }),
+    t.rejects(
+      client.waitForStatus('x', () => true),
+      { message: /closed with 4005/ },
+    ),
+  ])
+  owners[0].socket?.end(4005, 'x')
+  await pending
+  t.equal(client.closeCode, 4005)
+  await t.rejects(client.request(1003, Buffer.alloc(0)), { message: /closed with 4005/ })
+  await client.close()
+})
+
+t.test('a goodbye is clean, a break is not, a kick is known', async (t) => {
+  const { url, owners } = await startGateway(t)
+  const goodbye = await OpenimClient.connect({ url, ...USER })
+  await goodbye.close(4000)
+  t.same(await owners[0].closed, { code: 4000, clean: true })
+  const broken = await OpenimClient.connect({ url, ...USER })
+  await broken.terminate()
+  t.same(await owners[1].closed, { code: 1006, clean: false })
+  const kicked = await OpenimClient.connect({ url, ...USER })
+  const kick = once(kicked, 'kick')
+  const close = once(kicked, 'close')
+  const { encoding, socket } = owners[2]
+  const frame = { reqIdentifier: 2002, msgIncr: '', operationID: '', errCode: 0, errMsg: '', data: null }
+  socket?.send(encoding.encodeResponse(frame), true)
+  socket?.drop()
+  await kick
+  t.same(await close, [1006])
+  t.equal(kicked.isKicked, true)
+})

@@ -1,0 +1,35 @@
+import t from 'tap'
+import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
+import { MemoryStore } from '../../src/store/memory/memory-store.js'
+import { assertOne, conformance, Heard, holds } from './suite.js'
+
+function start() {
+  let nowMs = 1_700_000_000_000
+  const backend = new MemoryBackend(() => nowMs)
+  return {
+    records: backend,
+    node: (settings: ConstructorParameters<typeof MemoryStore>[1]) => new MemoryStore(backend, settings),
+    pass: (seconds: number) => {
+      nowMs += seconds * 1000
+    },
+    setToken: async (...args: [string, number, string, Parameters<MemoryBackend['setToken']>[3]]) =>
+      backend.setToken(...args, 60),
+    stop: async () => {},
+  }
+}
+
+conformance('the embedded store', async () => start())
+
+t.test('memory follows the living, not all who ever came', async (t) => {
+  const backend = start()
+  const store = backend.node({ nodeId: 'node', presenceTtlS: 60, nodeLeaseMs: 10_000 })
+  await store.open(new Heard())
+  for (let generation = 0; generation < 10; generation++) {
+    for (let i = 0; i < 1000; i++) {
+      await assertOne(store, holds(`user-${generation}-${i}`, [1]))
+      await store.rememberToken(`user-${generation}-${i}`, 1, 'token', 60)
+    }
+    backend.pass(61)
+  }
+  t.ok(backend.records.recordCount < 6000, `${backend.records.recordCount} records are held`)
+})

@@ -1,0 +1,193 @@
+/** What goes wrong with one Redis server, and what becomes of it. */
+import t, { type Test } from 'tap'
+import type { RedisStoreOptions } from '../../src/store/redis/options.js'
+import { type RedisServer, startRedis, startRedisCluster, until } from '../support/redis.js'
+import { redisStore } from '../support/store-backends.js'
+import { assertOne, claimsOf, fresh, Heard, holds } from './suite.js'
+
+async function openNode(t: Test, server: RedisServer, options: Partial<RedisStoreOptions> = {}) {
+  const store = redisStore({ url: server.url, nodeId: fresh('node'), ...options })
+  const heard = new Heard()
+  const holder = await store.open(heard)
+  t.teardown(() => store.close())
+  return { store, heard, holder }
+}
+
+async function serverFor(t: Test, extra: string[] = []): Promise<RedisServer> {
+  const server = await startRedis(extra)
+  t.teardown(() => server.stop())
+  return server
+}
+
+t.test('R-06: a damaged record fails its user alone, and repaired, its change is told', async (t) => {
+  const server = await serverFor(t)
+  const redis = server.client()
+  const a = await openNode(t, server)
+  const b = await openNode(t, server)
+  for (const damaged of ['ONLINE:%', 'PRESENCE:{ONLINE:%}', 'WATCH:{ONLINE:%}']) {
+    const users = Array.from({ length: 100 }, () => fresh('user'))
+    const victim = users[57]!
+    const key = damaged.replace('%', victim)
+    await redis.set(key, 'not what it should be')
+    const outcomes = await a.store.assert(users.map((user) => holds(user, [1])))
+    t.same(
+      outcomes.filter((outcome) => !outcome.ok).map((outcome) => outcome.userId),
+      [victim],
+    )
+    t.match(outcomes[57], { error: /WRONGTYPE/ })
+    if (!damaged.startsWith('WATCH')) t.equal((await a.store.read(users)).length, 99)
+    await redis.del(key)
+    await b.store.watch([victim])
+    const outcome = await assertOne(a.store, holds(victim, [1]))
+    t.same(claimsOf(outcome.changed), [`1@${a.holder}`])
+    await until('the watcher hears it', () => b.heard.of(victim).length)
+  }
+})
+
+t.test('R-38: scripts that the server forgot are given to it again', async (t) => {
+  const server = await serverFor(t)
+  const a = await openNode(t, server)
+  const user = fresh('user')
+  for (const platforms of [[1], [2], [3]]) {
+    await assertOne(a.store, holds(user, platforms))
+    await server.client().script('FLUSH')
+  }
+  t.same(claimsOf((await a.store.read([user]))[0]), [`3@${a.holder}`])
+})
+
+t.test('a server that dies is told, calls fail at once, and its return is told', async (t) => {
+  const server = await serverFor(t)
+  const a = await openNode(t, server)
+  const b = await openNode(t, server)
+  const user = fresh('user')
+  await b.store.watch([user])
+  const { version } = await assertOne(a.store, holds(user, [1]))
+  await until('the watcher hears it', () => b.heard.of(user).length)
+  await server.kill()
+  await until('it is told', () => a.heard.reaches.length && b.heard.reaches.length)
+  t.same(a.heard.reaches, [false])
+  const calls: (() => Promise<unknown>)[] = [
+    () => a.store.assert([holds(user, [1])]),
+    () => a.store.watch([user]),
+    () => a.store.read([user]),
+    () => a.store.unwatch([user]),
+    () => a.store.renewLease(),
+    () => a.store.living(),
+    () => a.store.tokenState(user, 1, 'token'),
+    () => a.store.rememberToken(user, 1, 'token', 60),
+    () => a.store.ping(),
+  ]
+  for (const call of calls) await t.rejects(() => call().then(() => {}), { code: 'STORE_UNAVAILABLE' })
+  await server.restart()
+  await until('it is told', () => a.heard.reaches.length > 1 && b.heard.misses.length)
+  t.same(a.heard.reaches, [false, true])
+  t.equal(await a.store.renewLease(), false, 'an empty server knows no lease')
+  await a.store.open(a.heard)
+  await b.store.open(b.heard)
+  await b.store.watch([user])
+  const again = await assertOne(a.store, holds(user, [1], version))
+  t.ok(again.version > version)
+  await until('the watcher hears it', () => b.heard.of(user).length > 1)
+})
+
+t.test(
+  'a subscriber that was cut off listens again and says that it may have missed something',
+  async (t) => {
+    const server = await serverFor(t)
+    const a = await openNode(t, server)
+    const b = await openNode(t, server)
+    const user = fresh('user')
+    await b.store.watch([user])
+    await server.client().call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await assertOne(a.store, holds(user, [1]))
+    await until('both say so', () => a.heard.misses.length && b.heard.misses.length)
+    t.same(claimsOf((await b.store.watch([user]))[0]), [`1@${a.holder}`])
+    await assertOne(a.store, holds(user, [2]))
+    await until('b hears again', () => b.heard.of(user).at(-1)?.claims[0]?.platformId === 2)
+  t.equal(b.heard.misses.length, 1, `and the gap is not reported twice: ${b.heard.misses}`)
+    t.same(a.heard.reaches, [])
+  },
+)
+
+t.test(
+  'R-38: a server that hangs makes calls fail in time, and serves again without a reconnection',
+  async (t) => {
+    const server = await serverFor(t)
+    const a = await openNode(t, server, { commandTimeoutMs: 200 })
+    const user = fresh('user')
+    await assertOne(a.store, holds(user, [1]))
+    await server.client().call('CLIENT', 'PAUSE', 300, 'ALL')
+    await t.rejects(a.store.assert([holds(user, [2])]), { code: 'STORE_UNAVAILABLE', message: /timed out/ })
+    await until('it answers', () => a.store.ping().then(() => true))
+    t.same(claimsOf((await assertOne(a.store, holds(user, [3]))).changed), [`3@${a.holder}`])
+    t.same(a.heard.reaches, [])
+  },
+)
+
+t.test('a frozen server is given up, and found again', async (t) => {
+  const server = await serverFor(t)
+  const a = await openNode(t, server, { commandTimeoutMs: 100 })
+  process.kill(server.pid, 'SIGSTOP')
+  t.teardown(() => server.stop())
+  await t.rejects(a.store.ping(), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(a.store.renewLease(), { code: 'STORE_UNAVAILABLE' })
+  await until('silence is taken for a loss', () => a.heard.reaches.length)
+  process.kill(server.pid, 'SIGCONT')
+  await until('it is back', () => a.heard.reaches.length === 2 && a.heard.misses.length)
+  t.same(a.heard.reaches, [false, true])
+})
+
+t.test('R-30: a server without memory refuses writes as unavailable', async (t) => {
+  const server = await serverFor(t)
+  const a = await openNode(t, server)
+  const redis = server.client()
+  await redis.config('SET', 'maxmemory', '1')
+  await t.rejects(a.store.assert([holds(fresh('user'), [1])]), { code: 'STORE_UNAVAILABLE', message: /OOM/ })
+  await redis.config('SET', 'maxmemory', '0')
+  await assertOne(a.store, holds(fresh('user'), [1]))
+})
+
+t.test('a message that no node would send is survived and taken for a loss', async (t) => {
+  const server = await serverFor(t)
+  const lines: string[] = []
+  const a = await openNode(t, server, {
+    nodeId: 'deaf',
+    log: (level, message) => lines.push(`${level} ${message}`),
+  })
+  await server.client().publish('PORCHLIGHT:NODE:deaf', 'garbage')
+  await until('it is told', () => a.heard.misses.length)
+  t.same(lines, ['warn a change message is malformed'])
+})
+
+t.test('opening fails where nothing answers, and succeeds once something does', async (t) => {
+  const server = await serverFor(t)
+  await server.kill()
+  const store = redisStore({ url: server.url, nodeId: 'late' })
+  t.teardown(() => store.close())
+  await t.rejects(store.open(new Heard()), { code: 'STORE_UNAVAILABLE' })
+  await server.restart()
+  t.match(await store.open(new Heard()), /^late#\d+$/)
+  await assertOne(store, holds(fresh('user'), [1]))
+})
+
+t.test('a password is used, and a wrong one is no matter of waiting', async (t) => {
+  const server = await serverFor(t, ['--requirepass', 'secret'])
+  const right = redisStore({ url: server.url.replace('//', '//:secret@'), nodeId: 'right' })
+  t.teardown(() => right.close())
+  await right.open(new Heard())
+  await assertOne(right, holds(fresh('user'), [1]))
+  for (const credentials of ['', ':wrong@']) {
+    const store = redisStore({ url: server.url.replace('//', `//${credentials}`), nodeId: 'wrong' })
+    await t.rejects(store.open(new Heard()), { code: 'STORE_UNSUITABLE' })
+  }
+})
+
+t.test('a Cluster is not taken for a server, nor a server for a Cluster', async (t) => {
+  const server = await serverFor(t)
+  const notCluster = redisStore({ clusterNodes: [`127.0.0.1:${server.port}`], nodeId: 'a' })
+  await t.rejects(notCluster.open(new Heard()), { code: 'STORE_UNSUITABLE' })
+  const cluster = await startRedisCluster()
+  t.teardown(() => cluster.stop())
+  const notServer = redisStore({ url: cluster.masters[0]!.url, nodeId: 'b' })
+  await t.rejects(notServer.open(new Heard()), { code: 'STORE_UNSUITABLE' })
+})

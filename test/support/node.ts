@@ -1,0 +1,128 @@
+/** A whole node in the test's own process: real threads, real sockets, free ports. */
+import { OpenimClient } from '../../src/client/openim-client.js'
+import { loadConfig } from '../../src/config.js'
+import { createLog } from '../../src/observe/log.js'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { Supervisor } from '../../src/supervisor.js'
+
+/** Longer than a slow machine needs, shorter than the test runner's patience. */
+const TIMEOUT_MS = 15_000
+const SECRET = 'a secret for tests, long enough'
+
+type ConnectOptions = Parameters<typeof OpenimClient.connect>[0]
+
+/** What a test needs to be told when it ends. */
+export interface Teardown {
+  teardown(end: () => unknown): void
+}
+
+let nodes = 0
+
+export class TestNode {
+  readonly #tokens = new Map<string, Promise<string>>()
+  #adminToken: Promise<string> | undefined
+
+  private constructor(
+    readonly supervisor: Supervisor,
+    private readonly test: Teardown,
+  ) {}
+
+  /** `env`: settings beside those that every test node has. */
+  static async start(test: Teardown, env: Record<string, string> = {}): Promise<TestNode> {
+    const config = loadConfig({
+      WS_PORT: '0',
+      API_PORT: '0',
+      NODE_ID: `node-${process.pid}-${++nodes}`,
+      AUTH_SECRET: SECRET,
+      LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+      PRESENCE_SHARDS: '4',
+      SHUTDOWN_TIMEOUT_MS: '3000',
+      ...env,
+    })
+    const supervisor = await Supervisor.start(config, createLog({ level: config.logLevel, thread: 'main' }))
+    test.teardown(() => supervisor.stop())
+    return new TestNode(supervisor, test)
+  }
+
+  get wsUrl(): string {
+    return `ws://127.0.0.1:${this.supervisor.wsPort}`
+  }
+
+  get apiUrl(): string {
+    return `http://127.0.0.1:${this.supervisor.apiPort}`
+  }
+
+  /** A user's token, made by the node's own REST. One for each user and platform. */
+  token(userId: UserId, platformId: PlatformId): Promise<string> {
+    const key = `${userId} ${platformId}`
+    let token = this.#tokens.get(key)
+    if (token === undefined) {
+      token = this.#makeToken(userId, platformId)
+      this.#tokens.set(key, token)
+    }
+    return token
+  }
+
+  /** Log in; the client is closed when the test ends. */
+  async login(
+    userId: UserId,
+    platformId: PlatformId,
+    options: Partial<ConnectOptions> = {},
+  ): Promise<OpenimClient> {
+    const token = await this.token(userId, platformId)
+    const client = await OpenimClient.connect({ url: this.wsUrl, token, userId, platformId, ...options })
+    this.test.teardown(() => client.terminate())
+    return client
+  }
+
+  async post(path: string, body: object, headers: Record<string, string> = {}): Promise<ApiAnswer> {
+    const response = await fetch(`${this.apiUrl}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', operationID: 'test', ...headers },
+      body: JSON.stringify(body),
+    })
+    return (await response.json()) as ApiAnswer
+  }
+
+  async #makeToken(userID: UserId, platformID: PlatformId): Promise<string> {
+    this.#adminToken ??= this.post('/auth/get_admin_token', { secret: SECRET, userID: 'imAdmin' }).then(tokenIn)
+    const headers = { token: await this.#adminToken }
+    return tokenIn(await this.post('/auth/get_user_token', { userID, platformID }, headers))
+  }
+}
+
+export interface ApiAnswer {
+  errCode: number
+  errMsg: string
+  errDlt: string
+  data?: Record<string, unknown>
+}
+
+/** Wait until `client` was last told that `userId` is on exactly these platforms. */
+export async function seesOn(client: OpenimClient, userId: UserId, platformIds: PlatformId[]): Promise<void> {
+  const wanted = platformIds.join()
+  await client.waitForStatus(userId, (now) => [...now].sort((a, b) => a - b).join() === wanted, TIMEOUT_MS)
+}
+
+/** Every list of platforms that the client was told of the user, oldest first, ascending. */
+export function toldOf(client: OpenimClient, userId: UserId): string[] {
+  return client.history
+    .filter((status) => status.userId === userId)
+    .map((status) => [...status.platformIds].sort((a, b) => a - b).join())
+}
+
+/** Poll until `look` gives a value; for what has no event, such as a record in Redis. */
+export async function eventually<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  const deadlineMs = Date.now() + TIMEOUT_MS
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (Date.now() > deadlineMs) throw new Error(`not so within ${TIMEOUT_MS} ms: ${look}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+function tokenIn(answer: ApiAnswer): string {
+  if (answer.errCode !== 0) throw new Error(`no token: ${answer.errCode} ${answer.errMsg} ${answer.errDlt}`)
+  return answer.data?.token as string
+}

@@ -1,0 +1,191 @@
+/**
+ * Real Redis servers for tests: one, or a Cluster of three masters, on free ports of the loopback address, with
+ * nothing on disk that outlives them. REDIS_SERVER names another binary than the `redis-server` of the PATH.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster, Redis } from 'ioredis'
+
+export interface RedisServer {
+  url: string
+  port: number
+  pid: number
+  /** A new client; `stop` ends it. */
+  client(): Redis
+  /** Ends the process as a crash would, and starts it anew, empty, on the same port. */
+  restart(): Promise<void>
+  /** Ends the process as a crash would. */
+  kill(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface RedisCluster {
+  /** `host:port` of all masters, separated by commas. */
+  nodes: string
+  masters: RedisServer[]
+  /** A new client; `stop` ends it. */
+  client(): Cluster
+  stop(): Promise<void>
+}
+
+const READY_WITHIN_MS = 20_000
+const MASTERS = 3
+const SLOTS = 16_384
+
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Ask again and again until the answer is true; what it asks may also fail for a while. */
+export async function until(
+  what: string,
+  condition: () => unknown,
+  withinMs = READY_WITHIN_MS,
+): Promise<void> {
+  const deadline = performance.now() + withinMs
+  let last: unknown
+  for (;;) {
+    try {
+      if (await condition()) return
+    } catch (error) {
+      last = error
+    }
+    if (performance.now() > deadline)
+      throw new Error(`Not within ${withinMs} ms: ${what} (${last ?? 'false'})`)
+    await sleep(10)
+  }
+}
+
+/** Whether a server is there and ready, also one that asks for a password first. */
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    socket.write('PING\r\n')
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    return /^(\+PONG|-NOAUTH)/.test(answer.toString())
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function launch(port: number, dir: string, extra: string[]): Promise<ChildProcess> {
+  const args = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dir,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ]
+  const child = spawn(process.env.REDIS_SERVER ?? 'redis-server', [...args, ...extra], { stdio: 'ignore' })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  const failed = new Promise<never>((_, reject) => child.once('error', reject))
+  await Promise.race([failed, until(`redis-server answers on port ${port}`, () => answers(port))])
+  return child
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+export async function startRedis(extra: string[] = []): Promise<RedisServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'porchlight-redis-'))
+  const port = await freePort()
+  const clients: Redis[] = []
+  let child = await launch(port, dir, extra)
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    get pid() {
+      return child.pid!
+    },
+    client() {
+      const client = new Redis({ port, host: '127.0.0.1' })
+      client.on('error', () => {})
+      clients.push(client)
+      return client
+    },
+    kill: () => end(child),
+    async restart() {
+      await end(child)
+      child = await launch(port, dir, extra)
+    },
+    async stop() {
+      for (const client of clients) client.disconnect()
+      await end(child)
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+export async function startRedisCluster(): Promise<RedisCluster> {
+  const options = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+    '--cluster-node-timeout',
+    '2000',
+    // A master that is away takes its own slots with it, not the whole Cluster.
+    '--cluster-require-full-coverage',
+    'no',
+  ]
+  const masters = await Promise.all(Array.from({ length: MASTERS }, () => startRedis(options)))
+  const clients: Cluster[] = []
+  try {
+    const each = masters.map((master) => master.client())
+    for (const [i, client] of each.entries()) {
+      const first = Math.floor((i * SLOTS) / MASTERS)
+      const last = Math.floor(((i + 1) * SLOTS) / MASTERS) - 1
+      await client.call('CLUSTER', 'ADDSLOTSRANGE', first, last)
+      await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
+    }
+    for (const other of masters.slice(1)) await each[0]!.call('CLUSTER', 'MEET', '127.0.0.1', other.port)
+    for (const client of each) {
+      await until('the Cluster is complete', async () => {
+        const info = String(await client.call('CLUSTER', 'INFO'))
+        return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${MASTERS}`)
+      })
+    }
+  } catch (error) {
+    await Promise.all(masters.map((master) => master.stop()))
+    throw error
+  }
+  return {
+    nodes: masters.map((master) => `127.0.0.1:${master.port}`).join(),
+    masters,
+    client() {
+      const client = new Cluster(masters.map(({ port }) => ({ host: '127.0.0.1', port })))
+      client.on('error', () => {})
+      clients.push(client)
+      return client
+    },
+    async stop() {
+      for (const client of clients) client.disconnect()
+      await Promise.all(masters.map((master) => master.stop()))
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import t from 'tap'
+import type { ThreadInfo } from '../../src/runtime/thread-host.js'
+import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+
+const WEB = 5
+const ANDROID = 2
+const GRACE_MS = 500
+
+function thread(node: TestNode, role: string, index = 0): ThreadInfo {
+  return node.supervisor.host.threads.find((info) => info.role === role && info.index === index)!
+}
+
+/** Wait until a thread of the role was hosted anew and everything is ready again. */
+async function hostedAnew(node: TestNode, role: string): Promise<void> {
+  await eventually(() => (node.supervisor.host.restarts[role]! > 0 ? true : undefined))
+  await eventually(async () => {
+    const parts = (await node.supervisor.stats()).flatMap((stats) => stats.parts)
+    return parts.every((part) => part.ready) ? true : undefined
+  })
+}
+
+for (const fault of ['throw', 'fillHeap'] as const) {
+  const how = fault === 'throw' ? 'throws' : 'runs out of heap'
+
+  t.test(`a shard thread that ${how} is hosted anew, its state rebuilt, no client disconnected`, async (t) => {
+    const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), THREAD_HEAP_MB: '64' })
+    const watcher = await node.login('watcher', WEB)
+    const ids = Array.from({ length: 20 }, (_, n) => `user-${n}`)
+    const users = await Promise.all(ids.map((id) => node.login(id, ANDROID)))
+    await watcher.subscribe([...ids, 'late'])
+    for (const id of ids) await seesOn(watcher, id, [ANDROID])
+
+    node.supervisor.host.control(thread(node, 'shard')).fault(fault)
+    // This goodbye may fall into the time in which nobody owns the user.
+    await users[0]!.close()
+    await hostedAnew(node, 'shard')
+
+    t.same(
+      [watcher, ...users.slice(1)].map((client) => client.closeCode),
+      new Array(users.length).fill(undefined),
+      'no client was disconnected',
+    )
+    await seesOn(watcher, 'user-0', [])
+    const late = await node.login('late', ANDROID)
+    await seesOn(watcher, 'late', [ANDROID])
+    await users[1]!.close()
+    await seesOn(watcher, 'user-1', [])
+    for (const id of ids.slice(2)) t.same(toldOf(watcher, id), ['2'], `${id} never appeared to leave`)
+    await late.close()
+  })
+}
+
+t.test('an io thread that throws loses only its own sockets, and the process lives', async (t) => {
+  const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), IO_THREADS: '2' })
+  const clients = await Promise.all(Array.from({ length: 24 }, (_, n) => node.login(`user-${n}`, ANDROID)))
+  node.supervisor.host.control(thread(node, 'io', 1)).fault('throw')
+  await hostedAnew(node, 'io')
+  const lost = await eventually(() => {
+    const closed = clients.filter((client) => client.closeCode !== undefined)
+    return closed.length > 0 ? closed : undefined
+  })
+  const kept = clients.filter((client) => client.closeCode === undefined)
+  t.ok(kept.length > 0, `${kept.length} of ${clients.length} sockets were on the other thread and live on`)
+  await kept[0]!.subscribe(['user-new'])
+  const again = await node.login('user-new', ANDROID)
+  await seesOn(kept[0]!, 'user-new', [ANDROID])
+  await again.close()
+  await seesOn(kept[0]!, 'user-new', [])
+  const lostId = `user-${clients.indexOf(lost[0]!)}`
+  const reply = await kept[0]!.subscribe([lostId])
+  if (reply[0]!.onlinePlatformIDs.length > 0) await seesOn(kept[0]!, lostId, [])
+  t.pass('users of the lost thread are offline after the grace')
+})
+
+t.test('a sync thread that throws comes back with a new epoch, and nobody appears to leave', async (t) => {
+  const node = await TestNode.start(t)
+  const watcher = await node.login('watcher', WEB)
+  const user = await node.login('ann', ANDROID)
+  await watcher.subscribe(['ann', 'bob'])
+  await seesOn(watcher, 'ann', [ANDROID])
+  node.supervisor.host.control(thread(node, 'sync')).fault('throw')
+  await hostedAnew(node, 'sync')
+  await node.login('bob', ANDROID, { token: await node.token('bob', ANDROID) })
+  await seesOn(watcher, 'bob', [ANDROID])
+  t.same(toldOf(watcher, 'ann'), ['2'])
+  await user.close()
+  await seesOn(watcher, 'ann', [])
+})
