@@ -6,8 +6,9 @@
  * Timers  read, ping (Web only), one for each pending subscription
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
-import type { RequestEnvelope, ResponseEnvelope } from '../src/gateway/codec/envelope.js'
+
 import type { FrameEncoding } from '../src/gateway/codec/encodings.js'
+import type { RequestEnvelope, ResponseEnvelope } from '../src/gateway/codec/envelope.js'
 import { type Hub, topicOf } from '../src/gateway/hub.js'
 import {
   DelUserPushTokenResp,
@@ -21,7 +22,7 @@ import { parseTextFrame } from '../src/gateway/text-frames.js'
 import { TokenBucket } from '../src/gateway/token-bucket.js'
 import type { Socket } from '../src/gateway/transport/transport.js'
 import { NOT_SERVED_TEXT, WireCode } from '../src/gateway/wire-errors.js'
-import type { UserId } from '../src/presence/types.js'
+import type { PlatformId, UserId } from '../src/presence/types.js'
 import { checkUserId } from '../src/presence/user-id.js'
 import type * as Connection from '../src/protocol/connection.js'
 import type * as FanOut from '../src/protocol/fan-out.js'
@@ -48,7 +49,9 @@ export interface ConnectionCounts {
 export interface Args {
   socket: Socket
   userId: UserId
-  platformId: number
+  platformId: PlatformId
+  /** What the client said when it came. */
+  background: boolean
   encoding: FrameEncoding
   hub: Hub
   shard: Ref<PresenceShard.Command>
@@ -91,6 +94,8 @@ const WEB = 5
 
 const POLICY_VIOLATION = 1008
 const TOO_LONG = 1009
+/** Not sent: what the transport reports when it cut a peer that did not read. */
+const SLOW_READER = 1013
 const GOING_AWAY = 1001
 
 // Protocol: what comes from this thread's transport, and what only we send ourselves.
@@ -136,7 +141,7 @@ function receive(ctx: Ctx, state: State, message: Message): void {
     case 'dismiss':
       return end(state, GOING_AWAY, 'the node goes away', { reason: 'shutdown', isGoodbye: true })
     case 'closed':
-      return onClosed(ctx, state, message.clean)
+      return onClosed(ctx, state, message)
     default:
       assertNever(message)
   }
@@ -162,8 +167,8 @@ function onRequest(ctx: Ctx, state: State, request: RequestEnvelope): void {
 // Lifecycle
 
 function start(ctx: Ctx, args: Args): State {
-  const { userId, platformId, settings } = args
-  const report = { connection: ctx.self, userId, platformId, background: false }
+  const { userId, platformId, background, settings } = args
+  const report = { connection: ctx.self, userId, platformId, background }
   args.hub.connections.set(ctx.self.actor, report)
   ctx.tell(args.shard, { kind: 'connected', ...report })
   ctx.once('read', settings.readTimeoutMs, { kind: 'readDue' })
@@ -180,9 +185,11 @@ function start(ctx: Ctx, args: Args): State {
   }
 }
 
-function onClosed(ctx: Ctx, state: State, clean: boolean): void {
-  count(state.counts.closes, state.ending?.reason ?? (clean ? 'goodbye' : 'broken'))
-  leave(ctx, state, state.ending === undefined ? clean : state.ending.isGoodbye)
+function onClosed(ctx: Ctx, state: State, { code, clean }: { code: number; clean: boolean }): void {
+  const reason = code === SLOW_READER ? 'slowReader' : clean ? 'goodbye' : 'broken'
+  const ending = state.ending ?? { reason, isGoodbye: clean }
+  count(state.counts.closes, ending.reason)
+  leave(ctx, state, ending.isGoodbye)
   ctx.stop()
 }
 

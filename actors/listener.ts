@@ -30,9 +30,9 @@ import type * as Listener from '../src/protocol/listener.js'
 import { assertNever, type Context, defineActor, type Outcome, type Ref } from '../src/runtime/index.js'
 import type { TokenState } from '../src/store/presence-store.js'
 import {
-  connection,
   type ConnectionCounts,
   type ConnectionSettings,
+  connection,
   type FromTransport,
 } from './connection.js'
 
@@ -145,7 +145,8 @@ function onVerified(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<T
 }
 
 function onTokenChecked(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<TokenState>): void {
-  if (!outcome.ok) return reject(state, attempt, WireCode.DatabaseError, 'the store is out of reach, try again')
+  if (!outcome.ok)
+    return reject(state, attempt, WireCode.DatabaseError, 'the store is out of reach, try again')
   const fault = tokenStateError(outcome.value)
   if (fault !== undefined) return rejectFor(state, attempt, fault)
   accept(ctx, state, attempt)
@@ -162,6 +163,7 @@ function accept(ctx: Ctx, state: State, { request, args }: Attempt): void {
     socket,
     userId: args.userId,
     platformId: args.platformId,
+    background: args.isBackground,
     encoding: frameEncoding(args.sdkType, args.isCompressed),
     hub: state.hub,
     shard: state.addresses.shardFor(args.userId),
@@ -191,7 +193,8 @@ function findNoPlace(ctx: Ctx, state: State, address: string): HandshakeError | 
   if (state.places.ofAddress(address) >= maxConnectionsPerAddress) {
     return connectionLimitError(`at most ${maxConnectionsPerAddress} connections from one address`)
   }
-  if (state.rate.take(ctx.nowMs()) > 0) return connectionLimitError('too many logins at once, try again in 1 s')
+  if (state.rate.take(ctx.nowMs()) > 0)
+    return connectionLimitError('too many logins at once, try again in 1 s')
   return undefined
 }
 

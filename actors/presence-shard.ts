@@ -247,8 +247,8 @@ function finishRebuilding(ctx: Ctx, state: State): void {
   for (const userId of state.roster.userIds) {
     state.renewals.add(userId)
     state.asserts.add(userId, nowMs)
-    tellWatchers(ctx, state, [userId])
   }
+  tellWatchers(ctx, state, [...state.watches.userIds])
   armGrace(ctx, state)
   flushSoon(ctx, state)
 }
@@ -365,6 +365,8 @@ function learn(ctx: Ctx, state: State, snapshots: Snapshot[]): void {
 
 /** Tell each io thread with watchers what changed for them; one message a thread. */
 function tellWatchers(ctx: Ctx, state: State, userIds: UserId[], evenIfUnknown = false): void {
+  // Half a roster would show users as offline whose connections are only not announced yet.
+  if (state.isRebuilding) return
   const perThread = new Map<ThreadSlot, Status[]>()
   for (const userId of userIds) {
     const news = state.watches.news(userId, state.roster.shownPlatforms(userId), evenIfUnknown)
@@ -445,12 +447,11 @@ function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<As
 function sendInterests(ctx: Ctx, state: State, users: UserId[]): void {
   const watch = users.filter((userId) => state.watches.has(userId))
   const unwatch = users.filter((userId) => !state.watches.has(userId))
-  ctx.ask(
-    state.addresses.sync,
-    { kind: 'setInterest', watch, unwatch },
-    STORE_DEADLINE_MS,
-    (outcome) => ({ kind: 'interestSet', users, outcome }),
-  )
+  ctx.ask(state.addresses.sync, { kind: 'setInterest', watch, unwatch }, STORE_DEADLINE_MS, (outcome) => ({
+    kind: 'interestSet',
+    users,
+    outcome,
+  }))
 }
 
 function onInterestSet(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<Snapshot[]>): void {

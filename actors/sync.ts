@@ -4,7 +4,9 @@
  * Thread  sync                        Owns   the PresenceStore, and the ledger of what each shard asserted
  * Hears   Sync.Command                Tells  PresenceShard.Command
  * Timers  open, lease
- * Fails   restarts with a new connection and a new epoch; the shards assert everything again
+ * Fails   restarts with a new connection; the shards assert everything again
+ *
+ * A new life, or a lost lease, means a new epoch of this node.
  *
  * It keeps no presence. The ledger only says which users this node has in the store, so that a shard that starts
  * empty can withdraw those who left while it was gone.
@@ -106,7 +108,7 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
     case 'renewLease':
       return onRenewLease(ctx, state)
     case 'leaseRenewed':
-      return onLeaseRenewed(ctx, message.outcome)
+      return onLeaseRenewed(ctx, state, message.outcome)
     default:
       assertNever(message)
   }
@@ -163,10 +165,13 @@ function onRenewLease(ctx: Ctx, state: State): void {
   ctx.pipe(state.store.renewLease(), (outcome) => ({ kind: 'leaseRenewed', outcome }))
 }
 
-function onLeaseRenewed(ctx: Ctx, outcome: Outcome<boolean>): void {
-  if (!outcome.ok) ctx.log.warn({ reason: outcome.error.message }, 'lease not renewed')
+function onLeaseRenewed(ctx: Ctx, state: State, outcome: Outcome<boolean>): void {
+  if (!outcome.ok) return ctx.log.warn({ reason: outcome.error.message }, 'lease not renewed')
+  if (outcome.value) return
   // Whoever lost its lease may already be taken for dead: only a new epoch is believed again.
-  else if (!outcome.value) throw new Error('the lease of this node was lost')
+  ctx.log.warn({}, 'the lease of this node was lost; taking a new epoch')
+  state.health.isUp = false
+  open(ctx, state)
 }
 
 // Handlers: questions of shards, io and api threads

@@ -1,14 +1,15 @@
 /** The api thread: REST, health and metrics. It owns nothing that cannot be rebuilt. */
-import { createRest } from '../api/rest.js'
+
 import { type HttpServer, serveHttp } from '../api/http-server.js'
+import { createRest } from '../api/rest.js'
 import { adminCheck, issueToken, tokenKey, verifyToken } from '../auth/tokens.js'
 import { boundedLog } from '../observe/log.js'
 import { mergeSnapshots } from '../observe/metrics.js'
-import { parsePlatforms, PlatformTable } from '../presence/platforms.js'
+import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
 import { checkUserId } from '../presence/user-id.js'
 import { Addresses } from '../protocol/addresses.js'
-import { toWire } from '../runtime/index.js'
 import { wrapControl } from '../runtime/control.js'
+import { toWire } from '../runtime/index.js'
 import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
 import { type SupervisorVerbs, type ThreadSettings, threadLog, threadName } from './settings.js'
 import { meterThread } from './thread-meter.js'

@@ -8,7 +8,7 @@ import { Hub, userOfTopic } from '../gateway/hub.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import type { Transport, TransportHandlers } from '../gateway/transport/transport.js'
 import type { Report } from '../observe/metrics.js'
-import { parsePlatforms, PlatformTable } from '../presence/platforms.js'
+import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
 import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
 import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
@@ -77,7 +77,9 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     stop: async () => {},
     release: () => transport.close(),
     stats: async (runtime) => ({
-      parts: [{ name: threadName(thread), ready: isListening, missing: isListening ? undefined : 'not listening' }],
+      parts: [
+        { name: threadName(thread), ready: isListening, missing: isListening ? undefined : 'not listening' },
+      ],
       metrics: await meter.snapshot(runtime),
     }),
   }

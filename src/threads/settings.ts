@@ -1,8 +1,8 @@
 /** What every thread of a node is told when it is hosted, and who is linked with whom. */
 import type { Config } from '../config.js'
+import { createLog, type Log } from '../observe/log.js'
 import type { MetricsSnapshot } from '../observe/metrics.js'
 import type { Topology } from '../protocol/addresses.js'
-import { createLog, type Log } from '../observe/log.js'
 import type { ThreadTask } from '../runtime/thread-entry.js'
 import { layOut } from '../runtime/thread-host.js'
 

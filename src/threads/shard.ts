@@ -37,9 +37,12 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   return {
     ready: async () => {},
     drain: async () => {
-      const flushed = shards.map((shard) => system.ask(shard, { kind: 'flush' }, config.shutdownTimeoutMs / 2))
+      const flushed = shards.map((shard) =>
+        system.ask(shard, { kind: 'flush' }, config.shutdownTimeoutMs / 2),
+      )
       for (const outcome of await Promise.allSettled(flushed)) {
-        if (outcome.status === 'rejected') log.warn({ reason: String(outcome.reason) }, 'the store was not told all')
+        if (outcome.status === 'rejected')
+          log.warn({ reason: String(outcome.reason) }, 'the store was not told all')
       }
     },
     stop: async () => {},

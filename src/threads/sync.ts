@@ -1,9 +1,9 @@
 /** The sync thread: the sync actor and its store. */
 import { type StoreHealth, sync } from '../../actors/sync.js'
 import type { Config } from '../config.js'
-import type { Log } from '../runtime/index.js'
-import { parsePlatforms, PlatformTable } from '../presence/platforms.js'
+import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
+import type { Log } from '../runtime/index.js'
 import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
 import { MemoryBackend } from '../store/memory/memory-backend.js'
 import { MemoryStore } from '../store/memory/memory-store.js'
@@ -78,7 +78,9 @@ function storeFactory(config: Config, log: Log): () => PresenceStore {
   }
   return () =>
     new RedisStore({
-      ...(redisUrl === '' ? { clusterNodes: redisClusterNodes.map(({ host, port }) => `${host}:${port}`) } : { url: redisUrl }),
+      ...(redisUrl === ''
+        ? { clusterNodes: redisClusterNodes.map(({ host, port }) => `${host}:${port}`) }
+        : { url: redisUrl }),
       nodeId,
       presenceTtlS,
       nodeLeaseMs,

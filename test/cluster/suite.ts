@@ -31,39 +31,46 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
     t.ok(user.closeCode !== undefined || (await user.close()) === undefined, 'the node closed the socket')
   })
 
-  await t.test('a broken socket is pushed to the other node when the grace is over, not before', async (t) => {
-    const watcher = await b.login('watcher-broken', WEB)
-    const user = await a.login('u-broken', ANDROID)
-    await watcher.subscribe(['u-broken'])
-    await seesOn(watcher, 'u-broken', [ANDROID])
-    const brokenMs = performance.now()
-    user.terminate()
-    await seesOn(watcher, 'u-broken', [])
-    t.ok(performance.now() - brokenMs >= GRACE_MS - 1, 'after the grace')
-  })
+  await t.test(
+    'a broken socket is pushed to the other node when the grace is over, not before',
+    async (t) => {
+      const watcher = await b.login('watcher-broken', WEB)
+      const user = await a.login('u-broken', ANDROID)
+      await watcher.subscribe(['u-broken'])
+      await seesOn(watcher, 'u-broken', [ANDROID])
+      const brokenMs = performance.now()
+      user.terminate()
+      await seesOn(watcher, 'u-broken', [])
+      t.ok(performance.now() - brokenMs >= GRACE_MS - 1, 'after the grace')
+    },
+  )
 
-  await t.test('two platforms on two nodes: closing one leaves the other, with no false offline', async (t) => {
-    const watchers = [await a.login('watcher-two-a', WEB), await b.login('watcher-two-b', WEB)]
-    for (const watcher of watchers) await watcher.subscribe(['u-two'])
-    const phone = await a.login('u-two', ANDROID)
-    const web = await b.login('u-two', WEB)
-    for (const watcher of watchers) await seesOn(watcher, 'u-two', [ANDROID, WEB])
-    await phone.close()
-    for (const watcher of watchers) await seesOn(watcher, 'u-two', [WEB])
-    await web.close()
-    for (const watcher of watchers) await seesOn(watcher, 'u-two', [])
-    for (const watcher of watchers) {
-      const told = toldOf(watcher, 'u-two')
-      t.same(told.slice(1, -1).includes(''), false, `never offline in between: ${told.join(' | ')}`)
-      t.same(told.slice(-3), ['2,5', '5', ''])
-    }
-  })
+  await t.test(
+    'two platforms on two nodes: closing one leaves the other, with no false offline',
+    async (t) => {
+      const watchers = [await a.login('watcher-two-a', WEB), await b.login('watcher-two-b', WEB)]
+      for (const watcher of watchers) await watcher.subscribe(['u-two'])
+      const phone = await a.login('u-two', ANDROID)
+      const web = await b.login('u-two', WEB)
+      for (const watcher of watchers) await seesOn(watcher, 'u-two', [ANDROID, WEB])
+      await phone.close()
+      for (const watcher of watchers) await seesOn(watcher, 'u-two', [WEB])
+      await web.close()
+      for (const watcher of watchers) await seesOn(watcher, 'u-two', [])
+      for (const watcher of watchers) {
+        const told = toldOf(watcher, 'u-two')
+        t.same(told.slice(1, -1).includes(''), false, `never offline in between: ${told.join(' | ')}`)
+        t.same(told.slice(-3), ['2,5', '5', ''])
+      }
+    },
+  )
 
   await t.test('the same platform on two nodes: closing one changes nothing for watchers', async (t) => {
     const watcher = await b.login('watcher-same', WEB)
     const first = await a.login('u-same', ANDROID)
     await watcher.subscribe(['u-same'])
     await seesOn(watcher, 'u-same', [ANDROID])
+    const toldBefore = toldOf(watcher, 'u-same').length
     const second = await b.login('u-same', ANDROID, { token: await a.token('u-same', ANDROID) })
     await first.close()
     // A change that comes after: what the close would have caused has been told by then.
@@ -72,7 +79,7 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
     await marker.close()
     await second.close()
     await seesOn(watcher, 'u-same', [])
-    t.same(toldOf(watcher, 'u-same').slice(0, 2), ['2', '2,5'])
+    t.equal(toldOf(watcher, 'u-same')[toldBefore], '2,5', 'the next that the watcher was told')
   })
 
   await t.test('a user who moves to the other node within the grace never appears to leave', async (t) => {
@@ -80,6 +87,7 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
     const there = await a.login('u-move', ANDROID)
     await watcher.subscribe(['u-move'])
     await seesOn(watcher, 'u-move', [ANDROID])
+    const toldBefore = toldOf(watcher, 'u-move').length
     there.terminate()
     const here = await b.login('u-move', ANDROID, { token: await a.token('u-move', ANDROID) })
     const marker = await b.login('u-move', WEB)
@@ -87,7 +95,7 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
     await marker.close()
     await here.close()
     await seesOn(watcher, 'u-move', [])
-    t.same(toldOf(watcher, 'u-move').slice(0, -1).includes(''), false)
+    t.same(toldOf(watcher, 'u-move').slice(toldBefore, -1).includes(''), false)
   })
 
   await t.test('two hundred users at once: every watcher ends with what the sockets say', async (t) => {

@@ -89,6 +89,18 @@ for (const encoding of FRAME_ENCODINGS) {
       )
     })
 
+    t.test('a frame that is cut short is refused', async () => {
+      const cut = fc.tuple(requests.map(encoding.encodeRequest), fc.nat()).map(([frame, at]) => {
+        return frame.subarray(0, at % frame.length)
+      })
+      fc.assert(
+        fc.property(cut, (frame) => {
+          assert.throws(() => encoding.decodeRequest(frame, INFLATED_BYTES_MAX), BadEnvelopeError)
+        }),
+        { numRuns: 500 },
+      )
+    })
+
     t.test('arbitrary bytes are read or refused, never anything else', async () => {
       fc.assert(
         fc.property(fc.uint8Array({ maxLength: 2000 }), (frame) => {

@@ -351,19 +351,31 @@ for (const name of ['uws', 'ws'] as const) {
       t.equal(bench.count('closed'), cases.length)
     })
 
-    t.test('end lets what was sent leave, then a close frame; the close is reported at once', async (t) => {
+    t.test('end lets what was sent leave, then a close frame', async (t) => {
       const bench = await setup(t)
-      const { client, socket, owner } = await bench.pair()
-      const received = frames(client, 2)
-      const closed = closeOf(client)
-      socket.subscribe('u')
-      bench.transport.publish('u', Buffer.from('published'))
-      socket.send('sent', false)
-      socket.end(4002, 'enough')
-      t.match(await bench.next('closed'), { owner, code: 4002, clean: false })
-      t.same(await received, ['published', 'sent'])
-      t.same(await closed, { code: 4002, reason: 'enough' })
-      t.equal(bench.count('closed'), 1)
+      const big = 'x'.repeat(200_000)
+      for (const where of ['outside', 'in a message callback']) {
+        const { client, socket, owner } = await bench.pair()
+        const received = frames(client, 3)
+        const closed = closeOf(client)
+        socket.subscribe('u')
+        const run = (): void => {
+          bench.transport.publish('u', Buffer.from('published'))
+          socket.send('sent', false)
+          socket.send(big, false)
+          socket.end(4002, 'enough')
+          t.equal(socket.send('late', false), 'dropped')
+        }
+        if (where === 'outside') run()
+        else {
+          bench.onMessage = run
+          client.send('go')
+        }
+        t.same(await received, ['published', 'sent', big], where)
+        t.same(await closed, { code: 4002, reason: 'enough' }, where)
+        t.match(await bench.next('closed'), { owner, code: 4002, clean: false })
+      }
+      t.equal(bench.count('closed'), 2)
     })
 
     t.test('drop lets what was sent leave, then closes without a close frame', async (t) => {
@@ -486,6 +498,24 @@ for (const name of ['uws', 'ws'] as const) {
       }
       await Promise.all([leave((socket) => socket.end(1000, 'x')), leave((socket) => socket.drop())])
       t.equal(bench.count('closed'), 2)
+    })
+
+    t.test('drop and end of a slow peer that reads on lose nothing', async (t) => {
+      const bench = await setup(t)
+      for (const leave of [(s: Socket) => s.end(1000, ''), (s: Socket) => s.drop()]) {
+        const tcp = await deafPeer(bench.port)
+        const socket = (await bench.next('upgrade')).request.accept({ id: 1 })!
+        const piece = Buffer.alloc(50_000, 1)
+        let sent = 1
+        while (socket.send(piece, true) === 'sent') sent++
+        leave(socket)
+        let received = 0
+        tcp.on('data', (data: Buffer) => {
+          received += data.reduce((sum, byte) => (byte === 1 ? sum + 1 : sum), 0)
+        })
+        await new Promise((resolve) => tcp.once('close', resolve).resume())
+        t.equal(received, sent * piece.length)
+      }
     })
 
     t.test('stopListening keeps open sockets and takes no more', async (t) => {

@@ -4,7 +4,11 @@ import { seesOn, TestNode, toldOf } from '../support/node.js'
 const GRACE_MS = 300
 
 t.test('one node on the embedded store', async (t) => {
-  const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), SHARD_THREADS: '2', IO_THREADS: '2' })
+  const node = await TestNode.start(t, {
+    OFFLINE_GRACE_MS: String(GRACE_MS),
+    SHARD_THREADS: '2',
+    IO_THREADS: '2',
+  })
   const WEB = 5
   const ANDROID = 2
 

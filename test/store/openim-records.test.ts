@@ -23,7 +23,7 @@ t.test('OpenIM and this node share one Redis', async (t) => {
   /** Platform -> seconds left, as ZRANGE has them. */
   async function union(user: string): Promise<[string, number][]> {
     const nowS = await unixS()
-    const flat = await redis.zrange(`ONLINE:${user}`, 0, -1, 'WITHSCORES')
+    const flat = await redis.zrange(`ONLINE:${user}`, '0', '-1', 'WITHSCORES')
     const entries: [string, number][] = []
     for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, Number(flat[i + 1]) - nowS])
     return entries

@@ -85,7 +85,9 @@ export class TestNode {
   }
 
   async #makeToken(userID: UserId, platformID: PlatformId): Promise<string> {
-    this.#adminToken ??= this.post('/auth/get_admin_token', { secret: SECRET, userID: 'imAdmin' }).then(tokenIn)
+    this.#adminToken ??= this.post('/auth/get_admin_token', { secret: SECRET, userID: 'imAdmin' }).then(
+      tokenIn,
+    )
     const headers = { token: await this.#adminToken }
     return tokenIn(await this.post('/auth/get_user_token', { userID, platformID }, headers))
   }

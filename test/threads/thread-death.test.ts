@@ -22,32 +22,35 @@ async function hostedAnew(node: TestNode, role: string): Promise<void> {
 for (const fault of ['throw', 'fillHeap'] as const) {
   const how = fault === 'throw' ? 'throws' : 'runs out of heap'
 
-  t.test(`a shard thread that ${how} is hosted anew, its state rebuilt, no client disconnected`, async (t) => {
-    const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), THREAD_HEAP_MB: '64' })
-    const watcher = await node.login('watcher', WEB)
-    const ids = Array.from({ length: 20 }, (_, n) => `user-${n}`)
-    const users = await Promise.all(ids.map((id) => node.login(id, ANDROID)))
-    await watcher.subscribe([...ids, 'late'])
-    for (const id of ids) await seesOn(watcher, id, [ANDROID])
+  t.test(
+    `a shard thread that ${how} is hosted anew, its state rebuilt, no client disconnected`,
+    async (t) => {
+      const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), THREAD_HEAP_MB: '64' })
+      const watcher = await node.login('watcher', WEB)
+      const ids = Array.from({ length: 20 }, (_, n) => `user-${n}`)
+      const users = await Promise.all(ids.map((id) => node.login(id, ANDROID)))
+      await watcher.subscribe([...ids, 'late'])
+      for (const id of ids) await seesOn(watcher, id, [ANDROID])
 
-    node.supervisor.host.control(thread(node, 'shard')).fault(fault)
-    // This goodbye may fall into the time in which nobody owns the user.
-    await users[0]!.close()
-    await hostedAnew(node, 'shard')
+      node.supervisor.host.control(thread(node, 'shard')).fault(fault)
+      // This goodbye may fall into the time in which nobody owns the user.
+      await users[0]!.close()
+      await hostedAnew(node, 'shard')
 
-    t.same(
-      [watcher, ...users.slice(1)].map((client) => client.closeCode),
-      new Array(users.length).fill(undefined),
-      'no client was disconnected',
-    )
-    await seesOn(watcher, 'user-0', [])
-    const late = await node.login('late', ANDROID)
-    await seesOn(watcher, 'late', [ANDROID])
-    await users[1]!.close()
-    await seesOn(watcher, 'user-1', [])
-    for (const id of ids.slice(2)) t.same(toldOf(watcher, id), ['2'], `${id} never appeared to leave`)
-    await late.close()
-  })
+      t.same(
+        [watcher, ...users.slice(1)].map((client) => client.closeCode),
+        new Array(users.length).fill(undefined),
+        'no client was disconnected',
+      )
+      await seesOn(watcher, 'user-0', [])
+      const late = await node.login('late', ANDROID)
+      await seesOn(watcher, 'late', [ANDROID])
+      await users[1]!.close()
+      await seesOn(watcher, 'user-1', [])
+      for (const id of ids.slice(2)) t.same(toldOf(watcher, id), ['2'], `${id} never appeared to leave`)
+      await late.close()
+    },
+  )
 }
 
 t.test('an io thread that throws loses only its own sockets, and the process lives', async (t) => {

@@ -59,7 +59,7 @@ class UwsTransport<Owner> implements Transport {
       drain: (native) => {
         if (native.getBufferedAmount() > 0) return
         const { socket } = native.getUserData()
-        if (socket.isLeaving) socket.cut()
+        if (socket.isLeaving) socket.leave()
         else handlers.drained(socket.owner)
       },
       ping: (native) => handlers.heard(native.getUserData().socket.owner),
@@ -165,8 +165,14 @@ class UwsSocket<Owner> implements Socket {
   /** Undefined before the handshake completes and after the close: uWS throws on a closed socket. */
   private native: Uws.WebSocket<UserData<Owner>> | undefined
   private flushTimer: NodeJS.Timeout | undefined
+  /** Set once this side has decided to close: nothing more is sent or handed over. */
   isLeaving = false
+  /** What is reported then; a close that the peer began has its own code. */
   ownCloseCode: number | undefined
+  /** The last step of `end` and `drop`, when nothing is buffered any more. */
+  leave = (): void => {
+    this.native?.close()
+  }
 
   constructor(
     readonly owner: Owner,
@@ -204,24 +210,26 @@ class UwsSocket<Owner> implements Socket {
     if (this.native === undefined || this.isLeaving) return
     this.isLeaving = true
     this.ownCloseCode = code
-    // Sends what is buffered first, reports the close at once, and cuts a peer that takes no bytes for 4 s.
-    this.native.end(code, reason)
+    // Reports the close from inside, and cuts a peer that takes no bytes for 4 s. What is buffered it would lose.
+    this.leave = () => this.native?.end(code, reason)
+    if (this.native.getBufferedAmount() === 0) this.leave()
+    else this.waitForDrain()
   }
 
   drop(): void {
     if (this.native === undefined || this.isLeaving) return
     this.isLeaving = true
+    this.ownCloseCode = NO_CLOSE_FRAME
     // Frames of this turn may still be corked or in the topic tree; both are flushed before the next one.
     setImmediate(() => {
       if (this.native === undefined) return
-      if (this.native.getBufferedAmount() === 0) this.cut()
-      else this.flushTimer = setTimeout(() => this.cut(), FLUSH_MS_MAX)
+      if (this.native.getBufferedAmount() === 0) this.leave()
+      else this.waitForDrain()
     })
   }
 
-  cut(): void {
-    this.ownCloseCode ??= NO_CLOSE_FRAME
-    this.native?.close()
+  private waitForDrain(): void {
+    this.flushTimer = setTimeout(() => this.native?.close(), FLUSH_MS_MAX)
   }
 
   onOpen(native: Uws.WebSocket<UserData<Owner>>): void {
@@ -233,7 +241,7 @@ class UwsSocket<Owner> implements Socket {
     if (this.isLeaving) return
     this.isLeaving = true
     this.ownCloseCode = TRY_AGAIN_LATER
-    setImmediate(() => this.cut())
+    setImmediate(() => this.native?.close())
   }
 
   onClosed(): void {

@@ -144,17 +144,22 @@ local function living_watchers(user)
   return watchers
 end
 
--- Claims are written last: a key of a wrong type, or one that a Cluster is moving away, fails the user before.
+-- Claims are written last: a key of a wrong type, or one that a Cluster is moving away, fails the user before, and
+-- the repetition finds the same change.
 local function assert_user(user, version_seen, list)
   local claims, online = claims_key(user), online_key(user)
   local assertion = assertion_of(list)
   local stored = redis.call('ZRANGE', claims, '0', '-1', 'WITHSCORES')
   local found = compare_renewal(stored, assertion) or compare(stored, assertion)
-  local union_changed = write_union(online, assertion, found.withdrawn)
-
   -- A version seen above the stored one: the store lost writes (fail-over, flush). Watchers that hold the lost
   -- version would ignore everything up to it, so what is true now needs a greater one.
-  local changed = union_changed or found.missing > 0 or #found.dropped > 0 or version_seen > found.version
+  local changed = found.missing > 0 or #found.dropped > 0 or version_seen > found.version
+  local watchers = changed and living_watchers(user)
+  local union_changed = write_union(online, assertion, found.withdrawn)
+  if not changed and union_changed then
+    changed = true
+    watchers = living_watchers(user)
+  end
   if not changed and assertion.count == 0 then
     return found.version
   end
@@ -171,7 +176,6 @@ local function assert_user(user, version_seen, list)
     return found.version
   end
 
-  local watchers = living_watchers(user)
   local union = redis.call('ZRANGE', online, '0', '-1')
   local version = math.max(now_us, found.version + 1, version_seen + 1)
   if #found.dropped > 0 then

@@ -1,0 +1,204 @@
+import { createHmac } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import { OpenimClient } from '../../src/client/openim-client.js'
+import { frameEncoding } from '../../src/gateway/codec/encodings.js'
+import { SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import { eventually, seesOn, TestNode } from '../support/node.js'
+
+const WEB = 5
+const ANDROID = 2
+const SUBSCRIBE = 2005
+const SECRET = 'a secret for tests, long enough'
+
+t.test('bad input gets its error, and the others go on undisturbed', async (t) => {
+  const node = await TestNode.start(t, {
+    OFFLINE_GRACE_MS: '0',
+    MAX_CONNECTIONS: '12',
+    MESSAGE_BYTES_MAX: '4096',
+    INFLATED_BYTES_MAX: '65536',
+    WATCHES_PER_CONNECTION_MAX: '10',
+    REQUESTS_PER_S_MAX: '50',
+  })
+  const watcher = await node.login('bystander', WEB)
+  await watcher.subscribe(['neighbour'])
+
+  /** After each attack: a bystander is still told what happens to others. */
+  async function othersGoOn(t: Test): Promise<void> {
+    t.equal(watcher.closeCode, undefined, 'the bystander is still connected')
+    const neighbour = await node.login('neighbour', ANDROID)
+    await seesOn(watcher, 'neighbour', [ANDROID])
+    await neighbour.close()
+    await seesOn(watcher, 'neighbour', [])
+  }
+
+  async function closeCodeOf(client: OpenimClient): Promise<number> {
+    return eventually(() => client.closeCode)
+  }
+
+  /** The code with which a login is refused, in both forms in which it can be told. */
+  async function refusedWith(options: Parameters<typeof OpenimClient.connect>[0]): Promise<number[]> {
+    const codes: number[] = []
+    for (const isMsgResp of [false, true]) {
+      codes.push(
+        await OpenimClient.connect({ ...options, isMsgResp }).then(
+          () => 0,
+          (error: { errCode: number }) => error.errCode,
+        ),
+      )
+    }
+    return codes
+  }
+
+  await t.test('a malformed binary frame closes its connection only', async (t) => {
+    for (const options of [
+      { sdkType: 'js' },
+      { sdkType: 'go' },
+      { sdkType: 'go', compression: true },
+    ] as const) {
+      const client = await node.login('malformed', ANDROID, options)
+      client.sendRaw(Uint8Array.of(0xff, 0xfe, 1, 2, 3))
+      t.equal(await closeCodeOf(client), 1006, `${JSON.stringify(options)}: closed without a close frame`)
+    }
+    await othersGoOn(t)
+  })
+
+  await t.test(
+    'a text frame that is not a ping closes its connection; a ping is echoed verbatim',
+    async (t) => {
+      const client = await node.login('text', ANDROID)
+      t.equal(await client.ping('hello'), 'hello')
+      t.same(await client.ping({ a: [1, null] }), { a: [1, null] })
+      client.sendRaw('not json')
+      t.equal(await closeCodeOf(client), 1006)
+      await othersGoOn(t)
+    },
+  )
+
+  await t.test('an oversized message is answered with close code 1009', async (t) => {
+    const client = await node.login('oversized', ANDROID)
+    client.sendRaw(new Uint8Array(4097))
+    t.equal(await closeCodeOf(client), 1009)
+    await othersGoOn(t)
+  })
+
+  await t.test('a gzip bomb is answered with close code 1009', async (t) => {
+    const client = await node.login('bomb', ANDROID, { sdkType: 'go', compression: true })
+    const bomb = gzipSync(new Uint8Array(3_000_000))
+    t.ok(bomb.length < 4096, `${bomb.length} bytes that would become 3 MB`)
+    client.sendRaw(bomb)
+    t.equal(await closeCodeOf(client), 1009)
+    await othersGoOn(t)
+  })
+
+  await t.test('an envelope in the name of another user closes its connection', async (t) => {
+    const client = await node.login('impostor', ANDROID)
+    const data = SubUserOnlineStatus.encode({ subscribeUserID: ['victim'], unsubscribeUserID: [] }).finish()
+    client.sendRaw(
+      frameEncoding('js', false).encodeRequest({
+        reqIdentifier: SUBSCRIBE,
+        token: '',
+        sendID: 'victim',
+        operationID: 'o',
+        msgIncr: 'm',
+        data,
+      }),
+    )
+    t.equal(await closeCodeOf(client), 1006)
+    await othersGoOn(t)
+  })
+
+  await t.test('requests: unreadable data, unknown and not served ones, too many watches', async (t) => {
+    const client = await node.login('asker', ANDROID)
+    const unreadable = await client.request(SUBSCRIBE, Uint8Array.of(0x0a, 0x7f, 1))
+    t.match(unreadable, { errCode: 1001, errMsg: /ArgsError/, data: null })
+
+    const notServed = await client.request(1001, new Uint8Array())
+    t.match(notServed, { errCode: 500, errMsg: /not served/ })
+
+    const ids = Array.from({ length: 11 }, (_, n) => `someone-${n}`)
+    await t.rejects(client.subscribe(ids), /1611/)
+    t.equal((await client.subscribe(ids.slice(0, 10))).length, 10, 'as many as allowed')
+    await t.rejects(client.subscribe(['one-more']), /1611/)
+    await client.unsubscribe(['someone-0'])
+    t.equal((await client.subscribe(['one-more'])).length, 1, 'room again')
+    await t.rejects(client.subscribe(['bad:id']), /1001/)
+
+    client.request(4242, new Uint8Array()).catch(() => {})
+    t.equal(await closeCodeOf(client), 1006, 'an unknown request closes the connection')
+    await othersGoOn(t)
+  })
+
+  await t.test(
+    'more requests than allowed are answered with 1610, a flood is closed with 1008',
+    async (t) => {
+      const client = await node.login('flooder', ANDROID)
+      const codes: number[] = []
+      const answers = Array.from({ length: 300 }, () =>
+        client.request(1001, new Uint8Array()).then(
+          ({ errCode }) => codes.push(errCode),
+          () => {},
+        ),
+      )
+      t.equal(await closeCodeOf(client), 1008)
+      await Promise.all(answers)
+      t.ok(codes.includes(500) && codes.includes(1610), `first served, then told to slow down`)
+      await othersGoOn(t)
+    },
+  )
+
+  await t.test('logins are refused: each kind of bad token, unknown platform, bad arguments', async (t) => {
+    const url = node.wsUrl
+    const good = { url, token: await node.token('eve', ANDROID), userId: 'eve', platformId: ANDROID }
+    const nowS = Math.floor(Date.now() / 1000)
+    const claims = { UserID: 'eve', PlatformID: ANDROID, exp: nowS + 1000, iat: nowS }
+    const kinds: [string, number, string][] = [
+      ['not a JWT', 1503, 'nonsense'],
+      ['expired', 1501, jwt({ ...claims, exp: nowS - 10 })],
+      ['not valid yet', 1504, jwt({ ...claims, nbf: nowS + 1000 })],
+      ['signed with another key', 1505, jwt(claims, 'another secret, also long enough')],
+      ['algorithm none', 1505, jwt(claims, '', 'none')],
+      ['HS512, not pinned', 1505, jwt(claims, SECRET, 'HS512')],
+      ['of another user', 1502, jwt({ ...claims, UserID: 'adam' })],
+      ['for another platform', 1502, jwt({ ...claims, PlatformID: WEB })],
+      ['without exp', 1502, jwt({ UserID: 'eve', PlatformID: ANDROID })],
+      ['not on record', 1507, jwt(claims)],
+    ]
+    for (const [kind, code, token] of kinds) {
+      t.same(
+        await refusedWith({ ...good, token }),
+        [code, code],
+        `${kind}: ${code}, over HTTP and as a frame`,
+      )
+    }
+    t.same(await refusedWith({ ...good, platformId: 77 }), [1602, 1602], 'unknown platform')
+    t.same(await refusedWith({ ...good, userId: '' }), [1602, 1602], 'no user')
+    t.same(await refusedWith({ ...good, userId: 'a{b}' }), [1602, 1602], 'a user ID that cannot be a key')
+    t.same(await refusedWith({ ...good, token: '' }), [1602, 1602], 'no token')
+    const foreign = { ...good, headers: { origin: 'https://evil.example' } }
+    t.same(await refusedWith(foreign), [1002, 1002], 'a page of another origin')
+    await othersGoOn(t)
+  })
+
+  await t.test(
+    'more connections than allowed are refused with 1601, and the place is free again after',
+    async (t) => {
+      const clients: OpenimClient[] = []
+      for (let n = 0; n < 11; n++) clients.push(await node.login(`many-${n}`, ANDROID))
+      const token = await node.token('one-too-many', ANDROID)
+      const options = { url: node.wsUrl, token, userId: 'one-too-many', platformId: ANDROID }
+      t.same(await refusedWith(options), [1601, 1601])
+      for (const client of clients) await client.close()
+      const last = await eventually(() => node.login('one-too-many', ANDROID).catch(() => undefined))
+      await last.close()
+      await othersGoOn(t)
+    },
+  )
+})
+
+function jwt(claims: object, secret = SECRET, alg = 'HS256'): string {
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
+  const text = `${encode({ alg, typ: 'JWT' })}.${encode(claims)}`
+  const hash = alg === 'HS512' ? 'sha512' : 'sha256'
+  return `${text}.${alg === 'none' ? '' : createHmac(hash, secret).update(text).digest('base64url')}`
+}

@@ -1,0 +1,184 @@
+/** What goes wrong in a Redis Cluster, and what becomes of it. */
+import type { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { slotOf } from '../../src/store/redis/routing.js'
+import { type RedisCluster, type RedisServer, startRedisCluster, until } from '../support/redis.js'
+import { redisStore } from '../support/store-backends.js'
+import { assertOne, claimsOf, fresh, Heard, holds } from './suite.js'
+
+async function openNode(t: Test, cluster: RedisCluster, nodeId = fresh('node')) {
+  // The table is read again only when an answer says that it is old: the tests are about those answers.
+  const store = redisStore({ clusterNodes: cluster.nodes.split(','), nodeId, slotsRefreshMs: 600_000 })
+  const heard = new Heard()
+  const holder = await store.open(heard)
+  t.teardown(() => store.close())
+  return { store, heard, holder }
+}
+
+/** Moves slots between masters, step by step, as redis-cli does. */
+class Mover {
+  readonly #clients: Redis[]
+
+  constructor(masters: RedisServer[]) {
+    this.#clients = masters.map((master) => master.client())
+  }
+
+  async #idOf(master: number): Promise<string> {
+    return String(await this.#clients[master]!.call('CLUSTER', 'MYID'))
+  }
+
+  /** The index of the master that serves a key. */
+  async ownerOf(key: string): Promise<number> {
+    for (const [i, client] of this.#clients.entries()) {
+      const served = await client.call('EXISTS', key).then(
+        () => true,
+        () => false,
+      )
+      if (served) return i
+    }
+    throw new Error(`Nobody serves ${key}.`)
+  }
+
+  async begin(slot: number, from: number, to: number): Promise<void> {
+    await this.#clients[to]!.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', await this.#idOf(from))
+    await this.#clients[from]!.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', await this.#idOf(to))
+  }
+
+  async moveKeys(slot: number, from: number, to: number, atMost = 1000): Promise<void> {
+    const keys = (await this.#clients[from]!.call('CLUSTER', 'GETKEYSINSLOT', slot, atMost)) as string[]
+    const port = this.#clients[to]!.options.port!
+    for (const key of keys) await this.#clients[from]!.call('MIGRATE', '127.0.0.1', port, key, 0, 5000)
+  }
+
+  async finish(slot: number, from: number, to: number): Promise<void> {
+    const id = await this.#idOf(to)
+    await this.#clients[to]!.call('CLUSTER', 'SETSLOT', slot, 'NODE', id)
+    await this.#clients[from]!.call('CLUSTER', 'SETSLOT', slot, 'NODE', id)
+  }
+}
+
+t.test('a Redis Cluster in trouble', async (t) => {
+  const cluster = await startRedisCluster()
+  t.teardown(() => cluster.stop())
+  const mover = new Mover(cluster.masters)
+
+  t.test('R-33: a batch crosses slots and masters', async (t) => {
+    const a = await openNode(t, cluster)
+    const b = await openNode(t, cluster)
+    const users = Array.from({ length: 300 }, () => fresh('user'))
+    t.equal((await b.store.watch(users)).length, users.length)
+    const outcomes = await a.store.assert(users.map((user) => holds(user, [1])))
+    t.ok(outcomes.every((outcome) => outcome.ok && outcome.changed))
+    await until('all are heard', () => b.heard.snapshots.length === users.length)
+    t.same(b.heard.misses, [])
+    for (const user of users.slice(0, 20)) await mover.ownerOf(`ONLINE:${user}`)
+  })
+
+  t.test('a slot that moved costs no user of the batch anything', async (t) => {
+    const a = await openNode(t, cluster)
+    const users = Array.from({ length: 200 }, () => fresh('user'))
+    await a.store.assert(users.map((user) => holds(user, [1])))
+    for (const victim of [users[0]!, users[100]!]) {
+      const slot = slotOf(`ONLINE:${victim}`)
+      const from = await mover.ownerOf(`ONLINE:${victim}`)
+      const to = (from + 1) % 3
+      await mover.begin(slot, from, to)
+      await mover.moveKeys(slot, from, to)
+      await mover.finish(slot, from, to)
+      const outcomes = await a.store.assert(users.map((user) => holds(user, [1, 2])))
+      t.same(
+        outcomes.filter((outcome) => !outcome.ok),
+        [],
+      )
+      t.equal(
+        (await a.store.read(users)).filter((snapshot) => snapshot.claims.length === 2).length,
+        users.length,
+      )
+      await a.store.assert(users.map((user) => holds(user, [1])))
+    }
+  })
+
+  t.test('R-34: a slot that is just moving serves its users from both sides', async (t) => {
+    const a = await openNode(t, cluster)
+    const b = await openNode(t, cluster)
+    const users = Array.from({ length: 100 }, () => fresh('user'))
+    const victim = users[50]!
+    const slot = slotOf(`ONLINE:${victim}`)
+    const from = await mover.ownerOf(`ONLINE:${victim}`)
+    const to = (from + 1) % 3
+    await b.store.watch([victim])
+    await assertOne(a.store, holds(victim, [1]))
+
+    await mover.begin(slot, from, to)
+    await mover.moveKeys(slot, from, to)
+    const outcomes = await a.store.assert(users.map((user) => holds(user, [2])))
+    t.same(
+      outcomes.filter((outcome) => !outcome.ok),
+      [],
+      'all keys have gone, the slot has not',
+    )
+    t.same(claimsOf((await a.store.watch([victim]))[0]), [`2@${a.holder}`])
+    await mover.finish(slot, from, to)
+    await assertOne(a.store, holds(victim, [3]))
+    t.same(claimsOf((await b.store.read([victim]))[0]), [`3@${a.holder}`])
+    await until('all of it is heard', () => b.heard.of(victim).length === 3)
+    t.same(b.heard.misses, [])
+  })
+
+  t.test('R-34: when the keys of a user are apart, the change waits and is lost to nobody', async (t) => {
+    const a = await openNode(t, cluster)
+    const b = await openNode(t, cluster)
+    const victim = fresh('user')
+    const slot = slotOf(`ONLINE:${victim}`)
+    const from = await mover.ownerOf(`ONLINE:${victim}`)
+    const to = (from + 1) % 3
+    await b.store.watch([victim])
+    await assertOne(a.store, holds(victim, [1]))
+    await mover.begin(slot, from, to)
+    await mover.moveKeys(slot, from, to, 1)
+    const asserting = a.store.assert([holds(fresh('user'), [1]), holds(victim, [2])])
+    await mover.moveKeys(slot, from, to)
+    await mover.finish(slot, from, to)
+    const [, outcome] = await asserting
+    if (!outcome?.ok) await assertOne(a.store, holds(victim, [2]))
+    await until('the change is heard', () => b.heard.of(victim).at(-1)?.claims[0]?.platformId === 2)
+    t.same(claimsOf((await b.store.read([victim]))[0]), [`2@${a.holder}`])
+  })
+
+  t.test('R-34: the subscription follows its slot, and what was missed meanwhile is said', async (t) => {
+    const a = await openNode(t, cluster)
+    const b = await openNode(t, cluster, 'follower')
+    const user = fresh('user')
+    await b.store.watch([user])
+    await assertOne(a.store, holds(user, [1]))
+    await until('it is heard', () => b.heard.of(user).length)
+    const slot = slotOf('PORCHLIGHT:NODE:follower')
+    const from = await mover.ownerOf('PORCHLIGHT:NODE:follower')
+    const to = (from + 1) % 3
+    await mover.begin(slot, from, to)
+    await mover.moveKeys(slot, from, to)
+    await mover.finish(slot, from, to)
+    await until('it is said', () => b.heard.misses.length)
+    await assertOne(a.store, holds(user, [2]))
+    await until('b hears again', () => b.heard.of(user).at(-1)?.claims[0]?.platformId === 2)
+  })
+
+  t.test('a master that dies fails its own users, and its return asks for everything again', async (t) => {
+    const a = await openNode(t, cluster)
+    const users = Array.from({ length: 60 }, () => fresh('user'))
+    const registry = await mover.ownerOf('PORCHLIGHT:NODES')
+    const dying = (registry + 1) % 3
+    const owners = await Promise.all(users.map((user) => mover.ownerOf(`ONLINE:${user}`)))
+    await a.store.assert(users.map((user) => holds(user, [1])))
+    await cluster.masters[dying]!.kill()
+    const outcomes = await a.store.assert(users.map((user) => holds(user, [2])))
+    for (const [i, outcome] of outcomes.entries()) t.equal(outcome.ok, owners[i] !== dying)
+    await cluster.masters[dying]!.restart()
+    await until('all are served again', async () => {
+      const again = await a.store.assert(users.map((user) => holds(user, [3])))
+      return again.every((outcome) => outcome.ok)
+    })
+    await until('its return is told', () => a.heard.reaches.length)
+    t.ok(a.heard.reaches.every((up) => up))
+  })
+})

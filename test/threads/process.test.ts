@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readFile, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { OpenimClient } from '../../src/client/openim-client.js'
+import { eventually } from '../support/node.js'
+import { startRedis } from '../support/redis.js'
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+const SECRET = 'a secret for tests, long enough'
+
+interface Process {
+  child: ChildProcess
+  output: () => string
+  exit: Promise<{ code: number | null; signal: string | null }>
+}
+
+function run(env: Record<string, string>, cwd = process.cwd()): Process {
+  const child = spawn(process.execPath, [MAIN], { cwd, env: { PATH: process.env.PATH, ...env } })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
+  const exit = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+    child.on('exit', (code, signal) => resolve({ code, signal }))
+  })
+  return { child, output: () => output, exit }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function ready(node: Process, apiPort: number): Promise<void> {
+  await eventually(async () => {
+    const response = await fetch(`http://127.0.0.1:${apiPort}/readyz`).catch(() => undefined)
+    return response?.status === 200 ? true : undefined
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}\n${node.output()}`)
+  })
+}
+
+async function post(apiPort: number, path: string, body: object, token = ''): Promise<Record<string, never>> {
+  const response = await fetch(`http://127.0.0.1:${apiPort}${path}`, {
+    method: 'POST',
+    headers: { operationID: 'test', token },
+    body: JSON.stringify(body),
+  })
+  return ((await response.json()) as { data: Record<string, never> }).data
+}
+
+async function login(wsPort: number, apiPort: number, secret: string, userId: string): Promise<OpenimClient> {
+  const admin = await post(apiPort, '/auth/get_admin_token', { secret, userID: 'imAdmin' })
+  const { token } = await post(
+    apiPort,
+    '/auth/get_user_token',
+    { userID: userId, platformID: 2 },
+    admin.token,
+  )
+  return OpenimClient.connect({ url: `ws://127.0.0.1:${wsPort}`, token: token!, userId, platformId: 2 })
+}
+
+t.test('SIGTERM: sockets get a goodbye, the store is told, and the process exits with 0', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const node = run({
+    WS_PORT: String(wsPort),
+    API_PORT: String(apiPort),
+    AUTH_SECRET: SECRET,
+    REDIS_URL: redis.url,
+    IO_THREADS: '2',
+    SHARD_THREADS: '2',
+  })
+  t.teardown(() => node.child.kill('SIGKILL'))
+  await ready(node, apiPort)
+  const clients = await Promise.all(['a', 'b', 'c', 'd'].map((id) => login(wsPort, apiPort, SECRET, id)))
+  const client = redis.client()
+  t.teardown(() => client.disconnect())
+  await eventually(async () => ((await client.exists('ONLINE:a', 'ONLINE:b')) === 2 ? true : undefined))
+
+  node.child.kill('SIGTERM')
+  t.same(await node.exit, { code: 0, signal: null })
+  await eventually(() => (clients.every((one) => one.closeCode !== undefined) ? true : undefined))
+  t.same(
+    clients.map((one) => one.closeCode),
+    [1001, 1001, 1001, 1001],
+    'a close frame that says: going away',
+  )
+  t.equal(await client.exists('ONLINE:a', 'ONLINE:b', 'ONLINE:c', 'ONLINE:d'), 0, 'nobody is left as a ghost')
+  t.notMatch(node.output(), /uv loop|Aborted|FATAL ERROR|open handles/, 'no native trace')
+  t.notMatch(node.output(), /eyJ/, 'no token in the log')
+})
+
+t.test('a second signal ends a stop that hangs', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const node = run({
+    WS_PORT: String(wsPort),
+    API_PORT: String(apiPort),
+    AUTH_SECRET: SECRET,
+    REDIS_URL: redis.url,
+    SHUTDOWN_TIMEOUT_MS: '60000',
+  })
+  t.teardown(() => node.child.kill('SIGKILL'))
+  await ready(node, apiPort)
+  const client = await login(wsPort, apiPort, SECRET, 'ann')
+  // A store that hangs: the node would wait for it to hear that the user is gone.
+  process.kill(redis.pid, 'SIGSTOP')
+  node.child.kill('SIGINT')
+  await eventually(() => client.closeCode)
+  node.child.kill('SIGINT')
+  t.same(await node.exit, { code: null, signal: 'SIGKILL' })
+  process.kill(redis.pid, 'SIGCONT')
+})
+
+t.test('development mode: a secret of its own, loopback only, tokens that live over a restart', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'porchlight-'))
+  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const env = { WS_PORT: String(wsPort), API_PORT: String(apiPort) }
+  const node = run(env, cwd)
+  t.teardown(() => node.child.kill('SIGKILL'))
+  await ready(node, apiPort)
+  t.match(node.output(), /development mode/)
+  const secretFile = join(cwd, '.porchlight', 'development-secret')
+  const secret = (await readFile(secretFile, 'utf8')).trim()
+  t.equal((await stat(secretFile)).mode & 0o777, 0o600, 'only its owner may read it')
+  t.notMatch(node.output(), new RegExp(secret), 'it is not in the log')
+  const client = await login(wsPort, apiPort, secret, 'ann')
+  node.child.kill('SIGTERM')
+  t.same(await node.exit, { code: 0, signal: null })
+  await eventually(() => client.closeCode)
+})
+
+t.test('it does not start with a bad setting, and names each', async (t) => {
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ WS_PORT: 'x', BATCH_SIZE: '0' }, /WS_PORT[\s\S]*BATCH_SIZE/],
+    [{ AUTH_SECRET: 'openIM123' }, /AUTH_SECRET/],
+    [{ HOST: '0.0.0.0' }, /AUTH_SECRET/],
+    [{ REDIS_URL: 'redis://127.0.0.1:6379' }, /AUTH_SECRET/],
+  ]
+  for (const [env, expected] of cases) {
+    const node = run(env)
+    t.teardown(() => node.child.kill('SIGKILL'))
+    t.same(await node.exit, { code: 1, signal: null })
+    t.match(node.output(), expected, JSON.stringify(env))
+  }
+})
+
+t.test('a port in use is a clear error', async (t) => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  const cwd = await mkdtemp(join(tmpdir(), 'porchlight-'))
+  for (const env of [
+    { WS_PORT: String(port), API_PORT: '0' },
+    { WS_PORT: '0', API_PORT: String(port) },
+  ]) {
+    const node = run(env, cwd)
+    t.teardown(() => node.child.kill('SIGKILL'))
+    t.same(await node.exit, { code: 1, signal: null }, node.output())
+    t.match(node.output(), new RegExp(`does not start[\\s\\S]*${port}`))
+  }
+})
