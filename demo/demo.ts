@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { OpenimClient } from '../src/client/openim-client.js'
+import type { ConnectRefusedError } from '../src/client/openim-handshake.js'
 import { Admin, AdminError } from './admin.js'
 import { Cast } from './cast.js'
 import { openScreen } from './screen.js'
@@ -94,7 +95,7 @@ async function play(options: Options): Promise<void> {
   const admin = new Admin(options.api, await readSecret())
   await admin.login()
   const token = await admin.userToken(WATCHER, WEB)
-  const watcher = await OpenimClient.connect({ url: options.ws, token, userId: WATCHER, platformId: WEB })
+  const watcher = await connectWatcher(options.ws, token)
   const ended = endOf(options.seconds, watcher)
   const cast = new Cast(options.users, {
     wsUrl: options.ws,
@@ -119,6 +120,16 @@ async function play(options: Options): Promise<void> {
     await cast.end()
     await watcher.close()
     screen.close()
+  }
+}
+
+async function connectWatcher(url: string, token: string): Promise<OpenimClient> {
+  try {
+    return await OpenimClient.connect({ url, token, userId: WATCHER, platformId: WEB })
+  } catch (error) {
+    const { errCode, errDlt, message } = error as ConnectRefusedError
+    if (errCode !== 0) throw error
+    throw new DemoError(`no gateway answers at ${url} (${errDlt ?? message}); start it with: npm start`)
   }
 }
 

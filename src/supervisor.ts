@@ -1,7 +1,8 @@
 /** The main thread: hosts the others, answers for all of them, and brings them down in order. */
-import { type AddressInfo, createServer } from 'node:net'
 import type { Config } from './config.js'
 import { createConnectionCounts } from './gateway/connection-counts.js'
+import { loadTransport } from './gateway/transport/load-transport.js'
+import { assertPortFree, freePort } from './gateway/transport/port-check.js'
 import type { Log } from './observe/log.js'
 import { type HostedRole, ThreadHost } from './runtime/thread-host.js'
 import {
@@ -55,9 +56,7 @@ export class Supervisor {
 
   /** Start a node; resolves when its actors are up and its ports listen. Rejects with why it cannot be. */
   static async start(config: Config, log: Log): Promise<Supervisor> {
-    const wsPort = config.wsPort || (await freePort(config.host))
-    const apiPort = config.apiPort || (await freePort(config.host))
-    const supervisor = new Supervisor({ ...config, wsPort, apiPort }, log)
+    const supervisor = new Supervisor(await settle(config, log), log)
     try {
       await supervisor.#host.start()
     } catch (error) {
@@ -109,6 +108,21 @@ export class Supervisor {
   }
 }
 
+/** What the settings leave open: which ports are free, and which transport this machine can run. */
+async function settle(config: Config, log: Log): Promise<Config> {
+  const transport = loadTransport(config.transport)
+  if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
+  // io threads share their port in a way that would let another process in as well, so its owner is asked first.
+  for (const port of [config.wsPort, config.apiPort]) if (port !== 0) await assertPortFree(config.host, port)
+  return {
+    ...config,
+    transport: transport.name,
+    ioThreads: transport.sharesPort ? config.ioThreads : 1,
+    wsPort: config.wsPort || (await freePort(config.host)),
+    apiPort: config.apiPort || (await freePort(config.host)),
+  }
+}
+
 /** The main thread has no actors. */
 const emptyRuntime = {
   actors: 0,
@@ -119,16 +133,4 @@ const emptyRuntime = {
   linkFrames: 0,
   linkLetters: 0,
   linkHeld: 0,
-}
-
-/** A port that nobody listens on. Asked for before the threads start, because all io threads must share it. */
-async function freePort(host: string): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, host, resolve)
-  })
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

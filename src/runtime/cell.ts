@@ -26,6 +26,18 @@ class KeyedTimer {
   ) {}
 }
 
+/**
+ * What came of an ask or a promise, on its way through the mailbox. Turned into a message when it is taken: a life
+ * that began meanwhile must not hear it, and what `toMessage` throws is this actor's failure, nobody else's.
+ */
+class Heard {
+  constructor(
+    readonly life: number,
+    readonly outcome: Outcome<never>,
+    readonly toMessage: (outcome: Outcome<never>) => unknown,
+  ) {}
+}
+
 const MAILBOX_COUNT_MAX = 262_144
 
 export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
@@ -92,6 +104,9 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
         if (!this.#isSet(message)) return
         if (message.periodMs === 0) this.#remove(message)
         message = message.message
+      } else if (message instanceof Heard) {
+        if (message.life !== this.life) return
+        message = message.toMessage(message.outcome)
       }
       this.replyTo = letter.replyTo
       this.#definition.receive(this, this.#state as S, message as M)
@@ -107,15 +122,11 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
     if (this.phase === 'stopped') return
     const wasRunning = this.phase === 'running'
     this.phase = cause === 'restarting' ? 'waiting' : 'stopped'
+    if (wasRunning && this.#state !== undefined) this.#sayGoodbye(this.#state, cause)
+    this.#state = undefined
+    // After the goodbye, so that what was set or asked in it ends with this life too.
     this.life++
     this.#cancelTimers()
-    if (!wasRunning || this.#state === undefined) return
-    try {
-      this.#definition.onStop?.(this, this.#state, cause)
-    } catch (error) {
-      this.log.error({ kind: this.kind, error: toWire(error) }, 'actor failed while it stopped')
-    }
-    this.#state = undefined
   }
 
   nowMs(): number {
@@ -136,17 +147,11 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
     deadlineMs: number,
     toMessage: (outcome: Outcome<AnswerOf<Extract<T, { kind: K }>>>) => M,
   ): void {
-    const life = this.life
-    this.#system.askThen(to, question, deadlineMs, (outcome) => {
-      if (this.life === life) this.#system.tell(this.self, toMessage(outcome as Outcome<never>))
-    })
+    this.#system.askThen(to, question, deadlineMs, this.#hear(toMessage))
   }
 
   pipe<T>(promise: Promise<T>, toMessage: (outcome: Outcome<T>) => M): void {
-    const life = this.life
-    const hear = (outcome: Outcome<T>) => {
-      if (this.life === life) this.#system.tell(this.self, toMessage(outcome))
-    }
+    const hear = this.#hear(toMessage)
     promise.then(
       (value) => hear({ ok: true, value }),
       (error) => hear({ ok: false, error: fromWire(toWire(error)) }),
@@ -183,6 +188,23 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
 
   stop(): void {
     this.#system.stopCell(this as Cell, 'stopped')
+  }
+
+  /** For this life: takes an outcome, and has it heard as a message. */
+  #hear(toMessage: (outcome: Outcome<never>) => M): (outcome: Outcome<unknown>) => void {
+    const life = this.life
+    return (outcome) => {
+      if (this.life !== life) return
+      this.#system.tell(this.self as Ref<unknown>, new Heard(life, outcome as Outcome<never>, toMessage))
+    }
+  }
+
+  #sayGoodbye(state: S, cause: StopCause): void {
+    try {
+      this.#definition.onStop?.(this, state, cause)
+    } catch (error) {
+      this.log.error({ kind: this.kind, error: toWire(error) }, 'actor failed while it stopped')
+    }
   }
 
   #setTimer(key: string, delayMs: number, message: M, periodMs: number): void {

@@ -1,7 +1,13 @@
 /** Messages with no living reader or no room: counted by reason, logged at a bounded rate, never silent. */
 import type { Environment, Log } from './environment.js'
 
-export type DeadLetterReason = 'noSuchActor' | 'mailboxFull' | 'unlinked' | 'linkFull' | 'lateAnswer' | 'stopped'
+export type DeadLetterReason =
+  | 'noSuchActor'
+  | 'mailboxFull'
+  | 'unlinked'
+  | 'linkFull'
+  | 'lateAnswer'
+  | 'stopped'
 
 /** One line per reason and window. */
 const LOG_WINDOW_MS = 1_000

@@ -8,9 +8,12 @@ export interface Environment {
   random(): number
   /** Call `run` once, soon, after what is going on now: at the end of this turn of the event loop. */
   defer(run: () => void): void
-  /** Call `run` once, `delayMs` from now. Returns how to take it back. */
+  /** Call `run` once, `delayMs` from now or sooner. Returns how to take it back. */
   wake(delayMs: number, run: () => void): () => void
 }
+
+/** Node's timers take a longer delay for 1 ms. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1
 
 export const realEnvironment: Environment = {
   nowMs: () => performance.now(),
@@ -18,7 +21,7 @@ export const realEnvironment: Environment = {
   // The check phase follows the poll phase, so what all sockets and ports brought in one turn leaves together.
   defer: (run) => void setImmediate(run),
   wake: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs)
+    const timer = setTimeout(run, Math.min(delayMs, TIMEOUT_MAX_MS))
     return () => clearTimeout(timer)
   },
 }

@@ -131,7 +131,8 @@ export class Link {
   /** The letters that were never sent. */
   *unsent(): Iterable<{ to: number; payload: unknown }> {
     for (const frame of [...this.#waiting, this.#outbound]) {
-      for (let at = 1; at < frame.length; at += SLOTS) yield { to: frame[at] as number, payload: frame[at + 2] }
+      for (let at = 1; at < frame.length; at += SLOTS)
+        yield { to: frame[at] as number, payload: frame[at + 2] }
     }
   }
 

@@ -170,7 +170,8 @@ export class ActorSystem {
     for (const { to, payload } of link.unsent()) this.deadLetters.add('unlinked', thread, to, payload)
     link.close()
     for (const [correlation, ask] of this.#asks) {
-      if (ask.thread === thread) this.#settle(correlation, refused('THREAD_LOST', `thread ${thread}: ${reason}`))
+      if (ask.thread === thread)
+        this.#settle(correlation, refused('THREAD_LOST', `thread ${thread}: ${reason}`))
     }
     this.#signal({ kind: 'unlinked', thread, reason })
   }

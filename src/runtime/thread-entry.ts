@@ -48,7 +48,9 @@ export interface ThreadRole<Settings> {
   open(thread: OpenThread<Settings>): ThreadApp
 }
 
-export function hostThread<Settings>(role: ThreadRole<Settings>): (task: ThreadTask<Settings>) => Promise<void> {
+export function hostThread<Settings>(
+  role: ThreadRole<Settings>,
+): (task: ThreadTask<Settings>) => Promise<void> {
   return (task) =>
     new Promise((resolve) => {
       const log = role.log(task)

@@ -7,7 +7,13 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import { exposeControl, type RemoteControl, type ThreadControl, withDeadline, wrapControl } from './control.js'
+import {
+  exposeControl,
+  type RemoteControl,
+  type ThreadControl,
+  withDeadline,
+  wrapControl,
+} from './control.js'
 import type { Log } from './environment.js'
 import { toWire } from './errors.js'
 import type { ThreadSlot } from './ref.js'
@@ -127,7 +133,11 @@ export class ThreadHost<Settings> {
   }
 
   /** One verb on every living thread of a role, or of all; a thread that does not answer in time is left out. */
-  async each<T>(verb: (control: RemoteControl) => Promise<T>, role?: string, deadlineMs = CONTROL_DEADLINE_MS) {
+  async each<T>(
+    verb: (control: RemoteControl) => Promise<T>,
+    role?: string,
+    deadlineMs = CONTROL_DEADLINE_MS,
+  ) {
     const answers = await Promise.all(
       this.#threads
         .filter((thread) => role === undefined || thread.role === role)

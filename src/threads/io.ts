@@ -85,12 +85,11 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   }
 }
 
-function openTransport({ system, settings, log, slot }: OpenThread<ThreadSettings>, hub: Hub): Transport {
+function openTransport({ system, settings, slot }: OpenThread<ThreadSettings>, hub: Hub): Transport {
   const { config } = settings
-  const loaded = loadTransport(config.transport)
-  if (loaded.warning !== undefined) log.warn({ transport: loaded.name }, loaded.warning)
+  const { create } = loadTransport(config.transport)
   const toListener: Ref<Message> = refTo(slot, LISTENER)
-  return loaded.create<Owner>(handlersFor(system, toListener, hub), {
+  return create<Owner>(handlersFor(system, toListener, hub), {
     messageBytesMax: config.messageBytesMax,
     backpressureBytesMax: config.backpressureBytesMax,
   })

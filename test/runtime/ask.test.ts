@@ -56,7 +56,7 @@ t.test('an answer may come later than the message in hand, as long as the deadli
   world.advance(99)
   spawnActor<{ kind: 'now' }>(b, () => {}, {
     start: (ctx) => {
-      ctx.reply<string>(probe.lastReplyTo()!, 'at last')
+      ctx.reply(probe.lastReplyTo() as ReplyTo<string>, 'at last')
       return null
     },
   })
@@ -84,8 +84,8 @@ t.test('without an answer the deadline answers, and a later answer is a counted 
 t.test('of two answers to one question the second is a dead letter', async (t) => {
   const { world, a } = pair()
   const twice = spawnActor<Command>(a, (ctx) => {
-    ctx.reply<string>(ctx.replyTo!, 'one')
-    ctx.reply<string>(ctx.replyTo!, 'two')
+    ctx.reply(ctx.replyTo as ReplyTo<string>, 'one')
+    ctx.reply(ctx.replyTo as ReplyTo<string>, 'two')
   })
   const asker = spawnAsker(a, twice)
   a.tell(asker.ref, { kind: 'go' })
@@ -242,10 +242,10 @@ t.test('the end of a promise comes as a message, to the life that waits for it o
   a.tell(ref, { kind: 'pipe', promise: Promise.reject(runtimeError('THREAD_LOST', 'x')) })
   await run()
   t.same(heard, ['done', 'THREAD_LOST'])
-  let resolve = (_value: string) => {}
+  let resolve: (value: string) => void = () => {}
   a.tell(ref, {
     kind: 'pipe',
-    promise: new Promise((done) => {
+    promise: new Promise<string>((done) => {
       resolve = done
     }),
   })

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -133,6 +133,42 @@ t.test('development mode: a secret of its own, loopback only, tokens that live o
   t.equal((await stat(secretFile)).mode & 0o777, 0o600, 'only its owner may read it')
   t.notMatch(node.output(), new RegExp(secret), 'it is not in the log')
   const client = await login(wsPort, apiPort, secret, 'ann')
+  node.child.kill('SIGTERM')
+  t.same(await node.exit, { code: 0, signal: null })
+  await eventually(() => client.closeCode)
+})
+
+t.test('where uWebSockets.js does not load, ws serves on one io thread, and one line says so', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'porchlight-'))
+  const block = join(cwd, 'block.cjs')
+  await writeFile(
+    block,
+    `const { Module } = require('node:module')
+     const load = Module._load
+     Module._load = (id, ...rest) => {
+       if (id === 'uWebSockets.js') throw new Error('no binary for this machine')
+       return load(id, ...rest)
+     }`,
+  )
+  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const node = run(
+    {
+      WS_PORT: String(wsPort),
+      API_PORT: String(apiPort),
+      AUTH_SECRET: SECRET,
+      IO_THREADS: '2',
+      NODE_OPTIONS: `--require ${block}`,
+    },
+    cwd,
+  )
+  t.teardown(() => node.child.kill('SIGKILL'))
+  await ready(node, apiPort)
+  const lines = node
+    .output()
+    .split('\n')
+    .filter((line) => line.includes('no binary for this machine'))
+  t.equal(lines.length, 1, lines[0])
+  const client = await login(wsPort, apiPort, SECRET, 'ann')
   node.child.kill('SIGTERM')
   t.same(await node.exit, { code: 0, signal: null })
   await eventually(() => client.closeCode)

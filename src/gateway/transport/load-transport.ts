@@ -18,9 +18,16 @@ export interface LoadedTransport {
   readonly warning: string | undefined
 }
 
-/** `uws` throws BAD_SETTING when the native library does not load; `auto` falls back to `ws` and says why. */
+/** What uWebSockets.js takes of a request's head, bytes. Its own 4,096 would refuse a long token in a query. */
+const HEAD_BYTES_MAX = '16384'
+
+/**
+ * To be called on the main thread first: the native library reads its one environment variable there only.
+ * `uws` throws BAD_SETTING when the native library does not load; `auto` falls back to `ws` and says why.
+ */
 export function loadTransport(setting: TransportSetting): LoadedTransport {
   if (setting === 'ws') return portable(undefined)
+  process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= HEAD_BYTES_MAX
   try {
     // CommonJS on purpose: a failing native module must be an exception here, not a failed import of this file.
     const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws

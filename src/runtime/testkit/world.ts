@@ -85,20 +85,22 @@ export class World {
   #ports(): [LinkPort, LinkPort] {
     const listeners: ((frame: Uint8Array) => void)[] = []
     const arrivesMs = [0, 0]
-    let open = true
+    // As with a MessagePort: what was posted before `close` still arrives, unless the receiver has closed too.
+    const open = [true, true]
     const port = (mine: 0 | 1): LinkPort => ({
       postMessage: (frame) => {
+        if (!open[mine]) return
         const delayMs = this.#options.linkDelayMs?.(this.#random()) ?? 0
         arrivesMs[mine] = Math.max(arrivesMs[mine]!, this.#nowMs + delayMs)
         this.#at(arrivesMs[mine]!, () => {
-          if (open) listeners[1 - mine]?.(frame)
+          if (open[1 - mine]) listeners[1 - mine]?.(frame)
         })
       },
       on: (_event, listener) => {
         listeners[mine] = listener
       },
       close: () => {
-        open = false
+        open[mine] = false
       },
     })
     return [port(0), port(1)]
