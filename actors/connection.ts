@@ -7,85 +7,19 @@
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
 
-import type { FrameEncoding } from '../src/gateway/codec/encodings.js'
-import type { RequestEnvelope, ResponseEnvelope } from '../src/gateway/codec/envelope.js'
-import { type Hub, topicOf } from '../src/gateway/hub.js'
-import {
-  DelUserPushTokenResp,
-  SetAppBackgroundStatusReq,
-  SubUserOnlineStatus,
-} from '../src/gateway/proto/openim.js'
+import type { RequestEnvelope } from '../src/gateway/codec/envelope.js'
+import { DelUserPushTokenResp, SetAppBackgroundStatusReq } from '../src/gateway/proto/openim.js'
 import { failure, kickFrame, success } from '../src/gateway/replies.js'
-import { notServed, RequestId } from '../src/gateway/requests.js'
-import { encodeTips } from '../src/gateway/status-frame.js'
+import { knownRequests, RequestId } from '../src/gateway/requests.js'
 import { parseTextFrame } from '../src/gateway/text-frames.js'
 import { TokenBucket } from '../src/gateway/token-bucket.js'
-import type { Socket } from '../src/gateway/transport/transport.js'
 import { NOT_SERVED_TEXT, WireCode } from '../src/gateway/wire-errors.js'
-import type { PlatformId, UserId } from '../src/presence/types.js'
-import { checkUserId } from '../src/presence/user-id.js'
-import type * as Connection from '../src/protocol/connection.js'
-import type * as FanOut from '../src/protocol/fan-out.js'
-import type * as PresenceShard from '../src/protocol/presence-shard.js'
-import { assertNever, type Context, defineActor, type Ref, stopOnFailure } from '../src/runtime/index.js'
+import { assertNever, defineActor, stopOnFailure } from '../src/runtime/index.js'
+import { type Args, type Ctx, count, decode, type Message, type State, send } from './connection/state.js'
+import { onSubscribe, onSubscribeDue, onWatched } from './connection/subscriptions.js'
 
-export interface ConnectionSettings {
-  inflatedBytesMax: number
-  requestsPerSMax: number
-  watchesPerConnectionMax: number
-  readTimeoutMs: number
-}
+export type { ConnectionCounts, ConnectionSettings, FromTransport } from './connection/state.js'
 
-export interface ConnectionCounts {
-  /** By request identifier; `text` for pings. */
-  requests: Record<string, number>
-  /** By error code. */
-  requestErrors: Record<string, number>
-  /** By reason. */
-  closes: Record<string, number>
-  subscriptions: number
-}
-
-export interface Args {
-  socket: Socket
-  userId: UserId
-  platformId: PlatformId
-  /** What the client said when it came. */
-  background: boolean
-  encoding: FrameEncoding
-  hub: Hub
-  shard: Ref<PresenceShard.Command>
-  fanOut: Ref<FanOut.Command>
-  settings: ConnectionSettings
-  counts: ConnectionCounts
-  /** The connection has ended: give its place to another. */
-  onEnd: () => void
-}
-
-// State
-
-interface State extends Args {
-  report: PresenceShard.ConnectionReport
-  bucket: TokenBucket
-  heardMs: number
-  watches: number
-  /** Subscriptions that wait for the status board. */
-  pending: Map<number, PendingSubscription>
-  nextRequestId: number
-  /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
-  ending: { reason: string; isGoodbye: boolean } | undefined
-}
-
-interface PendingSubscription {
-  envelope: RequestEnvelope
-  /** As asked, for the answer. */
-  userIds: UserId[]
-  /** Those still to be subscribed: an unsubscribe that came meanwhile takes its users out. */
-  subscribe: Set<UserId>
-}
-
-/** Native clients give a subscription 5 s. */
-const SUBSCRIBE_DEADLINE_MS = 4_500
 /** Ping this long before a silent browser would count as dead. */
 const PING_PART = 0.9
 
@@ -97,18 +31,6 @@ const TOO_LONG = 1009
 /** Not sent: what the transport reports when it cut a peer that did not read. */
 const SLOW_READER = 1013
 const GOING_AWAY = 1001
-
-// Protocol: what comes from this thread's transport, and what only we send ourselves.
-
-export type FromTransport =
-  | { kind: 'frame'; data: Uint8Array; isBinary: boolean }
-  | { kind: 'heard' }
-  | { kind: 'closed'; code: number; clean: boolean }
-
-type Private = { kind: 'readDue' } | { kind: 'pingDue' } | { kind: 'subscribeDue'; requestId: number }
-
-type Message = Connection.Command | FromTransport | Private
-type Ctx = Context<Message>
 
 export const connection = defineActor<Message, State, Args>({
   kind: 'connection',
@@ -148,7 +70,10 @@ function receive(ctx: Ctx, state: State, message: Message): void {
 }
 
 function onRequest(ctx: Ctx, state: State, request: RequestEnvelope): void {
-  count(state.counts.requests, request.reqIdentifier)
+  const isKnown = knownRequests.has(request.reqIdentifier)
+  // One label for all that are unknown: a client could otherwise fill the metrics with numbers.
+  count(state.counts.requests, isKnown ? request.reqIdentifier : 'unknown')
+  if (!isKnown) return drop(state, 'unknownRequest')
   switch (request.reqIdentifier) {
     case RequestId.SubscribeStatus:
       return onSubscribe(ctx, state, request)
@@ -157,10 +82,7 @@ function onRequest(ctx: Ctx, state: State, request: RequestEnvelope): void {
     case RequestId.Logout:
       return onLogout(state, request)
     default:
-      if (notServed.has(request.reqIdentifier)) {
-        return send(state, failure(request, WireCode.ServerInternalError, NOT_SERVED_TEXT))
-      }
-      return drop(state, 'unknownRequest')
+      return send(state, failure(request, WireCode.ServerInternalError, NOT_SERVED_TEXT))
   }
 }
 
@@ -247,63 +169,6 @@ function onText(state: State, data: Uint8Array): void {
 
 // Handlers: requests
 
-function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): void {
-  const asked = decode(SubUserOnlineStatus, envelope)
-  if (asked === undefined) return send(state, failure(envelope, WireCode.ArgsError, 'data is not readable'))
-  const { subscribeUserID: userIds, unsubscribeUserID } = asked
-  const flaw = userIds.map(checkUserId).find((found) => found !== undefined)
-  if (flaw !== undefined) return send(state, failure(envelope, WireCode.ArgsError, `a user ID ${flaw}`))
-  const subscribe = new Set(userIds)
-  const { watchesPerConnectionMax } = state.settings
-  if (watchesAfter(state, subscribe) > watchesPerConnectionMax) {
-    const detail = `at most ${watchesPerConnectionMax} users; nothing was changed`
-    return send(state, failure(envelope, WireCode.TooManyWatches, detail))
-  }
-  for (const userId of unsubscribeUserID) unsubscribe(state, userId)
-  if (userIds.length === 0) return send(state, success(envelope, new Uint8Array()))
-  const requestId = state.nextRequestId++
-  state.pending.set(requestId, { envelope, userIds, subscribe })
-  ctx.once(`subscribe ${requestId}`, SUBSCRIBE_DEADLINE_MS, { kind: 'subscribeDue', requestId })
-  ctx.tell(state.fanOut, { kind: 'request', connection: ctx.self, requestId, userIds: [...subscribe] })
-}
-
-/** Everybody is on the board: subscribe and answer in one step, so that no change falls between the two. */
-function onWatched(ctx: Ctx, state: State, requestId: number): void {
-  const pending = state.pending.get(requestId)
-  if (pending === undefined || state.ending !== undefined) return
-  ctx.cancel(`subscribe ${requestId}`)
-  state.pending.delete(requestId)
-  for (const userId of pending.subscribe) {
-    if (state.socket.subscribe(topicOf(state.encoding.index, userId))) countWatches(state, 1)
-  }
-  const statuses = pending.userIds.map((userId) => ({
-    userId,
-    platformIds: state.hub.statuses.get(userId) ?? [],
-  }))
-  send(state, success(pending.envelope, encodeTips(statuses)))
-}
-
-function onSubscribeDue(state: State, requestId: number): void {
-  const pending = state.pending.get(requestId)
-  if (pending === undefined) return
-  state.pending.delete(requestId)
-  send(state, failure(pending.envelope, WireCode.ServerInternalError, 'presence is not available, ask again'))
-}
-
-function unsubscribe(state: State, userId: UserId): void {
-  for (const { subscribe } of state.pending.values()) subscribe.delete(userId)
-  if (state.socket.unsubscribe(topicOf(state.encoding.index, userId))) countWatches(state, -1)
-}
-
-function watchesAfter(state: State, subscribe: Set<UserId>): number {
-  let watches = state.watches
-  for (const { subscribe: waiting } of state.pending.values()) watches += waiting.size
-  for (const userId of subscribe) {
-    if (!state.socket.isSubscribed(topicOf(state.encoding.index, userId))) watches++
-  }
-  return watches
-}
-
 function onSetBackground(ctx: Ctx, state: State, envelope: RequestEnvelope): void {
   const asked = decode(SetAppBackgroundStatusReq, envelope)
   if (asked === undefined) return send(state, failure(envelope, WireCode.ArgsError, 'data is not readable'))
@@ -333,11 +198,6 @@ function onReadDue(ctx: Ctx, state: State): void {
 
 // Steps
 
-function send(state: State, response: ResponseEnvelope): void {
-  if (response.errCode !== 0) count(state.counts.requestErrors, response.errCode)
-  state.socket.send(state.encoding.encodeResponse(response), true)
-}
-
 /** Close as OpenIM does, without a close frame, after what was sent has left. */
 function drop(state: State, reason: string, isGoodbye = false): void {
   state.ending ??= { reason, isGoodbye }
@@ -348,21 +208,4 @@ function drop(state: State, reason: string, isGoodbye = false): void {
 function end(state: State, code: number, text: string, ending: NonNullable<State['ending']>): void {
   state.ending ??= ending
   state.socket.end(code, text)
-}
-
-function decode<T>(message: { decode(bytes: Uint8Array): T }, { data }: RequestEnvelope): T | undefined {
-  try {
-    return message.decode(data)
-  } catch {
-    return undefined
-  }
-}
-
-function countWatches(state: State, change: 1 | -1): void {
-  state.watches += change
-  state.counts.subscriptions += change
-}
-
-function count(counts: Record<string, number>, key: string | number): void {
-  counts[key] = (counts[key] ?? 0) + 1
 }

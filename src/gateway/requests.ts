@@ -15,8 +15,8 @@ export const RequestId = {
   SubscribeStatus: 2005,
 } as const
 
-/** Requests that OpenIM's gateway forwards to services that this one does not have. */
-export const notServed: ReadonlySet<number> = new Set([
+/** What a client may ask. Those up to 1007 OpenIM's gateway forwards to services that this one does not have. */
+export const knownRequests: ReadonlySet<number> = new Set([
   RequestId.NewestSeq,
   RequestId.PullBySeqRange,
   RequestId.SendMessage,
@@ -24,4 +24,7 @@ export const notServed: ReadonlySet<number> = new Set([
   RequestId.PullBySeqList,
   RequestId.ConversationSeqs,
   RequestId.LastMessages,
+  RequestId.Logout,
+  RequestId.SetBackground,
+  RequestId.SubscribeStatus,
 ])

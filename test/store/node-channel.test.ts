@@ -79,6 +79,16 @@ t.test('incarnations on both sides are counted apart', async (t) => {
   t.same(tell(old, 'u6', 'b', '7'), [], 'whose earlier incarnation nobody is any more')
 })
 
+t.test('what was meant for an earlier incarnation is news, but counts for nothing', async (t) => {
+  const sender = new ChangeSender('a#1')
+  tell(sender, 'u1', 'b', '7')
+  const [second] = tell(sender, 'u2', 'b', '7')
+  const [first] = tell(sender, 'u3', 'b', '8')
+  const receiver = new ChangeReceiver('b#8')
+  t.same(receiver.receive(second!.payload), { snapshots: [snapshot('u2')] })
+  t.same(receiver.receive(first!.payload), { snapshots: [snapshot('u3')] })
+})
+
 t.test('after its own deafness a receiver takes any number, once', async (t) => {
   const sender = new ChangeSender('a#1')
   const receiver = new ChangeReceiver('b#7')

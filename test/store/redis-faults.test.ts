@@ -120,6 +120,24 @@ t.test('R-38: a server that hangs makes calls fail in time, and serves again as 
   t.same(a.heard.reaches, [])
 })
 
+t.test(
+  'a call under way when the connection breaks fails at once and is never repeated behind a newer one',
+  async (t) => {
+    const server = await serverFor(t)
+    const a = await openNode(t, server)
+    const user = fresh('user')
+    await assertOne(a.store, holds(user, [1]))
+    process.kill(server.pid, 'SIGSTOP')
+    const underWay = a.store.assert([holds(user, [2])])
+    const startedMs = performance.now()
+    await Promise.all([t.rejects(underWay, { code: 'STORE_UNAVAILABLE' }), server.kill()])
+    t.ok(performance.now() - startedMs < 2000, 'long before its time-out')
+    await server.restart()
+    await until('it is back', () => a.heard.reaches.length === 2)
+    t.same((await a.store.read([user]))[0]?.claims, [])
+  },
+)
+
 t.test('a frozen server is given up, and found again', async (t) => {
   const server = await serverFor(t)
   const a = await openNode(t, server, { commandTimeoutMs: 100 })

@@ -51,10 +51,15 @@ local function assertion_of(list)
   return made
 end
 
--- The commonest case, found without making tables: exactly what is asserted is stored already. The version has by
--- far the greatest score, so it comes last. Returns what `compare` would.
-local same = { version = 0, missing = 0, kept = {}, dropped = {}, withdrawn = {}, ends_s = 0 }
-local function compare_renewal(claims, assertion)
+-- The commonest cases, a renewal and a user who was not there, found without making tables: they are what Redis has
+-- to bear when everybody comes or stays. Returns what `compare` would, or nil for all other cases.
+local simple = { version = 0, missing = 0, kept = {}, dropped = {}, withdrawn = {}, ends_s = 0 }
+local function compare_simple(claims, assertion)
+  if #claims == 0 then
+    simple.version, simple.missing = 0, assertion.count
+    return simple
+  end
+  -- The version has by far the greatest score, so it comes last.
   local last = #claims - 1
   if last ~= 2 * assertion.count + 1 or claims[last] ~= 'v' then
     return nil
@@ -64,8 +69,8 @@ local function compare_renewal(claims, assertion)
       return nil
     end
   end
-  same.version = tonumber(claims[last + 1])
-  return same
+  simple.version, simple.missing = tonumber(claims[last + 1]), 0
+  return simple
 end
 
 -- Compare what is stored of a user with what this node asserts. "Changed" compares the sets before and after, so
@@ -150,7 +155,7 @@ local function assert_user(user, version_seen, list)
   local claims, online = claims_key(user), online_key(user)
   local assertion = assertion_of(list)
   local stored = redis.call('ZRANGE', claims, '0', '-1', 'WITHSCORES')
-  local found = compare_renewal(stored, assertion) or compare(stored, assertion)
+  local found = compare_simple(stored, assertion) or compare(stored, assertion)
   -- A version seen above the stored one: the store lost writes (fail-over, flush). Watchers that hold the lost
   -- version would ignore everything up to it, so what is true now needs a greater one.
   local changed = found.missing > 0 or #found.dropped > 0 or version_seen > found.version

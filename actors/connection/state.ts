@@ -1,0 +1,96 @@
+/** What a connection owns, what it hears besides its public commands, and the steps that all its handlers share. */
+
+import type { FrameEncoding } from '../../src/gateway/codec/encodings.js'
+import type { RequestEnvelope, ResponseEnvelope } from '../../src/gateway/codec/envelope.js'
+import type { Hub } from '../../src/gateway/hub.js'
+import type { TokenBucket } from '../../src/gateway/token-bucket.js'
+import type { Socket } from '../../src/gateway/transport/transport.js'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type * as Connection from '../../src/protocol/connection.js'
+import type * as FanOut from '../../src/protocol/fan-out.js'
+import type * as PresenceShard from '../../src/protocol/presence-shard.js'
+import type { Context, Ref } from '../../src/runtime/index.js'
+
+export interface ConnectionSettings {
+  inflatedBytesMax: number
+  requestsPerSMax: number
+  watchesPerConnectionMax: number
+  readTimeoutMs: number
+}
+
+export interface ConnectionCounts {
+  /** By request identifier; `text` for pings. */
+  requests: Record<string, number>
+  /** By error code. */
+  requestErrors: Record<string, number>
+  /** By reason. */
+  closes: Record<string, number>
+  subscriptions: number
+}
+
+export interface Args {
+  socket: Socket
+  userId: UserId
+  platformId: PlatformId
+  /** What the client said when it came. */
+  background: boolean
+  encoding: FrameEncoding
+  hub: Hub
+  shard: Ref<PresenceShard.Command>
+  fanOut: Ref<FanOut.Command>
+  settings: ConnectionSettings
+  counts: ConnectionCounts
+  /** The connection has ended: give its place to another. */
+  onEnd: () => void
+}
+
+export interface State extends Args {
+  report: PresenceShard.ConnectionReport
+  bucket: TokenBucket
+  heardMs: number
+  watches: number
+  /** Subscriptions that wait for the status board. */
+  pending: Map<number, PendingSubscription>
+  nextRequestId: number
+  /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
+  ending: { reason: string; isGoodbye: boolean } | undefined
+}
+
+export interface PendingSubscription {
+  envelope: RequestEnvelope
+  /** As asked, for the answer. */
+  userIds: UserId[]
+  /** Those still to be subscribed: an unsubscribe that came meanwhile takes its users out. */
+  subscribe: Set<UserId>
+}
+
+/** What comes from this thread's transport. */
+export type FromTransport =
+  | { kind: 'frame'; data: Uint8Array; isBinary: boolean }
+  | { kind: 'heard' }
+  | { kind: 'closed'; code: number; clean: boolean }
+
+export type Private = { kind: 'readDue' } | { kind: 'pingDue' } | { kind: 'subscribeDue'; requestId: number }
+
+export type Message = Connection.Command | FromTransport | Private
+export type Ctx = Context<Message>
+
+export function send(state: State, response: ResponseEnvelope): void {
+  if (response.errCode !== 0) count(state.counts.requestErrors, response.errCode)
+  state.socket.send(state.encoding.encodeResponse(response), true)
+}
+
+export function decode<T>(
+  message: { decode(bytes: Uint8Array): T },
+  { data }: RequestEnvelope,
+): T | undefined {
+  try {
+    return message.decode(data)
+  } catch {
+    return undefined
+  }
+}
+
+export function count(counts: Record<string, number>, key: string | number): void {
+  counts[key] = (counts[key] ?? 0) + 1
+}

@@ -1,0 +1,117 @@
+/** To the store and back: batches of assertions and of interests, at most one in flight for a user. */
+import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
+import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
+import type { AssertOutcome } from '../../src/store/presence-store.js'
+import { platformsChanged } from './here.js'
+import { type Ctx, flushSoon, type State } from './state.js'
+import { learn, tellWatchers, watchAllAgain } from './watching.js'
+
+const STORE_DEADLINE_MS = 3_000
+export const RETRY_MIN_MS = 100
+const RETRY_MAX_MS = 2_000
+
+export function flush(ctx: Ctx, state: State): void {
+  if (state.isRebuilding || state.isPaused) return
+  const nowMs = ctx.nowMs()
+  for (let users = state.asserts.take(nowMs); users !== undefined; users = state.asserts.take(nowMs)) {
+    sendAssertions(ctx, state, users)
+  }
+  for (let users = state.interests.take(nowMs); users !== undefined; users = state.interests.take(nowMs)) {
+    sendInterests(ctx, state, users)
+  }
+  const dueMs = Math.min(state.asserts.dueMs() ?? Infinity, state.interests.dueMs() ?? Infinity)
+  if (dueMs !== Infinity) ctx.once('merge', dueMs - nowMs, { kind: 'flushDue' })
+  answerFlushers(ctx, state)
+}
+
+export function sendAssertions(ctx: Ctx, state: State, users: UserId[]): void {
+  const batch = users.map(
+    (userId): Assertion => ({
+      userId,
+      platformIds: state.roster.shownPlatforms(userId),
+      versionSeen: Math.max(state.roster.versionOf(userId), state.watches.versionOf(userId)),
+    }),
+  )
+  state.counts.assertions += batch.length
+  state.counts.assertFlights++
+  ctx.ask(
+    state.addresses.sync,
+    { kind: 'assert', shard: state.shard, batch },
+    STORE_DEADLINE_MS,
+    (outcome) => ({ kind: 'asserted', users, outcome }),
+  )
+}
+
+export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<AssertOutcome[]>): void {
+  const failed = new Set<UserId>(outcome.ok ? [] : users)
+  const changed: Snapshot[] = []
+  for (const result of outcome.ok ? outcome.value : []) {
+    if (!result.ok) failed.add(result.userId)
+    else {
+      state.roster.saw(result.userId, result.version)
+      if (result.changed !== undefined) changed.push(result.changed)
+    }
+  }
+  state.asserts.land(users, failed, ctx.nowMs())
+  for (const userId of users) {
+    if (!state.asserts.has(userId) && state.roster.forgetIfGone(userId)) state.renewals.remove(userId)
+  }
+  learn(ctx, state, changed)
+  state.counts.assertionErrors += failed.size
+  afterFlight(ctx, state, failed.size === 0)
+}
+
+export function sendInterests(ctx: Ctx, state: State, users: UserId[]): void {
+  const watch = users.filter((userId) => state.watches.has(userId))
+  const unwatch = users.filter((userId) => !state.watches.has(userId))
+  ctx.ask(state.addresses.sync, { kind: 'setInterest', watch, unwatch }, STORE_DEADLINE_MS, (outcome) => ({
+    kind: 'interestSet',
+    users,
+    outcome,
+  }))
+}
+
+export function onInterestSet(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<Snapshot[]>): void {
+  const snapshots = outcome.ok ? outcome.value : []
+  const read = new Set(snapshots.map(({ userId }) => userId))
+  const failed = new Set(
+    outcome.ok ? users.filter((userId) => state.watches.has(userId) && !read.has(userId)) : users,
+  )
+  state.interests.land(users, failed, ctx.nowMs())
+  for (const userId of read) if (state.watches.has(userId)) state.rewatches.add(userId)
+  learn(ctx, state, snapshots)
+  // Whoever waits for an answer gets this node's own truth rather than none; the store's follows when it is back.
+  tellWatchers(ctx, state, [...failed], true)
+  afterFlight(ctx, state, failed.size === 0)
+}
+
+export function afterFlight(ctx: Ctx, state: State, wentWell: boolean): void {
+  if (wentWell) {
+    state.retryMs = RETRY_MIN_MS
+    return flush(ctx, state)
+  }
+  if (state.isPaused) return
+  state.isPaused = true
+  ctx.once('retry', state.retryMs, { kind: 'retryDue' })
+  state.retryMs = Math.min(RETRY_MAX_MS, state.retryMs * 2)
+}
+
+export function onFlush(ctx: Ctx, state: State): void {
+  state.flushers.push(ctx.replyTo as ReplyTo<null>)
+  platformsChanged(ctx, state, state.roster.endGrace(Number.POSITIVE_INFINITY))
+  flushSoon(ctx, state)
+}
+
+export function answerFlushers(ctx: Ctx, state: State): void {
+  if (state.asserts.size > 0) return
+  for (const replyTo of state.flushers) ctx.reply(replyTo, null)
+  state.flushers = []
+}
+
+export function onStoreBack(ctx: Ctx, state: State): void {
+  state.isPaused = false
+  state.retryMs = RETRY_MIN_MS
+  const nowMs = ctx.nowMs()
+  for (const userId of state.roster.userIds) state.asserts.add(userId, nowMs)
+  watchAllAgain(ctx, state)
+}

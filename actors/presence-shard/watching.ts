@@ -1,0 +1,86 @@
+/** Who watches whom on this node, and what watchers are told, whether it happened here or elsewhere. */
+import type { Snapshot, UserId } from '../../src/presence/types.js'
+import { sameList } from '../../src/presence/watch-index.js'
+import type { Status } from '../../src/protocol/fan-out.js'
+import type * as PresenceShard from '../../src/protocol/presence-shard.js'
+import type { ThreadSlot } from '../../src/runtime/index.js'
+import { type Ctx, flushSoon, type State } from './state.js'
+
+export function onWatch(ctx: Ctx, state: State, { thread, userIds }: PresenceShard.Watch): void {
+  const statuses: Status[] = []
+  for (const userId of userIds) {
+    const isNew = state.watches.watch(userId, thread)
+    const platformIds = state.watches.toldOf(userId)
+    if (platformIds !== undefined) statuses.push({ userId, platformIds })
+    else if (isNew) state.interests.add(userId, ctx.nowMs())
+  }
+  if (statuses.length > 0) ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+  flushSoon(ctx, state)
+}
+
+export function onUnwatch(ctx: Ctx, state: State, { thread, userIds }: PresenceShard.Unwatch): void {
+  for (const userId of userIds) {
+    if (state.watches.unwatch(userId, thread)) stopWatching(ctx, state, userId)
+  }
+}
+
+export function stopWatching(ctx: Ctx, state: State, userId: UserId): void {
+  state.rewatches.remove(userId)
+  state.interests.add(userId, ctx.nowMs())
+  flushSoon(ctx, state)
+}
+
+export function onChanges(ctx: Ctx, state: State, { snapshots }: PresenceShard.Changes): void {
+  state.counts.changesHeard += snapshots.length
+  learn(ctx, state, snapshots)
+}
+
+export function onNoticed(ctx: Ctx, state: State, { userId, platformIds }: PresenceShard.Noticed): void {
+  const here = state.roster.shownPlatforms(userId)
+  // The echo: whoever wrote this list overlooked a device that is here.
+  if (here.some((platformId) => !platformIds.includes(platformId))) state.asserts.add(userId, ctx.nowMs())
+  const inOrder = [...platformIds].sort((a, b) => a - b)
+  if (state.watches.has(userId) && !sameList(state.watches.viewOf(userId, here), inOrder)) {
+    state.interests.add(userId, ctx.nowMs())
+  }
+  flushSoon(ctx, state)
+}
+
+export function onRewatchDue(ctx: Ctx, state: State): void {
+  for (const userId of state.rewatches.due()) state.interests.add(userId, ctx.nowMs())
+  flushSoon(ctx, state)
+}
+
+export function watchAllAgain(ctx: Ctx, state: State): void {
+  for (const userId of state.watches.userIds) state.interests.add(userId, ctx.nowMs())
+  flushSoon(ctx, state)
+}
+
+export function learn(ctx: Ctx, state: State, snapshots: Snapshot[]): void {
+  tellWatchers(
+    ctx,
+    state,
+    snapshots.filter((snapshot) => state.watches.learn(snapshot)).map(({ userId }) => userId),
+  )
+}
+
+/** Tell each io thread with watchers what changed for them; one message a thread. */
+export function tellWatchers(ctx: Ctx, state: State, userIds: UserId[], evenIfUnknown = false): void {
+  // Half a roster would show users as offline whose connections are only not announced yet.
+  if (state.isRebuilding) return
+  const perThread = new Map<ThreadSlot, Status[]>()
+  for (const userId of userIds) {
+    const news = state.watches.news(userId, state.roster.shownPlatforms(userId), evenIfUnknown)
+    if (news === undefined) continue
+    const status: Status = { userId, platformIds: news.platformIds }
+    for (const thread of news.threads) {
+      const statuses = perThread.get(thread)
+      if (statuses === undefined) perThread.set(thread, [status])
+      else statuses.push(status)
+    }
+  }
+  for (const [thread, statuses] of perThread) {
+    state.counts.statusesTold += statuses.length
+    ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+  }
+}

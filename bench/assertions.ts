@@ -1,0 +1,122 @@
+/** How many users a second get from the shards through sync into Redis? */
+import type { Redis } from 'ioredis'
+import { claimsKey, onlineKey } from '../src/store/redis/keys.js'
+import { assertPresence, decodeReplies, defineScripts, runScript } from '../src/store/redis/scripts.js'
+import { startRedis } from '../test/support/redis.js'
+import { defineBenchmark, figure, short } from './support/figures.js'
+import { interleave, medianOf, mustBe, withCpu } from './support/measure.js'
+import { OwnIo } from './support/own-io.js'
+import { withScope } from './support/scope.js'
+
+/** A shard has at most two batches in flight. */
+const FLIGHTS_PER_SHARD = 2
+const TTL_S = 1_800
+const KEYS_A_CALL = 1_000
+
+export const assertions = defineBenchmark({
+  name: 'assertions',
+  question: 'users a second from shard actors through the sync actor into Redis',
+  sizes: {
+    /** About a third of a second: the ends of a round, when not everybody has work, are a small part of it. */
+    users: 50_000,
+    /** The gateway's defaults. */
+    shards: 16,
+    batch: 100,
+    rounds: 7,
+  },
+  run: (sizes) =>
+    withScope(async (scope) => {
+      const redis = await startRedis()
+      scope.defer(() => redis.stop())
+      const raw = redis.client()
+      defineScripts(raw)
+      const node = await OwnIo.start(scope, {
+        REDIS_URL: redis.url,
+        NODE_ID: 'bench',
+        PRESENCE_SHARDS: String(sizes.shards),
+        BATCH_SIZE: String(sizes.batch),
+      })
+      const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
+      const timed = async (work: () => Promise<void>) => {
+        const startMs = performance.now()
+        const { cpuSeconds } = await withCpu(work)
+        const perSecond = (sizes.users / (performance.now() - startMs)) * 1_000
+        mustBe(await countOnline(raw, userIds), sizes.users, 'users in Redis')
+        return { perSecond, cpuUs: (cpuSeconds * 1e6) / sizes.users }
+      }
+      const ways = {
+        node: async () => {
+          const figures = await timed(() => node.connect(userIds))
+          await node.disconnect(userIds)
+          await forget(raw, userIds)
+          return figures
+        },
+        script: async () => {
+          const packed: Buffer[] = []
+          const inFlight = sizes.shards * FLIGHTS_PER_SHARD
+          const figures = await timed(async () => {
+            packed.push(...(await callInBatches(raw, userIds, sizes.batch, inFlight)))
+          })
+          const changed = packed.flatMap((reply) => decodeReplies(reply)).filter(Array.isArray)
+          mustBe(changed.length, sizes.users, 'changes reported by the script')
+          await forget(raw, userIds)
+          return figures
+        },
+      }
+      await interleave(1, ways)
+      const { node: ours, script } = await interleave(sizes.rounds, ways)
+      const rate = (all: typeof ours) => all.map(({ perSecond }) => perSecond)
+      const cpu = (all: typeof ours) => short(medianOf(all.map(({ cpuUs }) => cpuUs)))
+      return [
+        figure({
+          name: 'assertions into Redis',
+          unit: 'users/s',
+          ours: rate(ours),
+          ceiling: { name: `bare client, same script, batch and flights`, values: rate(script) },
+          goal: { atLeast: 0.7 },
+          notes: [
+            `CPU without Redis: ${cpu(ours)} µs a user (the io, shard and sync threads together); ` +
+              `bare client ${cpu(script)} µs`,
+          ],
+        }),
+      ]
+    }),
+})
+
+/** The same script on a client that does nothing else, with as many calls in flight. */
+async function callInBatches(
+  client: Redis,
+  userIds: readonly string[],
+  batchSize: number,
+  inFlight: number,
+): Promise<Buffer[]> {
+  const settings = { holder: 'raw#1', presenceTtlS: TTL_S, openimCompat: false }
+  const replies: Buffer[] = []
+  let at = 0
+  const callOn = async (): Promise<void> => {
+    while (at < userIds.length) {
+      const users = userIds.slice(at, at + batchSize)
+      at += batchSize
+      const batch = users.map((userId) => ({ userId, platformIds: [2], versionSeen: 0 }))
+      replies.push((await runScript(client, assertPresence(batch, settings))) as Buffer)
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, callOn))
+  return replies
+}
+
+async function countOnline(client: Redis, userIds: readonly string[]): Promise<number> {
+  let count = 0
+  for (const keys of inCalls(userIds.map(onlineKey))) count += await client.exists(...keys)
+  return count
+}
+
+async function forget(client: Redis, userIds: readonly string[]): Promise<void> {
+  for (const keys of inCalls(userIds.flatMap((id) => [onlineKey(id), claimsKey(id)]))) {
+    await client.unlink(...keys)
+  }
+}
+
+function* inCalls(keys: string[]): Iterable<string[]> {
+  for (let at = 0; at < keys.length; at += KEYS_A_CALL) yield keys.slice(at, at + KEYS_A_CALL)
+}

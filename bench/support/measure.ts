@@ -1,0 +1,52 @@
+/** Numbers of a measurement: repeats, their middle and their spread. */
+
+export interface Spread {
+  median: number
+  min: number
+  max: number
+}
+
+/** At least one value. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b)
+  return { median: percentile(sorted, 0.5), min: sorted[0]!, max: sorted.at(-1)! }
+}
+
+export function medianOf(values: readonly number[]): number {
+  return spreadOf(values).median
+}
+
+/** The smallest value that at least `part` (0 to 1) of the ascending values do not exceed. */
+export function percentile(sorted: ArrayLike<number>, part: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)]!
+}
+
+/**
+ * Run every measurement `rounds` times, in turn, so that what disturbs the machine for a while disturbs all of
+ * them; every other round the other way round, so that none always follows the same one.
+ */
+export async function interleave<K extends string, T>(
+  rounds: number,
+  measurements: Record<K, () => Promise<T>>,
+): Promise<Record<K, T[]>> {
+  const names = Object.keys(measurements) as K[]
+  const results = Object.fromEntries(names.map((name) => [name, [] as T[]])) as Record<K, T[]>
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? names : [...names].reverse()
+    for (const name of order) results[name].push(await measurements[name]())
+  }
+  return results
+}
+
+/** CPU seconds of this process, all its threads, user and system, while `work` runs. */
+export async function withCpu<T>(work: () => Promise<T>): Promise<{ result: T; cpuSeconds: number }> {
+  const before = process.cpuUsage()
+  const result = await work()
+  const { user, system } = process.cpuUsage(before)
+  return { result, cpuSeconds: (user + system) / 1e6 }
+}
+
+/** For counts: a benchmark whose work is not what it should be has no figures. */
+export function mustBe(actual: number, expected: number, what: string): void {
+  if (actual !== expected) throw new Error(`${what}: ${actual}, expected ${expected}`)
+}

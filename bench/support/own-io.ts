@@ -1,0 +1,143 @@
+/**
+ * A node without sockets: its real shard and sync threads, and this thread in the place of its io thread.
+ */
+import { MessageChannel } from 'node:worker_threads'
+import { loadConfig } from '../../src/config.js'
+import { Addresses, FAN_OUT, LISTENER, type Topology } from '../../src/protocol/addresses.js'
+import type * as FanOut from '../../src/protocol/fan-out.js'
+import type * as Listener from '../../src/protocol/listener.js'
+import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
+import { ActorSystem, defineActor, realEnvironment, refTo, silentLog } from '../../src/runtime/index.js'
+import type { LinkPort } from '../../src/runtime/link.js'
+import { layOut, ThreadHost } from '../../src/runtime/thread-host.js'
+import type { ThreadSettings, ThreadStats } from '../../src/threads/settings.js'
+import type { Scope } from './scope.js'
+
+const READY_MS = 10_000
+const LOOK_MS = 10
+const FLUSH_DEADLINE_MS = 60_000
+/** Connections reported in one turn: an io thread that takes up a crowd reports about so many at once. */
+const TURN = 1_000
+/** Above every well-known actor, as connections are. */
+const FIRST_CONNECTION = 10_000
+const PLATFORM = 2
+
+/** It has no connection when a shard starts. */
+const listener = defineActor<Listener.Command, Addresses, Addresses>({
+  kind: 'listener',
+  start: (_ctx, addresses) => addresses,
+  receive: (ctx, addresses, { shard }) =>
+    ctx.tell(addresses.shards[shard]!, { kind: 'announced', thread: ctx.self.thread, connections: [] }),
+})
+
+/** Nobody watches. */
+const fanOut = defineActor<FanOut.Command, undefined>({
+  kind: 'fan-out',
+  start: () => undefined,
+  receive: () => {},
+})
+
+export class OwnIo {
+  private constructor(
+    private readonly system: ActorSystem,
+    private readonly addresses: Addresses,
+    private readonly topology: Topology,
+  ) {}
+
+  /** `env`: settings of the node, with the REDIS_URL. */
+  static async start(scope: Scope, env: Record<string, string>): Promise<OwnIo> {
+    const config = loadConfig({ AUTH_SECRET: 'nobody logs in at this node', LOG_LEVEL: 'silent', ...env })
+    const roles = [
+      { name: 'shard', count: config.shardThreads },
+      { name: 'sync', count: 1 },
+    ]
+    const threads = layOut(roles)
+    const io = threads.length
+    const shards = threads.filter(({ role }) => role === 'shard')
+    const topology: Topology = {
+      io: [io],
+      shard: shards.map(({ slot }) => slot),
+      sync: threads.at(-1)!.slot,
+      presenceShards: config.presenceShards,
+    }
+    const host = new ThreadHost<ThreadSettings>({
+      roles: roles.map((role) => ({
+        ...role,
+        entry: new URL(`../../src/threads/${role.name}.js`, import.meta.url),
+        linkedWith: ['sync'],
+        heapMb: config.threadHeapMb,
+      })),
+      settings: { config, topology, connectionCounts: new SharedArrayBuffer(4) },
+      log: silentLog,
+      readyDeadlineMs: READY_MS,
+    })
+    scope.defer(() => host.stop(['shard', 'sync'], READY_MS))
+    await host.start()
+    const environment = realEnvironment
+    const system = new ActorSystem({ thread: io, incarnation: 0, environment, log: silentLog })
+    scope.defer(() => system.close())
+    const addresses = new Addresses(topology)
+    system.spawn(listener, addresses, LISTENER)
+    system.spawn(fanOut, undefined, FAN_OUT)
+    for (const thread of shards) {
+      const { port1, port2 } = new MessageChannel()
+      system.link(thread.slot, port1 as LinkPort)
+      await host.control(thread).relink(io, port2)
+    }
+    const deadlineMs = Date.now() + READY_MS
+    for (;;) {
+      const stats = await host.each(async (control) => (await control.stats()) as ThreadStats)
+      const parts = stats.flatMap(({ value }) => value.parts)
+      if (parts.every(({ ready }) => ready)) break
+      if (Date.now() > deadlineMs) throw new Error(`the node is not ready: ${JSON.stringify(parts)}`)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
+    return new OwnIo(system, addresses, topology)
+  }
+
+  /** Everybody logs in; resolves when the store has all of them. */
+  async connect(userIds: readonly string[]): Promise<void> {
+    await this.#inTurns(userIds, (userId, n) => {
+      const report: ConnectionReport = {
+        connection: this.#connection(n),
+        userId,
+        platformId: PLATFORM,
+        background: false,
+      }
+      this.system.tell(this.addresses.shardFor(userId), { kind: 'connected', ...report })
+    })
+    await this.#flush()
+  }
+
+  /** Everybody says goodbye; resolves when the store knows. */
+  async disconnect(userIds: readonly string[]): Promise<void> {
+    await this.#inTurns(userIds, (userId, n) => {
+      const connection = this.#connection(n)
+      this.system.tell(this.addresses.shardFor(userId), {
+        kind: 'disconnected',
+        connection,
+        userId,
+        clean: true,
+      })
+    })
+    await this.#flush()
+  }
+
+  #connection(n: number): ConnectionReport['connection'] {
+    return refTo(this.topology.io[0]!, FIRST_CONNECTION + n)
+  }
+
+  async #inTurns(userIds: readonly string[], tell: (userId: string, n: number) => void): Promise<void> {
+    for (let at = 0; at < userIds.length; at += TURN) {
+      for (let n = at; n < Math.min(at + TURN, userIds.length); n++) tell(userIds[n]!, n)
+      do await new Promise(setImmediate)
+      while (this.topology.shard.some((slot) => this.system.isCongested(slot)))
+    }
+  }
+
+  async #flush(): Promise<void> {
+    await Promise.all(
+      this.addresses.shards.map((shard) => this.system.ask(shard, { kind: 'flush' }, FLUSH_DEADLINE_MS)),
+    )
+  }
+}

@@ -1,0 +1,49 @@
+/** What a benchmark starts ends with it, also when it fails: in reverse order, and child processes by their ID. */
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
+import { once } from 'node:events'
+
+const END_MS = 5_000
+
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+export class Scope {
+  readonly #ends: (() => unknown)[] = []
+
+  defer(end: () => unknown): void {
+    this.#ends.push(end)
+  }
+
+  /** Run a compiled module in a process of its own; what it writes is shown only when it fails. */
+  fork(module: URL, args: string[], options: ForkOptions = {}): ChildProcess {
+    const child = fork(module, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...options })
+    running.add(child)
+    child.once('exit', () => running.delete(child))
+    this.defer(() => end(child))
+    return child
+  }
+
+  async close(): Promise<void> {
+    for (const end of this.#ends.splice(0).reverse()) await end()
+  }
+}
+
+export async function withScope<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
+  const scope = new Scope()
+  try {
+    return await work(scope)
+  } finally {
+    await scope.close()
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
+  await exited
+  clearTimeout(timer)
+}
