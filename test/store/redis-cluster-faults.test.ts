@@ -181,4 +181,17 @@ t.test('a Redis Cluster in trouble', async (t) => {
     await until('its return is told', () => a.heard.reaches.length)
     t.ok(a.heard.reaches.every((up) => up))
   })
+
+  t.test('a Cluster that dies as a whole is told, and so is its return', async (t) => {
+    const a = await openNode(t, cluster)
+    const user = fresh('user')
+    await assertOne(a.store, holds(user, [1]))
+    await Promise.all(cluster.masters.map((master) => master.kill()))
+    await until('its end is told', () => a.heard.reaches.length)
+    await t.rejects(a.store.assert([holds(user, [1])]), { code: 'STORE_UNAVAILABLE' })
+    await Promise.all(cluster.masters.map((master) => master.restart()))
+    await until('its return is told', () => a.heard.reaches.at(-1) && a.heard.misses.length)
+    await until('it serves', async () => (await a.store.assert([holds(user, [2])]))[0]?.ok)
+    t.same(a.heard.reaches, [false, true])
+  })
 })

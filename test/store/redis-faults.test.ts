@@ -131,7 +131,7 @@ t.test(
     const underWay = a.store.assert([holds(user, [2])])
     const startedMs = performance.now()
     await Promise.all([t.rejects(underWay, { code: 'STORE_UNAVAILABLE' }), server.kill()])
-    t.ok(performance.now() - startedMs < 2000, 'long before its time-out')
+    t.ok(performance.now() - startedMs < 1000, 'long before its time-out')
     await server.restart()
     await until('it is back', () => a.heard.reaches.length === 2)
     t.same((await a.store.read([user]))[0]?.claims, [])

@@ -184,6 +184,8 @@ class LostMasters {
       if (this.#masters.has(key)) this.#lost.add(key)
     })
     cluster.on('refresh', () => this.#refreshed())
+    // Back as a whole: that is told anyway.
+    cluster.on('ready', () => this.#lost.clear())
   }
 
   #refreshed(): void {
@@ -196,6 +198,8 @@ class LostMasters {
       this.#lost.delete(key)
       this.#onBack(`master ${key} was replaced`)
     }
+    // While the client connects, it takes a connection that somebody else has begun to use for a broken one.
+    if (this.#cluster.status !== 'ready') return
     for (const key of this.#lost) this.#probe(key)
   }
 
