@@ -244,9 +244,10 @@ function onStoreMissed(ctx: Ctx, state: State, reason: string): void {
 }
 
 function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: string): void {
-  if (!state.isOpen || state.health.isUp === up) return
+  if (!state.isOpen) return
   state.health.isUp = up
   state.health.reason = up ? '' : reason
   ctx.log[up ? 'info' : 'warn']({ reason }, up ? 'store reachable' : 'store out of reach')
+  // Also when it was never out of reach as a whole: a master of a Cluster that was replaced may have lost writes.
   if (up) for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
 }

@@ -2,11 +2,14 @@
 import { cpus, loadavg, release, type as system } from 'node:os'
 import { parseArgs } from 'node:util'
 import { assertions } from './assertions.js'
+import { changeLatency } from './change-latency.js'
+import { fanOut } from './fan-out.js'
+import { memory } from './memory.js'
 import { roundTrip } from './round-trip.js'
 import { type Benchmark, type Figure, tableOf } from './support/figures.js'
 import { tells } from './tells.js'
 
-const benchmarks: readonly Benchmark[] = [tells, roundTrip, assertions]
+const benchmarks: readonly Benchmark[] = [tells, roundTrip, assertions, changeLatency, fanOut, memory]
 
 const INTERRUPTED = 130
 

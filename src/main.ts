@@ -5,6 +5,8 @@ import { createLog, type Log } from './observe/log.js'
 import { Supervisor } from './supervisor.js'
 
 const FAILED_TO_START = 1
+/** One Ctrl-C under `npm start` comes twice: from the terminal, and passed on by npm. */
+const SAME_SIGNAL_MS = 500
 
 await main()
 
@@ -38,16 +40,17 @@ function refuseToStart(reason: string): void {
 }
 
 function stopOnSignals(supervisor: Supervisor, log: Log): void {
-  let isStopping = false
+  let stoppingSinceMs: number | undefined
   const onSignal = (signal: NodeJS.Signals) => {
-    if (isStopping) {
+    if (stoppingSinceMs === undefined) {
+      stoppingSinceMs = performance.now()
+      log.info({ signal }, 'stopping; a second signal ends at once')
+      void supervisor.stop()
+    } else if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) {
       log.warn({ signal }, 'second signal: ending at once')
       // Not process.exit: a thread that ends with its sockets open would take the process down with a native trace.
       process.kill(process.pid, 'SIGKILL')
     }
-    isStopping = true
-    log.info({ signal }, 'stopping; a second signal ends at once')
-    void supervisor.stop()
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)

@@ -61,14 +61,21 @@ export function hostThread<Settings>(
         log,
       })
       let app: ThreadApp | undefined
-      process.on('uncaughtException', (error) => {
+      const fail = (error: Error) => {
         log.error({ error: error.stack ?? error.message }, 'thread failed')
         app?.release()
         // In a worker this ends the thread only, and rejects the task's promise in the main thread.
         process.exit(1)
-      })
+      }
+      process.on('uncaughtException', fail)
       for (const { slot, port } of task.links) system.link(slot, port as LinkPort)
-      app = role.open({ ...task, system, log })
+      try {
+        app = role.open({ ...task, system, log })
+      } catch (error) {
+        // Not by rejecting: the thread would be used again, with the actors of this attempt still alive on it.
+        fail(error as Error)
+        return
+      }
       const opened = app
       const verbs: ThreadControl = {
         ready: () => opened.ready(),

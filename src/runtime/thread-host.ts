@@ -73,6 +73,8 @@ export class ThreadHost<Settings> {
   readonly #pools = new Map<string, Piscina>()
   readonly #threads: Hosted[]
   readonly restarts: Record<string, number> = {}
+  /** Of the threads that wait to be hosted anew. */
+  readonly #backoffs = new Set<NodeJS.Timeout>()
   #isStopping = false
 
   constructor(options: ThreadHostOptions<Settings>) {
@@ -156,10 +158,11 @@ export class ThreadHost<Settings> {
   /** Stop every thread, the roles in the given order, then the pools. Bounded by `deadlineMs` a role. */
   async stop(order: string[], deadlineMs: number): Promise<void> {
     this.#isStopping = true
+    for (const backoff of this.#backoffs) clearTimeout(backoff)
     for (const role of order) {
       const threads = this.#threads.filter((thread) => thread.role === role)
       // Its end is the answer: a thread that has ended answers nothing any more.
-      for (const { control } of threads) void control?.stop()
+      for (const { control } of threads) this.#quietly(control?.stop())
       const lives = threads.map((thread) => thread.life)
       await withDeadline(Promise.all(lives), deadlineMs, `${role} threads end`).catch((error) =>
         this.#options.log.warn({ error: toWire(error) }, 'thread did not end in time'),
@@ -213,11 +216,14 @@ export class ThreadHost<Settings> {
     )
     thread.failures = verdict.record
     const delayMs = verdict.directive === 'restart' ? verdict.delayMs : 0
-    setTimeout(() => this.#hostAnew(thread, neighbours), delayMs)
+    const backoff = setTimeout(() => {
+      this.#backoffs.delete(backoff)
+      this.#hostAnew(thread, neighbours)
+    }, delayMs)
+    this.#backoffs.add(backoff)
   }
 
   #hostAnew(thread: Hosted, neighbours: Hosted[]): void {
-    if (this.#isStopping) return
     thread.incarnation++
     this.restarts[thread.role]!++
     const links = neighbours
@@ -237,7 +243,7 @@ export class ThreadHost<Settings> {
         if (this.#isStopping) return
         // Hosted but of no use: its end brings the next attempt, after a longer while.
         this.#options.log.error({ thread: name(thread), error: toWire(error) }, 'thread is not ready')
-        void thread.control?.stop()
+        this.#quietly(thread.control?.stop())
       },
     )
   }
@@ -248,9 +254,9 @@ export class ThreadHost<Settings> {
     return says(a, b) || says(b, a)
   }
 
-  /** A neighbour that dies meanwhile gets its links when it is hosted anew. */
+  /** Without waiting: a neighbour that dies meanwhile gets its links when it is hosted anew. */
   #quietly(call: Promise<void> | undefined): void {
-    call?.catch((error) => this.#options.log.debug({ error: toWire(error) }, 'neighbour did not answer'))
+    call?.catch((error) => this.#options.log.warn({ error: toWire(error) }, 'thread refused an order'))
   }
 }
 

@@ -10,6 +10,12 @@ import { defineScripts } from './scripts.js'
 /** Scripts that say in their first line what they may do came with this version. */
 const REDIS_MAJOR_MIN = 7
 
+/**
+ * How often a Cluster's client sends a command itself before it gives up, 0.1 s apart where a master is away. Few:
+ * a call waits for its slowest master, and whoever called tries again anyway.
+ */
+const CLUSTER_ATTEMPTS = 6
+
 interface Address {
   host: string
   port: number
@@ -113,6 +119,7 @@ export class Connection {
       {
         lazyConnect: true,
         enableOfflineQueue: false,
+        maxRedirections: CLUSTER_ATTEMPTS,
         clusterRetryStrategy: (attempt) => this.#delayMs(attempt),
         slotsRefreshInterval: this.#options.slotsRefreshMs ?? REDIS_DEFAULTS.slotsRefreshMs,
         redisOptions: { ...this.#common, ...addresses[0]!.options },

@@ -1,0 +1,69 @@
+/** Many light WebSocket clients in a process of their own, so that they take no time from what is measured. */
+import type { ChildProcess } from 'node:child_process'
+import type { Scope } from './scope.js'
+
+/** What the crowd is told. A party is a number of sockets to one server. */
+export type CrowdOrder =
+  /** Connect `paths.length` sockets, send each its frame if there is one, and wait for one frame in reply. */
+  | { verb: 'open'; party: string; port: number; paths: string[]; frames?: string[] }
+  /** Count anew; answer when every socket of the party has `frames` frames. */
+  | { verb: 'expect'; party: string; frames: number }
+  /** How many frames there are by now: the least and the most of a socket, and the bytes of all. */
+  | { verb: 'count'; party: string }
+
+export type CrowdAnswer =
+  | { verb: 'opened'; count: number }
+  | { verb: 'expecting' }
+  | { verb: 'complete'; atNs: bigint }
+  | { verb: 'counted'; least: number; most: number; bytes: number }
+  | { verb: 'failed'; reason: string }
+
+type AnswerOf<V extends CrowdAnswer['verb']> = Extract<CrowdAnswer, { verb: V }>
+
+export class Crowd {
+  readonly #child: ChildProcess
+  /** Orders are given one after another. */
+  #waiting: (answer: CrowdAnswer) => void = () => {}
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    child.on('message', (answer: CrowdAnswer) => this.#waiting(answer))
+    child.once('exit', () => this.#waiting({ verb: 'failed', reason: 'the crowd has gone' }))
+  }
+
+  static start(scope: Scope): Crowd {
+    const child = scope.fork(new URL('./crowd-process.js', import.meta.url), [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    })
+    return new Crowd(child)
+  }
+
+  /** `frames`: one for each path, payload bytes of a binary frame to send. */
+  async open(party: string, port: number, paths: string[], frames?: Uint8Array[]): Promise<void> {
+    const encoded = frames?.map((frame) => Buffer.from(frame).toString('base64'))
+    await this.#answered('opened', { verb: 'open', party, port, paths, frames: encoded })
+  }
+
+  /** Returns how to wait for the last frame of the last socket; it gives the time of the system's clock, ns. */
+  async expect(party: string, frames: number): Promise<() => Promise<bigint>> {
+    await this.#answered('expecting', { verb: 'expect', party, frames })
+    const complete = this.#answered('complete')
+    return async () => (await complete).atNs
+  }
+
+  count(party: string): Promise<AnswerOf<'counted'>> {
+    return this.#answered('counted', { verb: 'count', party })
+  }
+
+  async #answered<V extends CrowdAnswer['verb']>(verb: V, order?: CrowdOrder): Promise<AnswerOf<V>> {
+    const waiting = new Promise<CrowdAnswer>((resolve) => {
+      this.#waiting = resolve
+    })
+    if (order !== undefined) this.#child.send(order)
+    const answer = await waiting
+    if (answer.verb === 'failed') throw new Error(answer.reason)
+    if (answer.verb !== verb) throw new Error(`the crowd answers ${answer.verb} instead of ${verb}`)
+    return answer as AnswerOf<V>
+  }
+}

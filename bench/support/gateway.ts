@@ -1,0 +1,161 @@
+/** A whole gateway in a process of its own, as an operator would start it. */
+import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Admin } from '../../demo/admin.js'
+import type { Scope } from './scope.js'
+
+const READY_MS = 20_000
+const LOOK_MS = 25
+const MAIN = new URL('../../src/main.js', import.meta.url)
+/** Tokens asked for at once. */
+const TOKENS_IN_FLIGHT = 16
+
+/** One secret for all gateways of a run, so that nodes take each other's tokens. */
+const secret = randomBytes(32).toString('base64')
+
+export interface Gateway {
+  readonly wsPort: number
+  readonly wsUrl: string
+  readonly pid: number
+  /** Tokens of users of one platform, in order. */
+  tokens(userIds: readonly string[], platformId: number): Promise<string[]>
+  /** The sum of a metric over all its labels. */
+  metric(name: string): Promise<number>
+  /** Have every thread collect its garbage; only with `collectable`. */
+  collectGarbage(): Promise<void>
+}
+
+interface Options {
+  env?: Record<string, string>
+  collectable?: boolean
+}
+
+/** Resolves when `/readyz` says so. Ended with the scope. */
+export async function startGateway(
+  scope: Scope,
+  { env = {}, collectable = false }: Options = {},
+): Promise<Gateway> {
+  const cwd = await mkdtemp(join(tmpdir(), 'porchlight-bench-'))
+  scope.defer(() => rm(cwd, { recursive: true, force: true }))
+  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const child = scope.fork(MAIN, [], {
+    cwd,
+    execArgv: collectable ? COLLECTABLE : [],
+    env: {
+      PATH: process.env.PATH,
+      WS_PORT: String(wsPort),
+      API_PORT: String(apiPort),
+      AUTH_SECRET: secret,
+      LOG_LEVEL: 'warn',
+      // Not what is measured, and low enough by default to stop a crowd that comes at once.
+      HANDSHAKES_PER_S_MAX: '1000000',
+      MAX_CONNECTIONS_PER_ADDRESS: '100000',
+      // Crowds are silent: nobody is to be taken for dead.
+      READ_TIMEOUT_MS: '600000',
+      ...env,
+    },
+  })
+  const apiUrl = `http://127.0.0.1:${apiPort}`
+  await untilReady(child, apiUrl)
+  const admin = new Admin(apiUrl, secret)
+  return {
+    wsPort,
+    wsUrl: `ws://127.0.0.1:${wsPort}`,
+    pid: child.pid!,
+    tokens: (userIds, platformId) =>
+      inParallel(userIds, TOKENS_IN_FLIGHT, (userId) => admin.userToken(userId, platformId)),
+    metric: (name) => readMetric(apiUrl, name),
+    collectGarbage: () => collectGarbage(child),
+  }
+}
+
+/** Process options that let `collectGarbage` reach every thread of a child. */
+export const COLLECTABLE = [
+  '--expose-gc',
+  '--import',
+  new URL('./collect-on-signal.js', import.meta.url).href,
+]
+
+/** The child's threads hear of it in their own time; there is no answer to wait for. */
+const COLLECT_MS = 1_000
+
+export async function collectGarbage(child: ChildProcess): Promise<void> {
+  child.kill('SIGUSR2')
+  await new Promise((resolve) => setTimeout(resolve, COLLECT_MS))
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Resident memory of a process, bytes. */
+export function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024
+}
+
+/** Linux counts CPU time in hundredths of a second. */
+const TICKS_PER_S = 100
+
+/** CPU seconds that a process has used, all threads, user and system. */
+export function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // The name may hold blanks; what follows its parenthesis does not. `state` is field 3, `utime` 14, `stime` 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S
+}
+
+/** Results in order; at most `limit` at once. */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length)
+  let next = 0
+  const one = async () => {
+    while (next < items.length) {
+      const at = next++
+      results[at] = await work(items[at]!)
+    }
+  }
+  await Promise.all(Array.from({ length: limit }, one))
+  return results
+}
+
+async function untilReady(child: ChildProcess, apiUrl: string): Promise<void> {
+  let output = ''
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on('data', (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-2_000)
+    })
+  }
+  const deadlineMs = Date.now() + READY_MS
+  while (Date.now() < deadlineMs && child.exitCode === null) {
+    const isReady = await fetch(`${apiUrl}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+    if (isReady) return
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+  throw new Error(`the gateway is not ready; it says:\n${output}`)
+}
+
+async function readMetric(apiUrl: string, name: string): Promise<number> {
+  const text = await (await fetch(`${apiUrl}/metrics`)).text()
+  const values = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))]
+  if (values.length === 0) throw new Error(`the gateway has no metric ${name}`)
+  return values.reduce((sum, [, value]) => sum + Number(value), 0)
+}

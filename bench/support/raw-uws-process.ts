@@ -1,0 +1,62 @@
+/** A uWebSockets.js server without anything else; see raw-uws.ts. */
+
+import type * as Uws from 'uWebSockets.js'
+import { createRequire } from 'node:module'
+import { freePort } from './gateway.js'
+import type { RawAnswer } from './raw-uws.js'
+
+interface UserData {
+  path: string
+}
+
+const TOPIC = 'star'
+
+const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws
+const [online, offline] = process.argv.slice(2).map((text) => Buffer.from(text, 'base64'))
+const app = uws.App()
+let connections = 0
+// As the gateway sets them.
+app.ws<UserData>('/*', {
+  compression: uws.DISABLED,
+  idleTimeout: 0,
+  maxLifetime: 0,
+  sendPingsAutomatically: false,
+  upgrade: (response, request, context) => {
+    response.upgrade<UserData>(
+      { path: request.getUrl() },
+      request.getHeader('sec-websocket-key'),
+      '',
+      '',
+      context,
+    )
+  },
+  open: (socket) => {
+    connections++
+    const { path } = socket.getUserData()
+    if (path === '/watch') socket.subscribe(TOPIC)
+    if (path === '/star') app.publish(TOPIC, online!, true)
+  },
+  close: (socket) => {
+    connections--
+    if (socket.getUserData().path === '/star') app.publish(TOPIC, offline!, true)
+  },
+})
+const port = await freePort()
+app.listen('127.0.0.1', port, (listening) => {
+  if (listening === false) throw new Error(`port ${port} was taken meanwhile`)
+  answer({ verb: 'listening', port })
+})
+process.on('message', () => {
+  answer({ verb: 'stats', heapBytes: process.memoryUsage().heapUsed, connections })
+})
+// An App that is open when its thread ends aborts the process.
+const end = () => {
+  app.close()
+  process.exit(0)
+}
+process.on('SIGTERM', end)
+process.on('disconnect', end)
+
+function answer(message: RawAnswer): void {
+  process.send!(message)
+}
