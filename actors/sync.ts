@@ -149,6 +149,7 @@ function onOpened(ctx: Ctx, state: State, outcome: Outcome<Holder>): void {
     state.health.unsuitable = outcome.error
     return state.onUnsuitable(outcome.error)
   }
+  state.isOpen = false
   ctx.log.warn({ reason: outcome.error.message, againMs: REOPEN_MS }, 'store not reachable yet')
   void state.store.close()
   state.store = state.createStore()

@@ -2,12 +2,11 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { OpenimClient } from '../src/client/openim-client.js'
-import { handshakeQuery } from '../src/client/openim-handshake.js'
 import { frameEncoding } from '../src/gateway/codec/encodings.js'
 import { SubUserOnlineStatus } from '../src/gateway/proto/openim.js'
 import { RequestId } from '../src/gateway/requests.js'
 import { encodePush } from '../src/gateway/status-frame.js'
-import { Crowd } from './support/crowd.js'
+import { Crowd, openimPath } from './support/crowd.js'
 import { defineBenchmark, figure, short } from './support/figures.js'
 import { cpuSecondsOf, startGateway } from './support/gateway.js'
 import { interleave, medianOf, mustBe } from './support/measure.js'
@@ -42,7 +41,7 @@ export const fanOut = defineBenchmark({
       await crowd.open(
         'gateway',
         gateway.wsPort,
-        watcherIds.map((userId, n) => watchPath(userId, tokens[n]!)),
+        watcherIds.map((userId, n) => openimPath(userId, WEB, tokens[n]!)),
         watcherIds.map(subscribeFrame),
       )
       await crowd.open(
@@ -102,12 +101,6 @@ export const fanOut = defineBenchmark({
       ]
     }),
 })
-
-/** Without a verdict frame: the first frame is the reply to the subscription. */
-export function watchPath(userId: string, token: string): string {
-  const query = handshakeQuery({ url: '', token, userId, platformId: WEB, isMsgResp: false })
-  return `/?${query}`
-}
 
 function subscribeFrame(userId: string): Uint8Array {
   const data = SubUserOnlineStatus.encode({ subscribeUserID: [STAR], unsubscribeUserID: [] }).finish()

@@ -1,5 +1,6 @@
 /** Many light WebSocket clients in a process of their own, so that they take no time from what is measured. */
 import type { ChildProcess } from 'node:child_process'
+import { handshakeQuery } from '../../src/client/openim-handshake.js'
 import type { Scope } from './scope.js'
 
 /** What the crowd is told. A party is a number of sockets to one server. */
@@ -66,4 +67,9 @@ export class Crowd {
     if (answer.verb !== verb) throw new Error(`the crowd answers ${answer.verb} instead of ${verb}`)
     return answer as AnswerOf<V>
   }
+}
+
+/** Where a socket of the crowd logs in at a gateway. Without a verdict: the first frame is the first reply. */
+export function openimPath(userId: string, platformId: number, token: string): string {
+  return `/?${handshakeQuery({ url: '', token, userId, platformId, isMsgResp: false })}`
 }

@@ -17,7 +17,7 @@ const MAIN = new URL('../../src/main.js', import.meta.url)
 const TOKENS_IN_FLIGHT = 16
 
 /** One secret for all gateways of a run, so that nodes take each other's tokens. */
-const secret = randomBytes(32).toString('base64')
+export const GATEWAY_SECRET = randomBytes(32).toString('base64')
 
 export interface Gateway {
   readonly wsPort: number
@@ -27,8 +27,8 @@ export interface Gateway {
   tokens(userIds: readonly string[], platformId: number): Promise<string[]>
   /** The sum of a metric over all its labels. */
   metric(name: string): Promise<number>
-  /** Have every thread collect its garbage; only with `collectable`. */
-  collectGarbage(): Promise<void>
+  /** Have every thread collect its garbage, soon; only with `collectable`. */
+  collectGarbage(): void
 }
 
 interface Options {
@@ -51,7 +51,7 @@ export async function startGateway(
       PATH: process.env.PATH,
       WS_PORT: String(wsPort),
       API_PORT: String(apiPort),
-      AUTH_SECRET: secret,
+      AUTH_SECRET: GATEWAY_SECRET,
       LOG_LEVEL: 'warn',
       // Not what is measured, and low enough by default to stop a crowd that comes at once.
       HANDSHAKES_PER_S_MAX: '1000000',
@@ -63,7 +63,7 @@ export async function startGateway(
   })
   const apiUrl = `http://127.0.0.1:${apiPort}`
   await untilReady(child, apiUrl)
-  const admin = new Admin(apiUrl, secret)
+  const admin = new Admin(apiUrl, GATEWAY_SECRET)
   return {
     wsPort,
     wsUrl: `ws://127.0.0.1:${wsPort}`,
@@ -83,11 +83,8 @@ export const COLLECTABLE = [
 ]
 
 /** The child's threads hear of it in their own time; there is no answer to wait for. */
-const COLLECT_MS = 1_000
-
-export async function collectGarbage(child: ChildProcess): Promise<void> {
+export function collectGarbage(child: ChildProcess): void {
   child.kill('SIGUSR2')
-  await new Promise((resolve) => setTimeout(resolve, COLLECT_MS))
 }
 
 export async function freePort(): Promise<number> {

@@ -9,7 +9,9 @@ export interface Spread {
 /** At least one value. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
-  return { median: percentile(sorted, 0.5), min: sorted[0]!, max: sorted.at(-1)! }
+  const upper = sorted.length >> 1
+  const median = sorted.length % 2 === 1 ? sorted[upper]! : (sorted[upper - 1]! + sorted[upper]!) / 2
+  return { median, min: sorted[0]!, max: sorted.at(-1)! }
 }
 
 export function medianOf(values: readonly number[]): number {

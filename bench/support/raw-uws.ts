@@ -32,8 +32,8 @@ export class RawUws {
     return new RawUws(child, answer.port)
   }
 
-  collectGarbage(): Promise<void> {
-    return collectGarbage(this.child)
+  collectGarbage(): void {
+    collectGarbage(this.child)
   }
 
   /** JavaScript heap in use, and how many sockets are open. */

@@ -12,7 +12,9 @@ const UNPRINTABLE = /[\p{Cs}\p{Cc}]/u
  */
 export function checkUserId(id: string): string | undefined {
   if (id === '') return 'is empty'
-  if (Buffer.byteLength(id) > USER_ID_BYTES_MAX) return `is longer than ${USER_ID_BYTES_MAX} bytes`
+  // A UTF-16 unit is at most 3 bytes of UTF-8, so that most IDs need no count.
+  if (id.length * 3 > USER_ID_BYTES_MAX && Buffer.byteLength(id) > USER_ID_BYTES_MAX)
+    return `is longer than ${USER_ID_BYTES_MAX} bytes`
   if (/[:{}]/.test(id)) return "holds one of ':', '{' and '}'"
   if (UNPRINTABLE.test(id)) return 'holds a control character'
   return undefined

@@ -1,19 +1,11 @@
 /** Which names may enter a store's keys and records. */
 
-/** No colon (OpenIM's separator), no braces (they choose a Cluster's slot), no control characters. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const USER_ID_FORBIDDEN = /[:{}\u0000-\u001f\u007f]/
-const USER_ID_BYTES_MAX = 128
+import { checkUserId } from '../presence/user-id.js'
 
 /** What is wrong with a user ID, as a sentence; undefined when nothing is. */
 export function userIdProblem(userId: string): string | undefined {
-  if (userId === '') return 'The user ID is empty.'
-  if (USER_ID_FORBIDDEN.test(userId)) return 'The user ID holds a colon, a brace or a control character.'
-  // A UTF-16 unit is at most 3 bytes of UTF-8, so that most IDs need no count.
-  if (userId.length * 3 > USER_ID_BYTES_MAX && Buffer.byteLength(userId) > USER_ID_BYTES_MAX) {
-    return `The user ID is longer than ${USER_ID_BYTES_MAX} bytes.`
-  }
-  return undefined
+  const flaw = checkUserId(userId)
+  return flaw === undefined ? undefined : `The user ID ${flaw}.`
 }
 
 /** What is wrong with a node ID. `#`, `@` and `:` separate it from its neighbours in records. */

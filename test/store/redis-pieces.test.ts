@@ -1,6 +1,6 @@
 /** The parts of the Redis store that need no server. */
 import t from 'tap'
-import { serverProblem } from '../../src/store/redis/connection.js'
+import { parseAddress, serverProblem } from '../../src/store/redis/connection.js'
 import * as keys from '../../src/store/redis/keys.js'
 import { parseNotice } from '../../src/store/redis/openim-notices.js'
 import { reconnectDelayMs } from '../../src/store/redis/options.js'
@@ -54,6 +54,18 @@ t.test('a server that cannot serve is refused with what was found and expected',
   t.match(serverProblem('redis_version:6.2.14\r\n', false), /version 6\.2\.14; 7\.0 or later/)
   t.match(serverProblem('something else', false), /unknown/)
   t.match(serverProblem('redis_version:7.0.15\r\nredis_mode:cluster\r\n', false), /Cluster/)
+})
+
+t.test('addresses of Cluster nodes have many forms', async (t) => {
+  t.same(parseAddress('redis-1:7000'), { host: 'redis-1', port: 7000, options: {} })
+  t.same(parseAddress('10.0.0.1'), { host: '10.0.0.1', port: 6379, options: {} })
+  for (const text of ['[::1]:7000', '::1:7000'])
+    t.same(parseAddress(text), { host: '::1', port: 7000, options: {} })
+  t.same(parseAddress('rediss://me:p%40ss@redis-1:7000'), {
+    host: 'redis-1',
+    port: 7000,
+    options: { username: 'me', password: 'p@ss', tls: {} },
+  })
 })
 
 t.test('attempts to connect are ever rarer, up to the bound', async (t) => {

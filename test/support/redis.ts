@@ -38,9 +38,14 @@ const MASTERS = 3
 const SLOTS = 16_384
 
 const running = new Set<ChildProcess>()
+const folders = new Set<string>()
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
+// A test that overran its time is ended by a signal, which alone would leave the servers behind.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGALRM'] as const)
+  process.once(signal, () => process.exit(1))
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -113,6 +118,7 @@ async function end(child: ChildProcess): Promise<void> {
 
 export async function startRedis(extra: string[] = []): Promise<RedisServer> {
   const dir = mkdtempSync(join(tmpdir(), 'porchlight-redis-'))
+  folders.add(dir)
   const port = await freePort()
   const clients: Redis[] = []
   let child = await launch(port, dir, extra)
@@ -137,6 +143,7 @@ export async function startRedis(extra: string[] = []): Promise<RedisServer> {
       for (const client of clients) client.disconnect()
       await end(child)
       rmSync(dir, { recursive: true, force: true })
+      folders.delete(dir)
     },
   }
 }

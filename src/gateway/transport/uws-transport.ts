@@ -169,10 +169,8 @@ class UwsSocket<Owner> implements Socket {
   isLeaving = false
   /** What is reported then; a close that the peer began has its own code. */
   ownCloseCode: number | undefined
-  /** The last step of `end` and `drop`, when nothing is buffered any more. */
-  leave = (): void => {
-    this.native?.close()
-  }
+  /** The close frame that `end` owes the peer. */
+  private farewell: { code: number; reason: string } | undefined
 
   constructor(
     readonly owner: Owner,
@@ -210,8 +208,8 @@ class UwsSocket<Owner> implements Socket {
     if (this.native === undefined || this.isLeaving) return
     this.isLeaving = true
     this.ownCloseCode = code
-    // Reports the close from inside, and cuts a peer that takes no bytes for 4 s. What is buffered it would lose.
-    this.leave = () => this.native?.end(code, reason)
+    this.farewell = { code, reason }
+    // What is buffered `native.end` would lose.
     if (this.native.getBufferedAmount() === 0) this.leave()
     else this.waitForDrain()
   }
@@ -226,6 +224,12 @@ class UwsSocket<Owner> implements Socket {
       if (this.native.getBufferedAmount() === 0) this.leave()
       else this.waitForDrain()
     })
+  }
+
+  /** The last step of `end` and `drop`, when nothing is buffered any more. `closed` is reported from inside. */
+  leave(): void {
+    if (this.farewell === undefined) this.native?.close()
+    else this.native?.end(this.farewell.code, this.farewell.reason)
   }
 
   private waitForDrain(): void {

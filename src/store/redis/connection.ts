@@ -16,15 +16,19 @@ const REDIS_MAJOR_MIN = 7
  */
 const CLUSTER_ATTEMPTS = 6
 
+/** A Cluster without news of lost masters for this long has settled. */
+const SETTLED_AFTER_MS = 1_000
+
 interface Address {
   host: string
   port: number
   options: RedisOptions
 }
 
-/** `host:port`, or a URL with user, password and TLS. */
-function parseAddress(text: string): Address {
-  const url = new URL(text.includes('://') ? text : `redis://${text}`)
+/** `host:port`, also of IPv6 without brackets as a slot table has it, or a URL with user, password and TLS. */
+export function parseAddress(text: string): Address {
+  const bracketed = text.replace(/^([^[\]/]*:[^[\]/]*):(\d+)$/, '[$1]:$2')
+  const url = new URL(text.includes('://') ? text : `redis://${bracketed}`)
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 6379),
@@ -41,6 +45,7 @@ export class Connection {
   readonly #options: RedisStoreOptions
   readonly #common: RedisOptions
   readonly #onReachable: (up: boolean, reason: string) => void
+  #lostMasters: LostMasters | undefined
   #opened = false
   #up = false
   #lastError = 'the connection closed'
@@ -98,6 +103,7 @@ export class Connection {
 
   close(): void {
     this.#opened = false
+    this.#lostMasters?.stop()
     this.client.disconnect()
   }
 
@@ -125,7 +131,7 @@ export class Connection {
         redisOptions: { ...this.#common, ...addresses[0]!.options },
       },
     )
-    new LostMasters(cluster, (reason) => {
+    this.#lostMasters = new LostMasters(cluster, (reason) => {
       if (this.#opened && this.#up) this.#onReachable(true, reason)
     })
     return cluster
@@ -182,6 +188,7 @@ class LostMasters {
   readonly #onBack: (reason: string) => void
   readonly #lost = new Set<string>()
   #masters = new Set<string>()
+  #settling: NodeJS.Timeout | undefined
 
   constructor(cluster: Cluster, onBack: (reason: string) => void) {
     this.#cluster = cluster
@@ -195,6 +202,10 @@ class LostMasters {
     cluster.on('ready', () => this.#lost.clear())
   }
 
+  stop(): void {
+    clearTimeout(this.#settling)
+  }
+
   #refreshed(): void {
     const before = this.#masters
     this.#masters = new Set(
@@ -203,7 +214,7 @@ class LostMasters {
     for (const key of before) {
       if (this.#masters.has(key)) continue
       this.#lost.delete(key)
-      this.#onBack(`master ${key} was replaced`)
+      this.#settle(`master ${key} was replaced`)
     }
     // While the client connects, it takes a connection that somebody else has begun to use for a broken one.
     if (this.#cluster.status !== 'ready') return
@@ -214,7 +225,13 @@ class LostMasters {
     const node = this.#cluster
       .nodes('master')
       .find(({ options }) => `${options.host}:${options.port}` === key)
-    const back = () => this.#lost.delete(key) && this.#onBack(`master ${key} is back`)
+    const back = () => this.#lost.delete(key) && this.#settle(`master ${key} is back`)
     node?.ping().then(back, () => {})
+  }
+
+  /** Tell it once the news have ended: right after a fail-over the servers' tables contradict each other. */
+  #settle(reason: string): void {
+    clearTimeout(this.#settling)
+    this.#settling = setTimeout(() => this.#onBack(reason), SETTLED_AFTER_MS)
   }
 }

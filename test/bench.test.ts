@@ -1,0 +1,42 @@
+/** Each benchmark at a tiny size: its counts add up. Times are for `npm run bench`, on a machine with nothing else. */
+import t from 'tap'
+import { assertions } from '../bench/assertions.js'
+import { changeLatency } from '../bench/change-latency.js'
+import { fanOut } from '../bench/fan-out.js'
+import { memory } from '../bench/memory.js'
+import { roundTrip } from '../bench/round-trip.js'
+import { type Benchmark, figure, tableOf } from '../bench/support/figures.js'
+import { tells } from '../bench/tells.js'
+
+const tiny: { benchmark: Benchmark; sizes: Record<string, number> }[] = [
+  { benchmark: tells, sizes: { tells: 5_000, slowTells: 3_000, rounds: 1 } },
+  { benchmark: roundTrip, sizes: { trips: 20, rounds: 1 } },
+  { benchmark: assertions, sizes: { users: 500, shards: 4, batch: 20, rounds: 1 } },
+  { benchmark: changeLatency, sizes: { users: 2, rounds: 1 } },
+  { benchmark: fanOut, sizes: { watchers: 20, toggles: 2, rounds: 1 } },
+  { benchmark: memory, sizes: { first: 10, next: 20, settleMs: 50, rounds: 1 } },
+]
+
+for (const { benchmark, sizes } of tiny) {
+  t.test(`${benchmark.name}: everything that was sent arrived`, async (t) => {
+    t.same(Object.keys(sizes), Object.keys(benchmark.sizes), 'every size is given')
+    const figures = await benchmark.run(sizes)
+    t.ok(figures.length > 0)
+    for (const { name, ours, ceiling } of figures) {
+      t.ok(Number.isFinite(ours.median) && Number.isFinite(ceiling?.median), name)
+    }
+  })
+}
+
+t.test('a ratio compares the values of the same round, and a goal is about the middle one', async (t) => {
+  const ceiling = { name: 'raw', values: [10, 100, 1_000] }
+  const common = { name: 'x', unit: '/s', ours: [5, 60, 700], ceiling }
+  const more = figure({ ...common, goal: { atLeast: 0.6 } })
+  t.same(more.ratio, { median: 0.6, min: 0.5, max: 0.7 })
+  t.equal(more.isMet, true)
+  t.equal(figure({ ...common, goal: { atMost: 0.5 } }).isMet, false)
+  t.match(
+    tableOf([more]),
+    /^\| x +\| 60\.0 \(5\.00\.\.700\) \/s .*\| 0\.60 \(0\.50\.\.0\.70\)x \| >= 0\.6x \| yes \|$/m,
+  )
+})

@@ -1,0 +1,225 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { AdaptiveBatch, type BatchLimits } from '../../src/presence/adaptive-batch.js'
+import type { UserId } from '../../src/presence/types.js'
+
+/** What should be so, in the plainest words: everything is looked at every time. */
+class Model {
+  nowMs = 0
+  /** Who waits outside of a flight, and since when. */
+  waiting = new Map<UserId, number>()
+  /** Who changed again during the own flight, and when. */
+  changedAgain = new Map<UserId, number>()
+  flights: UserId[][] = []
+
+  constructor(readonly limits: BatchLimits) {}
+
+  isFlying(userId: UserId): boolean {
+    return this.flights.some((batch) => batch.includes(userId))
+  }
+
+  add(userId: UserId): void {
+    const since = this.isFlying(userId) ? this.changedAgain : this.waiting
+    if (!since.has(userId)) since.set(userId, this.nowMs)
+  }
+
+  get oldestMs(): number {
+    return Math.min(...this.waiting.values())
+  }
+
+  get hasFreeFlight(): boolean {
+    return this.flights.length < this.limits.flightsMax
+  }
+
+  /** Whether a batch has to go now. */
+  get isDue(): boolean {
+    if (this.waiting.size === 0 || !this.hasFreeFlight) return false
+    const { batchSize, mergeIntervalMs } = this.limits
+    const isQuiet = this.flights.length === 0
+    return isQuiet || this.waiting.size >= batchSize || this.nowMs >= this.oldestMs + mergeIntervalMs
+  }
+
+  depart(batch: UserId[]): void {
+    for (const userId of batch) this.waiting.delete(userId)
+    this.flights.push(batch)
+  }
+
+  land(flight: UserId[], failed: ReadonlySet<UserId>): void {
+    this.flights = this.flights.filter((batch) => batch !== flight)
+    for (const userId of flight) {
+      const againMs = this.changedAgain.get(userId)
+      this.changedAgain.delete(userId)
+      if (againMs !== undefined) this.waiting.set(userId, againMs)
+      else if (failed.has(userId)) this.waiting.set(userId, this.nowMs)
+    }
+  }
+}
+
+type Real = { batch: AdaptiveBatch }
+type Command = fc.Command<Model, Real>
+
+class Add implements Command {
+  constructor(readonly userId: UserId) {}
+  check = () => true
+  run(model: Model, { batch }: Real): void {
+    model.add(this.userId)
+    batch.add(this.userId, model.nowMs)
+    if (!batch.has(this.userId)) throw new Error(`${this.userId} is not there`)
+  }
+  toString = () => `add(${this.userId})`
+}
+
+class Wait implements Command {
+  constructor(readonly ms: number) {}
+  check = () => true
+  run(model: Model): void {
+    model.nowMs += this.ms
+  }
+  toString = () => `wait(${this.ms})`
+}
+
+class Take implements Command {
+  check = () => true
+  run(model: Model, { batch }: Real): void {
+    take(model, batch)
+  }
+  toString = () => 'take'
+}
+
+/** Take, and check all that is promised of a batch. True = there was one. */
+function take(model: Model, batch: AdaptiveBatch): boolean {
+  const { batchSize } = model.limits
+  const { isDue } = model
+  const dueMs = model.waiting.size > 0 && model.hasFreeFlight ? model.oldestMs + model.limits.mergeIntervalMs : undefined
+  if (batch.dueMs() !== dueMs) throw new Error(`due at ${batch.dueMs()}, should be at ${dueMs}`)
+  const taken = batch.take(model.nowMs)
+  if ((taken !== undefined) !== isDue) throw new Error(`${taken ? 'a' : 'no'} batch at ${model.nowMs}`)
+  if (taken === undefined) return false
+  if (taken.length !== Math.min(batchSize, model.waiting.size)) throw new Error(`a batch of ${taken.length}`)
+  if (new Set(taken).size !== taken.length) throw new Error('a user twice in a batch')
+  for (const userId of taken) {
+    if (!model.waiting.has(userId)) throw new Error(`${userId} does not wait, or is in flight`)
+  }
+  model.depart(taken)
+  return true
+}
+
+class Land implements Command {
+  constructor(
+    readonly flight: number,
+    readonly failing: number,
+  ) {}
+  check = (model: Readonly<Model>) => model.flights.length > 0
+  run(model: Model, { batch }: Real): void {
+    const flight = model.flights[this.flight % model.flights.length]!
+    // Each bit of `failing` is one user of the flight.
+    const failed = new Set(flight.filter((_, at) => (this.failing >> (at % 30)) & 1))
+    batch.land(flight, failed, model.nowMs)
+    model.land(flight, failed)
+  }
+  toString = () => `land(${this.flight}, ${this.failing})`
+}
+
+const limits = fc.record({
+  batchSize: fc.integer({ min: 1, max: 6 }),
+  mergeIntervalMs: fc.integer({ min: 1, max: 100 }),
+  flightsMax: fc.integer({ min: 1, max: 3 }),
+})
+
+const commands = fc.commands<Model, Real>(
+  [
+    fc.nat(15).map((n) => new Add(`user-${n}`)),
+    fc.nat(120).map((ms) => new Wait(ms)),
+    fc.constant(new Take()),
+    fc.record({ flight: fc.nat(5), failing: fc.nat(2 ** 30) }).map(({ flight, failing }) => new Land(flight, failing)),
+  ],
+  { maxCommands: 80 },
+)
+
+t.test('batches go when they have to and never before, and nobody waits too long, is lost or flies twice', async () => {
+  fc.assert(
+    fc.property(limits, commands, (limits, cmds) => {
+      const setup = () => ({ model: new Model(limits), real: { batch: new AdaptiveBatch(limits) } })
+      const { model, real } = setup()
+      fc.modelRun(() => ({ model, real }), cmds)
+      // Nothing is lost: whoever waits is taken in the end.
+      for (let round = 0; real.batch.size > 0; round++) {
+        if (round > 200) throw new Error(`${real.batch.size} users are never taken`)
+        while (take(model, real.batch)) continue
+        const [flight] = model.flights
+        if (flight === undefined) continue
+        real.batch.land(flight, new Set(), model.nowMs)
+        model.land(flight, new Set())
+      }
+      return model.waiting.size === 0 && model.changedAgain.size === 0
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+const usual: BatchLimits = { batchSize: 3, mergeIntervalMs: 1_000, flightsMax: 2 }
+const none: ReadonlySet<UserId> = new Set()
+
+t.test('a change in quiet goes at once and alone', async (t) => {
+  const batch = new AdaptiveBatch(usual)
+  batch.add('ann', 0)
+  t.same(batch.take(0), ['ann'])
+  t.equal(batch.take(0), undefined)
+})
+
+t.test('changes during a flight gather: a full batch goes at once, others at the end of the merge interval', async (t) => {
+  const batch = new AdaptiveBatch(usual)
+  batch.add('ann', 0)
+  batch.take(0)
+  batch.add('bob', 10)
+  batch.add('cid', 20)
+  t.equal(batch.take(1_009), undefined)
+  t.equal(batch.dueMs(), 1_010)
+  t.same(batch.take(1_010), ['bob', 'cid'])
+
+  const full = new AdaptiveBatch(usual)
+  full.add('ann', 0)
+  full.take(0)
+  for (const userId of ['bob', 'cid', 'dan', 'eve']) full.add(userId, 10)
+  t.same(full.take(10), ['bob', 'cid', 'dan'])
+  t.equal(full.take(10), undefined, 'two are in flight')
+})
+
+t.test('a user who changes however often is one of the batch', async (t) => {
+  const batch = new AdaptiveBatch(usual)
+  for (let n = 0; n < 1_000; n++) batch.add('ann', n)
+  t.equal(batch.size, 1)
+  t.same(batch.take(1_000), ['ann'])
+})
+
+t.test('a user who changes during the own flight goes again after it, not beside it', async (t) => {
+  const batch = new AdaptiveBatch(usual)
+  batch.add('ann', 0)
+  const flight = batch.take(0)!
+  batch.add('ann', 5)
+  t.equal(batch.take(5_000), undefined)
+  batch.land(flight, none, 5_000)
+  t.same(batch.take(5_000), ['ann'])
+})
+
+t.test('who failed goes before those who came later', async (t) => {
+  const batch = new AdaptiveBatch({ ...usual, flightsMax: 1 })
+  for (const userId of ['ann', 'bob', 'cid']) batch.add(userId, 0)
+  const flight = batch.take(0)!
+  for (const userId of ['dan', 'eve', 'fay']) batch.add(userId, 10)
+  batch.land(flight, new Set(['bob']), 20)
+  t.ok(batch.take(20)?.includes('bob'))
+})
+
+t.test('who changed during the own flight waits no longer than the merge interval after it', async (t) => {
+  const batch = new AdaptiveBatch(usual)
+  batch.add('ann', 0)
+  const first = batch.take(0)!
+  for (const userId of ['bob', 'cid', 'dan']) batch.add(userId, 0)
+  batch.take(0)
+  batch.add('ann', 10)
+  batch.add('eve', 900)
+  batch.land(first, none, 950)
+  t.equal(batch.dueMs(), 1_010)
+  t.ok(batch.take(1_010)?.includes('ann'))
+})

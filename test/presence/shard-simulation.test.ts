@@ -1,0 +1,172 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { SETTINGS, SimulatedCluster } from './simulated-cluster.js'
+
+/** Slots of `SimulatedCluster`. */
+const SHARD_SLOTS = [2, 3]
+const SYNC_SLOT = 4
+
+const USERS = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay']
+/** Has one socket throughout, on a thread that nobody kills, and others that come and go. */
+const STEADY = 'steady'
+const STEADY_PLATFORM: PlatformId = 1
+
+/** Longer than two questions to the store live (3 s each) with the pause between (2 s), and the grace. */
+const SETTLE_MS = 9_000 + SETTINGS.offlineGraceMs
+/** A shard and the sync actor are each other's memory: of one node, only one of them is lost at a time. */
+const BETWEEN_FAULTS_MS = 4_000
+
+type Step =
+  | { do: 'login'; userId: UserId; platformId: PlatformId; node: number; io: number }
+  | { do: 'end'; which: number; clean: boolean }
+  | { do: 'move'; which: number; node: number; io: number; clean: boolean; overlaps: boolean }
+  | { do: 'watch' | 'unwatch'; userId: UserId; node: number; io: number }
+  | { do: 'poison'; node: number; slot: number }
+  | { do: 'kill'; node: number; slot: number; downMs: number }
+  | { do: 'killIo'; node: number; downMs: number }
+  | { do: 'outage'; downMs: number }
+  | { do: 'emptyStore' }
+
+const node = fc.nat(1)
+const io = fc.nat(1)
+const userId = fc.constantFrom(...USERS, STEADY)
+const downMs = fc.nat(300)
+const everyday: fc.Arbitrary<Step>[] = [
+  fc.record({ do: fc.constant('login' as const), userId, platformId: fc.integer({ min: 2, max: 4 }), node, io }),
+  fc.record({ do: fc.constant('end' as const), which: fc.nat(30), clean: fc.boolean() }),
+  fc.record({
+    do: fc.constant('move' as const),
+    which: fc.nat(30),
+    node,
+    io,
+    clean: fc.boolean(),
+    overlaps: fc.boolean(),
+  }),
+  fc.record({ do: fc.constantFrom('watch' as const, 'unwatch' as const), userId, node, io }),
+]
+const faults: fc.Arbitrary<Step>[] = [
+  fc.record({ do: fc.constant('poison' as const), node, slot: fc.constantFrom(...SHARD_SLOTS, SYNC_SLOT) }),
+  fc.record({ do: fc.constant('kill' as const), node, slot: fc.constantFrom(...SHARD_SLOTS, SYNC_SLOT), downMs }),
+  fc.record({ do: fc.constant('killIo' as const), node, downMs }),
+  fc.record({ do: fc.constant('outage' as const), downMs }),
+  fc.constant({ do: 'emptyStore' as const }),
+]
+
+interface History {
+  seed: number
+  delayMaxMs: number
+  steps: { step: Step; waitMs: number }[]
+}
+
+function history(kinds: fc.Arbitrary<Step>[]): fc.Arbitrary<History> {
+  const waitMs = fc.oneof(fc.constant(0), fc.nat(40), fc.nat(400))
+  return fc.record({
+    seed: fc.integer(),
+    delayMaxMs: fc.constantFrom(4, 80),
+    steps: fc.array(fc.record({ step: fc.oneof(...kinds), waitMs }), { maxLength: 40 }),
+  })
+}
+
+/** Sees to it that what one actor forgets, another still knows. */
+class Spares {
+  readonly #lost: { node: number; isSync: boolean; atMs: number }[] = []
+
+  /** May this part of the node be lost now? Then it is. */
+  mayLose({ nowMs }: SimulatedCluster, { node, slot }: { node: number; slot: number }): boolean {
+    const isSync = slot === SYNC_SLOT
+    const rules = (one: { node: number; isSync: boolean; atMs: number }) =>
+      one.node === node && one.isSync !== isSync && nowMs - one.atMs < BETWEEN_FAULTS_MS
+    if (this.#lost.some(rules)) return false
+    this.#lost.push({ node, isSync, atMs: nowMs })
+    return true
+  }
+}
+
+async function take(cluster: SimulatedCluster, spares: Spares, step: Step): Promise<void> {
+  const mortal = cluster.sockets.filter(({ platformId }) => platformId !== STEADY_PLATFORM)
+  switch (step.do) {
+    case 'login':
+      cluster.login(step.userId, step.platformId, step.node, step.io)
+      return
+    case 'end':
+      if (mortal.length > 0) cluster.end(mortal[step.which % mortal.length]!, step.clean)
+      return
+    case 'move': {
+      const socket = mortal[step.which % mortal.length]
+      if (socket === undefined) return
+      if (!step.overlaps) cluster.end(socket, step.clean)
+      cluster.login(socket.userId, socket.platformId, step.node, step.io)
+      if (step.overlaps) cluster.end(socket, step.clean)
+      return
+    }
+    case 'watch':
+      return cluster.nodes[step.node]!.ios[step.io]!.watch([step.userId])
+    case 'unwatch':
+      // Of the steady user everything that is told must be kept.
+      if (step.userId !== STEADY) cluster.nodes[step.node]!.ios[step.io]!.unwatch(step.userId)
+      return
+    case 'poison':
+      if (spares.mayLose(cluster, step)) cluster.nodes[step.node]!.poison(step.slot)
+      return
+    case 'kill':
+      if (!spares.mayLose(cluster, step)) return
+      cluster.nodes[step.node]!.kill(step.slot)
+      await cluster.run(step.downMs)
+      return cluster.nodes[step.node]!.host(step.slot)
+    case 'outage':
+      return cluster.storeOutage(step.downMs)
+    case 'emptyStore':
+      for (const { slot, node } of [0, 1].map((n) => ({ slot: SYNC_SLOT, node: n }))) {
+        if (!spares.mayLose(cluster, { slot, node })) return
+      }
+      return cluster.emptyStore()
+    case 'killIo':
+      // The other io thread has the steady user's socket and watchers.
+      cluster.killIo(step.node, 1)
+      await cluster.run(step.downMs)
+      return cluster.nodes[step.node]!.host(1)
+  }
+}
+
+/** Play a history; returns what is wrong with it. */
+async function play({ seed, delayMaxMs, steps }: History): Promise<string[]> {
+  const cluster = new SimulatedCluster(seed, 2, delayMaxMs)
+  const spares = new Spares()
+  await cluster.run(100)
+  cluster.login(STEADY, STEADY_PLATFORM, 0, 0)
+  for (const { ios } of cluster.nodes) ios[0]!.watch([...USERS, STEADY])
+  await cluster.run(1_000)
+  const problems = cluster.wrongViews().map((view) => `at the start ${view}`)
+  for (const { step, waitMs } of steps) {
+    await take(cluster, spares, step)
+    await cluster.run(waitMs)
+  }
+  await cluster.run(SETTLE_MS)
+  problems.push(...cluster.wrongViews())
+  cluster.nodes.forEach(({ ios }, n) => {
+    const told = ios[0]!.told.get(STEADY)!
+    const since = told.findIndex((platformIds) => platformIds.includes(STEADY_PLATFORM))
+    const missed = told.slice(since).filter((platformIds) => !platformIds.includes(STEADY_PLATFORM))
+    if (missed.length > 0) problems.push(`node ${n} saw the steady user leave: ${told.join(' | ')}`)
+  })
+  return problems
+}
+
+async function holds(kinds: fc.Arbitrary<Step>[], numRuns: number): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(history(kinds), async (one) => {
+      const problems = await play(one)
+      if (problems.length > 0) throw new Error(problems.join('\n'))
+    }),
+    { numRuns },
+  )
+}
+
+t.test('when all is well every watcher comes to believe what the sockets say, and nobody seems to leave who is there', async () => {
+  await holds(everyday, 40)
+})
+
+t.test('the same holds when actors fail and threads die on the way', async () => {
+  await holds([...everyday, ...faults], 60)
+})

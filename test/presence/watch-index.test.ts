@@ -1,0 +1,221 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { Claim, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import { nodeOf, sameList, WatchIndex } from '../../src/presence/watch-index.js'
+
+const HERE = 'node-a'
+
+interface Known {
+  threads: Set<number>
+  version: number
+  snapshot: Snapshot | undefined
+  told: PlatformId[] | undefined
+}
+
+class Model {
+  users = new Map<UserId, Known>()
+}
+
+type Real = { index: WatchIndex }
+type Command = fc.Command<Model, Real>
+
+function claim(platformId: PlatformId, holder: string): Claim {
+  return { platformId, holder, expiresAtS: 1_000 }
+}
+
+/** The union in the plainest words. */
+function union(known: Known | undefined, here: PlatformId[]): PlatformId[] {
+  const others = (known?.snapshot?.claims ?? []).filter(({ holder }) => !holder.startsWith(`${HERE}#`))
+  const all = [...here, ...others.map(({ platformId }) => platformId), ...(known?.snapshot?.foreign ?? [])]
+  return [...new Set(all)].sort((a, b) => a - b)
+}
+
+class Watch implements Command {
+  constructor(
+    readonly userId: UserId,
+    readonly thread: number,
+  ) {}
+  check = () => true
+  run(model: Model, { index }: Real): void {
+    const known = model.users.get(this.userId)
+    if (index.watch(this.userId, this.thread) !== (known === undefined)) throw new Error('wrong answer to watch')
+    if (known !== undefined) known.threads.add(this.thread)
+    else {
+      model.users.set(this.userId, { threads: new Set([this.thread]), version: 0, snapshot: undefined, told: undefined })
+    }
+  }
+  toString = () => `watch(${this.userId}, thread ${this.thread})`
+}
+
+class Unwatch implements Command {
+  constructor(
+    readonly userId: UserId,
+    readonly thread: number,
+  ) {}
+  check = () => true
+  run(model: Model, { index }: Real): void {
+    const known = model.users.get(this.userId)
+    const isLast = known?.threads.delete(this.thread) === true && known.threads.size === 0
+    if (isLast) model.users.delete(this.userId)
+    if (index.unwatch(this.userId, this.thread) !== isLast) throw new Error('wrong answer to unwatch')
+  }
+  toString = () => `unwatch(${this.userId}, thread ${this.thread})`
+}
+
+class LoseThread implements Command {
+  constructor(readonly thread: number) {}
+  check = () => true
+  run(model: Model, { index }: Real): void {
+    const gone: UserId[] = []
+    for (const [userId, { threads }] of model.users) {
+      if (threads.delete(this.thread) && threads.size === 0) gone.push(userId)
+    }
+    for (const userId of gone) model.users.delete(userId)
+    if (index.loseThread(this.thread).sort().join() !== gone.sort().join()) throw new Error('wrong users gone')
+  }
+  toString = () => `loseThread(${this.thread})`
+}
+
+class Learn implements Command {
+  constructor(readonly snapshot: Snapshot) {}
+  check = () => true
+  run(model: Model, { index }: Real): void {
+    const { userId, version } = this.snapshot
+    const known = model.users.get(userId)
+    const isNews = known !== undefined && (known.snapshot === undefined || version >= known.version)
+    if (index.learn(this.snapshot) !== isNews) throw new Error(`version ${version} after ${known?.version}`)
+    if (!isNews) return
+    known.snapshot = this.snapshot
+    known.version = version
+  }
+  toString = () => `learn(${JSON.stringify(this.snapshot)})`
+}
+
+class Tell implements Command {
+  constructor(
+    readonly userId: UserId,
+    readonly here: PlatformId[],
+    readonly evenIfUnknown: boolean,
+  ) {}
+  check = () => true
+  run(model: Model, { index }: Real): void {
+    const known = model.users.get(this.userId)
+    const news = index.news(this.userId, this.here, this.evenIfUnknown)
+    const view = union(known, this.here)
+    const isSilent =
+      known === undefined ||
+      (known.snapshot === undefined && !this.evenIfUnknown) ||
+      (known.told !== undefined && known.told.join() === view.join())
+    if ((news === undefined) !== isSilent) throw new Error(`${isSilent ? 'needless' : 'no'} news of [${view}]`)
+    if (news === undefined || known === undefined) return
+    if (news.platformIds.join() !== view.join()) throw new Error(`told [${news.platformIds}], should be [${view}]`)
+    if ([...news.threads].sort().join() !== [...known.threads].sort().join()) throw new Error('wrong threads told')
+    known.told = view
+  }
+  toString = () => `tell(${this.userId}, [${this.here}])`
+}
+
+/** What holds after every step. */
+class Check implements Command {
+  check = () => true
+  run(model: Model, { index }: Real): void {
+    if ([...index.userIds].sort().join() !== [...model.users.keys()].sort().join()) throw new Error('wrong users')
+    if (index.size !== model.users.size) throw new Error('wrong size')
+    for (const [userId, known] of model.users) {
+      if (!index.has(userId)) throw new Error(`${userId} is not there`)
+      if (index.versionOf(userId) !== known.version) throw new Error(`${userId} at ${index.versionOf(userId)}`)
+      if (index.toldOf(userId)?.join() !== known.told?.join()) throw new Error(`${userId}: told something else`)
+    }
+  }
+  toString = () => 'check'
+}
+
+const user = fc.constantFrom('ann', 'bob', 'cid')
+const thread = fc.nat(2)
+const platforms = fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }).map((list) => list.sort())
+const claims = fc.array(
+  fc
+    .tuple(fc.integer({ min: 1, max: 4 }), fc.constantFrom(`${HERE}#1`, `${HERE}#2`, 'node-b#1', 'node#a#7'))
+    .map(([platformId, holder]) => claim(platformId, holder)),
+  { maxLength: 4 },
+)
+const snapshot = fc.record({ userId: user, version: fc.nat(6), claims, foreign: platforms })
+const commands = fc.commands<Model, Real>(
+  [
+    fc.tuple(user, thread).map((args) => new Watch(...args)),
+    fc.tuple(user, thread).map((args) => new Unwatch(...args)),
+    thread.map((lost) => new LoseThread(lost)),
+    snapshot.map((learnt) => new Learn(learnt)),
+    snapshot.map((learnt) => new Learn(learnt)),
+    fc.tuple(user, platforms, fc.boolean()).map((args) => new Tell(...args)),
+    fc.constant(new Check()),
+  ],
+  { maxCommands: 60 },
+)
+
+t.test('watchers are told the union when it changed and only then, and no older version is believed', async () => {
+  fc.assert(
+    fc.property(commands, (cmds) => {
+      fc.modelRun(() => ({ model: new Model(), real: { index: new WatchIndex(HERE) } }), cmds)
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+function snapshotOf(version: number, ...held: Claim[]): Snapshot {
+  return { userId: 'ann', version, claims: held, foreign: [] }
+}
+
+t.test('learning something twice is silent the second time', async (t) => {
+  const index = new WatchIndex(HERE)
+  index.watch('ann', 0)
+  const learnt = snapshotOf(5, claim(2, 'node-b#1'))
+  t.ok(index.learn(learnt))
+  t.match(index.news('ann', []), { platformIds: [2] })
+  index.learn(learnt)
+  t.equal(index.news('ann', []), undefined)
+})
+
+t.test('a change of the claims that leaves the union as it was is no news', async (t) => {
+  const index = new WatchIndex(HERE)
+  index.watch('ann', 0)
+  index.learn(snapshotOf(5, claim(2, 'node-b#1')))
+  index.news('ann', [])
+  t.ok(index.learn(snapshotOf(6, claim(2, 'node-b#1'), claim(2, 'node-c#1'))))
+  t.equal(index.news('ann', []), undefined)
+  t.equal(index.news('ann', [2]), undefined, 'nor is the same device here')
+  index.learn(snapshotOf(7))
+  t.match(index.news('ann', []), { platformIds: [] })
+})
+
+t.test("what the store says of this node's own former claims is not believed", async (t) => {
+  const index = new WatchIndex(HERE)
+  index.watch('ann', 0)
+  index.learn(snapshotOf(5, claim(2, `${HERE}#1`), claim(5, `${HERE}#2`)))
+  t.match(index.news('ann', []), { platformIds: [] })
+})
+
+t.test('nothing is told before the store has answered, unless that is better than silence', async (t) => {
+  const index = new WatchIndex(HERE)
+  index.watch('ann', 0)
+  t.equal(index.news('ann', [5]), undefined)
+  t.match(index.news('ann', [5], true), { platformIds: [5] })
+})
+
+t.test('who is watched anew begins anew', async (t) => {
+  const index = new WatchIndex(HERE)
+  index.watch('ann', 0)
+  index.learn(snapshotOf(5, claim(2, 'node-b#1')))
+  index.unwatch('ann', 0)
+  index.watch('ann', 0)
+  t.equal(index.versionOf('ann'), 0)
+  t.ok(index.learn(snapshotOf(3)))
+  t.match(index.news('ann', []), { platformIds: [] })
+})
+
+t.test('a node name may hold the sign that separates it from its epoch', async (t) => {
+  t.equal(nodeOf(claim(1, 'node#a#7')), 'node#a')
+  t.ok(sameList([], []))
+  t.notOk(sameList([1, 2], [2, 1]))
+  t.notOk(sameList([1], [1, 2]))
+})
