@@ -8,13 +8,17 @@ import { type Ctx, flushSoon, type State } from './state.js'
 
 export function onWatch(ctx: Ctx, state: State, { thread, userIds }: PresenceShard.Watch): void {
   const statuses: Status[] = []
+  const newlyWatched: UserId[] = []
   for (const userId of userIds) {
     const isNew = state.watches.watch(userId, thread)
     const platformIds = state.watches.toldOf(userId)
     if (platformIds !== undefined) statuses.push({ userId, platformIds })
-    else if (isNew) state.interests.add(userId, ctx.nowMs())
+    else if (isNew) newlyWatched.push(userId)
   }
   if (statuses.length > 0) ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+  for (const userId of newlyWatched) state.interests.add(userId, ctx.nowMs())
+  // The store is known to be away: what this node knows, now, is better than a late answer.
+  if (state.isPaused) tellWatchers(ctx, state, newlyWatched, true)
   flushSoon(ctx, state)
 }
 
