@@ -20,7 +20,7 @@ process.once('SIGTERM', () => process.exit(INTERRUPTED))
 try {
   await main()
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(`${messageOf(error)}\n`)
   process.exitCode = 1
 }
 
@@ -50,8 +50,14 @@ async function main(): Promise<void> {
   for (const benchmark of chosen) {
     const startMs = performance.now()
     process.stderr.write(`${benchmark.name}: ${benchmark.question} ... `)
-    figures.push(...(await benchmark.run(sizes.get(benchmark)!)))
-    process.stderr.write(`${((performance.now() - startMs) / 1_000).toFixed(1)} s\n`)
+    try {
+      figures.push(...(await benchmark.run(sizes.get(benchmark)!)))
+      process.stderr.write(`${((performance.now() - startMs) / 1_000).toFixed(1)} s\n`)
+    } catch (error) {
+      // The others' figures are still worth their minutes.
+      process.stderr.write(`failed: ${messageOf(error)}\n`)
+      process.exitCode = 1
+    }
   }
   if (values.json) return void process.stdout.write(`${JSON.stringify({ machine, figures }, null, 2)}\n`)
   process.stdout.write(
@@ -76,6 +82,10 @@ function readSizes(given: string[]): Map<Benchmark, Record<string, number>> {
 
 function notesOf(figures: readonly Figure[]): string {
   return figures.flatMap(({ name, notes }) => notes.map((note) => `${name}: ${note}\n`)).join('')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function helpText(): string {

@@ -6,7 +6,7 @@ import type { PlatformId, UserId } from '../../src/presence/types.js'
 const GRACE_MS = 100
 const THREADS = 3
 
-/** A socket, or a place held without one. */
+/** A socket, open or broken, or a place held without one. */
 interface Place {
   userId: UserId
   platformId: PlatformId
@@ -29,7 +29,10 @@ class Model {
   }
 
   shown(userId: UserId): PlatformId[] {
-    return this.platforms(userId, ({ brokenAtMs }) => brokenAtMs === undefined || brokenAtMs + this.graceMs > this.nowMs)
+    return this.platforms(
+      userId,
+      ({ brokenAtMs }) => brokenAtMs === undefined || brokenAtMs + this.graceMs > this.nowMs,
+    )
   }
 
   reachable(userId: UserId): PlatformId[] {
@@ -150,7 +153,8 @@ class DisconnectUnknown implements Command {
   ) {}
   check = () => true
   run(model: Model, real: Real): void {
-    const change = () => (real.roster.disconnect(this.userId, 999_999, this.clean, model.nowMs) ? [this.userId] : [])
+    const change = () =>
+      real.roster.disconnect(this.userId, 999_999, this.clean, model.nowMs) ? [this.userId] : []
     step(model, real, change, () => {})
   }
   toString = () => `disconnectUnknown(${this.userId})`
@@ -184,7 +188,12 @@ class Hold implements Command {
     if (model.shown(this.userId).includes(this.platformId)) return
     const { userId, platformId } = this
     model.places.set(++model.keys, { userId, platformId, thread: undefined, brokenAtMs: model.nowMs })
-    step(model, { roster }, () => [], () => {})
+    step(
+      model,
+      { roster },
+      () => [],
+      () => {},
+    )
   }
   toString = () => `hold(${this.userId}, ${this.platformId})`
 }
@@ -212,8 +221,10 @@ class Wait implements Command {
     const changed = new Set(real.roster.endGrace(nowMs))
     for (const userId of USERS) {
       const shown = model.shown(userId).join()
-      if (real.roster.shownPlatforms(userId).join() !== shown) throw new Error(`${userId} after the grace: not [${shown}]`)
-      if (changed.has(userId) !== (before.get(userId) !== shown)) throw new Error(`${userId}: wrong report of the grace`)
+      if (real.roster.shownPlatforms(userId).join() !== shown)
+        throw new Error(`${userId} after the grace: not [${shown}]`)
+      if (changed.has(userId) !== (before.get(userId) !== shown))
+        throw new Error(`${userId}: wrong report of the grace`)
     }
   }
   toString = () => `wait(${this.ms})`
@@ -236,14 +247,17 @@ const commands = fc.commands<Model, Real>(
   { maxCommands: 60 },
 )
 
-t.test('who is shown and who is reachable follows from the sockets, and every change is reported once', async () => {
-  fc.assert(
-    fc.property(commands, (cmds) => {
-      fc.modelRun(() => ({ model: new Model(GRACE_MS), real: { roster: new Roster(GRACE_MS) } }), cmds)
-    }),
-    { numRuns: 1_000 },
-  )
-})
+t.test(
+  'who is shown and who is reachable follows from the sockets, and every change is reported once',
+  async () => {
+    fc.assert(
+      fc.property(commands, (cmds) => {
+        fc.modelRun(() => ({ model: new Model(GRACE_MS), real: { roster: new Roster(GRACE_MS) } }), cmds)
+      }),
+      { numRuns: 1_000 },
+    )
+  },
+)
 
 t.test('with a grace of nothing a broken socket is gone at once', async (t) => {
   const roster = new Roster(0)
@@ -264,18 +278,21 @@ t.test('a user who broke off is shown for the grace, and unreachable at once', a
   t.same(roster.shownPlatforms('ann'), [])
 })
 
-t.test('a user who is gone is forgotten only once the store was told, with the highest version until then', async (t) => {
-  const roster = new Roster(GRACE_MS)
-  roster.connect('ann', 1, 5, false, 0)
-  roster.saw('ann', 7)
-  roster.saw('ann', 3)
-  t.equal(roster.versionOf('ann'), 7)
-  t.equal(roster.forgetIfGone('ann'), false)
-  roster.disconnect('ann', 1, true, 0)
-  t.equal(roster.size, 1)
-  t.equal(roster.versionOf('ann'), 7)
-  t.equal(roster.forgetIfGone('ann'), true)
-  t.same([roster.size, roster.versionOf('ann'), [...roster.userIds]], [0, 0, []])
-  roster.saw('ann', 9)
-  t.equal(roster.size, 0, 'a late answer brings nobody back')
-})
+t.test(
+  'a user who is gone is forgotten only once the store was told, with the highest version until then',
+  async (t) => {
+    const roster = new Roster(GRACE_MS)
+    roster.connect('ann', 1, 5, false, 0)
+    roster.saw('ann', 7)
+    roster.saw('ann', 3)
+    t.equal(roster.versionOf('ann'), 7)
+    t.equal(roster.forgetIfGone('ann'), false)
+    roster.disconnect('ann', 1, true, 0)
+    t.equal(roster.size, 1)
+    t.equal(roster.versionOf('ann'), 7)
+    t.equal(roster.forgetIfGone('ann'), true)
+    t.same([roster.size, roster.versionOf('ann'), [...roster.userIds]], [0, 0, []])
+    roster.saw('ann', 9)
+    t.equal(roster.size, 0, 'a late answer brings nobody back')
+  },
+)

@@ -42,7 +42,9 @@ interface Poison {
 }
 
 /** The same actor, which throws when it hears poison. */
-function mortal<M extends { kind: string }, S, A>(definition: ActorDefinition<M, S, A>): ActorDefinition<M | Poison, S, A> {
+function mortal<M extends { kind: string }, S, A>(
+  definition: ActorDefinition<M, S, A>,
+): ActorDefinition<M | Poison, S, A> {
   const isPoison = (message: M | Poison): message is Poison => message.kind === 'poison'
   return {
     ...definition,
@@ -193,7 +195,8 @@ class SimulatedNode {
   /** Make an actor throw. */
   poison(slot: ThreadSlot): void {
     const ids = slot === SYNC_SLOT ? [SYNC] : this.#shardsOn(slot).map((shard) => FIRST_SHARD + shard)
-    for (const id of ids) this.#systems[slot]!.tell(refTo<Poison>(slot, id) as Ref<Poison>, { kind: 'poison' })
+    for (const id of ids)
+      this.#systems[slot]!.tell(refTo<Poison>(slot, id) as Ref<Poison>, { kind: 'poison' })
   }
 
   /** A thread dies: what it was about to send is lost, and its neighbours are told. */
@@ -206,7 +209,8 @@ class SimulatedNode {
   host(slot: ThreadSlot): void {
     this.#incarnations[slot] = (this.#incarnations[slot] ?? 0) + 1
     this.#systems[slot] = this.#world.system(slot, this.#incarnations[slot])
-    for (const neighbour of this.#neighboursOf(slot)) this.#world.link(this.#systems[slot]!, this.#systems[neighbour]!)
+    for (const neighbour of this.#neighboursOf(slot))
+      this.#world.link(this.#systems[slot]!, this.#systems[neighbour]!)
     this.#populate(slot)
   }
 
@@ -282,7 +286,10 @@ export class SimulatedCluster {
     this.#world = new World({ seed, linkDelayMs: (random) => random * delayMaxMs })
     this.#random = mulberry32(seed + 1)
     this.#ground = { backend: this.#emptyBackend(), isDown: false, waiting: new Set() }
-    this.nodes = Array.from({ length: nodes }, (_, n) => new SimulatedNode(this.#world, this.#ground, `node-${n}`))
+    this.nodes = Array.from(
+      { length: nodes },
+      (_, n) => new SimulatedNode(this.#world, this.#ground, `node-${n}`),
+    )
   }
 
   get nowMs(): number {
@@ -338,7 +345,9 @@ export class SimulatedCluster {
 
   /** What every watcher should believe of a user: the union of the live sockets. */
   truth(userId: UserId): PlatformId[] {
-    const platforms = this.sockets.filter((socket) => socket.userId === userId).map(({ platformId }) => platformId)
+    const platforms = this.sockets
+      .filter((socket) => socket.userId === userId)
+      .map(({ platformId }) => platformId)
     return [...new Set(platforms)].sort((a, b) => a - b)
   }
 

@@ -38,10 +38,16 @@ class Watch implements Command {
   check = () => true
   run(model: Model, { index }: Real): void {
     const known = model.users.get(this.userId)
-    if (index.watch(this.userId, this.thread) !== (known === undefined)) throw new Error('wrong answer to watch')
+    if (index.watch(this.userId, this.thread) !== (known === undefined))
+      throw new Error('wrong answer to watch')
     if (known !== undefined) known.threads.add(this.thread)
     else {
-      model.users.set(this.userId, { threads: new Set([this.thread]), version: 0, snapshot: undefined, told: undefined })
+      model.users.set(this.userId, {
+        threads: new Set([this.thread]),
+        version: 0,
+        snapshot: undefined,
+        told: undefined,
+      })
     }
   }
   toString = () => `watch(${this.userId}, thread ${this.thread})`
@@ -71,7 +77,8 @@ class LoseThread implements Command {
       if (threads.delete(this.thread) && threads.size === 0) gone.push(userId)
     }
     for (const userId of gone) model.users.delete(userId)
-    if (index.loseThread(this.thread).sort().join() !== gone.sort().join()) throw new Error('wrong users gone')
+    if (index.loseThread(this.thread).sort().join() !== gone.sort().join())
+      throw new Error('wrong users gone')
   }
   toString = () => `loseThread(${this.thread})`
 }
@@ -106,10 +113,13 @@ class Tell implements Command {
       known === undefined ||
       (known.snapshot === undefined && !this.evenIfUnknown) ||
       (known.told !== undefined && known.told.join() === view.join())
-    if ((news === undefined) !== isSilent) throw new Error(`${isSilent ? 'needless' : 'no'} news of [${view}]`)
+    if ((news === undefined) !== isSilent)
+      throw new Error(`${isSilent ? 'needless' : 'no'} news of [${view}]`)
     if (news === undefined || known === undefined) return
-    if (news.platformIds.join() !== view.join()) throw new Error(`told [${news.platformIds}], should be [${view}]`)
-    if ([...news.threads].sort().join() !== [...known.threads].sort().join()) throw new Error('wrong threads told')
+    if (news.platformIds.join() !== view.join())
+      throw new Error(`told [${news.platformIds}], should be [${view}]`)
+    if ([...news.threads].sort().join() !== [...known.threads].sort().join())
+      throw new Error('wrong threads told')
     known.told = view
   }
   toString = () => `tell(${this.userId}, [${this.here}])`
@@ -119,12 +129,15 @@ class Tell implements Command {
 class Check implements Command {
   check = () => true
   run(model: Model, { index }: Real): void {
-    if ([...index.userIds].sort().join() !== [...model.users.keys()].sort().join()) throw new Error('wrong users')
+    if ([...index.userIds].sort().join() !== [...model.users.keys()].sort().join())
+      throw new Error('wrong users')
     if (index.size !== model.users.size) throw new Error('wrong size')
     for (const [userId, known] of model.users) {
       if (!index.has(userId)) throw new Error(`${userId} is not there`)
-      if (index.versionOf(userId) !== known.version) throw new Error(`${userId} at ${index.versionOf(userId)}`)
-      if (index.toldOf(userId)?.join() !== known.told?.join()) throw new Error(`${userId}: told something else`)
+      if (index.versionOf(userId) !== known.version)
+        throw new Error(`${userId} at ${index.versionOf(userId)}`)
+      if (index.toldOf(userId)?.join() !== known.told?.join())
+        throw new Error(`${userId}: told something else`)
     }
   }
   toString = () => 'check'
@@ -153,14 +166,17 @@ const commands = fc.commands<Model, Real>(
   { maxCommands: 60 },
 )
 
-t.test('watchers are told the union when it changed and only then, and no older version is believed', async () => {
-  fc.assert(
-    fc.property(commands, (cmds) => {
-      fc.modelRun(() => ({ model: new Model(), real: { index: new WatchIndex(HERE) } }), cmds)
-    }),
-    { numRuns: 1_000 },
-  )
-})
+t.test(
+  'watchers are told the union when it changed and only then, and no older version is believed',
+  async () => {
+    fc.assert(
+      fc.property(commands, (cmds) => {
+        fc.modelRun(() => ({ model: new Model(), real: { index: new WatchIndex(HERE) } }), cmds)
+      }),
+      { numRuns: 1_000 },
+    )
+  },
+)
 
 function snapshotOf(version: number, ...held: Claim[]): Snapshot {
   return { userId: 'ann', version, claims: held, foreign: [] }

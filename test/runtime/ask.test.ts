@@ -146,7 +146,9 @@ t.test('an ask fails at once when the thread is lost, or was never linked', asyn
 
 t.test('a failed answer keeps its code and message over a link', async (t) => {
   const { world, a, b } = pair()
-  const fails = spawnActor<Command>(b, (ctx) => ctx.fail(ctx.replyTo!, runtimeError('MAILBOX_FULL', 'no room')))
+  const fails = spawnActor<Command>(b, (ctx) =>
+    ctx.fail(ctx.replyTo!, runtimeError('MAILBOX_FULL', 'no room')),
+  )
   const throwsPlain = spawnActor<Command>(b, (ctx) => ctx.fail(ctx.replyTo!, new Error('plain')))
   const heard: RuntimeError[] = []
   for (const ref of [fails, throwsPlain]) {
@@ -222,7 +224,10 @@ t.test('the turn from an outcome to a message is judged like any other work of t
 
 t.test('the end of a promise comes as a message, to the life that waits for it only', async (t) => {
   const { world, a } = pair()
-  type Piping = { kind: 'pipe'; promise: Promise<string> } | { kind: 'heard'; outcome: Outcome<string> } | { kind: 'fail' }
+  type Piping =
+    | { kind: 'pipe'; promise: Promise<string> }
+    | { kind: 'heard'; outcome: Outcome<string> }
+    | { kind: 'fail' }
   const heard: string[] = []
   const ref = spawnActor<Piping>(a, (ctx, message) => {
     if (message.kind === 'fail') throw new Error('as told')

@@ -79,8 +79,18 @@ function byHand(windowBytes: number, heldCountMax = 100_000) {
     close: () => {},
   })
   let largestFrame = 0
-  const sender = new Link(port('toReceiver', 'toSender'), limits, () => {}, () => {})
-  const receiver = new Link(port('toSender', 'toReceiver'), limits, (_to, _c, payload) => received.push(payload), () => {})
+  const sender = new Link(
+    port('toReceiver', 'toSender'),
+    limits,
+    () => {},
+    () => {},
+  )
+  const receiver = new Link(
+    port('toSender', 'toReceiver'),
+    limits,
+    (_to, _c, payload) => received.push(payload),
+    () => {},
+  )
   /** Let every frame cross that is on its way. Returns the bytes that reached the receiver. */
   const cross = () => {
     let bytes = 0
@@ -126,40 +136,54 @@ t.test('a receiver that does not drain stops the sender within the window and on
   t.notOk(sender.congested)
 })
 
-t.test('however pushes, frames, drains and flushes fall, credit is kept and all arrives in order', async () => {
-  const step = fc.oneof(
-    fc.record({ do: fc.constant('push' as const), count: fc.integer({ min: 1, max: 700 }), size: fc.nat(200) }),
-    fc.record({ do: fc.constantFrom('flush' as const, 'cross' as const, 'drain' as const) }),
-  )
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 100, max: 20_000 }), (steps, windowBytes) => {
-      const { sender, receiver, received, cross, largestFrame } = byHand(windowBytes)
-      let pushed = 0
-      let delivered = 0
-      let undrained = 0
-      for (const one of steps) {
-        if (one.do === 'push') {
-          for (let n = 0; n < one.count; n++) sender.push(1, 0, { n: pushed++, text: 'x'.repeat(one.size) })
-        } else if (one.do === 'flush') sender.flush()
-        else if (one.do === 'cross') {
-          undrained += cross()
-        } else {
-          receiver.drained()
-          undrained = 0
-        }
-        delivered = Math.max(delivered, undrained)
-      }
-      if (delivered >= windowBytes + largestFrame()) return false
-      for (let n = 0; received.length < pushed && n < 10_000; n++) {
-        sender.flush()
-        cross()
-        receiver.drained()
-      }
-      return received.length === pushed && received.every((payload, n) => (payload as { n: number }).n === n)
-    }),
-    { numRuns: 100 },
-  )
-})
+t.test(
+  'however pushes, frames, drains and flushes fall, credit is kept and all arrives in order',
+  async () => {
+    const step = fc.oneof(
+      fc.record({
+        do: fc.constant('push' as const),
+        count: fc.integer({ min: 1, max: 700 }),
+        size: fc.nat(200),
+      }),
+      fc.record({ do: fc.constantFrom('flush' as const, 'cross' as const, 'drain' as const) }),
+    )
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60 }),
+        fc.integer({ min: 100, max: 20_000 }),
+        (steps, windowBytes) => {
+          const { sender, receiver, received, cross, largestFrame } = byHand(windowBytes)
+          let pushed = 0
+          let delivered = 0
+          let undrained = 0
+          for (const one of steps) {
+            if (one.do === 'push') {
+              for (let n = 0; n < one.count; n++)
+                sender.push(1, 0, { n: pushed++, text: 'x'.repeat(one.size) })
+            } else if (one.do === 'flush') sender.flush()
+            else if (one.do === 'cross') {
+              undrained += cross()
+            } else {
+              receiver.drained()
+              undrained = 0
+            }
+            delivered = Math.max(delivered, undrained)
+          }
+          if (delivered >= windowBytes + largestFrame()) return false
+          for (let n = 0; received.length < pushed && n < 10_000; n++) {
+            sender.flush()
+            cross()
+            receiver.drained()
+          }
+          return (
+            received.length === pushed && received.every((payload, n) => (payload as { n: number }).n === n)
+          )
+        },
+      ),
+      { numRuns: 100 },
+    )
+  },
+)
 
 t.test('the receiver acknowledges at the latest when a quarter of the window is taken', async (t) => {
   const { sender, receiver, cross } = byHand(1_000)
@@ -247,7 +271,7 @@ const { value } = fc.letrec((tie) => ({
   ),
 }))
 
-/** Bytes may come as a Buffer, which is a Uint8Array. */
+/** For comparison: bytes as a list. */
 function plain(payload: unknown): unknown {
   if (payload instanceof Uint8Array) return { bytes: [...payload] }
   if (Array.isArray(payload)) return payload.map(plain)
@@ -296,7 +320,9 @@ t.test('more record shapes than msgpackr keeps at once survive, whatever order t
   sender.flush()
   cross()
   t.equal(received.length, sent.length)
-  const wrong = sent.findIndex((message, n) => JSON.stringify(plain(message)) !== JSON.stringify(plain(received[n])))
+  const wrong = sent.findIndex(
+    (message, n) => JSON.stringify(plain(message)) !== JSON.stringify(plain(received[n])),
+  )
   t.equal(wrong, -1, `first wrong: ${JSON.stringify(received[wrong])}`)
 })
 
@@ -311,6 +337,25 @@ t.test('an optional field that is absent stays absent, and undefined stays undef
     messages.map((message) => Object.keys(message)),
   )
   t.strictSame(received.map(plain), messages)
+})
+
+t.test('what is no plain data arrives as the nearest that is, or throws', async (t) => {
+  const { sender, received, cross } = byHand(1_000_000)
+  class Point {
+    x = 1
+  }
+  const date = new Date(5)
+  const map = new Map([['a', { b: 1 }]])
+  const payloads = [date, map, new Set([1, 2]), new Point(), { call: () => 1 }, 2n ** 40n]
+  for (const payload of payloads) sender.push(1, 0, payload)
+  sender.flush()
+  cross()
+  t.strictSame(received, [date, map, [1, 2], { x: 1 }, { call: undefined }, 2n ** 40n])
+  for (const payload of [Symbol('x'), 2n ** 64n]) {
+    const { sender: throwing } = byHand(1_000_000)
+    throwing.push(1, 0, payload)
+    t.throws(() => throwing.flush())
+  }
 })
 
 t.test('bytes that were sent belong to the sender still', async (t) => {
@@ -331,31 +376,34 @@ function replace(world: World, a: ActorSystem, b: ActorSystem): ActorSystem {
   return anew
 }
 
-t.test('a link that is replaced starts clean: new credit, new record shapes, nothing of the old one', async (t) => {
-  const { world, a, b } = pair(2_000)
-  const ref: Ref<Note> = refTo(1, 7)
-  spawnProbe<Note>(b, 7)
-  const reasons: string[] = []
-  spawnActor<Note>(a, () => {}, {
-    onSignal: (_ctx, _state, signal) =>
-      reasons.push(signal.kind === 'unlinked' ? `unlinked: ${signal.reason}` : signal.kind),
-  })
-  world.settle()
-  // Some letters are on their way without credit for more when the thread is replaced.
-  for (const n of numbers(2_000)) a.tell(ref, note(n))
-  world.advance(1)
-  t.ok(a.isCongested(1))
-  const held = a.stats().linkHeld
-  t.ok(held > 0)
-  const anew = replace(world, a, b)
-  const probe = spawnProbe<Note>(anew, 7)
-  t.equal(a.stats().deadLetters.unlinked, held, 'what was never sent is counted')
-  t.notOk(a.isCongested(1))
-  for (const n of numbers(2_000)) a.tell(ref, note(n))
-  world.advance(1_000)
-  t.same(texts(probe.heard), numbers(2_000))
-  t.same(reasons, ['linked', 'unlinked: replaced', 'linked'])
-})
+t.test(
+  'a link that is replaced starts clean: new credit, new record shapes, nothing of the old one',
+  async (t) => {
+    const { world, a, b } = pair(2_000)
+    const ref: Ref<Note> = refTo(1, 7)
+    spawnProbe<Note>(b, 7)
+    const reasons: string[] = []
+    spawnActor<Note>(a, () => {}, {
+      onSignal: (_ctx, _state, signal) =>
+        reasons.push(signal.kind === 'unlinked' ? `unlinked: ${signal.reason}` : signal.kind),
+    })
+    world.settle()
+    // Some letters are on their way without credit for more when the thread is replaced.
+    for (const n of numbers(2_000)) a.tell(ref, note(n))
+    world.advance(1)
+    t.ok(a.isCongested(1))
+    const held = a.stats().linkHeld
+    t.ok(held > 0)
+    const anew = replace(world, a, b)
+    const probe = spawnProbe<Note>(anew, 7)
+    t.equal(a.stats().deadLetters.unlinked, held, 'what was never sent is counted')
+    t.notOk(a.isCongested(1))
+    for (const n of numbers(2_000)) a.tell(ref, note(n))
+    world.advance(1_000)
+    t.same(texts(probe.heard), numbers(2_000))
+    t.same(reasons, ['linked', 'unlinked: replaced', 'linked'])
+  },
+)
 
 t.test('frames of a link that was replaced are not heard any more', async (t) => {
   const { world, a, b } = pair()

@@ -108,26 +108,32 @@ t.test('a busy actor has a turn of at most 64 messages before its neighbour has 
   t.equal(busyCount, 5_000)
 })
 
-t.test('an actor that always tells itself more leaves the others and the event loop their turns', async (t) => {
-  const world = new World({ seed: 1 })
-  const system = world.system(0)
-  let rounds = 0
-  const loop = spawnActor<Note>(system, (ctx, message) => {
-    if (++rounds < 100_000) ctx.tell(ctx.self, message)
-  })
-  const neighbour = spawnProbe<Note>(system)
-  system.tell(loop, { kind: 'note', text: 'again' })
-  system.tell(neighbour.ref, { kind: 'note', text: 'me too' })
-  let atLoopTurn = -1
-  // Queued behind the system's own run, as a socket's callback would be.
-  world.environment.defer(() => {
-    atLoopTurn = rounds
-  })
-  world.settle()
-  t.equal(neighbour.heard.length, 1)
-  t.ok(atLoopTurn > 0 && atLoopTurn <= 8_192 + 64, `the event loop had its turn after ${atLoopTurn} messages`)
-  t.equal(rounds, 100_000)
-})
+t.test(
+  'an actor that always tells itself more leaves the others and the event loop their turns',
+  async (t) => {
+    const world = new World({ seed: 1 })
+    const system = world.system(0)
+    let rounds = 0
+    const loop = spawnActor<Note>(system, (ctx, message) => {
+      if (++rounds < 100_000) ctx.tell(ctx.self, message)
+    })
+    const neighbour = spawnProbe<Note>(system)
+    system.tell(loop, { kind: 'note', text: 'again' })
+    system.tell(neighbour.ref, { kind: 'note', text: 'me too' })
+    let atLoopTurn = -1
+    // Queued behind the system's own run, as a socket's callback would be.
+    world.environment.defer(() => {
+      atLoopTurn = rounds
+    })
+    world.settle()
+    t.equal(neighbour.heard.length, 1)
+    t.ok(
+      atLoopTurn > 0 && atLoopTurn <= 8_192 + 64,
+      `the event loop had its turn after ${atLoopTurn} messages`,
+    )
+    t.equal(rounds, 100_000)
+  },
+)
 
 t.test('what a full mailbox cannot take is a counted dead letter, the rest is heard', async (t) => {
   const world = new World({ seed: 1 })

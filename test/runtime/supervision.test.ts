@@ -192,28 +192,31 @@ t.test('a failure in a signal is a failure like any other', async (t) => {
   t.same(restarts, [0, 1])
 })
 
-t.test('the cause of a stop is told: stopped by itself, closed with its system, failed, restarting', async (t) => {
-  const world = new World({ seed: 1 })
-  const system = world.system(0)
-  const causes: string[] = []
-  const spawn = (supervision?: Supervision) =>
-    spawnActor<Note>(
-      system,
-      (ctx, { text }) => {
-        if (text === 'fail') throw new Error('as told')
-        ctx.stop()
-      },
-      { supervision, onStop: (_ctx, _state, cause) => causes.push(cause) },
-    )
-  system.tell(spawn(), { kind: 'note', text: 'stop' })
-  system.tell(spawn(stopOnFailure), { kind: 'note', text: 'fail' })
-  const restarts = spawn()
-  system.tell(restarts, { kind: 'note', text: 'fail' })
-  world.advance(1_000)
-  t.same(causes, ['stopped', 'failed', 'restarting'])
-  system.close()
-  t.same(causes, ['stopped', 'failed', 'restarting', 'stopped'])
-})
+t.test(
+  'the cause of a stop is told: stopped by itself, closed with its system, failed, restarting',
+  async (t) => {
+    const world = new World({ seed: 1 })
+    const system = world.system(0)
+    const causes: string[] = []
+    const spawn = (supervision?: Supervision) =>
+      spawnActor<Note>(
+        system,
+        (ctx, { text }) => {
+          if (text === 'fail') throw new Error('as told')
+          ctx.stop()
+        },
+        { supervision, onStop: (_ctx, _state, cause) => causes.push(cause) },
+      )
+    system.tell(spawn(), { kind: 'note', text: 'stop' })
+    system.tell(spawn(stopOnFailure), { kind: 'note', text: 'fail' })
+    const restarts = spawn()
+    system.tell(restarts, { kind: 'note', text: 'fail' })
+    world.advance(1_000)
+    t.same(causes, ['stopped', 'failed', 'restarting'])
+    system.close()
+    t.same(causes, ['stopped', 'failed', 'restarting', 'stopped'])
+  },
+)
 
 t.test('a failing goodbye is logged and does not hold up the end', async (t) => {
   const { log, lines } = keptLog()

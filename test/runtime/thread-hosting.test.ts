@@ -23,9 +23,18 @@ interface StageOptions {
 const ORDER = ['left', 'right', 'odd']
 
 /** One thread of each role: left and right are linked, and so are right and odd. */
-function stage(test: Pick<typeof t, 'teardown'>, { odd, openingsToFail = 0, readyDeadlineMs = 10_000 }: StageOptions = {}): Stage {
+function stage(
+  test: Pick<typeof t, 'teardown'>,
+  { odd, openingsToFail = 0, readyDeadlineMs = 10_000 }: StageOptions = {},
+): Stage {
   const entry = new URL('./hosted-role.js', import.meta.url)
-  const role = (roleName: string, linkedWith: string[]) => ({ name: roleName, entry, count: 1, linkedWith, heapMb: 32 })
+  const role = (roleName: string, linkedWith: string[]) => ({
+    name: roleName,
+    entry,
+    count: 1,
+    linkedWith,
+    heapMb: 32,
+  })
   const roles = [role('left', ['right']), role('right', []), role('odd', ['right'])]
   const { log, lines } = keptLog()
   const lost: string[] = []
@@ -110,19 +119,25 @@ t.test('neighbours that die together are linked again when both are back', async
   t.pass('both answer')
 })
 
-t.test('a thread that cannot open is hosted again until it can, and nothing of its attempts lives on', async (t) => {
-  const { host, lost, lines, shared, threads, stats } = stage(t, { openingsToFail: 3, readyDeadlineMs: 300 })
-  // The start is told of the failure, and the hosting goes on meanwhile.
-  await t.rejects(host.start(), { code: 'CONTROL_DEADLINE' })
-  await eventually(() => lines.find(({ message }) => message === 'thread hosted anew'))
-  t.equal(lost.length, 3)
-  t.match(await stats(threads[2]!), { incarnation: 3, echoes: ['THREAD_LOST', 'hello from 1.0'] })
-  const beats = Atomics.load(shared, BEATS)
-  // Time enough for a hundred beats of an actor that should not live.
-  await stats(threads[2]!)
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  t.equal(Atomics.load(shared, BEATS), beats)
-})
+t.test(
+  'a thread that cannot open is hosted again until it can, and nothing of its attempts lives on',
+  async (t) => {
+    const { host, lost, lines, shared, threads, stats } = stage(t, {
+      openingsToFail: 3,
+      readyDeadlineMs: 300,
+    })
+    // The start is told of the failure, and the hosting goes on meanwhile.
+    await t.rejects(host.start(), { code: 'CONTROL_DEADLINE' })
+    await eventually(() => lines.find(({ message }) => message === 'thread hosted anew'))
+    t.equal(lost.length, 3)
+    t.match(await stats(threads[2]!), { incarnation: 3, echoes: ['THREAD_LOST', 'hello from 1.0'] })
+    const beats = Atomics.load(shared, BEATS)
+    // Time enough for a hundred beats of an actor that should not live.
+    await stats(threads[2]!)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    t.equal(Atomics.load(shared, BEATS), beats)
+  },
+)
 
 t.test('what a thread holds is released once, when it stops and when it fails', async (t) => {
   const { host, threads, shared, lines } = stage(t)
@@ -136,7 +151,9 @@ t.test('what a thread holds is released once, when it stops and when it fails', 
 
 /** Kinds of what keeps this process alive, each with how often. */
 function open(): string {
-  const kinds = process.getActiveResourcesInfo().filter((kind) => /MessagePort|Worker|Timeout|Immediate/.test(kind))
+  const kinds = process
+    .getActiveResourcesInfo()
+    .filter((kind) => /MessagePort|Worker|Timeout|Immediate/.test(kind))
   return kinds.sort().join()
 }
 

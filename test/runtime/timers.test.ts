@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Context } from '../../src/runtime/actor.js'
 import { realEnvironment } from '../../src/runtime/environment.js'
-import { TimerQueue } from '../../src/runtime/timer-queue.js'
 import { World } from '../../src/runtime/testkit/world.js'
+import { TimerQueue } from '../../src/runtime/timer-queue.js'
 import { spawnActor } from './support.js'
 
 interface Due {
@@ -152,7 +152,9 @@ t.test('what an actor sets or asks while it stops belongs to the life that ends'
 })
 
 t.test('timers fire in order of time, ties in the order they were set, cancelled ones never', async () => {
-  const commands = fc.array(fc.record({ delayMs: fc.nat(50), cancels: fc.option(fc.nat(200)) }), { maxLength: 300 })
+  const commands = fc.array(fc.record({ delayMs: fc.nat(50), cancels: fc.option(fc.nat(200)) }), {
+    maxLength: 300,
+  })
   fc.assert(
     fc.property(commands, (list) => {
       const world = new World({ seed: 1 })

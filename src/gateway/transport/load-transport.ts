@@ -7,6 +7,12 @@ import type { CreateTransport } from './transport.js'
 import { uwsTransport } from './uws-transport.js'
 import { wsTransport } from './ws-transport.js'
 
+/** Two releases, because none serves all: binaries are made per Node line, and the newer ones need glibc 2.38. */
+const NATIVE = [
+  { name: 'uWebSockets.js', serves: 'Node 18 to 23' },
+  { name: 'uWebSockets.js-next', serves: 'Node 22 and later' },
+]
+
 export type TransportSetting = 'auto' | 'uws' | 'ws'
 
 export interface LoadedTransport {
@@ -28,18 +34,25 @@ const HEAD_BYTES_MAX = '16384'
 export function loadTransport(setting: TransportSetting): LoadedTransport {
   if (setting === 'ws') return portable(undefined)
   process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= HEAD_BYTES_MAX
-  try {
-    // CommonJS on purpose: a failing native module must be an exception here, not a failed import of this file.
-    const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws
-    return { name: 'uws', create: uwsTransport(uws), sharesPort: true, warning: undefined }
-  } catch (error) {
-    const why = (error as Error).message
-      .split('\n')
-      .filter((line) => line !== '')
-      .join(' ')
-    if (setting === 'uws') throw new BadSettingError(`uWebSockets.js does not load: ${why}`)
-    return portable(`uWebSockets.js does not load, using ws with one io thread: ${why}`)
+  const reasons: string[] = []
+  for (const { name, serves } of NATIVE) {
+    try {
+      // CommonJS on purpose: a failing native module must be an exception here, not a failed import of this file.
+      const uws = createRequire(import.meta.url)(name) as typeof Uws
+      return { name: 'uws', create: uwsTransport(uws), sharesPort: true, warning: undefined }
+    } catch (error) {
+      reasons.push(`the one for ${serves}: ${firstLine(error)}`)
+    }
   }
+  const why = reasons.join('; ')
+  if (setting === 'uws') throw new BadSettingError(`uWebSockets.js does not load (${why})`)
+  return portable(`uWebSockets.js does not load, using ws with one io thread (${why})`)
+}
+
+/** The library's own text lists where it runs, over many lines; the cause is in the last one. */
+function firstLine(error: unknown): string {
+  const lines = (error as Error).message.split('\n').filter((line) => line.trim() !== '')
+  return lines.find((line) => line.startsWith('Error: ')) ?? lines[0] ?? 'unknown cause'
 }
 
 function portable(warning: string | undefined): LoadedTransport {
