@@ -87,8 +87,9 @@ function onRequest(ctx: Ctx, state: State, request: FanOut.Request): void {
 }
 
 function onStatuses(ctx: Ctx, state: State, { statuses }: FanOut.Statuses): void {
-  for (const { userId, platformIds } of statuses) {
+  for (const { userId, platformIds, isPartial } of statuses) {
     const before = state.hub.statuses.get(userId)
+    if (isPartial && before !== undefined) continue
     const waiting = state.waiting.get(userId)
     // Neither watched nor asked for: the answer crossed with our unwatch.
     if (before === undefined && waiting === undefined) continue

@@ -95,7 +95,7 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
     case 'asserted':
       return onAsserted(ctx, state, message.users, message.outcome)
     case 'interestSet':
-      return onInterestSet(ctx, state, message.users, message.outcome)
+      return onInterestSet(ctx, state, message)
     default:
       assertNever(message)
   }

@@ -68,7 +68,14 @@ export type Private =
   | { kind: 'rebuildDue' }
   | { kind: 'heldBefore'; outcome: Outcome<HeldBefore> }
   | { kind: 'asserted'; users: UserId[]; outcome: Outcome<AssertOutcome[]> }
-  | { kind: 'interestSet'; users: UserId[]; outcome: Outcome<Snapshot[]> }
+  | InterestSet
+
+export interface InterestSet {
+  kind: 'interestSet'
+  users: UserId[]
+  askedMs: number
+  outcome: Outcome<Snapshot[]>
+}
 
 export type Ctx = Context<PresenceShard.Command | Private>
 

@@ -3,8 +3,8 @@ import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { AssertOutcome } from '../../src/store/presence-store.js'
 import { platformsChanged } from './here.js'
-import { type Ctx, flushSoon, type State } from './state.js'
-import { learn, tellWatchers, watchAllAgain } from './watching.js'
+import { type Ctx, flushSoon, type InterestSet, type State } from './state.js'
+import { learn, tellPartially, watchAllAgain } from './watching.js'
 
 const STORE_DEADLINE_MS = 3_000
 export const RETRY_MIN_MS = 100
@@ -56,7 +56,7 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
   for (const userId of users) {
     if (!state.asserts.has(userId) && state.roster.forgetIfGone(userId)) state.renewals.remove(userId)
   }
-  learn(ctx, state, changed)
+  learn(ctx, state, changed, ctx.nowMs())
   state.counts.assertionErrors += failed.size
   afterFlight(ctx, state, failed.size === 0)
 }
@@ -64,14 +64,17 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
 export function sendInterests(ctx: Ctx, state: State, users: UserId[]): void {
   const watch = users.filter((userId) => state.watches.has(userId))
   const unwatch = users.filter((userId) => !state.watches.has(userId))
+  const askedMs = ctx.nowMs()
   ctx.ask(state.addresses.sync, { kind: 'setInterest', watch, unwatch }, STORE_DEADLINE_MS, (outcome) => ({
     kind: 'interestSet',
     users,
+    askedMs,
     outcome,
   }))
 }
 
-export function onInterestSet(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<Snapshot[]>): void {
+export function onInterestSet(ctx: Ctx, state: State, message: InterestSet): void {
+  const { users, askedMs, outcome } = message
   const snapshots = outcome.ok ? outcome.value : []
   const read = new Set(snapshots.map(({ userId }) => userId))
   const failed = new Set(
@@ -79,9 +82,8 @@ export function onInterestSet(ctx: Ctx, state: State, users: UserId[], outcome: 
   )
   state.interests.land(users, failed, ctx.nowMs())
   for (const userId of read) if (state.watches.has(userId)) state.rewatches.add(userId)
-  learn(ctx, state, snapshots)
-  // Whoever waits for an answer gets this node's own truth rather than none; the store's follows when it is back.
-  tellWatchers(ctx, state, [...failed], true)
+  learn(ctx, state, snapshots, askedMs)
+  tellPartially(ctx, state, [...failed])
   afterFlight(ctx, state, failed.size === 0)
 }
 

@@ -8,17 +8,16 @@ import { type Ctx, flushSoon, type State } from './state.js'
 
 export function onWatch(ctx: Ctx, state: State, { thread, userIds }: PresenceShard.Watch): void {
   const statuses: Status[] = []
-  const newlyWatched: UserId[] = []
+  const unanswered: UserId[] = []
   for (const userId of userIds) {
     const isNew = state.watches.watch(userId, thread)
     const platformIds = state.watches.toldOf(userId)
     if (platformIds !== undefined) statuses.push({ userId, platformIds })
-    else if (isNew) newlyWatched.push(userId)
+    else unanswered.push(userId)
+    if (isNew) state.interests.add(userId, ctx.nowMs())
   }
   if (statuses.length > 0) ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
-  for (const userId of newlyWatched) state.interests.add(userId, ctx.nowMs())
-  // The store is known to be away: what this node knows, now, is better than a late answer.
-  if (state.isPaused) tellWatchers(ctx, state, newlyWatched, true)
+  if (state.isPaused) tellPartially(ctx, state, unanswered)
   flushSoon(ctx, state)
 }
 
@@ -36,7 +35,7 @@ export function stopWatching(ctx: Ctx, state: State, userId: UserId): void {
 
 export function onChanges(ctx: Ctx, state: State, { snapshots }: PresenceShard.Changes): void {
   state.counts.changesHeard += snapshots.length
-  learn(ctx, state, snapshots)
+  learn(ctx, state, snapshots, ctx.nowMs())
 }
 
 export function onNoticed(ctx: Ctx, state: State, { userId, platformIds }: PresenceShard.Noticed): void {
@@ -60,31 +59,55 @@ export function watchAllAgain(ctx: Ctx, state: State): void {
   flushSoon(ctx, state)
 }
 
-export function learn(ctx: Ctx, state: State, snapshots: Snapshot[]): void {
+/** `asOfMs`: when the store was asked, or when its news came. */
+export function learn(ctx: Ctx, state: State, snapshots: Snapshot[], asOfMs: number): void {
+  const learnt = snapshots.filter((snapshot) => state.watches.learn(snapshot, asOfMs))
   tellWatchers(
     ctx,
     state,
-    snapshots.filter((snapshot) => state.watches.learn(snapshot)).map(({ userId }) => userId),
+    learnt.map(({ userId }) => userId),
   )
 }
 
-/** Tell each io thread with watchers what changed for them; one message a thread. */
-export function tellWatchers(ctx: Ctx, state: State, userIds: UserId[], evenIfUnknown = false): void {
+/** Tell each io thread with watchers what changed for them. */
+export function tellWatchers(ctx: Ctx, state: State, userIds: UserId[]): void {
   // Half a roster would show users as offline whose connections are only not announced yet.
   if (state.isRebuilding) return
-  const perThread = new Map<ThreadSlot, Status[]>()
+  const outbox = new Outbox()
   for (const userId of userIds) {
-    const news = state.watches.news(userId, state.roster.shownPlatforms(userId), evenIfUnknown)
-    if (news === undefined) continue
-    const status: Status = { userId, platformIds: news.platformIds }
-    for (const thread of news.threads) {
-      const statuses = perThread.get(thread)
-      if (statuses === undefined) perThread.set(thread, [status])
+    const news = state.watches.news(userId, state.roster.shownPlatforms(userId))
+    if (news !== undefined) outbox.add(news.threads, { userId, platformIds: news.platformIds })
+  }
+  outbox.send(ctx, state)
+}
+
+/** The store is away: what this node knows, now, is better than no answer. */
+export function tellPartially(ctx: Ctx, state: State, userIds: UserId[]): void {
+  if (state.isRebuilding) return
+  const outbox = new Outbox()
+  for (const userId of userIds) {
+    const platformIds = state.roster.shownPlatforms(userId)
+    outbox.add(state.watches.threadsWithoutAnswer(userId), { userId, platformIds, isPartial: true })
+  }
+  outbox.send(ctx, state)
+}
+
+/** Statuses by io thread, so that each gets one message. */
+class Outbox {
+  readonly #perThread = new Map<ThreadSlot, Status[]>()
+
+  add(threads: Iterable<ThreadSlot>, status: Status): void {
+    for (const thread of threads) {
+      const statuses = this.#perThread.get(thread)
+      if (statuses === undefined) this.#perThread.set(thread, [status])
       else statuses.push(status)
     }
   }
-  for (const [thread, statuses] of perThread) {
-    state.counts.statusesTold += statuses.length
-    ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+
+  send(ctx: Ctx, state: State): void {
+    for (const [thread, statuses] of this.#perThread) {
+      state.counts.statusesTold += statuses.length
+      ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+    }
   }
 }

@@ -103,9 +103,15 @@ function join(party: Party, port: number, path: string, frame: string | undefine
     const socket = connect(port, '127.0.0.1')
     const member = new Member(party)
     let head: Buffer | undefined = Buffer.alloc(0)
+    let joinedMs = 0
     socket.setNoDelay(true)
     socket.on('error', reject)
-    socket.on('close', () => reject(new Error(`a socket was closed; it had said: ${head ?? 'upgraded'}`)))
+    socket.on('close', () => {
+      if (head === undefined) {
+        const age = `${Math.round(performance.now() - joinedMs)} ms after its upgrade, ${member.frames} frames`
+        answer({ verb: 'failed', reason: `the server on port ${port} closed a socket of the crowd ${age}` })
+      } else reject(new Error(`a socket was closed before its upgrade; it had heard: ${head}`))
+    })
     socket.on('data', (chunk: Buffer) => {
       if (head === undefined) return member.take(chunk)
       head = Buffer.concat([head, chunk])
@@ -116,6 +122,7 @@ function join(party: Party, port: number, path: string, frame: string | undefine
       }
       const rest = head.subarray(end + END_OF_HEAD.length)
       head = undefined
+      joinedMs = performance.now()
       party.members.push(member)
       if (frame === undefined) resolve()
       else {

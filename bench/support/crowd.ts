@@ -26,10 +26,16 @@ export class Crowd {
   /** Orders are given one after another. */
   #waiting: (answer: CrowdAnswer) => void = () => {}
 
+  #failure: Error | undefined
+
   private constructor(child: ChildProcess) {
     this.#child = child
-    child.on('message', (answer: CrowdAnswer) => this.#waiting(answer))
-    child.once('exit', () => this.#waiting({ verb: 'failed', reason: 'the crowd has gone' }))
+    const hear = (answer: CrowdAnswer) => {
+      if (answer.verb === 'failed') this.#failure = new Error(answer.reason)
+      this.#waiting(answer)
+    }
+    child.on('message', hear)
+    child.once('exit', () => hear({ verb: 'failed', reason: 'the crowd has gone' }))
   }
 
   static start(scope: Scope): Crowd {
@@ -58,12 +64,13 @@ export class Crowd {
   }
 
   async #answered<V extends CrowdAnswer['verb']>(verb: V, order?: CrowdOrder): Promise<AnswerOf<V>> {
+    if (this.#failure !== undefined) throw this.#failure
     const waiting = new Promise<CrowdAnswer>((resolve) => {
       this.#waiting = resolve
     })
     if (order !== undefined) this.#child.send(order)
     const answer = await waiting
-    if (answer.verb === 'failed') throw new Error(answer.reason)
+    if (answer.verb === 'failed') throw this.#failure
     if (answer.verb !== verb) throw new Error(`the crowd answers ${answer.verb} instead of ${verb}`)
     return answer as AnswerOf<V>
   }

@@ -2,8 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import type { Scope } from './scope.js'
 
 const READY_MS = 20_000
 const LOOK_MS = 25
+const OUTPUT_LENGTH_MAX = 2_000
 const MAIN = new URL('../../src/main.js', import.meta.url)
 /** Tokens asked for at once. */
 const TOKENS_IN_FLIGHT = 16
@@ -41,8 +41,13 @@ export async function startGateway(
   scope: Scope,
   { env = {}, collectable = false }: Options = {},
 ): Promise<Gateway> {
-  const cwd = await mkdtemp(join(tmpdir(), 'porchlight-bench-'))
-  scope.defer(() => rm(cwd, { recursive: true, force: true }))
+  const cwd = mkdtempSync(join(tmpdir(), 'porchlight-bench-'))
+  const remove = () => rmSync(cwd, { recursive: true, force: true })
+  process.once('exit', remove)
+  scope.defer(() => {
+    process.off('exit', remove)
+    remove()
+  })
   const [wsPort, apiPort] = [await freePort(), await freePort()]
   const child = scope.fork(MAIN, [], {
     cwd,
@@ -62,6 +67,7 @@ export async function startGateway(
     },
   })
   const apiUrl = `http://127.0.0.1:${apiPort}`
+  explainWith(scope, child)
   await untilReady(child, apiUrl)
   const admin = new Admin(apiUrl, GATEWAY_SECRET)
   return {
@@ -131,13 +137,18 @@ export async function inParallel<T, R>(
   return results
 }
 
-async function untilReady(child: ChildProcess, apiUrl: string): Promise<void> {
+/** A failure beside a gateway shows what the gateway said last. */
+function explainWith(scope: Scope, child: ChildProcess): void {
   let output = ''
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-2_000)
+      output = (output + chunk.toString()).slice(-OUTPUT_LENGTH_MAX)
     })
   }
+  scope.explanations.push(() => (output === '' ? '' : `the gateway said:\n${output}`))
+}
+
+async function untilReady(child: ChildProcess, apiUrl: string): Promise<void> {
   const deadlineMs = Date.now() + READY_MS
   while (Date.now() < deadlineMs && child.exitCode === null) {
     const isReady = await fetch(`${apiUrl}/readyz`).then(
@@ -147,7 +158,7 @@ async function untilReady(child: ChildProcess, apiUrl: string): Promise<void> {
     if (isReady) return
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
-  throw new Error(`the gateway is not ready; it says:\n${output}`)
+  throw new Error(`the gateway is not ready within ${READY_MS} ms`)
 }
 
 async function readMetric(apiUrl: string, name: string): Promise<number> {

@@ -28,7 +28,14 @@ export class RawUws {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: COLLECTABLE,
     })
-    const [answer] = (await once(child, 'message')) as [Extract<RawAnswer, { verb: 'listening' }>]
+    const ended = once(child, 'exit').then(() => {
+      throw new Error('the raw server does not start: see above')
+    })
+    // Its later, ordinary end is nobody's failure.
+    ended.catch(() => {})
+    const [answer] = (await Promise.race([once(child, 'message'), ended])) as [
+      Extract<RawAnswer, { verb: 'listening' }>,
+    ]
     return new RawUws(child, answer.port)
   }
 

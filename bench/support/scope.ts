@@ -12,11 +12,14 @@ process.once('exit', () => {
 export class Scope {
   readonly #ends: (() => unknown)[] = []
 
+  /** What to add to the message of a failure in this scope; '' = nothing. */
+  readonly explanations: (() => string)[] = []
+
   defer(end: () => unknown): void {
     this.#ends.push(end)
   }
 
-  /** Run a compiled module in a process of its own; what it writes is shown only when it fails. */
+  /** Run a compiled module in a process of its own. */
   fork(module: URL, args: string[], options: ForkOptions = {}): ChildProcess {
     const child = fork(module, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...options })
     running.add(child)
@@ -34,6 +37,9 @@ export async function withScope<T>(work: (scope: Scope) => Promise<T>): Promise<
   const scope = new Scope()
   try {
     return await work(scope)
+  } catch (error) {
+    const explained = scope.explanations.map((explain) => explain()).filter((text) => text !== '')
+    throw new Error([(error as Error).message, ...explained].join('\n'), { cause: error })
   } finally {
     await scope.close()
   }

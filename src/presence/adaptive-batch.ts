@@ -21,6 +21,8 @@ export class AdaptiveBatch {
   readonly #limits: BatchLimits
   /** Waiting users, oldest first, with the time since which each waits. */
   readonly #waiting = new Map<UserId, number>()
+  /** Users who changed during their flight; they go first. At most those of `flightsMax` batches, in no order. */
+  readonly #returned = new Map<UserId, number>()
   /** Users in flight; a number = changed again meanwhile, waiting since then. */
   readonly #inFlight = new Map<UserId, number | undefined>()
   #flights = 0
@@ -31,58 +33,61 @@ export class AdaptiveBatch {
 
   /** Users waiting or in flight. */
   get size(): number {
-    return this.#waiting.size + this.#inFlight.size
+    return this.#waiting.size + this.#returned.size + this.#inFlight.size
   }
 
   has(userId: UserId): boolean {
-    return this.#waiting.has(userId) || this.#inFlight.has(userId)
+    return this.#waiting.has(userId) || this.#returned.has(userId) || this.#inFlight.has(userId)
   }
 
   /** The user changed. */
   add(userId: UserId, nowMs: number): void {
     if (this.#inFlight.has(userId)) {
       if (this.#inFlight.get(userId) === undefined) this.#inFlight.set(userId, nowMs)
-    } else if (!this.#waiting.has(userId)) this.#waiting.set(userId, nowMs)
+    } else if (!this.has(userId)) this.#waiting.set(userId, nowMs)
   }
 
   /** The batch to send now; undefined when there is none, or when it is better to wait. */
   take(nowMs: number): UserId[] | undefined {
     const { batchSize, flightsMax } = this.#limits
-    if (this.#waiting.size === 0 || this.#flights >= flightsMax) return undefined
-    const isDue = this.#flights === 0 || this.#waiting.size >= batchSize || nowMs >= this.#oldestDueMs()
+    const size = this.#waiting.size + this.#returned.size
+    if (size === 0 || this.#flights >= flightsMax) return undefined
+    const isDue = this.#flights === 0 || size >= batchSize || nowMs >= this.#oldestDueMs()
     if (!isDue) return undefined
     const batch: UserId[] = []
-    for (const userId of this.#waiting.keys()) {
-      if (batch.length === batchSize) break
-      batch.push(userId)
-    }
-    for (const userId of batch) {
-      this.#waiting.delete(userId)
-      this.#inFlight.set(userId, undefined)
+    for (const waiting of [this.#returned, this.#waiting]) {
+      for (const userId of waiting.keys()) {
+        if (batch.length === batchSize) break
+        batch.push(userId)
+        waiting.delete(userId)
+        this.#inFlight.set(userId, undefined)
+      }
     }
     this.#flights++
     return batch
   }
 
-  /** A flight ended. Those in `failed` wait again, and go first. */
+  /** A flight ended. Those in `failed` wait again, behind all others: whoever always fails must hold up nobody. */
   land(batch: UserId[], failed: ReadonlySet<UserId>, nowMs: number): void {
     this.#flights--
     for (const userId of batch) {
       const changedAgainMs = this.#inFlight.get(userId)
       this.#inFlight.delete(userId)
-      if (changedAgainMs !== undefined) this.#waiting.set(userId, changedAgainMs)
+      if (changedAgainMs !== undefined) this.#returned.set(userId, changedAgainMs)
       else if (failed.has(userId)) this.#waiting.set(userId, nowMs)
     }
   }
 
   /** When `take` may give a batch without any other event; undefined = not before one. */
   dueMs(): number | undefined {
-    if (this.#waiting.size === 0 || this.#flights >= this.#limits.flightsMax) return undefined
-    return this.#oldestDueMs()
+    if (this.#flights >= this.#limits.flightsMax) return undefined
+    const dueMs = this.#oldestDueMs()
+    return dueMs === Number.POSITIVE_INFINITY ? undefined : dueMs
   }
 
   #oldestDueMs(): number {
-    const [sinceMs] = this.#waiting.values()
-    return (sinceMs ?? Number.POSITIVE_INFINITY) + this.#limits.mergeIntervalMs
+    let [sinceMs = Number.POSITIVE_INFINITY] = this.#waiting.values()
+    for (const returnedSinceMs of this.#returned.values()) sinceMs = Math.min(sinceMs, returnedSinceMs)
+    return sinceMs + this.#limits.mergeIntervalMs
   }
 }

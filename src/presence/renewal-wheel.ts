@@ -11,6 +11,7 @@ import type { UserId } from './types.js'
 const TICK_MS = 1_000
 const TICKS_MIN = 8
 const TICKS_MAX = 4_096
+const HASHES = 2 ** 32
 
 export class RenewalWheel {
   /** Time between calls of `due`, ms. */
@@ -40,6 +41,7 @@ export class RenewalWheel {
   }
 
   #slotOf(userId: UserId): Set<UserId> {
-    return this.#slots[hashOf(userId) % this.#slots.length]!
+    // The upper bits: the lower ones chose the shard, and are the same for all of its users.
+    return this.#slots[Math.floor((hashOf(userId) / HASHES) * this.#slots.length)]!
   }
 }

@@ -13,6 +13,8 @@ interface Watched {
   elsewhere: PlatformId[]
   /** The store has answered at least once. */
   isKnown: boolean
+  /** As of when the last that was taken in was true. */
+  learntMs: number
   /** What watchers were last told; undefined = nothing yet. */
   told: PlatformId[] | undefined
 }
@@ -48,6 +50,7 @@ export class WatchIndex {
       version: 0,
       elsewhere: [],
       isKnown: false,
+      learntMs: Number.NEGATIVE_INFINITY,
       told: undefined,
     })
     return true
@@ -66,11 +69,19 @@ export class WatchIndex {
     return gone.filter((userId) => this.unwatch(userId, thread))
   }
 
-  /** Take in what the store says. False = not watched, or not newer than what is known. */
-  learn(snapshot: Snapshot): boolean {
+  /**
+   * Take in what the store said, as of `asOfMs` (when it was asked, or when its news came). False = not watched, or
+   * older than what is known. Version 0 says that the store has no record, which no version can be compared with:
+   * it counts when it was asked for after the last that was learnt.
+   */
+  learn(snapshot: Snapshot, asOfMs: number): boolean {
     const user = this.#users.get(snapshot.userId)
-    if (user === undefined || (user.isKnown && snapshot.version < user.version)) return false
-    user.version = snapshot.version
+    if (user === undefined) return false
+    const isGone = snapshot.version === 0 && asOfMs >= user.learntMs
+    if (user.isKnown && snapshot.version < user.version && !isGone) return false
+    // A version once seen is kept, so that the next one that this node causes is greater.
+    user.version = Math.max(user.version, snapshot.version)
+    user.learntMs = asOfMs
     user.isKnown = true
     user.elsewhere = platformsElsewhere(snapshot, this.#nodeId)
     return true
@@ -87,21 +98,23 @@ export class WatchIndex {
     return [...new Set([...here, ...elsewhere])].sort((a, b) => a - b)
   }
 
-  /**
-   * What to tell whom, now that something may have changed; undefined = nothing. Before the store has answered
-   * nothing is told, unless `evenIfUnknown`: then what this node knows is better than silence.
-   */
+  /** What to tell whom, now that something may have changed; undefined = nothing, or the store has not answered. */
   news(
     userId: UserId,
     here: PlatformId[],
-    evenIfUnknown = false,
   ): { platformIds: PlatformId[]; threads: Iterable<number> } | undefined {
     const user = this.#users.get(userId)
-    if (user === undefined || !(user.isKnown || evenIfUnknown)) return undefined
+    if (user === undefined || !user.isKnown) return undefined
     const platformIds = this.viewOf(userId, here)
     if (user.told !== undefined && sameList(user.told, platformIds)) return undefined
     user.told = platformIds
     return { platformIds, threads: user.threads }
+  }
+
+  /** The io threads that wait for a first answer about the user; none when the store has answered. */
+  threadsWithoutAnswer(userId: UserId): Iterable<number> {
+    const user = this.#users.get(userId)
+    return user === undefined || user.isKnown ? [] : user.threads
   }
 
   /** What watchers were last told; undefined = nothing yet. */

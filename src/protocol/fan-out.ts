@@ -7,6 +7,8 @@ import type * as Connection from './connection.js'
 export interface Status {
   userId: UserId
   platformIds: PlatformId[]
+  /** Only what this node's own sockets say, because the store is away: for those who know nothing better. */
+  isPartial?: true
 }
 
 /** Users' states: the answer to `Watch`, and every change. In order per user. presence shard → fan-out (io). */

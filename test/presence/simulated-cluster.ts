@@ -111,6 +111,8 @@ class IoThread {
   readonly connections = new Map<number, ConnectionReport>()
   /** Everything that watchers of a user were told, oldest first. */
   readonly told = new Map<UserId, PlatformId[][]>()
+  /** Does not announce its sockets, as a thread that is busy for a long while. */
+  isMute = false
   readonly #system: ActorSystem
   readonly #addresses: Addresses
 
@@ -122,6 +124,7 @@ class IoThread {
         kind: 'listener',
         start: () => null,
         receive: (ctx, _state, { shard }) => {
+          if (this.isMute) return
           const connections = [...this.connections.values()].filter(
             ({ userId }) => addresses.shardOf(userId) === shard,
           )
@@ -169,7 +172,11 @@ class IoThread {
       this.watch([...this.told.keys()].filter((userId) => this.#addresses.shardOf(userId) === message.shard))
     }
     if (message.kind !== 'statuses') return
-    for (const { userId, platformIds } of message.statuses) this.told.get(userId)?.push(platformIds)
+    for (const { userId, platformIds, isPartial } of message.statuses) {
+      const told = this.told.get(userId)
+      // As the fan-out does: what a node without its store says is for those who know nothing yet.
+      if (!isPartial || told?.length === 0) told?.push(platformIds)
+    }
   }
 }
 
@@ -362,6 +369,17 @@ export class SimulatedCluster {
         }),
       ),
     )
+  }
+
+  /** Every one of these users of whom the store says something else, in words. */
+  wrongRecords(userIds: UserId[]): string[] {
+    return userIds.flatMap((userId) => {
+      const claimed = this.#ground.backend.read(userId).claims.map(({ platformId }) => platformId)
+      const [record, truth] = [[...new Set(claimed)], this.truth(userId)]
+      return record.join() === truth.join()
+        ? []
+        : [`the store has ${userId} on [${record}], the sockets say [${truth}]`]
+    })
   }
 
   #emptyBackend(): MemoryBackend {

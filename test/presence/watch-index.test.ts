@@ -8,6 +8,7 @@ const HERE = 'node-a'
 interface Known {
   threads: Set<number>
   version: number
+  learntMs: number
   snapshot: Snapshot | undefined
   told: PlatformId[] | undefined
 }
@@ -45,6 +46,7 @@ class Watch implements Command {
       model.users.set(this.userId, {
         threads: new Set([this.thread]),
         version: 0,
+        learntMs: 0,
         snapshot: undefined,
         told: undefined,
       })
@@ -84,34 +86,39 @@ class LoseThread implements Command {
 }
 
 class Learn implements Command {
-  constructor(readonly snapshot: Snapshot) {}
+  constructor(
+    readonly snapshot: Snapshot,
+    readonly asOfMs: number,
+  ) {}
   check = () => true
   run(model: Model, { index }: Real): void {
     const { userId, version } = this.snapshot
     const known = model.users.get(userId)
-    const isNews = known !== undefined && (known.snapshot === undefined || version >= known.version)
-    if (index.learn(this.snapshot) !== isNews) throw new Error(`version ${version} after ${known?.version}`)
+    const isGone = version === 0 && known !== undefined && this.asOfMs >= known.learntMs
+    const isNews = known !== undefined && (known.snapshot === undefined || version >= known.version || isGone)
+    if (index.learn(this.snapshot, this.asOfMs) !== isNews)
+      throw new Error(`version ${version} after ${known?.version}`)
     if (!isNews) return
     known.snapshot = this.snapshot
-    known.version = version
+    known.version = Math.max(known.version, version)
+    known.learntMs = this.asOfMs
   }
-  toString = () => `learn(${JSON.stringify(this.snapshot)})`
+  toString = () => `learn(${JSON.stringify(this.snapshot)}, as of ${this.asOfMs})`
 }
 
 class Tell implements Command {
   constructor(
     readonly userId: UserId,
     readonly here: PlatformId[],
-    readonly evenIfUnknown: boolean,
   ) {}
   check = () => true
   run(model: Model, { index }: Real): void {
     const known = model.users.get(this.userId)
-    const news = index.news(this.userId, this.here, this.evenIfUnknown)
+    const news = index.news(this.userId, this.here)
     const view = union(known, this.here)
     const isSilent =
       known === undefined ||
-      (known.snapshot === undefined && !this.evenIfUnknown) ||
+      known.snapshot === undefined ||
       (known.told !== undefined && known.told.join() === view.join())
     if ((news === undefined) !== isSilent)
       throw new Error(`${isSilent ? 'needless' : 'no'} news of [${view}]`)
@@ -138,6 +145,9 @@ class Check implements Command {
         throw new Error(`${userId} at ${index.versionOf(userId)}`)
       if (index.toldOf(userId)?.join() !== known.told?.join())
         throw new Error(`${userId}: told something else`)
+      const without = [...index.threadsWithoutAnswer(userId)].sort().join()
+      const expected = known.snapshot === undefined ? [...known.threads].sort().join() : ''
+      if (without !== expected) throw new Error(`${userId}: threads [${without}] without an answer`)
     }
   }
   toString = () => 'check'
@@ -158,9 +168,9 @@ const commands = fc.commands<Model, Real>(
     fc.tuple(user, thread).map((args) => new Watch(...args)),
     fc.tuple(user, thread).map((args) => new Unwatch(...args)),
     thread.map((lost) => new LoseThread(lost)),
-    snapshot.map((learnt) => new Learn(learnt)),
-    snapshot.map((learnt) => new Learn(learnt)),
-    fc.tuple(user, platforms, fc.boolean()).map((args) => new Tell(...args)),
+    fc.tuple(snapshot, fc.nat(5)).map((args) => new Learn(...args)),
+    fc.tuple(snapshot, fc.nat(5)).map((args) => new Learn(...args)),
+    fc.tuple(user, platforms).map((args) => new Tell(...args)),
     fc.constant(new Check()),
   ],
   { maxCommands: 60 },
@@ -186,46 +196,63 @@ t.test('learning something twice is silent the second time', async (t) => {
   const index = new WatchIndex(HERE)
   index.watch('ann', 0)
   const learnt = snapshotOf(5, claim(2, 'node-b#1'))
-  t.ok(index.learn(learnt))
+  t.ok(index.learn(learnt, 0))
   t.match(index.news('ann', []), { platformIds: [2] })
-  index.learn(learnt)
+  index.learn(learnt, 0)
   t.equal(index.news('ann', []), undefined)
 })
 
 t.test('a change of the claims that leaves the union as it was is no news', async (t) => {
   const index = new WatchIndex(HERE)
   index.watch('ann', 0)
-  index.learn(snapshotOf(5, claim(2, 'node-b#1')))
+  index.learn(snapshotOf(5, claim(2, 'node-b#1')), 0)
   index.news('ann', [])
-  t.ok(index.learn(snapshotOf(6, claim(2, 'node-b#1'), claim(2, 'node-c#1'))))
+  t.ok(index.learn(snapshotOf(6, claim(2, 'node-b#1'), claim(2, 'node-c#1')), 0))
   t.equal(index.news('ann', []), undefined)
   t.equal(index.news('ann', [2]), undefined, 'nor is the same device here')
-  index.learn(snapshotOf(7))
+  index.learn(snapshotOf(7), 0)
   t.match(index.news('ann', []), { platformIds: [] })
 })
 
 t.test("what the store says of this node's own former claims is not believed", async (t) => {
   const index = new WatchIndex(HERE)
   index.watch('ann', 0)
-  index.learn(snapshotOf(5, claim(2, `${HERE}#1`), claim(5, `${HERE}#2`)))
+  index.learn(snapshotOf(5, claim(2, `${HERE}#1`), claim(5, `${HERE}#2`)), 0)
   t.match(index.news('ann', []), { platformIds: [] })
 })
 
-t.test('nothing is told before the store has answered, unless that is better than silence', async (t) => {
+t.test('nothing is told before the store has answered, and it is known who waits', async (t) => {
   const index = new WatchIndex(HERE)
   index.watch('ann', 0)
+  index.watch('ann', 2)
   t.equal(index.news('ann', [5]), undefined)
-  t.match(index.news('ann', [5], true), { platformIds: [5] })
+  t.same([...index.threadsWithoutAnswer('ann')], [0, 2])
+  index.learn(snapshotOf(5), 0)
+  t.same([...index.threadsWithoutAnswer('ann')], [])
 })
+
+t.test(
+  'that the record is gone counts when it was asked for after the last news, and not before',
+  async (t) => {
+    const index = new WatchIndex(HERE)
+    index.watch('ann', 0)
+    index.learn(snapshotOf(5, claim(2, 'node-b#1')), 100)
+    index.news('ann', [])
+    t.notOk(index.learn(snapshotOf(0), 99), 'the answer to an older question')
+    t.ok(index.learn(snapshotOf(0), 100))
+    t.match(index.news('ann', []), { platformIds: [] })
+    t.equal(index.versionOf('ann'), 5, 'the next version has to be greater')
+  },
+)
 
 t.test('who is watched anew begins anew', async (t) => {
   const index = new WatchIndex(HERE)
   index.watch('ann', 0)
-  index.learn(snapshotOf(5, claim(2, 'node-b#1')))
+  index.learn(snapshotOf(5, claim(2, 'node-b#1')), 0)
   index.unwatch('ann', 0)
   index.watch('ann', 0)
   t.equal(index.versionOf('ann'), 0)
-  t.ok(index.learn(snapshotOf(3)))
+  t.ok(index.learn(snapshotOf(3), 0))
   t.match(index.news('ann', []), { platformIds: [] })
 })
 

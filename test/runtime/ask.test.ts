@@ -46,6 +46,7 @@ t.test('the answer to an ask comes as a message, on the same thread and over a l
   t.same([here.outcomes, there.outcomes], [['HI'], []])
   world.advance(10)
   t.same(there.outcomes, ['HI'])
+  t.equal(a.timers.size, 0, 'no deadline is left')
 })
 
 t.test('an answer may come later than the message in hand, as long as the deadline stands', async (t) => {

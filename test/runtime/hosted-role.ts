@@ -51,7 +51,10 @@ const signals = defineActor<never, string[], string[]>({
   kind: 'signals',
   start: (_ctx, heard) => heard,
   receive: () => {},
-  onSignal: (_ctx, heard, { kind, thread }) => heard.push(`${kind} ${thread}`),
+  onSignal: (_ctx, heard, signal) => {
+    const why = signal.kind === 'unlinked' ? `: ${signal.reason}` : ''
+    heard.push(`${signal.kind} ${signal.thread}${why}`)
+  },
 })
 
 const heartbeat = defineActor<{ kind: 'beat' }, Int32Array, Int32Array>({

@@ -339,6 +339,20 @@ t.test('an optional field that is absent stays absent, and undefined stays undef
   t.strictSame(received.map(plain), messages)
 })
 
+t.test('an end that was closed neither sends nor hears', async (t) => {
+  const { sender, receiver, received, cross } = byHand(1_000_000)
+  sender.push(1, 0, 'sent before')
+  sender.flush()
+  receiver.close()
+  cross()
+  t.same(received, [])
+  sender.close()
+  sender.push(1, 0, 'after')
+  sender.flush()
+  t.equal(cross(), 0)
+  t.match([...sender.unsent()], [{ to: 1, payload: 'after' }])
+})
+
 t.test('what is no plain data arrives as the nearest that is, or throws', async (t) => {
   const { sender, received, cross } = byHand(1_000_000)
   class Point {

@@ -21,6 +21,10 @@ interface StageOptions {
 }
 
 const ORDER = ['left', 'right', 'odd']
+/** What the others do in time on a slow machine, and the odd one never. */
+const ODD_DEADLINE_MS = 2_500
+const ODD_STOP_DEADLINE_MS = 300
+const STOP_DEADLINE_MS = 5_000
 
 /** One thread of each role: left and right are linked, and so are right and odd. */
 function stage(
@@ -47,7 +51,7 @@ function stage(
     readyDeadlineMs,
     onThreadLost: (thread, reason) => lost.push(`${name(thread)}: ${reason}`),
   })
-  test.teardown(() => host.stop(ORDER, 2_000))
+  test.teardown(() => host.stop(ORDER, STOP_DEADLINE_MS))
   const stats = async (thread: ThreadInfo) => (await host.control(thread).stats()) as Stats
   return { host, threads: host.threads, lines, lost, shared, stats }
 }
@@ -90,7 +94,9 @@ for (const { title, fault, reason } of faults) {
     t.match(await stats(right), { incarnation: 1, echoes: ['hello from 0.0', 'hello from 2.0'] })
     for (const neighbour of [left, odd]) {
       const { signals, echoes, incarnation } = await stats(neighbour)
-      t.same(signals, ['linked 1', 'unlinked 1', 'linked 1'])
+      t.match(signals, ['linked 1', reason, 'linked 1'])
+      t.match(signals[1], /^unlinked 1: /)
+      t.equal(signals.length, 3)
       t.ok(echoes.includes('hello from 1.1'))
       t.equal(incarnation, 0)
     }
@@ -106,17 +112,17 @@ t.test('an actor that escalates ends its thread, which is hosted anew', async (t
   t.equal((await stats(threads[0]!)).incarnation, 1)
 })
 
-t.test('neighbours that die together are linked again when both are back', async (t) => {
-  const { host, threads, stats } = stage(t)
+t.test('neighbours that die together are linked again when all are back', async (t) => {
+  const { host, threads } = stage(t)
   await host.start()
   for (const thread of threads) host.control(thread).fault('throw')
-  await eventually(() => (Object.values(host.restarts).every((count) => count === 1) ? true : undefined))
-  await Promise.all(threads.map((thread) => host.ready(thread)))
+  // One that is hosted while its neighbour is dying may get a dead port, and is then hosted once more.
   await eventually(async () => {
-    const { echoes } = await stats(threads[1]!)
-    return echoes.join() === 'hello from 0.1,hello from 2.1' ? true : undefined
+    const [answer] = await host.each((control) => control.stats(), 'right', 1_000)
+    const echoes = (answer?.value as Stats | undefined)?.echoes.join() ?? ''
+    return /^hello from 0\.[1-9],hello from 2\.[1-9]$/.test(echoes) ? true : undefined
   })
-  t.pass('both answer')
+  t.ok(Object.values(host.restarts).every((count) => count >= 1))
 })
 
 t.test(
@@ -124,7 +130,7 @@ t.test(
   async (t) => {
     const { host, lost, lines, shared, threads, stats } = stage(t, {
       openingsToFail: 3,
-      readyDeadlineMs: 300,
+      readyDeadlineMs: ODD_DEADLINE_MS,
     })
     // The start is told of the failure, and the hosting goes on meanwhile.
     await t.rejects(host.start(), { code: 'CONTROL_DEADLINE' })
@@ -145,42 +151,43 @@ t.test('what a thread holds is released once, when it stops and when it fails', 
   host.control(threads[0]!).fault('throw')
   await eventually(() => lines.find(({ message }) => message === 'thread hosted anew'))
   t.equal(Atomics.load(shared, RELEASES), 1)
-  await host.stop(ORDER, 2_000)
+  await host.stop(ORDER, STOP_DEADLINE_MS)
   t.equal(Atomics.load(shared, RELEASES), 4)
 })
 
-/** Kinds of what keeps this process alive, each with how often. */
-function open(): string {
-  const kinds = process
-    .getActiveResourcesInfo()
-    .filter((kind) => /MessagePort|Worker|Timeout|Immediate/.test(kind))
-  return kinds.sort().join()
+function countOpen(kinds: RegExp): number {
+  return process.getActiveResourcesInfo().filter((kind) => kinds.test(kind)).length
+}
+
+/** Wait until no thread or port is left. Returns how many timers there are. */
+async function quiet(): Promise<number> {
+  await eventually(() => (countOpen(/MessagePort|Worker/) === 0 ? true : undefined))
+  return countOpen(/Timeout/)
 }
 
 t.test('after a stop nothing is left open', async (t) => {
-  const before = open()
+  const before = await quiet()
   const { host, lost } = stage(t)
   await host.start()
-  await host.stop(ORDER, 2_000)
+  await host.stop(ORDER, STOP_DEADLINE_MS)
   t.same(lost, [], 'a stop is no loss')
-  t.same(await eventually(() => (open() === before ? before : undefined)), before)
+  t.ok((await quiet()) <= before)
 })
 
 t.test('a stop while a thread waits to be hosted anew leaves nothing behind', async (t) => {
-  const before = open()
+  const before = await quiet()
   const { host, threads, lost } = stage(t, { openingsToFail: 0 })
   await host.start()
   host.control(threads[0]!).fault('throw')
   await eventually(() => (lost.length > 0 ? true : undefined))
-  await host.stop(ORDER, 2_000)
-  await eventually(() => (/MessagePort|Worker/.test(open().replace(before, '')) ? undefined : true))
-  t.equal(open(), before)
+  await host.stop(ORDER, STOP_DEADLINE_MS)
+  t.ok((await quiet()) <= before)
 })
 
 t.test('a call that a thread does not answer ends at its deadline, and the others are heard', async (t) => {
   const { host, threads, lines } = stage(t, { odd: 'stats' })
   await host.start()
-  const answers = await host.each((control) => control.stats(), undefined, 300)
+  const answers = await host.each((control) => control.stats(), undefined, ODD_DEADLINE_MS)
   t.same(answers.map(({ thread }) => name(thread)).sort(), ['left-0', 'right-0'])
   t.match(lines.at(-1), {
     level: 'warn',
@@ -191,18 +198,18 @@ t.test('a call that a thread does not answer ends at its deadline, and the other
 })
 
 t.test('a thread that never gets ready fails the start at its deadline', async (t) => {
-  const { host } = stage(t, { odd: 'ready', readyDeadlineMs: 300 })
+  const { host } = stage(t, { odd: 'ready', readyDeadlineMs: ODD_DEADLINE_MS })
   await t.rejects(host.start(), { code: 'CONTROL_DEADLINE', message: /odd-0 ready/ })
 })
 
 for (const odd of ['stop', 'stopFails'] as const) {
   const how = odd === 'stop' ? 'never finishes' : 'fails'
   t.test(`a stop that ${how} on one thread ends at its deadline all the same`, async (t) => {
-    const before = open()
+    const before = await quiet()
     const { host, lines } = stage(t, { odd })
     await host.start()
-    await host.stop(ORDER, 300)
+    await host.stop(ORDER, ODD_STOP_DEADLINE_MS)
     t.ok(lines.some(({ message }) => message === 'thread did not end in time'))
-    t.same(await eventually(() => (open() === before ? before : undefined)), before)
+    t.ok((await quiet()) <= before)
   })
 }

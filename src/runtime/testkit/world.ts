@@ -89,7 +89,6 @@ export class World {
     const open = [true, true]
     const port = (mine: 0 | 1): LinkPort => ({
       postMessage: (frame) => {
-        if (!open[mine]) return
         const delayMs = this.#options.linkDelayMs?.(this.#random()) ?? 0
         arrivesMs[mine] = Math.max(arrivesMs[mine]!, this.#nowMs + delayMs)
         this.#at(arrivesMs[mine]!, () => {
