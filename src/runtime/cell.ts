@@ -1,12 +1,35 @@
 /** One living actor: its definition, state, mailbox and timers. The context that its functions are given. */
 import type { ActorDefinition, Context, Outcome, StopCause } from './actor.js'
-import type { Log } from './environment.js'
+import type { Environment, Log } from './environment.js'
 import { fromWire, toWire } from './errors.js'
 import { Mailbox } from './mailbox.js'
 import type { ActorId, AnswerOf, Kinded, QuestionOf, Ref, ReplyTo } from './ref.js'
 import { type FailureRecord, judge, noFailures, restartWithBackoff } from './supervision.js'
-import type { ActorSystem } from './system.js'
-import type { TimerEntry } from './timer-queue.js'
+import type { TimerEntry, TimerQueue } from './timer-queue.js'
+
+/** What a cell needs of the system that it lives in. */
+export interface CellHost {
+  readonly environment: Environment
+  readonly log: Log
+  readonly timers: TimerQueue
+  tell<M>(to: Ref<M>, message: M): void
+  /** `then` is called exactly once: with the answer, or with why there is none. */
+  askThen(
+    to: Ref<never>,
+    question: unknown,
+    deadlineMs: number,
+    then: (outcome: Outcome<unknown>) => void,
+  ): void
+  answer(to: ReplyTo<never>, ok: boolean, value: unknown): void
+  spawn<M, S, A>(definition: ActorDefinition<M, S, A>, args: A, id?: ActorId): Ref<M>
+  /** There may be mail to take. */
+  wakeCell(cell: Cell): void
+  /** End a cell for good. */
+  stopCell(cell: Cell, cause: StopCause): void
+  noteFailure(kind: string): void
+  /** A failure that the thread must not survive. */
+  escalate(kind: string, error: unknown): void
+}
 
 /** `waiting`: between a failure and its restart; letters gather. */
 type Phase = 'running' | 'waiting' | 'stopped'
@@ -50,14 +73,14 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
   /** Counts lives: what a former life asked or set is not for this one. */
   life = 0
   phase: Phase = 'running'
-  readonly #system: ActorSystem
+  readonly #system: CellHost
   readonly #definition: ActorDefinition<M, S, A>
   readonly #args: A
   #state: S | undefined
   #timers: KeyedTimer | undefined
   #failures: FailureRecord = noFailures
 
-  constructor(system: ActorSystem, self: Ref<M>, definition: ActorDefinition<M, S, A>, args: A) {
+  constructor(system: CellHost, self: Ref<M>, definition: ActorDefinition<M, S, A>, args: A) {
     this.#system = system
     this.self = self
     this.#definition = definition

@@ -5,7 +5,7 @@
  * actor with mail a fair quantum in turn. Nothing here blocks, and nothing runs an actor inside another.
  */
 import type { ActorDefinition, Outcome, Signal, StopCause } from './actor.js'
-import { Cell } from './cell.js'
+import { Cell, type CellHost } from './cell.js'
 import { type DeadLetterReason, DeadLetters } from './dead-letters.js'
 import type { Environment, Log } from './environment.js'
 import { fromWire, type RuntimeErrorCode, runtimeError, toWire, type WireError } from './errors.js'
@@ -56,7 +56,7 @@ interface PendingAsk {
   deadline: TimerEntry
 }
 
-export class ActorSystem {
+export class ActorSystem implements CellHost {
   readonly thread: ThreadSlot
   readonly environment: Environment
   readonly log: Log
@@ -125,7 +125,6 @@ export class ActorSystem {
     })
   }
 
-  /** `then` is called exactly once: with the answer, or with why there is none. */
   askThen(
     to: Ref<never>,
     question: unknown,
@@ -216,7 +215,6 @@ export class ActorSystem {
     return stats
   }
 
-  /** For cells: there may be mail to take. */
   wakeCell(cell: Cell): void {
     if (cell.isReady || cell.phase !== 'running' || cell.mailbox.isEmpty) return
     cell.isReady = true
@@ -224,7 +222,6 @@ export class ActorSystem {
     this.#endTurnSoon()
   }
 
-  /** For cells: end one for good. */
   stopCell(cell: Cell, cause: StopCause): void {
     if (this.#cells.get(cell.self.actor) !== cell) return
     this.#cells.delete(cell.self.actor)

@@ -234,13 +234,14 @@ export class ThreadHost<Settings> {
         return { slot: neighbour.slot, port: port1 }
       })
     this.#host(thread, links)
+    const { incarnation } = thread
     this.ready(thread).then(
       () => {
-        const { incarnation } = thread
         this.#options.log.info({ thread: name(thread), incarnation }, 'thread hosted anew')
       },
       (error) => {
-        if (this.#isStopping) return
+        // One that died before it was ready says so late: its successor is not to blame.
+        if (this.#isStopping || thread.incarnation !== incarnation) return
         // Hosted but of no use: its end brings the next attempt, after a longer while.
         this.#options.log.error({ thread: name(thread), error: toWire(error) }, 'thread is not ready')
         this.#quietly(thread.control?.stop())
