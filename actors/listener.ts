@@ -170,8 +170,13 @@ function accept(ctx: Ctx, state: State, { request, args }: Attempt): void {
     fanOut: state.addresses.fanOutOn(ctx.self.thread),
     settings: state.settings,
     counts: state.counts,
-    onEnd: () => state.places.remove(request.address),
+    onEnd: placeKeeper(state.places, request.address),
   })
+}
+
+/** Gives the place back. Made here, because a closure made in `accept` would keep the whole handshake alive. */
+function placeKeeper(places: SharedConnectionCounts, address: string): () => void {
+  return () => places.remove(address)
 }
 
 // Handlers: who is in

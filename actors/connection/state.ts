@@ -49,8 +49,8 @@ export interface State extends Args {
   bucket: TokenBucket
   heardMs: number
   watches: number
-  /** Subscriptions that wait for the status board. */
-  pending: Map<number, PendingSubscription>
+  /** Subscriptions that wait for the status board; made when there is one. */
+  pending: Map<number, PendingSubscription> | undefined
   nextRequestId: number
   /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
   ending: { reason: string; isGoodbye: boolean } | undefined

@@ -27,6 +27,7 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
   for (const userId of unsubscribeUserID) unsubscribe(state, userId)
   if (userIds.length === 0) return send(state, success(envelope, new Uint8Array()))
   const requestId = state.nextRequestId++
+  state.pending ??= new Map()
   state.pending.set(requestId, { envelope, userIds, subscribe })
   ctx.once(`subscribe ${requestId}`, SUBSCRIBE_DEADLINE_MS, { kind: 'subscribeDue', requestId })
   ctx.tell(state.fanOut, { kind: 'request', connection: ctx.self, requestId, userIds: [...subscribe] })
@@ -34,10 +35,10 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
 
 /** Everybody is on the board: subscribe and answer in one step, so that no change falls between the two. */
 export function onWatched(ctx: Ctx, state: State, requestId: number): void {
-  const pending = state.pending.get(requestId)
+  const pending = state.pending?.get(requestId)
   if (pending === undefined || state.ending !== undefined) return
   ctx.cancel(`subscribe ${requestId}`)
-  state.pending.delete(requestId)
+  state.pending?.delete(requestId)
   for (const userId of pending.subscribe) {
     if (state.socket.subscribe(topicOf(state.encoding.index, userId))) countWatches(state, 1)
   }
@@ -49,20 +50,20 @@ export function onWatched(ctx: Ctx, state: State, requestId: number): void {
 }
 
 export function onSubscribeDue(state: State, requestId: number): void {
-  const pending = state.pending.get(requestId)
+  const pending = state.pending?.get(requestId)
   if (pending === undefined) return
-  state.pending.delete(requestId)
+  state.pending?.delete(requestId)
   send(state, failure(pending.envelope, WireCode.ServerInternalError, 'presence is not available, ask again'))
 }
 
 function unsubscribe(state: State, userId: UserId): void {
-  for (const { subscribe } of state.pending.values()) subscribe.delete(userId)
+  for (const { subscribe } of state.pending?.values() ?? []) subscribe.delete(userId)
   if (state.socket.unsubscribe(topicOf(state.encoding.index, userId))) countWatches(state, -1)
 }
 
 function watchesAfter(state: State, subscribe: Set<UserId>): number {
   let watches = state.watches
-  for (const { subscribe: waiting } of state.pending.values()) watches += waiting.size
+  for (const { subscribe: waiting } of state.pending?.values() ?? []) watches += waiting.size
   for (const userId of subscribe) {
     if (!state.socket.isSubscribed(topicOf(state.encoding.index, userId))) watches++
   }

@@ -4,8 +4,8 @@
  *
  * A token never appears in a result, a message or an error.
  */
-import { createSecretKey, type KeyObject } from 'node:crypto'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { webcrypto } from 'node:crypto'
+import { type CryptoKey, errors, jwtVerify, SignJWT } from 'jose'
 import { WireCode, wireErrorText } from '../gateway/wire-errors.js'
 import type { PlatformId, UserId } from '../presence/types.js'
 import type { TokenState } from '../store/presence-store.js'
@@ -33,15 +33,21 @@ export interface TokenFault {
 /** `expiresAtS`: Unix seconds, rounded down. */
 export type TokenVerdict = ({ ok: true; expiresAtS: number } & Claims) | TokenFault
 
-/** Call once per thread and keep: the crypto library caches what it derives from the key. */
-export function tokenKey(secret: string): KeyObject {
-  return createSecretKey(secret, 'utf8')
+/** A secret, ready for use. Made once per thread and kept: to import it anew for each token costs more than to check. */
+export type TokenKey = Promise<CryptoKey>
+
+export function tokenKey(secret: string): TokenKey {
+  const bytes = new TextEncoder().encode(secret)
+  return webcrypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, [
+    'sign',
+    'verify',
+  ])
 }
 
 /** A token good from now for `expireDays` days. Two for the same claims in the same second are the same text. */
 export async function issueToken(
   claims: Claims,
-  options: { key: KeyObject; expireDays: number; nowMs: number },
+  options: { key: TokenKey; expireDays: number; nowMs: number },
 ): Promise<{ token: string; ttlS: number }> {
   const nowS = Math.floor(options.nowMs / 1000)
   const ttlS = options.expireDays * DAY_S
@@ -49,7 +55,7 @@ export async function issueToken(
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuedAt(nowS - ISSUED_BEFORE_S)
     .setExpirationTime(nowS + ttlS)
-    .sign(options.key)
+    .sign(await options.key)
   return { token, ttlS }
 }
 
@@ -66,13 +72,13 @@ export async function issueToken(
  */
 export async function verifyToken(
   token: string,
-  options: { key: KeyObject; nowMs: number },
+  options: { key: TokenKey; nowMs: number },
 ): Promise<TokenVerdict> {
   if (token.length > TOKEN_BYTES_MAX) return fault(WireCode.TokenMalformedError, 'the token is too long')
   let payload: Record<string, unknown>
   try {
     const currentDate = new Date(options.nowMs)
-    payload = (await jwtVerify(token, options.key, { algorithms: ['HS256'], currentDate })).payload
+    payload = (await jwtVerify(token, await options.key, { algorithms: ['HS256'], currentDate })).payload
   } catch (error) {
     return faultOf(error)
   }
