@@ -45,13 +45,17 @@ function stopOnSignals(supervisor: Supervisor, log: Log): void {
     if (stoppingSinceMs === undefined) {
       stoppingSinceMs = performance.now()
       log.info({ signal }, 'stopping; a second signal ends at once')
-      void supervisor.stop()
+      void supervisor.stop().then((hasStopped) => hasStopped || endAtOnce())
     } else if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) {
       log.warn({ signal }, 'second signal: ending at once')
-      // Not process.exit: a thread that ends with its sockets open would take the process down with a native trace.
-      process.kill(process.pid, 'SIGKILL')
+      endAtOnce()
     }
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+}
+
+/** Not process.exit: a thread that ends with its sockets open would take the process down with a native trace. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL')
 }

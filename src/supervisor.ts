@@ -4,7 +4,7 @@ import { createConnectionCounts } from './gateway/connection-counts.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
 import { assertPortFree, freePort } from './gateway/transport/port-check.js'
 import type { Log } from './observe/log.js'
-import { type HostedRole, ThreadHost } from './runtime/thread-host.js'
+import { type HostedRole, name as nameOf, ThreadHost } from './runtime/thread-host.js'
 import {
   LINKS,
   type Role,
@@ -36,6 +36,7 @@ export class Supervisor {
           count,
           linkedWith: LINKS[name],
           heapMb: config.threadHeapMb,
+          mustEndItself: name === 'io',
           supervisor: name === 'api' ? verbs : undefined,
         }),
       ),
@@ -84,8 +85,8 @@ export class Supervisor {
     const silent = this.#host.threads.filter((thread) => !answers.some((answer) => answer.thread === thread))
     return [
       {
-        parts: silent.map(({ role, index }) => ({
-          name: `${role}-${index}`,
+        parts: silent.map((thread) => ({
+          name: nameOf(thread),
           ready: false,
           missing: 'the thread does not answer',
         })),
@@ -97,14 +98,17 @@ export class Supervisor {
 
   /**
    * Accept no more, say goodbye to the sockets, tell the store, end the threads. Takes at most about
-   * SHUTDOWN_TIMEOUT_MS; what is left then is cut. Never rejects.
+   * SHUTDOWN_TIMEOUT_MS. False = a thread did not end, and only the end of the process ends it. Never rejects.
    */
-  async stop(): Promise<void> {
+  async stop(): Promise<boolean> {
     const deadlineMs = this.#config.shutdownTimeoutMs / 3
     await this.#host.each((control) => control.drain(), 'io' satisfies Role, deadlineMs)
     await this.#host.each((control) => control.drain(), 'shard' satisfies Role, deadlineMs)
-    await this.#host.stop(['api', 'io', 'shard', 'sync'] satisfies Role[], Math.max(500, deadlineMs / 4))
-    this.#log.info('stopped')
+    const order = ['api', 'io', 'shard', 'sync'] satisfies Role[]
+    const left = await this.#host.stop(order, Math.max(500, deadlineMs / 4))
+    if (left.length === 0) this.#log.info('stopped')
+    else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
+    return left.length === 0
   }
 }
 

@@ -22,6 +22,8 @@ export interface CellHost {
   ): void
   answer(to: ReplyTo<never>, ok: boolean, value: unknown): void
   spawn<M, S, A>(definition: ActorDefinition<M, S, A>, args: A, id?: ActorId): Ref<M>
+  /** What a cell is owed: an outcome that it asked for, a timer. Never refused; as many as it asked for and set. */
+  tellOwn(cell: Cell, message: unknown): void
   /** There may be mail to take. */
   wakeCell(cell: Cell): void
   /** End a cell for good. */
@@ -218,7 +220,7 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
     const life = this.life
     return (outcome) => {
       if (this.life !== life) return
-      this.#system.tell(this.self as Ref<unknown>, new Heard(life, outcome as Outcome<never>, toMessage))
+      this.#system.tellOwn(this as Cell, new Heard(life, outcome as Outcome<never>, toMessage))
     }
   }
 
@@ -235,7 +237,7 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
     const timer = new KeyedTimer(key, message, periodMs)
     const fire = () => {
       if (periodMs > 0) timer.entry = this.#system.timers.add(periodMs, fire)
-      this.#system.tell(this.self as Ref<unknown>, timer)
+      this.#system.tellOwn(this as Cell, timer)
     }
     timer.entry = this.#system.timers.add(delayMs, fire)
     timer.next = this.#timers

@@ -36,6 +36,12 @@ export const catalogue = [
     retry: 'later',
   },
   {
+    code: 'LINK_FULL',
+    seenBy: 'the asking actor',
+    meaning: 'Too much waits for the thread of the asked actor; the question became a dead letter.',
+    retry: 'later',
+  },
+  {
     code: 'CONTROL_DEADLINE',
     seenBy: 'the supervisor',
     meaning: 'A thread did not answer on its control plane in time.',

@@ -39,7 +39,25 @@ export const FAILED_ANSWER = -2
 const FRAME_COUNT_MAX = 256
 const SLOTS = 3
 
-export type Deliver = (to: number, correlation: number, payload: unknown) => void
+export type Deliver = (to: number, correlation: number, payload: unknown, frame: InboundFrame) => void
+
+/** A frame on its way through this thread's mailboxes; acknowledged when the last of its letters was taken. */
+export class InboundFrame {
+  readonly #bytes: number
+  readonly #onTaken: (bytes: number) => void
+  #left: number
+
+  constructor(bytes: number, letters: number, onTaken: (bytes: number) => void) {
+    this.#bytes = bytes
+    this.#left = letters
+    this.#onTaken = onTaken
+  }
+
+  /** One of its letters was taken, answered or refused. */
+  letterTaken(): void {
+    if (--this.#left === 0) this.#onTaken(this.#bytes)
+  }
+}
 
 export interface LinkStats {
   bytesSent: number
@@ -60,8 +78,6 @@ export class Link {
   /** Full frames that wait for credit. */
   #waiting: unknown[][] = []
   #bytesInFlight = 0
-  /** Delivered to mailboxes, and not known to be taken from them. */
-  #bytesDelivered = 0
   #bytesToAcknowledge = 0
   #closed = false
   #bytesSent = 0
@@ -116,13 +132,6 @@ export class Link {
     this.#outbound.length = 1
   }
 
-  /** This thread's actors have taken what came: give the sender its credit back, when it is worth a frame. */
-  drained(): void {
-    this.#bytesToAcknowledge += this.#bytesDelivered
-    this.#bytesDelivered = 0
-    if (this.#bytesToAcknowledge >= this.#limits.windowBytes / 4 && !this.#closed) this.#send([0])
-  }
-
   close(): void {
     this.#closed = true
     this.#port.close()
@@ -154,6 +163,12 @@ export class Link {
     this.#port.postMessage(own, [own.buffer])
   }
 
+  /** This thread's actors have taken a frame: give the sender its credit back, when it is worth a frame. */
+  readonly #onTaken = (bytes: number): void => {
+    this.#bytesToAcknowledge += bytes
+    if (this.#bytesToAcknowledge >= this.#limits.windowBytes / 4 && !this.#closed) this.#send([0])
+  }
+
   #onFrame(packed: Uint8Array): void {
     if (this.#closed) return
     const frame = this.#unpackr.unpack(packed) as unknown[]
@@ -163,9 +178,9 @@ export class Link {
       this.flush()
     }
     if (frame.length === 1) return
-    this.#bytesDelivered += packed.length
+    const inbound = new InboundFrame(packed.length, (frame.length - 1) / SLOTS, this.#onTaken)
     for (let at = 1; at < frame.length; at += SLOTS) {
-      this.#deliver(frame[at] as number, frame[at + 1] as number, frame[at + 2])
+      this.#deliver(frame[at] as number, frame[at + 1] as number, frame[at + 2], inbound)
     }
     this.#afterFrame()
   }

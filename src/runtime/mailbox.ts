@@ -4,11 +4,14 @@
  * A linked list, because an idle actor must cost next to nothing: a gateway holds one mailbox per socket.
  */
 import type { Signal } from './actor.js'
+import type { InboundFrame } from './link.js'
 import type { ReplyTo } from './ref.js'
 
 export interface Letter {
   readonly message: unknown
   readonly replyTo: ReplyTo<never> | undefined
+  /** The frame of a link that brought it; undefined = it is from this thread. */
+  readonly frame: InboundFrame | undefined
   next: Letter | undefined
 }
 
@@ -19,9 +22,14 @@ export class Mailbox {
   count = 0
 
   /** False when `countMax` messages already wait. */
-  post(message: unknown, replyTo: ReplyTo<never> | undefined, countMax: number): boolean {
+  post(
+    message: unknown,
+    replyTo: ReplyTo<never> | undefined,
+    frame: InboundFrame | undefined,
+    countMax: number,
+  ): boolean {
     if (this.count >= countMax) return false
-    const letter: Letter = { message, replyTo, next: undefined }
+    const letter: Letter = { message, replyTo, frame, next: undefined }
     if (this.#tail === undefined) this.#head = letter
     else this.#tail.next = letter
     this.#tail = letter
@@ -35,6 +43,7 @@ export class Mailbox {
     this.#head = letter.next
     if (this.#head === undefined) this.#tail = undefined
     this.count--
+    letter.frame?.letterTaken()
     return letter
   }
 

@@ -9,7 +9,15 @@ import { Cell, type CellHost } from './cell.js'
 import { type DeadLetterReason, DeadLetters } from './dead-letters.js'
 import type { Environment, Log } from './environment.js'
 import { fromWire, type RuntimeErrorCode, runtimeError, toWire, type WireError } from './errors.js'
-import { ANSWER, defaultLinkLimits, FAILED_ANSWER, Link, type LinkLimits, type LinkPort } from './link.js'
+import {
+  ANSWER,
+  defaultLinkLimits,
+  FAILED_ANSWER,
+  type InboundFrame,
+  Link,
+  type LinkLimits,
+  type LinkPort,
+} from './link.js'
 import {
   ACTORS_PER_INCARNATION,
   type ActorId,
@@ -138,8 +146,13 @@ export class ActorSystem implements CellHost {
     this.#asks.set(correlation, { thread: to.thread, resolve: then, deadline })
     if (to.thread === this.thread) {
       this.#post(to.actor, question, { thread: this.thread, correlation })
-    } else if (!this.#send(to.thread, to.actor, correlation, question)) {
+      return
+    }
+    const refusal = this.#send(to.thread, to.actor, correlation, question)
+    if (refusal === 'unlinked') {
       this.#settle(correlation, refused('THREAD_LOST', `thread ${to.thread} is not reachable`))
+    } else if (refusal === 'linkFull') {
+      this.#settle(correlation, refused('LINK_FULL', `too much waits for thread ${to.thread}`))
     }
   }
 
@@ -154,7 +167,7 @@ export class ActorSystem implements CellHost {
     const link = new Link(
       port,
       this.#linkLimits,
-      (to, correlation, payload) => this.#receive(thread, to, correlation, payload),
+      (to, correlation, payload, frame) => this.#receive(thread, to, correlation, payload, frame),
       () => this.#run(),
     )
     this.#links.set(thread, link)
@@ -215,6 +228,12 @@ export class ActorSystem implements CellHost {
     return stats
   }
 
+  tellOwn(cell: Cell, message: unknown): void {
+    if (this.#cells.get(cell.self.actor) !== cell) return
+    cell.mailbox.post(message, undefined, undefined, Number.POSITIVE_INFINITY)
+    this.wakeCell(cell)
+  }
+
   wakeCell(cell: Cell): void {
     if (cell.isReady || cell.phase !== 'running' || cell.mailbox.isEmpty) return
     cell.isReady = true
@@ -240,12 +259,22 @@ export class ActorSystem implements CellHost {
     this.#onEscalation(new Error(`actor ${kind} failed for good: ${cause.message}`, { cause }))
   }
 
-  #post(actor: ActorId, message: unknown, replyTo: ReplyTo<never> | undefined): void {
+  /** False when the letter was refused. */
+  #post(
+    actor: ActorId,
+    message: unknown,
+    replyTo: ReplyTo<never> | undefined,
+    frame?: InboundFrame,
+  ): boolean {
     const cell = this.#cells.get(actor)
     if (cell === undefined) this.#refuse('noSuchActor', actor, message, replyTo)
-    else if (!cell.mailbox.post(message, replyTo, cell.mailboxCountMax)) {
+    else if (!cell.mailbox.post(message, replyTo, frame, cell.mailboxCountMax)) {
       this.#refuse('mailboxFull', actor, message, replyTo)
-    } else this.wakeCell(cell)
+    } else {
+      this.wakeCell(cell)
+      return true
+    }
+    return false
   }
 
   /** Count a dead letter; a question among them fails at once. */
@@ -261,23 +290,26 @@ export class ActorSystem implements CellHost {
     this.answer(replyTo, false, toWire(runtimeError(code, `actor ${actor}: ${reason}`)))
   }
 
-  #send(thread: ThreadSlot, to: number, correlation: number, payload: unknown): boolean {
+  /** Why the letter was refused; undefined = it is on its way. */
+  #send(
+    thread: ThreadSlot,
+    to: number,
+    correlation: number,
+    payload: unknown,
+  ): 'unlinked' | 'linkFull' | undefined {
     const link = this.#links.get(thread)
-    if (link === undefined) {
-      this.deadLetters.add('unlinked', thread, to, payload)
-      return false
-    }
-    if (!link.push(to, correlation, payload)) {
-      this.deadLetters.add('linkFull', thread, to, payload)
-      return false
-    }
-    this.#endTurnSoon()
-    return true
+    const refusal =
+      link === undefined ? 'unlinked' : link.push(to, correlation, payload) ? undefined : 'linkFull'
+    if (refusal === undefined) this.#endTurnSoon()
+    else this.deadLetters.add(refusal, thread, to, payload)
+    return refusal
   }
 
-  #receive(from: ThreadSlot, to: number, correlation: number, payload: unknown): void {
-    if (to >= 0) this.#post(to, payload, correlation > 0 ? { thread: from, correlation } : undefined)
-    else this.#hearAnswer(correlation, to === ANSWER, payload)
+  #receive(from: ThreadSlot, to: number, correlation: number, payload: unknown, frame: InboundFrame): void {
+    const replyTo = to >= 0 && correlation > 0 ? { thread: from, correlation } : undefined
+    if (to >= 0 && this.#post(to, payload, replyTo, frame)) return
+    if (to < 0) this.#hearAnswer(correlation, to === ANSWER, payload)
+    frame.letterTaken()
   }
 
   #hearAnswer(correlation: number, ok: boolean, value: unknown): void {
@@ -339,7 +371,6 @@ export class ActorSystem implements CellHost {
     this.#ready = ready.slice(at)
     this.#isRunning = false
     if (this.#ready.length > 0) this.#endTurnSoon()
-    else for (const link of this.#links.values()) link.drained()
   }
 }
 

@@ -29,6 +29,8 @@ export interface HostedRole {
   linkedWith: string[]
   /** Old-generation heap bound of each thread of the role, MiB. A thread over it dies; the process lives. */
   heapMb: number
+  /** Its threads are never terminated from outside: torn down with a native server open, one would take the process. */
+  mustEndItself?: boolean
   /** Verbs that the main thread answers for threads of this role. */
   supervisor?: object
 }
@@ -50,6 +52,8 @@ export interface ThreadHostOptions<Settings> {
 
 interface Hosted extends ThreadInfo {
   incarnation: number
+  /** A pool of one thread, for one life: what a dead thread leaves behind goes with it. */
+  pool: Piscina | undefined
   control: RemoteControl | undefined
   life: Promise<void>
   failures: FailureRecord
@@ -70,7 +74,6 @@ export function layOut(roles: { name: string; count: number }[]): ThreadInfo[] {
 
 export class ThreadHost<Settings> {
   readonly #options: ThreadHostOptions<Settings>
-  readonly #pools = new Map<string, Piscina>()
   readonly #threads: Hosted[]
   readonly restarts: Record<string, number> = {}
   /** Of the threads that wait to be hosted anew. */
@@ -82,24 +85,12 @@ export class ThreadHost<Settings> {
     this.#threads = layOut(options.roles).map((info) => ({
       ...info,
       incarnation: 0,
+      pool: undefined,
       control: undefined,
       life: Promise.resolve(),
       failures: noFailures,
     }))
-    for (const role of options.roles) {
-      this.restarts[role.name] = 0
-      this.#pools.set(
-        role.name,
-        new Piscina({
-          filename: role.entry.href,
-          minThreads: role.count,
-          maxThreads: role.count,
-          idleTimeout: Number.POSITIVE_INFINITY,
-          atomics: 'disabled',
-          resourceLimits: { maxOldGenerationSizeMb: role.heapMb },
-        }),
-      )
-    }
+    for (const role of options.roles) this.restarts[role.name] = 0
   }
 
   get threads(): ThreadInfo[] {
@@ -155,8 +146,11 @@ export class ThreadHost<Settings> {
     return answers.filter((answer) => answer !== undefined)
   }
 
-  /** Stop every thread, the roles in the given order, then the pools. Bounded by `deadlineMs` a role. */
-  async stop(order: string[], deadlineMs: number): Promise<void> {
+  /**
+   * Stop every thread, the roles in the given order. Bounded by `deadlineMs` a role. Returns the threads that did not
+   * end by themselves; they are terminated, unless their role must end itself.
+   */
+  async stop(order: string[], deadlineMs: number): Promise<ThreadInfo[]> {
     this.#isStopping = true
     for (const backoff of this.#backoffs) clearTimeout(backoff)
     for (const role of order) {
@@ -168,11 +162,13 @@ export class ThreadHost<Settings> {
         this.#options.log.warn({ error: toWire(error) }, 'thread did not end in time'),
       )
     }
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
+    const left = this.#threads.filter((thread) => thread.pool !== undefined)
+    for (const thread of left) if (!this.#roleOf(thread).mustEndItself) this.#discard(thread)
+    return left
   }
 
   #host(thread: Hosted, links: ThreadTask<Settings>['links']): void {
-    const role = this.#options.roles.find((candidate) => candidate.name === thread.role)!
+    const role = this.#roleOf(thread)
     const control = new MessageChannel()
     const task: ThreadTask<Settings> = {
       slot: thread.slot,
@@ -191,18 +187,30 @@ export class ThreadHost<Settings> {
       transferList.push(supervisor.port2)
     }
     thread.control = wrapControl<ThreadControl>(control.port1)
-    thread.life = this.#pools
-      .get(role.name)!
-      .run(task, { transferList: transferList as never })
+    const pool = new Piscina({
+      filename: role.entry.href,
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: 'disabled',
+      resourceLimits: { maxOldGenerationSizeMb: role.heapMb },
+    })
+    thread.pool = pool
+    // A thread that dies before it has taken its task says so here, and only here.
+    const failed = new Promise<never>((_, reject) => pool.once('error', reject))
+    const run = pool.run(task, { transferList: transferList as never })
+    thread.life = Promise.race([run, failed])
       .then(
-        () => this.#onEnd(thread, 'its task ended', control.port1),
-        (error: Error) => this.#onEnd(thread, error.message, control.port1),
+        () => 'its task ended',
+        (error: Error) => error.message,
       )
+      .then((reason) => this.#onEnd(thread, reason, control.port1))
   }
 
   #onEnd(thread: Hosted, reason: string, port: MessagePort): void {
     port.close()
     thread.control = undefined
+    this.#discard(thread)
     if (this.#isStopping) return
     this.#options.log.error({ thread: name(thread), reason }, 'thread lost')
     this.#options.onThreadLost?.(thread, reason)
@@ -221,6 +229,14 @@ export class ThreadHost<Settings> {
       this.#hostAnew(thread, neighbours)
     }, delayMs)
     this.#backoffs.add(backoff)
+  }
+
+  /** Let go of what is left of a thread, without waiting for it. */
+  #discard(thread: Hosted): void {
+    // More errors of the same end must not be thrown for want of a listener.
+    thread.pool?.on('error', () => {})
+    void thread.pool?.destroy()
+    thread.pool = undefined
   }
 
   #hostAnew(thread: Hosted, neighbours: Hosted[]): void {
@@ -249,9 +265,12 @@ export class ThreadHost<Settings> {
     )
   }
 
+  #roleOf(thread: ThreadInfo): HostedRole {
+    return this.#options.roles.find((role) => role.name === thread.role)!
+  }
+
   #areLinked(a: ThreadInfo, b: ThreadInfo): boolean {
-    const says = (one: ThreadInfo, other: ThreadInfo) =>
-      this.#options.roles.find((role) => role.name === one.role)!.linkedWith.includes(other.role)
+    const says = (one: ThreadInfo, other: ThreadInfo) => this.#roleOf(one).linkedWith.includes(other.role)
     return says(a, b) || says(b, a)
   }
 

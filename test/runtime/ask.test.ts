@@ -129,6 +129,23 @@ t.test('an ask to a full mailbox fails at once', async (t) => {
   t.equal(b.stats().deadLetters.mailboxFull, 1)
 })
 
+t.test('an outcome is heard even by an actor whose mailbox takes nothing more', async (t) => {
+  const { world, a, b } = pair(5)
+  const echo = spawnEcho(b)
+  const heard: string[] = []
+  const asker = spawnActor<Asking>(a, (_ctx, message) => heard.push(message.kind), {
+    mailboxCountMax: 0,
+    start: (ctx) => {
+      ctx.ask(echo, { kind: 'echo', text: 'hi' }, 1_000, (outcome) => ({ kind: 'heard', outcome }))
+      return null
+    },
+  })
+  a.tell(asker, { kind: 'go' })
+  world.advance(20)
+  t.same(heard, ['heard'])
+  t.equal(a.stats().deadLetters.mailboxFull, 1)
+})
+
 t.test('an ask fails at once when the thread is lost, or was never linked', async (t) => {
   const { world, a, b } = pair(5)
   const lost = spawnAsker(a, spawnEcho(b))

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import { Link, type LinkPort } from '../../src/runtime/link.js'
+import { type InboundFrame, Link, type LinkPort } from '../../src/runtime/link.js'
 import { type Ref, refTo } from '../../src/runtime/ref.js'
 import type { ActorSystem } from '../../src/runtime/system.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
@@ -79,18 +79,26 @@ function byHand(windowBytes: number, heldCountMax = 100_000) {
     close: () => {},
   })
   let largestFrame = 0
+  const untaken: InboundFrame[] = []
   const sender = new Link(
     port('toReceiver', 'toSender'),
     limits,
-    () => {},
+    (_to, _c, _payload, frame) => untaken.push(frame),
     () => {},
   )
   const receiver = new Link(
     port('toSender', 'toReceiver'),
     limits,
-    (_to, _c, payload) => received.push(payload),
+    (_to, _c, payload, frame) => {
+      received.push(payload)
+      untaken.push(frame)
+    },
     () => {},
   )
+  /** Take every letter that was delivered, on both ends. */
+  const drain = () => {
+    for (const frame of untaken.splice(0)) frame.letterTaken()
+  }
   /** Let every frame cross that is on its way. Returns the bytes that reached the receiver. */
   const cross = () => {
     let bytes = 0
@@ -102,12 +110,12 @@ function byHand(windowBytes: number, heldCountMax = 100_000) {
     for (const frame of crossing.toSender.splice(0)) listeners.toSender(frame)
     return bytes
   }
-  return { sender, receiver, received, cross, largestFrame: () => largestFrame }
+  return { sender, receiver, received, cross, drain, largestFrame: () => largestFrame }
 }
 
 t.test('a receiver that does not drain stops the sender within the window and one frame', async (t) => {
   const windowBytes = 10_000
-  const { sender, receiver, received, cross, largestFrame } = byHand(windowBytes)
+  const { sender, received, cross, drain, largestFrame } = byHand(windowBytes)
   for (let n = 0; n < 5_000; n++) sender.push(1, 0, { n, text: 'x'.repeat(20) })
   sender.flush()
   let inFlight = 0
@@ -121,13 +129,13 @@ t.test('a receiver that does not drain stops the sender within the window and on
   t.equal(sender.held + received.length, 5_000, 'nothing is lost meanwhile')
   while (received.length < 5_000) {
     const before = received.length
-    receiver.drained()
+    drain()
     cross()
     cross()
     sender.flush()
     if (received.length === before) return t.fail(`stuck at ${before}`)
   }
-  receiver.drained()
+  drain()
   cross()
   t.same(
     received.map((payload) => (payload as { n: number }).n),
@@ -152,7 +160,7 @@ t.test(
         fc.array(step, { maxLength: 60 }),
         fc.integer({ min: 100, max: 20_000 }),
         (steps, windowBytes) => {
-          const { sender, receiver, received, cross, largestFrame } = byHand(windowBytes)
+          const { sender, received, cross, drain, largestFrame } = byHand(windowBytes)
           let pushed = 0
           let delivered = 0
           let undrained = 0
@@ -164,7 +172,7 @@ t.test(
             else if (one.do === 'cross') {
               undrained += cross()
             } else {
-              receiver.drained()
+              drain()
               undrained = 0
             }
             delivered = Math.max(delivered, undrained)
@@ -173,7 +181,7 @@ t.test(
           for (let n = 0; received.length < pushed && n < 10_000; n++) {
             sender.flush()
             cross()
-            receiver.drained()
+            drain()
           }
           return (
             received.length === pushed && received.every((payload, n) => (payload as { n: number }).n === n)
@@ -186,13 +194,13 @@ t.test(
 )
 
 t.test('the receiver acknowledges at the latest when a quarter of the window is taken', async (t) => {
-  const { sender, receiver, cross } = byHand(1_000)
+  const { sender, receiver, cross, drain } = byHand(1_000)
   let acknowledgements = 0
   for (let n = 0; n < 50; n++) {
     sender.push(1, 0, 'x'.repeat(60))
     sender.flush()
     cross()
-    receiver.drained()
+    drain()
     if (receiver.stats.framesSent > acknowledgements) acknowledgements = receiver.stats.framesSent
     cross()
     t.notOk(sender.congested)
@@ -202,19 +210,46 @@ t.test('the receiver acknowledges at the latest when a quarter of the window is 
 })
 
 t.test('an acknowledgement travels with letters where there are some', async (t) => {
-  const { sender, receiver, cross } = byHand(1_000)
+  const { sender, receiver, cross, drain } = byHand(1_000)
   for (let n = 0; n < 50; n++) {
     sender.push(1, 0, 'x'.repeat(60))
     sender.flush()
     cross()
-    receiver.drained()
+    drain()
     receiver.push(1, 0, 'y')
     receiver.flush()
     cross()
-    sender.drained()
+    drain()
     t.notOk(sender.congested)
   }
   t.equal(receiver.stats.framesSent, 50)
+})
+
+t.test('an actor that keeps telling itself more does not hold back the links of its thread', async (t) => {
+  const { world, a, b } = pair(2_000)
+  const probe = spawnProbe<Note>(b)
+  let turns = 0
+  const busy = spawnActor<Note>(b, (ctx, message) => {
+    // As long as the rest arrives: a mailbox of this thread is never empty meanwhile.
+    if (++turns < 20_000 && probe.heard.length < 5_000) ctx.tell(ctx.self, message)
+  })
+  b.tell(busy, note('more'))
+  for (const n of numbers(5_000)) a.tell(probe.ref, note(n))
+  world.advance(5_000)
+  t.equal(probe.heard.length, 5_000)
+})
+
+t.test('an ask that a full link refuses fails at once, and says that the thread is not lost', async (t) => {
+  const { a, b } = pair(500, 10)
+  const echo = spawnEcho(b)
+  const codes: string[] = []
+  for (const n of numbers(2_000)) {
+    a.askThen(echo, { kind: 'echo', text: n } satisfies Command, 1_000, (outcome) => {
+      if (!outcome.ok) codes.push(outcome.error.code)
+    })
+  }
+  t.ok(codes.length > 0)
+  t.same([...new Set(codes)], ['LINK_FULL'])
 })
 
 t.test('letters over the held bound are counted dead letters, and the others arrive', async (t) => {

@@ -37,7 +37,7 @@ function stage(
     entry,
     count: 1,
     linkedWith,
-    heapMb: 32,
+    heapMb: 64,
   })
   const roles = [role('left', ['right']), role('right', []), role('odd', ['right'])]
   const { log, lines } = keptLog()
