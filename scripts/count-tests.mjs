@@ -1,7 +1,7 @@
 // The closing line of the pipeline: how many tests of the last run passed and failed, lint being one more.
 //
-// tap keeps each file's results in .tap/test-results; a test is a `t.test` at the top of a file or inside such a
-// one, so the lines that count are those with a duration. Exits with 1 when anything failed.
+// tap keeps each file's results in .tap/test-results; a test is a `t.test`, whose line has a duration. Exits with 1
+// when anything failed.
 import { readdirSync, readFileSync } from 'node:fs'
 
 const results = new URL('../.tap/test-results/', import.meta.url)
@@ -12,7 +12,7 @@ let failed = 0
 for (const file of readdirSync(results, { recursive: true, encoding: 'utf8' })) {
   if (!file.endsWith('.tap')) continue
   for (const line of readFileSync(new URL(file, results), 'utf8').split('\n')) {
-    const outcome = /^\s+(not )?ok \d+ - .*# time=/.exec(line)
+    const outcome = /^\s*(not )?ok \d+ - .*# time=/.exec(line)
     if (outcome === null) continue
     if (outcome[1] === undefined) passed++
     else failed++

@@ -110,10 +110,11 @@ t.test('a subscriber that was cut off listens again and says what it may have mi
 
 t.test('R-38: a server that hangs makes calls fail in time, and serves again as it was', async (t) => {
   const server = await serverFor(t)
-  const a = await openNode(t, server, { commandTimeoutMs: 200 })
+  const a = await openNode(t, server, { commandTimeoutMs: 1_000 })
   const user = fresh('user')
   await assertOne(a.store, holds(user, [1]))
-  await server.client().call('CLIENT', 'PAUSE', 300, 'ALL')
+  // Longer than a call's patience, shorter than the silence (twice that) after which the connection is given up.
+  await server.client().call('CLIENT', 'PAUSE', 1_500, 'ALL')
   await t.rejects(a.store.assert([holds(user, [2])]), { code: 'STORE_UNAVAILABLE', message: /timed out/ })
   await until('it answers', () => a.store.ping().then(() => true))
   t.same(claimsOf((await assertOne(a.store, holds(user, [3]))).changed), [`3@${a.holder}`])
@@ -140,7 +141,7 @@ t.test(
 
 t.test('a frozen server is given up, and found again', async (t) => {
   const server = await serverFor(t)
-  const a = await openNode(t, server, { commandTimeoutMs: 100 })
+  const a = await openNode(t, server, { commandTimeoutMs: 400 })
   process.kill(server.pid, 'SIGSTOP')
   t.teardown(() => server.stop())
   await t.rejects(a.store.ping(), { code: 'STORE_UNAVAILABLE' })
