@@ -3,7 +3,7 @@
  *
  * Thread  shard                       Owns   Roster, WatchIndex, two AdaptiveBatches, two RenewalWheels
  * Hears   PresenceShard.Command       Tells  Sync.Command, FanOut.Command, Listener.Command
- * Timers  merge, grace, retry, renew, rewatch, rebuild
+ * Timers  merge, grace, retry, confirm, renew, rewatch, rebuild
  * Fails   restarts empty: io threads announce their connections and watches, sync says what was asserted before
  *
  * The way of a change: socket or other node → roster or watch index → watchers here (at once) and, for what
@@ -28,6 +28,7 @@ import type { Args, Ctx, Private, State } from './presence-shard/state.js'
 import {
   flush,
   onAsserted,
+  onConfirmDue,
   onFlush,
   onInterestSet,
   onStoreBack,
@@ -88,6 +89,8 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
     case 'retryDue':
       state.isPaused = false
       return flush(ctx, state)
+    case 'confirmDue':
+      return onConfirmDue(ctx, state)
     case 'rebuildDue':
       return askForTheLost(ctx, state)
     case 'heldBefore':
@@ -139,6 +142,7 @@ function start(ctx: Ctx, args: Args): State {
     retryMs: RETRY_MIN_MS,
     isPaused: false,
     flushers: [],
+    doubted: new Set(),
   }
   args.gauges[args.shard] = () => ({
     held: state.roster.size,

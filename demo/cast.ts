@@ -4,10 +4,11 @@
  * The play is judged by what the watcher sees. Every act that must become visible is noted with its time; the push
  * that shows it settles it, and the difference is the latency from the act to the push.
  */
+
+import type { Admin } from '../src/client/admin.js'
 import { OpenimClient } from '../src/client/openim-client.js'
 import type { SdkType } from '../src/gateway/codec/encodings.js'
 import type { PlatformId, UserId } from '../src/presence/types.js'
-import type { Admin } from './admin.js'
 
 /** What a device speaks on the wire; the gateway encodes each change once for each kind in use. */
 interface Device {

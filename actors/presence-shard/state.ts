@@ -54,6 +54,8 @@ export interface State extends Args {
   retryMs: number
   isPaused: boolean
   flushers: ReplyTo<null>[]
+  /** Users of whom the store says that it has no record any more; to be asked again. */
+  doubted: Set<UserId>
 }
 
 /** What former lives of the shard asserted, as the sync actor remembers it. */
@@ -66,6 +68,7 @@ export type Private =
   | { kind: 'rewatchDue' }
   | { kind: 'retryDue' }
   | { kind: 'rebuildDue' }
+  | { kind: 'confirmDue' }
   | { kind: 'heldBefore'; outcome: Outcome<HeldBefore> }
   | { kind: 'asserted'; users: UserId[]; outcome: Outcome<AssertOutcome[]> }
   | InterestSet

@@ -1,5 +1,6 @@
 /** To the store and back: batches of assertions and of interests, at most one in flight for a user. */
 import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
+import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { AssertOutcome } from '../../src/store/presence-store.js'
 import { platformsChanged } from './here.js'
@@ -83,8 +84,22 @@ export function onInterestSet(ctx: Ctx, state: State, message: InterestSet): voi
   state.interests.land(users, failed, ctx.nowMs())
   for (const userId of read) if (state.watches.has(userId)) state.rewatches.add(userId)
   learn(ctx, state, snapshots, askedMs)
+  askDoubtedAgain(ctx, state, read)
   tellPartially(ctx, state, [...failed])
   afterFlight(ctx, state, failed.size === 0)
+}
+
+/** Later, and all of them at once. */
+function askDoubtedAgain(ctx: Ctx, state: State, userIds: Iterable<UserId>): void {
+  const isAsked = state.doubted.size > 0
+  for (const userId of userIds) if (state.watches.isInDoubt(userId)) state.doubted.add(userId)
+  if (state.doubted.size > 0 && !isAsked) ctx.once('confirm', GONE_CONFIRM_MS, { kind: 'confirmDue' })
+}
+
+export function onConfirmDue(ctx: Ctx, state: State): void {
+  for (const userId of state.doubted) state.interests.add(userId, ctx.nowMs())
+  state.doubted.clear()
+  flushSoon(ctx, state)
 }
 
 export function afterFlight(ctx: Ctx, state: State, wentWell: boolean): void {

@@ -1,12 +1,11 @@
 /** A whole gateway in a process of its own, as an operator would start it. */
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Admin } from '../../demo/admin.js'
+import { Admin } from '../../src/client/admin.js'
+import { freePort } from '../../src/gateway/transport/port-check.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 20_000
@@ -48,7 +47,7 @@ export async function startGateway(
     process.off('exit', remove)
     remove()
   })
-  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
   const child = scope.fork(MAIN, [], {
     cwd,
     execArgv: collectable ? COLLECTABLE : [],
@@ -91,15 +90,6 @@ export const COLLECTABLE = [
 /** The child's threads hear of it in their own time; there is no answer to wait for. */
 export function collectGarbage(child: ChildProcess): void {
   child.kill('SIGUSR2')
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Resident memory of a process, bytes. */

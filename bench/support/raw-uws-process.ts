@@ -2,7 +2,7 @@
 
 import type * as Uws from 'uWebSockets.js'
 import { createRequire } from 'node:module'
-import { freePort } from './gateway.js'
+import { freePort } from '../../src/gateway/transport/port-check.js'
 import type { RawAnswer } from './raw-uws.js'
 
 interface UserData {
@@ -41,7 +41,7 @@ app.ws<UserData>('/*', {
     if (socket.getUserData().path === '/star') app.publish(TOPIC, offline!, true)
   },
 })
-const port = await freePort()
+const port = await freePort('127.0.0.1')
 app.listen('127.0.0.1', port, (listening) => {
   if (listening === false) throw new Error(`port ${port} was taken meanwhile`)
   answer({ verb: 'listening', port })

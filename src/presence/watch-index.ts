@@ -6,6 +6,9 @@
  */
 import type { Claim, PlatformId, Snapshot, UserId } from './types.js'
 
+/** Longer than nodes need to assert again what a store has lost; short against PRESENCE_TTL_S. */
+export const GONE_CONFIRM_MS = 5_000
+
 interface Watched {
   threads: Set<number>
   version: number
@@ -15,6 +18,8 @@ interface Watched {
   isKnown: boolean
   /** As of when the last that was taken in was true. */
   learntMs: number
+  /** Since when the store says that it has no record of a user whom others held; undefined = it does not. */
+  goneSinceMs: number | undefined
   /** What watchers were last told; undefined = nothing yet. */
   told: PlatformId[] | undefined
 }
@@ -51,6 +56,7 @@ export class WatchIndex {
       elsewhere: [],
       isKnown: false,
       learntMs: Number.NEGATIVE_INFINITY,
+      goneSinceMs: undefined,
       told: undefined,
     })
     return true
@@ -71,20 +77,36 @@ export class WatchIndex {
 
   /**
    * Take in what the store said, as of `asOfMs` (when it was asked, or when its news came). False = not watched, or
-   * older than what is known. Version 0 says that the store has no record, which no version can be compared with:
-   * it counts when it was asked for after the last that was learnt.
+   * older than what is known, or in doubt.
+   *
+   * Version 0 says that the store has no record of claims, and no version can be compared with that: the later one
+   * counts. Where there was a record, either it has expired, or the store came back empty and the others are about
+   * to assert again; so it has to be still so GONE_CONFIRM_MS later (see `isInDoubt`).
    */
   learn(snapshot: Snapshot, asOfMs: number): boolean {
     const user = this.#users.get(snapshot.userId)
     if (user === undefined) return false
-    const isGone = snapshot.version === 0 && asOfMs >= user.learntMs
-    if (user.isKnown && snapshot.version < user.version && !isGone) return false
+    if (user.isKnown && !this.#isNews(user, snapshot, asOfMs)) return false
     // A version once seen is kept, so that the next one that this node causes is greater.
     user.version = Math.max(user.version, snapshot.version)
     user.learntMs = asOfMs
+    user.goneSinceMs = undefined
     user.isKnown = true
     user.elsewhere = platformsElsewhere(snapshot, this.#nodeId)
     return true
+  }
+
+  #isNews(user: Watched, { version }: Snapshot, asOfMs: number): boolean {
+    if (version > 0) return version >= user.version
+    if (asOfMs < user.learntMs) return false
+    if (user.version === 0 || user.elsewhere.length === 0) return true
+    user.goneSinceMs ??= asOfMs
+    return asOfMs - user.goneSinceMs >= GONE_CONFIRM_MS
+  }
+
+  /** The store says that it has no record of a user whom others held: to be asked again after GONE_CONFIRM_MS. */
+  isInDoubt(userId: UserId): boolean {
+    return this.#users.get(userId)?.goneSinceMs !== undefined
   }
 
   versionOf(userId: UserId): number {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { Claim, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
-import { nodeOf, sameList, WatchIndex } from '../../src/presence/watch-index.js'
+import { GONE_CONFIRM_MS, nodeOf, sameList, WatchIndex } from '../../src/presence/watch-index.js'
 
 const HERE = 'node-a'
 
@@ -9,6 +9,7 @@ interface Known {
   threads: Set<number>
   version: number
   learntMs: number
+  goneSinceMs: number | undefined
   snapshot: Snapshot | undefined
   told: PlatformId[] | undefined
 }
@@ -47,6 +48,7 @@ class Watch implements Command {
         threads: new Set([this.thread]),
         version: 0,
         learntMs: 0,
+        goneSinceMs: undefined,
         snapshot: undefined,
         told: undefined,
       })
@@ -94,14 +96,22 @@ class Learn implements Command {
   run(model: Model, { index }: Real): void {
     const { userId, version } = this.snapshot
     const known = model.users.get(userId)
-    const isGone = version === 0 && known !== undefined && this.asOfMs >= known.learntMs
-    const isNews = known !== undefined && (known.snapshot === undefined || version >= known.version || isGone)
+    const isNews = known !== undefined && this.#isNews(known)
     if (index.learn(this.snapshot, this.asOfMs) !== isNews)
       throw new Error(`version ${version} after ${known?.version}`)
     if (!isNews) return
     known.snapshot = this.snapshot
     known.version = Math.max(known.version, version)
     known.learntMs = this.asOfMs
+    known.goneSinceMs = undefined
+  }
+  #isNews(known: Known): boolean {
+    if (known.snapshot === undefined) return true
+    if (this.snapshot.version > 0) return this.snapshot.version >= known.version
+    if (this.asOfMs < known.learntMs) return false
+    if (known.version === 0 || union(known, []).length === 0) return true
+    known.goneSinceMs ??= this.asOfMs
+    return this.asOfMs - known.goneSinceMs >= GONE_CONFIRM_MS
   }
   toString = () => `learn(${JSON.stringify(this.snapshot)}, as of ${this.asOfMs})`
 }
@@ -163,13 +173,14 @@ const claims = fc.array(
   { maxLength: 4 },
 )
 const snapshot = fc.record({ userId: user, version: fc.nat(6), claims, foreign: platforms })
+const asOfMs = fc.constantFrom(0, 1, 2, GONE_CONFIRM_MS, GONE_CONFIRM_MS + 1)
 const commands = fc.commands<Model, Real>(
   [
     fc.tuple(user, thread).map((args) => new Watch(...args)),
     fc.tuple(user, thread).map((args) => new Unwatch(...args)),
     thread.map((lost) => new LoseThread(lost)),
-    fc.tuple(snapshot, fc.nat(5)).map((args) => new Learn(...args)),
-    fc.tuple(snapshot, fc.nat(5)).map((args) => new Learn(...args)),
+    fc.tuple(snapshot, asOfMs).map((args) => new Learn(...args)),
+    fc.tuple(snapshot, asOfMs).map((args) => new Learn(...args)),
     fc.tuple(user, platforms).map((args) => new Tell(...args)),
     fc.constant(new Check()),
   ],
@@ -231,19 +242,41 @@ t.test('nothing is told before the store has answered, and it is known who waits
   t.same([...index.threadsWithoutAnswer('ann')], [])
 })
 
-t.test(
-  'that the record is gone counts when it was asked for after the last news, and not before',
-  async (t) => {
-    const index = new WatchIndex(HERE)
-    index.watch('ann', 0)
-    index.learn(snapshotOf(5, claim(2, 'node-b#1')), 100)
-    index.news('ann', [])
-    t.notOk(index.learn(snapshotOf(0), 99), 'the answer to an older question')
-    t.ok(index.learn(snapshotOf(0), 100))
-    t.match(index.news('ann', []), { platformIds: [] })
-    t.equal(index.versionOf('ann'), 5, 'the next version has to be greater')
-  },
-)
+t.test('that the record is gone is believed when it is still so a while later', async (t) => {
+  const index = new WatchIndex(HERE)
+  index.watch('ann', 0)
+  index.learn(snapshotOf(5, claim(2, 'node-b#1')), 100)
+  index.news('ann', [])
+  t.notOk(index.learn(snapshotOf(0), 99), 'the answer to an older question')
+  t.notOk(index.isInDoubt('ann'))
+  t.notOk(index.learn(snapshotOf(0), 100), 'the store may only have come back empty')
+  t.ok(index.isInDoubt('ann'))
+  t.notOk(index.learn(snapshotOf(0), 99 + GONE_CONFIRM_MS))
+  t.ok(index.learn(snapshotOf(0), 100 + GONE_CONFIRM_MS))
+  t.match(index.news('ann', []), { platformIds: [] })
+  t.notOk(index.isInDoubt('ann'))
+  t.equal(index.versionOf('ann'), 5, 'the next version has to be greater')
+})
+
+t.test('a new version ends the doubt', async (t) => {
+  const index = new WatchIndex(HERE)
+  index.watch('ann', 0)
+  index.learn(snapshotOf(5, claim(2, 'node-b#1')), 100)
+  index.learn(snapshotOf(0), 200)
+  t.ok(index.learn(snapshotOf(6, claim(2, 'node-b#1')), 300))
+  t.notOk(index.isInDoubt('ann'))
+  t.notOk(index.learn(snapshotOf(0), 200 + GONE_CONFIRM_MS), 'it has to last from anew')
+})
+
+t.test("a device of OpenIM's own has no record of claims, and is believed to come and go", async (t) => {
+  const index = new WatchIndex(HERE)
+  index.watch('ann', 0)
+  index.learn({ ...snapshotOf(0), foreign: [1] }, 100)
+  t.match(index.news('ann', []), { platformIds: [1] })
+  t.ok(index.learn(snapshotOf(0), 200))
+  t.match(index.news('ann', []), { platformIds: [] })
+  t.notOk(index.learn({ ...snapshotOf(0), foreign: [1] }, 150), 'the answer to an older question')
+})
 
 t.test('who is watched anew begins anew', async (t) => {
   const index = new WatchIndex(HERE)

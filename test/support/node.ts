@@ -1,4 +1,5 @@
 /** A whole node in the test's own process: real threads, real sockets, free ports. */
+import { Admin } from '../../src/client/admin.js'
 import { OpenimClient } from '../../src/client/openim-client.js'
 import { loadConfig } from '../../src/config.js'
 import { createLog } from '../../src/observe/log.js'
@@ -20,12 +21,14 @@ let nodes = 0
 
 export class TestNode {
   readonly #tokens = new Map<string, Promise<string>>()
-  #adminToken: Promise<string> | undefined
+  readonly #admin: Admin
 
   private constructor(
     readonly supervisor: Supervisor,
     private readonly test: Teardown,
-  ) {}
+  ) {
+    this.#admin = new Admin(this.apiUrl, SECRET)
+  }
 
   /** `env`: settings beside those that every test node has. */
   static async start(test: Teardown, env: Record<string, string> = {}): Promise<TestNode> {
@@ -57,7 +60,7 @@ export class TestNode {
     const key = `${userId} ${platformId}`
     let token = this.#tokens.get(key)
     if (token === undefined) {
-      token = this.#makeToken(userId, platformId)
+      token = this.#admin.userToken(userId, platformId)
       this.#tokens.set(key, token)
     }
     return token
@@ -74,30 +77,6 @@ export class TestNode {
     this.test.teardown(() => client.terminate())
     return client
   }
-
-  async post(path: string, body: object, headers: Record<string, string> = {}): Promise<ApiAnswer> {
-    const response = await fetch(`${this.apiUrl}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', operationID: 'test', ...headers },
-      body: JSON.stringify(body),
-    })
-    return (await response.json()) as ApiAnswer
-  }
-
-  async #makeToken(userID: UserId, platformID: PlatformId): Promise<string> {
-    this.#adminToken ??= this.post('/auth/get_admin_token', { secret: SECRET, userID: 'imAdmin' }).then(
-      tokenIn,
-    )
-    const headers = { token: await this.#adminToken }
-    return tokenIn(await this.post('/auth/get_user_token', { userID, platformID }, headers))
-  }
-}
-
-export interface ApiAnswer {
-  errCode: number
-  errMsg: string
-  errDlt: string
-  data?: Record<string, unknown>
 }
 
 /** Wait until `client` was last told that `userId` is on exactly these platforms. */
@@ -122,9 +101,4 @@ export async function eventually<T>(look: () => Promise<T | undefined> | T | und
     if (Date.now() > deadlineMs) throw new Error(`not so within ${TIMEOUT_MS} ms: ${look}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-}
-
-function tokenIn(answer: ApiAnswer): string {
-  if (answer.errCode !== 0) throw new Error(`no token: ${answer.errCode} ${answer.errMsg} ${answer.errDlt}`)
-  return answer.data?.token as string
 }

@@ -5,11 +5,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
+import { freePort } from '../../src/gateway/transport/port-check.js'
 
 export interface RedisServer {
   url: string
@@ -46,15 +47,6 @@ process.once('exit', () => {
 // A test that overran its time is ended by a signal, which alone would leave the servers behind.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGALRM'] as const)
   process.once(signal, () => process.exit(1))
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** Ask again and again until the answer is true; what it asks may also fail for a while. */
 export async function until(
@@ -119,7 +111,7 @@ async function end(child: ChildProcess): Promise<void> {
 export async function startRedis(extra: string[] = []): Promise<RedisServer> {
   const dir = mkdtempSync(join(tmpdir(), 'porchlight-redis-'))
   folders.add(dir)
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const clients: Redis[] = []
   let child = await launch(port, dir, extra)
   return {

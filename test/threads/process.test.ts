@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { Admin } from '../../src/client/admin.js'
 import { OpenimClient } from '../../src/client/openim-client.js'
+import { freePort } from '../../src/gateway/transport/port-check.js'
 import { eventually } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 
@@ -28,14 +30,6 @@ function run(env: Record<string, string>, cwd = process.cwd()): Process {
   return { child, output: () => output, exit }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 async function ready(node: Process, apiPort: number): Promise<void> {
   await eventually(async () => {
     const response = await fetch(`http://127.0.0.1:${apiPort}/readyz`).catch(() => undefined)
@@ -45,30 +39,15 @@ async function ready(node: Process, apiPort: number): Promise<void> {
   })
 }
 
-async function post(apiPort: number, path: string, body: object, token = ''): Promise<Record<string, never>> {
-  const response = await fetch(`http://127.0.0.1:${apiPort}${path}`, {
-    method: 'POST',
-    headers: { operationID: 'test', token },
-    body: JSON.stringify(body),
-  })
-  return ((await response.json()) as { data: Record<string, never> }).data
-}
-
 async function login(wsPort: number, apiPort: number, secret: string, userId: string): Promise<OpenimClient> {
-  const admin = await post(apiPort, '/auth/get_admin_token', { secret, userID: 'imAdmin' })
-  const { token } = await post(
-    apiPort,
-    '/auth/get_user_token',
-    { userID: userId, platformID: 2 },
-    admin.token,
-  )
-  return OpenimClient.connect({ url: `ws://127.0.0.1:${wsPort}`, token: token!, userId, platformId: 2 })
+  const token = await new Admin(`http://127.0.0.1:${apiPort}`, secret).userToken(userId, 2)
+  return OpenimClient.connect({ url: `ws://127.0.0.1:${wsPort}`, token, userId, platformId: 2 })
 }
 
 t.test('SIGTERM: sockets get a goodbye, the store is told, and the process exits with 0', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
   const node = run({
     WS_PORT: String(wsPort),
     API_PORT: String(apiPort),
@@ -100,7 +79,7 @@ t.test('SIGTERM: sockets get a goodbye, the store is told, and the process exits
 t.test('a second signal ends a stop that hangs', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
   const node = run({
     WS_PORT: String(wsPort),
     API_PORT: String(apiPort),
@@ -123,7 +102,7 @@ t.test('a second signal ends a stop that hangs', async (t) => {
 
 t.test('development mode: a secret of its own, loopback only, tokens that live over a restart', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'porchlight-'))
-  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
   const env = { WS_PORT: String(wsPort), API_PORT: String(apiPort) }
   const node = run(env, cwd)
   t.teardown(() => node.child.kill('SIGKILL'))
@@ -151,7 +130,7 @@ t.test('where uWebSockets.js does not load, ws serves on one io thread, and one 
        return load(id, ...rest)
      }`,
   )
-  const [wsPort, apiPort] = [await freePort(), await freePort()]
+  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
   const node = run(
     {
       WS_PORT: String(wsPort),

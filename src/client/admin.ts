@@ -1,5 +1,5 @@
 /** The server's side of OpenIM's REST: who holds the secret may make tokens for users. */
-import type { PlatformId, UserId } from '../src/presence/types.js'
+import type { PlatformId, UserId } from '../presence/types.js'
 
 /** Why the gateway did not do what was asked; `kind` says whose fault it is. */
 export class AdminError extends Error {
