@@ -200,7 +200,7 @@ t.test('a call that a thread does not answer ends at its deadline, and the other
 
 t.test('a thread that never gets ready fails the start at its deadline', async (t) => {
   const { host } = stage(t, { odd: 'ready', readyDeadlineMs: ODD_DEADLINE_MS })
-  await t.rejects(host.start(), { code: 'CONTROL_DEADLINE', message: /odd-0 ready/ })
+  await t.rejects(host.start(), { code: 'CONTROL_DEADLINE', message: /-0 ready: no answer/ })
 })
 
 for (const odd of ['stop', 'stopFails'] as const) {
