@@ -218,7 +218,7 @@ export const settings = {
   threadHeapMb: int({
     env: 'THREAD_HEAP_MB',
     default: 1024,
-    min: 64,
+    min: 128,
     max: 65_536,
     doc: 'JavaScript heap of one thread, in MiB; a thread that needs more is ended and hosted anew.',
   }),

@@ -25,7 +25,7 @@ for (const fault of ['throw', 'fillHeap'] as const) {
   t.test(
     `a shard thread that ${how} is hosted anew, its state rebuilt, no client disconnected`,
     async (t) => {
-      const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), THREAD_HEAP_MB: '64' })
+      const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), THREAD_HEAP_MB: '128' })
       const watcher = await node.login('watcher', WEB)
       const ids = Array.from({ length: 20 }, (_, n) => `user-${n}`)
       const users = await Promise.all(ids.map((id) => node.login(id, ANDROID)))
@@ -56,22 +56,25 @@ for (const fault of ['throw', 'fillHeap'] as const) {
 t.test('an io thread that throws loses only its own sockets, and the process lives', async (t) => {
   const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), IO_THREADS: '2' })
   const clients = await Promise.all(Array.from({ length: 24 }, (_, n) => node.login(`user-${n}`, ANDROID)))
-  node.supervisor.host.control(thread(node, 'io', 1)).fault('throw')
+  // One, where this machine can only run the portable transport.
+  const ioThreads = node.supervisor.host.threads.filter(({ role }) => role === 'io').length
+  node.supervisor.host.control(thread(node, 'io', ioThreads - 1)).fault('throw')
   await hostedAnew(node, 'io')
   const lost = await eventually(() => {
     const closed = clients.filter((client) => client.closeCode !== undefined)
     return closed.length > 0 ? closed : undefined
   })
   const kept = clients.filter((client) => client.closeCode === undefined)
-  t.ok(kept.length > 0, `${kept.length} of ${clients.length} sockets were on the other thread and live on`)
-  await kept[0]!.subscribe(['user-new'])
+  t.equal(kept.length > 0, ioThreads > 1, `${kept.length} of ${clients.length} sockets live on`)
+  const watcher = kept[0] ?? (await node.login('watcher', WEB))
+  await watcher.subscribe(['user-new'])
   const again = await node.login('user-new', ANDROID)
-  await seesOn(kept[0]!, 'user-new', [ANDROID])
+  await seesOn(watcher, 'user-new', [ANDROID])
   await again.close()
-  await seesOn(kept[0]!, 'user-new', [])
+  await seesOn(watcher, 'user-new', [])
   const lostId = `user-${clients.indexOf(lost[0]!)}`
-  const reply = await kept[0]!.subscribe([lostId])
-  if (reply[0]!.onlinePlatformIDs.length > 0) await seesOn(kept[0]!, lostId, [])
+  const reply = await watcher.subscribe([lostId])
+  if (reply[0]!.onlinePlatformIDs.length > 0) await seesOn(watcher, lostId, [])
   t.pass('users of the lost thread are offline after the grace')
 })
 

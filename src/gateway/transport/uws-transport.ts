@@ -135,7 +135,9 @@ class UwsTransport<Owner> implements Transport {
       accept: (owner) => {
         if (isGone) return undefined
         const socket = new UwsSocket(owner, address)
-        response.cork(() => response.upgrade<UserData<Owner>>({ socket }, key, '', '', context))
+        // Not corked: after a cork, this release may take the upgraded socket for an HTTP one (when its memory did
+        // not move) and close it by what it reads there.
+        response.upgrade<UserData<Owner>>({ socket }, key, '', '', context)
         return socket
       },
       refuse: (status, contentType, body) => {
