@@ -1,0 +1,196 @@
+import { once } from 'node:events'
+import t from 'tap'
+import { WebSocket } from 'ws'
+import { connection } from '../../actors/connection.js'
+import { handshakeQuery } from '../../src/client/openim-handshake.js'
+import { frameEncoding } from '../../src/gateway/codec/encodings.js'
+import { Hub } from '../../src/gateway/hub.js'
+import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import type { Socket } from '../../src/gateway/transport/transport.js'
+import type * as FanOut from '../../src/protocol/fan-out.js'
+import type * as PresenceShard from '../../src/protocol/presence-shard.js'
+import { spawnProbe } from '../../src/runtime/testkit/probe.js'
+import { World } from '../../src/runtime/testkit/world.js'
+import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { startRedis } from '../support/redis.js'
+
+const WEB = 5
+const ANDROID = 2
+const LOGOUT = 2003
+const SET_BACKGROUND = 2004
+const SUBSCRIBE = 2005
+const READ_TIMEOUT_MS = 1_000
+
+t.test('a connection, by the rules of the wire', async (t) => {
+  const node = await TestNode.start(t, {
+    OFFLINE_GRACE_MS: '0',
+    READ_TIMEOUT_MS: String(READ_TIMEOUT_MS),
+  })
+
+  /** A bare socket, logged in; every frame that comes is kept as it comes. */
+  async function bareLogin(userId: string, platformId: number, isMsgResp: boolean) {
+    const token = await node.token(userId, platformId)
+    const query = handshakeQuery({ url: '', token, userId, platformId, isMsgResp })
+    const socket = new WebSocket(`${node.wsUrl}/any/path?${query}`)
+    const frames: { data: Buffer; isBinary: boolean }[] = []
+    socket.on('message', (data, isBinary) => frames.push({ data: data as Buffer, isBinary }))
+    await once(socket, 'open')
+    t.teardown(() => socket.terminate())
+    return { socket, frames }
+  }
+
+  await t.test(
+    'who asked for a verdict gets it as the first frame, in these bytes; others get nothing',
+    async (t) => {
+      const asked = await bareLogin('asked', WEB, true)
+      await eventually(() => asked.frames[0])
+      t.same(asked.frames[0]?.data.toString(), '{"errCode":0,"errMsg":"","errDlt":""}')
+      t.equal(asked.frames[0]?.isBinary, false)
+      const silent = await bareLogin('silent', ANDROID, false)
+      silent.socket.ping('payload')
+      const [payload] = (await once(silent.socket, 'pong')) as [Buffer]
+      t.equal(payload.toString(), 'payload', 'a ping comes back with its payload')
+      t.same(silent.frames, [])
+    },
+  )
+
+  await t.test('a silent connection is dropped when its time is up; one that pings stays', async (t) => {
+    const quiet = await bareLogin('quiet', ANDROID, false)
+    const pinging = await node.login('pinging', ANDROID)
+    const sinceMs = performance.now()
+    const pings = setInterval(() => void pinging.ping('x').catch(() => {}), READ_TIMEOUT_MS / 4)
+    t.teardown(() => clearInterval(pings))
+    const [code] = (await once(quiet.socket, 'close')) as [number]
+    t.equal(code, 1006, 'without a close frame')
+    t.ok(performance.now() - sinceMs >= READ_TIMEOUT_MS - 50, 'not before')
+    t.equal(pinging.closeCode, undefined)
+    clearInterval(pings)
+  })
+
+  await t.test(
+    'a browser that only answers pings stays connected, and only browsers are pinged',
+    async (t) => {
+      const browser = await bareLogin('browser', WEB, false)
+      const phone = await bareLogin('phone', ANDROID, false)
+      let phonePings = 0
+      phone.socket.on('ping', () => phonePings++)
+      const start = performance.now()
+      for (let pings = 0; pings < 3; pings++) await once(browser.socket, 'ping')
+      t.ok(performance.now() - start > READ_TIMEOUT_MS * 2, 'longer than silence is borne')
+      t.equal(browser.socket.readyState, WebSocket.OPEN)
+      t.equal(phonePings, 0)
+    },
+  )
+
+  await t.test('replies: each with its msgIncr, data null or empty as OpenIM has it', async (t) => {
+    const client = await node.login('replies', ANDROID)
+    const background = SetAppBackgroundStatusReq.encode({ userID: 'replies', isBackground: true }).finish()
+    t.match(await client.request(SET_BACKGROUND, background), { errCode: 0, data: null })
+    const nobody = SubUserOnlineStatus.encode({ subscribeUserID: [], unsubscribeUserID: ['x'] }).finish()
+    const reply = await client.request(SUBSCRIBE, nobody)
+    t.match(reply, { errCode: 0, errMsg: '' })
+    t.equal(reply.data?.length, 0, 'an empty message, not none')
+    const logout = await client.request(LOGOUT, new Uint8Array())
+    t.match(logout, { errCode: 0 })
+    t.equal(logout.data?.length, 0)
+    t.equal(await eventually(() => client.closeCode), 1006, 'and the connection is closed')
+  })
+
+  await t.test(
+    'subscriptions: order and repeats are kept, who is in both lists ends subscribed',
+    async (t) => {
+      const watcher = await node.login('watcher', WEB)
+      await node.login('here', ANDROID)
+      const reply = await watcher.subscribe(['b', 'here', 'b', 'a'])
+      t.same(
+        reply.map(({ userID }) => userID),
+        ['b', 'here', 'b', 'a'],
+      )
+      t.same(reply[1]?.onlinePlatformIDs, [ANDROID])
+
+      const both = SubUserOnlineStatus.encode({ subscribeUserID: ['both'], unsubscribeUserID: ['both', 'a'] })
+      await watcher.request(SUBSCRIBE, both.finish())
+      const a = await node.login('a', ANDROID)
+      const inBoth = await node.login('both', ANDROID)
+      await seesOn(watcher, 'both', [ANDROID])
+      t.same(toldOf(watcher, 'a'), [''], 'who was unsubscribed is not told of any more')
+      await Promise.all([a.close(), inBoth.close()])
+    },
+  )
+
+  await t.test('a user who watches himself is told of his own devices', async (t) => {
+    const web = await node.login('self', WEB)
+    await web.subscribe(['self'])
+    const phone = await node.login('self', ANDROID)
+    await seesOn(web, 'self', [ANDROID, WEB])
+    await phone.close()
+    await seesOn(web, 'self', [WEB])
+  })
+
+  await t.test('the packed form of the arguments logs in as well', async (t) => {
+    const client = await node.login('packed', ANDROID, { form: 'v' })
+    t.equal(await client.ping('hi'), 'hi')
+    await client.close()
+  })
+})
+
+t.test(
+  'a kick is the kick frame, then a close without a close frame, and a goodbye to the shard',
+  async (t) => {
+    const world = new World({ seed: 1 })
+    const system = world.system(0)
+    const shard = spawnProbe<PresenceShard.Command>(system)
+    const fanOut = spawnProbe<FanOut.Command>(system)
+    const acts: string[] = []
+    const socket = {
+      send: (data: Uint8Array) => acts.push(Buffer.from(data).subarray(-8).toString('hex')),
+      drop: () => acts.push('drop'),
+    } as unknown as Socket
+    let isPlaceFree = false
+    const ref = system.spawn(connection, {
+      socket,
+      userId: 'ann',
+      platformId: ANDROID,
+      background: false,
+      encoding: frameEncoding('go', false),
+      hub: new Hub(),
+      shard: shard.ref,
+      fanOut: fanOut.ref,
+      settings: {
+        inflatedBytesMax: 1_000,
+        requestsPerSMax: 1,
+        watchesPerConnectionMax: 1,
+        readTimeoutMs: READ_TIMEOUT_MS,
+      },
+      counts: { requests: {}, requestErrors: {}, closes: {}, subscriptions: 0 },
+      onEnd: () => {
+        isPlaceFree = true
+      },
+    })
+    system.tell(ref, { kind: 'kick' })
+    world.settle()
+    t.same(acts, ['07ff8201fe0fa400', 'drop'])
+    system.tell(ref, { kind: 'closed', code: 1006, clean: false })
+    world.settle()
+    t.match(shard.heard, [{ kind: 'connected' }, { kind: 'disconnected', userId: 'ann', clean: true }])
+    t.ok(isPlaceFree)
+  },
+)
+
+t.test('requests of a connection do not wait for each other, even when the store hangs', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const node = await TestNode.start(t, { REDIS_URL: redis.url })
+  const client = await node.login('ann', WEB)
+  process.kill(redis.pid, 'SIGSTOP')
+  t.teardown(() => process.kill(redis.pid, 'SIGCONT'))
+  let isAnswered = false
+  const reply = client.subscribe(['bob']).then((statuses) => {
+    isAnswered = true
+    return statuses
+  })
+  t.equal(await client.ping('still there'), 'still there')
+  t.equal(isAnswered, false, 'the subscription waits for the store')
+  process.kill(redis.pid, 'SIGCONT')
+  t.same(await reply, [{ userID: 'bob', onlinePlatformIDs: [] }])
+})
