@@ -118,7 +118,7 @@ t.test('a connection, by the rules of the wire', async (t) => {
     },
   )
 
-  await t.test('a user who watches himself is told of his own devices', async (t) => {
+  await t.test('a user who watches himself is told of his own devices', async () => {
     const web = await node.login('self', WEB)
     await web.subscribe(['self'])
     const phone = await node.login('self', ANDROID)
