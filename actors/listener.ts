@@ -4,10 +4,11 @@
  * Thread  io                          Owns   nothing but the handshakes under way
  * Hears   Listener.Command, upgrades  Tells  Sync.Command, PresenceShard.Command; spawns connections
  * Timers  none
- * Fails   restarts; handshakes under way are lost and their clients try again
+ * Fails   restarts; handshakes under way are refused and their clients try again
  *
  * A handshake is a pipeline: place → origin → arguments → token → token's state → accept. Each step either goes on
- * or refuses, in OpenIM's words; a place is taken first and given back by whoever ends the handshake.
+ * or refuses, in OpenIM's words; a place is taken first and given back by whoever ends the handshake. Who asked for
+ * the verdict as a frame (browsers) is upgraded once his arguments are read, the others when all is well.
  */
 import { checkLogin, type TokenFault, type TokenVerdict, tokenStateError } from '../src/auth/tokens.js'
 import { frameEncoding } from '../src/gateway/codec/encodings.js'
@@ -22,7 +23,7 @@ import {
 import type { Hub } from '../src/gateway/hub.js'
 import { isOriginAllowed } from '../src/gateway/origin.js'
 import { TokenBucket } from '../src/gateway/token-bucket.js'
-import type { UpgradeRequest } from '../src/gateway/transport/transport.js'
+import type { Socket, UpgradeRequest } from '../src/gateway/transport/transport.js'
 import { ERROR_CONTENT_TYPE, errorJson, SUCCESS_TEXT, WireCode } from '../src/gateway/wire-errors.js'
 import type { PlatformId, UserId } from '../src/presence/types.js'
 import type { Addresses } from '../src/protocol/addresses.js'
@@ -51,9 +52,12 @@ export interface ListenerCounts extends ConnectionCounts {
   loginErrors: Record<string, number>
 }
 
-/** What the transport keeps with a socket; without a connection, it is one that only carries a refusal. */
+/** What the transport keeps with a socket. */
 export interface Owner {
+  /** Undefined until the verdict, and for ever when that is a refusal. */
   connection: Ref<FromTransport> | undefined
+  /** What came before the verdict, for the connection to hear. */
+  early: FromTransport[]
 }
 
 export interface Args {
@@ -71,12 +75,17 @@ export interface Args {
 
 interface State extends Args {
   rate: TokenBucket
+  /** Handshakes under way, each with a place taken. */
+  attempts: Set<Attempt>
 }
 
 /** One handshake under way. */
 interface Attempt {
   request: UpgradeRequest<Owner>
   args: HandshakeArgs
+  owner: Owner
+  /** A client that wants its verdict as a frame has its socket already; the others get one with a good verdict. */
+  socket: Socket | undefined
 }
 
 // Protocol: what comes from this thread's transport, and what only we send ourselves.
@@ -90,7 +99,7 @@ type Private =
 export type Message = Listener.Command | Private
 type Ctx = Context<Message>
 
-export const listener = defineActor<Message, State, Args>({ kind: 'listener', start, receive })
+export const listener = defineActor<Message, State, Args>({ kind: 'listener', start, receive, onStop })
 
 // Routing
 
@@ -121,8 +130,16 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   }
   const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)
   if (!handshake.ok) return giveUp(state, request, handshake.error)
-  const attempt = { request, args: handshake.args }
-  ctx.pipe(state.verifyToken(handshake.args.token), (outcome) => ({ kind: 'verified', attempt, outcome }))
+  const { args } = handshake
+  const owner: Owner = { connection: undefined, early: [] }
+  const attempt: Attempt = {
+    request,
+    args,
+    owner,
+    socket: args.isMsgResp ? request.accept(owner) : undefined,
+  }
+  state.attempts.add(attempt)
+  ctx.pipe(state.verifyToken(args.token), (outcome) => ({ kind: 'verified', attempt, outcome }))
 }
 
 function onVerified(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<TokenVerdict>): void {
@@ -152,11 +169,14 @@ function onTokenChecked(ctx: Ctx, state: State, attempt: Attempt, outcome: Outco
   accept(ctx, state, attempt)
 }
 
-function accept(ctx: Ctx, state: State, { request, args }: Attempt): void {
-  const owner: Owner = { connection: undefined }
-  const socket = request.accept(owner)
+function accept(ctx: Ctx, state: State, attempt: Attempt): void {
+  const { request, args, owner } = attempt
+  state.attempts.delete(attempt)
+  const socket = args.isMsgResp ? attempt.socket : request.accept(owner)
   // The client has gone while its token was looked up.
-  if (socket === undefined) return state.places.remove(request.address)
+  if (socket === undefined || owner.early.some(({ kind }) => kind === 'closed')) {
+    return state.places.remove(request.address)
+  }
   state.counts.logins++
   if (args.isMsgResp) socket.send(SUCCESS_TEXT, false)
   owner.connection = ctx.spawn(connection, {
@@ -172,6 +192,7 @@ function accept(ctx: Ctx, state: State, { request, args }: Attempt): void {
     counts: state.counts,
     onEnd: placeKeeper(state.places, request.address),
   })
+  for (const message of owner.early.splice(0)) ctx.tell(owner.connection, message)
 }
 
 /** Gives the place back. Made here, because a closure made in `accept` would keep the whole handshake alive. */
@@ -207,11 +228,18 @@ function rejectFor(state: State, attempt: Attempt, fault: TokenFault): void {
   reject(state, attempt, fault.errCode, fault.errDlt)
 }
 
-function reject(state: State, { request, args }: Attempt, errCode: WireCode, errDlt: string): void {
-  giveUp(state, request, refusal(args, errCode, errDlt))
+function reject(state: State, attempt: Attempt, errCode: WireCode, errDlt: string): void {
+  const { request, args, socket } = attempt
+  state.attempts.delete(attempt)
+  const error = refusal(args, errCode, errDlt)
+  if (error.respond === 'http') return giveUp(state, request, error)
+  state.places.remove(request.address)
+  count(state, errCode)
+  socket?.send(jsonOf(error), false)
+  socket?.drop()
 }
 
-/** Refuse, and give the place back. */
+/** Refuse over HTTP, and give the place back. */
 function giveUp(state: State, request: UpgradeRequest<Owner>, error: HandshakeError): void {
   state.places.remove(request.address)
   refuse(state, request, error)
@@ -219,11 +247,11 @@ function giveUp(state: State, request: UpgradeRequest<Owner>, error: HandshakeEr
 
 function refuse(state: State, request: UpgradeRequest<Owner>, error: HandshakeError): void {
   count(state, error.errCode)
-  const json = errorJson(error.errCode, error.errMsg, error.errDlt)
-  if (error.respond === 'http') return request.refuse(200, ERROR_CONTENT_TYPE, json)
-  const socket = request.accept({ connection: undefined })
-  socket?.send(json, false)
-  socket?.drop()
+  request.refuse(200, ERROR_CONTENT_TYPE, jsonOf(error))
+}
+
+function jsonOf({ errCode, errMsg, errDlt }: HandshakeError): string {
+  return errorJson(errCode, errMsg, errDlt)
 }
 
 function turnAway(
@@ -245,5 +273,16 @@ function count(state: State, errCode: number): void {
 // Lifecycle
 
 function start(ctx: Ctx, args: Args): State {
-  return { ...args, rate: new TokenBucket(args.settings.handshakesPerSMax, ctx.nowMs()) }
+  return {
+    ...args,
+    rate: new TokenBucket(args.settings.handshakesPerSMax, ctx.nowMs()),
+    attempts: new Set(),
+  }
+}
+
+/** Nobody would hear the verdicts: tell the clients, and give their places back. */
+function onStop(_ctx: Ctx, state: State): void {
+  for (const attempt of state.attempts) {
+    reject(state, attempt, WireCode.ServerInternalError, 'the gateway restarts, try again')
+  }
 }

@@ -119,6 +119,12 @@ export class ActorSystem implements CellHost {
     else this.#send(to.thread, to.actor, 0, message)
   }
 
+  /** Tell from outside of actors, and let it be heard before this returns: for callbacks that must act at once. */
+  tellNow<M>(to: Ref<M>, message: M): void {
+    this.tell(to, message)
+    this.#run()
+  }
+
   /** Ask from outside of actors, for entry points such as a web server. Rejects with a RuntimeError. */
   ask<T extends Kinded, K extends T['kind']>(
     to: Ref<T>,

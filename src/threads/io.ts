@@ -18,6 +18,8 @@ import { meterThread, reportTotals } from './thread-meter.js'
 /** How long sockets have to take their goodbye. */
 const GOODBYE_MS = 2_000
 const GOODBYE_LOOK_MS = 10
+/** Frames of a client that does not wait for the verdict; real ones wait. */
+const EARLY_COUNT_MAX = 16
 
 export default hostThread<ThreadSettings>({ log: threadLog, open })
 
@@ -95,13 +97,15 @@ function openTransport({ system, settings, slot }: OpenThread<ThreadSettings>, h
   })
 }
 
-/** From callbacks to messages. A socket that only carries a refusal has no connection, and nobody to tell. */
+/** From callbacks to messages. What comes before there is a connection waits for it with the socket. */
 function handlersFor(system: ActorSystem, toListener: Ref<Message>, hub: Hub): TransportHandlers<Owner> {
   const tell = (owner: Owner, message: FromTransport) => {
     if (owner.connection !== undefined) system.tell(owner.connection, message)
+    else if (owner.early.length < EARLY_COUNT_MAX || message.kind === 'closed') owner.early.push(message)
   }
   return {
-    upgrade: (request) => system.tell(toListener, { kind: 'upgrade', request }),
+    // At once: a socket that is accepted inside this callback costs the transport least.
+    upgrade: (request) => system.tellNow(toListener, { kind: 'upgrade', request }),
     message: (owner, data, isBinary) => tell(owner, { kind: 'frame', data, isBinary }),
     heard: (owner) => tell(owner, { kind: 'heard' }),
     drained: () => {},

@@ -194,3 +194,37 @@ t.test('requests of a connection do not wait for each other, even when the store
   process.kill(redis.pid, 'SIGCONT')
   t.same(await reply, [{ userID: 'bob', onlinePlatformIDs: [] }])
 })
+
+t.test('who is upgraded before the verdict may speak at once, and may leave', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const node = await TestNode.start(t, { REDIS_URL: redis.url, MAX_CONNECTIONS: '1' })
+  const [ann, bob] = [await node.token('ann', WEB), await node.token('bob', WEB)]
+  const open = async (userId: string, token: string) => {
+    const query = handshakeQuery({ url: '', token, userId, platformId: WEB, isMsgResp: true })
+    const socket = new WebSocket(`${node.wsUrl}?${query}`)
+    await once(socket, 'open')
+    return socket
+  }
+  // The verdict waits for the store.
+  process.kill(redis.pid, 'SIGSTOP')
+  t.teardown(() => process.kill(redis.pid, 'SIGCONT'))
+  const hasty = await open('ann', ann)
+  const frames: string[] = []
+  hasty.on('message', (data) => frames.push(String(data)))
+  hasty.send('{"type":"ping","body":"early"}')
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same(frames, [])
+  process.kill(redis.pid, 'SIGCONT')
+  await eventually(() => (frames.length === 2 ? true : undefined))
+  t.same(frames, ['{"errCode":0,"errMsg":"","errDlt":""}', '{"type":"pong","body":"early"}'])
+  hasty.close()
+  await once(hasty, 'close')
+
+  process.kill(redis.pid, 'SIGSTOP')
+  const leaver = await eventually(() => open('bob', bob).catch(() => undefined))
+  leaver.terminate()
+  process.kill(redis.pid, 'SIGCONT')
+  const last = await eventually(() => node.login('bob', WEB).catch(() => undefined))
+  t.equal(last.closeCode, undefined, 'the only place was given back')
+})

@@ -135,9 +135,11 @@ class UwsTransport<Owner> implements Transport {
       accept: (owner) => {
         if (isGone) return undefined
         const socket = new UwsSocket(owner, address)
-        // Not corked: after a cork, this release may take the upgraded socket for an HTTP one (when its memory did
-        // not move) and close it by what it reads there.
-        response.upgrade<UserData<Owner>>({ socket }, key, '', '', context)
+        // Inside the callback uWS has corked the response already. Later it has to be done here: uncorked, one
+        // handshake would be 25 packets. That has a price in this release: after a cork it may take the upgraded
+        // socket for an HTTP one, when its memory did not move, and close it by what it reads there. Seen with the
+        // first socket of a thread only; mended upstream in July 2026. So accept inside the callback where you can.
+        response.cork(() => response.upgrade<UserData<Owner>>({ socket }, key, '', '', context))
         return socket
       },
       refuse: (status, contentType, body) => {
