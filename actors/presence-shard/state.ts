@@ -21,9 +21,7 @@ export interface ShardSettings {
 export interface ShardCounts {
   assertions: number
   assertionErrors: number
-  assertFlights: number
   changesHeard: number
-  statusesTold: number
 }
 
 export interface Args {

@@ -34,7 +34,6 @@ export function sendAssertions(ctx: Ctx, state: State, users: UserId[]): void {
     }),
   )
   state.counts.assertions += batch.length
-  state.counts.assertFlights++
   ctx.ask(
     state.addresses.sync,
     { kind: 'assert', shard: state.shard, batch },

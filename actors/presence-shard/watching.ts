@@ -106,7 +106,6 @@ class Outbox {
 
   send(ctx: Ctx, state: State): void {
     for (const [thread, statuses] of this.#perThread) {
-      state.counts.statusesTold += statuses.length
       ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
     }
   }

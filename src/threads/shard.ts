@@ -14,9 +14,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   const counts: ShardCounts = {
     assertions: 0,
     assertionErrors: 0,
-    assertFlights: 0,
     changesHeard: 0,
-    statusesTold: 0,
   }
   const gauges: Args['gauges'] = []
   const shards = addresses.shards.filter((shard) => shard.thread === slot)

@@ -236,9 +236,7 @@ class SimulatedNode {
     const counts: ShardCounts = {
       assertions: 0,
       assertionErrors: 0,
-      assertFlights: 0,
       changesHeard: 0,
-      statusesTold: 0,
     }
     const settings = { ...SETTINGS, nodeId: this.#nodeId }
     const args = { shard, settings, addresses: this.#addresses, counts, gauges: [] }
