@@ -11,6 +11,7 @@ import type {
   TransportHandlers,
   UpgradeRequest,
 } from '../../src/gateway/transport/transport.js'
+import { noNativeTransport } from '../support/node.js'
 
 const MESSAGE_BYTES_MAX = 1000
 const BACKPRESSURE_BYTES_MAX = 1_000_000
@@ -147,7 +148,7 @@ async function deafPeer(port: number): Promise<TcpSocket> {
 }
 
 for (const name of ['uws', 'ws'] as const) {
-  t.test(`transport ${name}`, async (t) => {
+  t.test(`transport ${name}`, { skip: name === 'uws' && noNativeTransport }, async (t) => {
     const setup = async (t: Test): Promise<Bench> => {
       const bench = new Bench(name)
       bench.port = await bench.transport.listen('127.0.0.1', 0)

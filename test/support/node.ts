@@ -2,6 +2,7 @@
 import { Admin } from '../../src/client/admin.js'
 import { OpenimClient } from '../../src/client/openim-client.js'
 import { loadConfig } from '../../src/config.js'
+import { loadTransport } from '../../src/gateway/transport/load-transport.js'
 import { createLog } from '../../src/observe/log.js'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { Supervisor } from '../../src/supervisor.js'
@@ -16,6 +17,9 @@ type ConnectOptions = Parameters<typeof OpenimClient.connect>[0]
 export interface Teardown {
   teardown(end: () => unknown): void
 }
+
+/** Why the native transport cannot be tested here, as a reason to skip; false where it can. */
+export const noNativeTransport: string | false = loadTransport('auto').warning ?? false
 
 let nodes = 0
 
