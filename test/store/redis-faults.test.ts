@@ -79,7 +79,8 @@ t.test('a server that dies is told, calls fail at once, and its return is told',
   ]
   for (const call of calls) await t.rejects(() => call().then(() => {}), { code: 'STORE_UNAVAILABLE' })
   await server.restart()
-  await until('it is told', () => a.heard.reaches.length > 1 && b.heard.misses.length)
+  await until('both are told', () => a.heard.reaches.length > 1 && b.heard.reaches.length > 1)
+  await until('the watcher listens again', () => b.heard.misses.length)
   t.same(a.heard.reaches, [false, true])
   t.equal(await a.store.renewLease(), false, 'an empty server knows no lease')
   await a.store.open(a.heard)
