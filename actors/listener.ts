@@ -15,6 +15,7 @@ import { frameEncoding } from '../src/gateway/codec/encodings.js'
 import type { SharedConnectionCounts } from '../src/gateway/connection-counts.js'
 import {
   connectionLimitError,
+  foreignOriginError,
   type HandshakeArgs,
   type HandshakeError,
   parseHandshake,
@@ -101,6 +102,9 @@ type Ctx = Context<Message>
 
 export const listener = defineActor<Message, State, Args>({ kind: 'listener', start, receive, onStop })
 
+/** The one refusal with a status of its own: browsers show it to developers. */
+const FORBIDDEN = 403
+
 // Routing
 
 function receive(ctx: Ctx, state: State, message: Message): void {
@@ -126,7 +130,7 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   state.places.add(request.address)
   const { allowedOrigins } = state.settings
   if (!isOriginAllowed(request.header('origin'), request.header('host'), allowedOrigins)) {
-    return turnAway(state, request, 403, WireCode.NoPermissionError, 'this origin may not connect')
+    return giveUp(state, request, foreignOriginError(), FORBIDDEN)
   }
   const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)
   if (!handshake.ok) return giveUp(state, request, handshake.error)
@@ -240,30 +244,19 @@ function reject(state: State, attempt: Attempt, errCode: WireCode, errDlt: strin
 }
 
 /** Refuse over HTTP, and give the place back. */
-function giveUp(state: State, request: UpgradeRequest<Owner>, error: HandshakeError): void {
+function giveUp(state: State, request: UpgradeRequest<Owner>, error: HandshakeError, status?: number): void {
   state.places.remove(request.address)
-  refuse(state, request, error)
+  refuse(state, request, error, status)
 }
 
-function refuse(state: State, request: UpgradeRequest<Owner>, error: HandshakeError): void {
+/** With status 200 where nothing else is said, as OpenIM does: native clients read the body. */
+function refuse(state: State, request: UpgradeRequest<Owner>, error: HandshakeError, status = 200): void {
   count(state, error.errCode)
-  request.refuse(200, ERROR_CONTENT_TYPE, jsonOf(error))
+  request.refuse(status, ERROR_CONTENT_TYPE, jsonOf(error))
 }
 
 function jsonOf({ errCode, errMsg, errDlt }: HandshakeError): string {
   return errorJson(errCode, errMsg, errDlt)
-}
-
-function turnAway(
-  state: State,
-  request: UpgradeRequest<Owner>,
-  status: number,
-  errCode: WireCode,
-  errDlt: string,
-): void {
-  state.places.remove(request.address)
-  count(state, errCode)
-  request.refuse(status, ERROR_CONTENT_TYPE, errorJson(errCode, 'NoPermissionError', errDlt))
 }
 
 function count(state: State, errCode: number): void {

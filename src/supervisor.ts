@@ -90,7 +90,7 @@ export class Supervisor {
           ready: false,
           missing: 'the thread does not answer',
         })),
-        metrics: await this.#meter.snapshot(emptyRuntime),
+        metrics: await this.#meter.snapshot(),
       },
       ...answers.map(({ value }) => value),
     ]
@@ -125,16 +125,4 @@ async function settle(config: Config, log: Log): Promise<Config> {
     wsPort: config.wsPort || (await freePort(config.host)),
     apiPort: config.apiPort || (await freePort(config.host)),
   }
-}
-
-/** The main thread has no actors. */
-const emptyRuntime = {
-  actors: 0,
-  waitingMessages: 0,
-  deadLetters: {} as never,
-  failures: {},
-  linkBytes: 0,
-  linkFrames: 0,
-  linkLetters: 0,
-  linkHeld: 0,
 }

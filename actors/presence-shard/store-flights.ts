@@ -25,7 +25,7 @@ export function flush(ctx: Ctx, state: State): void {
   answerFlushers(ctx, state)
 }
 
-export function sendAssertions(ctx: Ctx, state: State, users: UserId[]): void {
+function sendAssertions(ctx: Ctx, state: State, users: UserId[]): void {
   const batch = users.map(
     (userId): Assertion => ({
       userId,
@@ -61,7 +61,7 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
   afterFlight(ctx, state, failed.size === 0)
 }
 
-export function sendInterests(ctx: Ctx, state: State, users: UserId[]): void {
+function sendInterests(ctx: Ctx, state: State, users: UserId[]): void {
   const watch = users.filter((userId) => state.watches.has(userId))
   const unwatch = users.filter((userId) => !state.watches.has(userId))
   const askedMs = ctx.nowMs()
@@ -101,7 +101,7 @@ export function onConfirmDue(ctx: Ctx, state: State): void {
   flushSoon(ctx, state)
 }
 
-export function afterFlight(ctx: Ctx, state: State, wentWell: boolean): void {
+function afterFlight(ctx: Ctx, state: State, wentWell: boolean): void {
   if (wentWell) {
     state.retryMs = RETRY_MIN_MS
     return flush(ctx, state)
@@ -118,7 +118,7 @@ export function onFlush(ctx: Ctx, state: State): void {
   flushSoon(ctx, state)
 }
 
-export function answerFlushers(ctx: Ctx, state: State): void {
+function answerFlushers(ctx: Ctx, state: State): void {
   if (state.asserts.size > 0) return
   for (const replyTo of state.flushers) ctx.reply(replyTo, null)
   state.flushers = []

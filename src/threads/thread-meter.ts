@@ -5,8 +5,8 @@ import type { SystemStats } from '../runtime/index.js'
 
 export interface ThreadMeter {
   metrics: Metrics
-  /** Everything that this thread counts, now. */
-  snapshot(runtime: SystemStats): ReturnType<Metrics['snapshot']>
+  /** Everything that this thread counts, now; `runtime` where it has actors. */
+  snapshot(runtime?: SystemStats): ReturnType<Metrics['snapshot']>
 }
 
 export function meterThread(thread: string): ThreadMeter {

@@ -41,7 +41,7 @@ export function loadTransport(setting: TransportSetting): LoadedTransport {
       const uws = createRequire(import.meta.url)(name) as typeof Uws
       return { name: 'uws', create: uwsTransport(uws), sharesPort: true, warning: undefined }
     } catch (error) {
-      reasons.push(`the one for ${serves}: ${firstLine(error)}`)
+      reasons.push(`the one for ${serves}: ${causeOf(error)}`)
     }
   }
   const why = reasons.join('; ')
@@ -49,8 +49,8 @@ export function loadTransport(setting: TransportSetting): LoadedTransport {
   return portable(`uWebSockets.js does not load, using ws with one io thread (${why})`)
 }
 
-/** The library's own text lists where it runs, over many lines; the cause is in the last one. */
-function firstLine(error: unknown): string {
+/** The library's own text lists where it runs, over many lines; the cause is the line that begins with Error. */
+function causeOf(error: unknown): string {
   const lines = (error as Error).message.split('\n').filter((line) => line.trim() !== '')
   return lines.find((line) => line.startsWith('Error: ')) ?? lines[0] ?? 'unknown cause'
 }

@@ -36,7 +36,8 @@ export interface UpgradeRequest<Owner> {
   /** Header by lower-case name; `''` when absent. */
   header(name: string): string
   /**
-   * Complete the handshake; cheapest and safest from inside the `upgrade` callback. Undefined when the peer has gone meanwhile (nothing more will be heard of it).
+   * Complete the handshake; cheapest and safest from inside the `upgrade` callback. Undefined when the peer has gone
+   * meanwhile (nothing more will be heard of it).
    */
   accept(owner: Owner): Socket | undefined
   /** Answer over HTTP without upgrading. */
