@@ -2,7 +2,7 @@
  * Connection: one logged-in socket of one user.
  *
  * Thread  io                          Owns   its socket, its pending subscriptions
- * Hears   Connection.Command, frames  Tells  PresenceShard.Command, FanOut.Command (same thread)
+ * Hears   Connection.Command, frames  Tells  PresenceShard.Command, Sync.Command, FanOut.Command (same thread)
  * Timers  read, ping (Web only), one for each pending subscription
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
@@ -14,6 +14,8 @@ import { knownRequests, RequestId } from '../src/gateway/requests.js'
 import { parseTextFrame } from '../src/gateway/text-frames.js'
 import { TokenBucket } from '../src/gateway/token-bucket.js'
 import { NOT_SERVED_TEXT, WireCode } from '../src/gateway/wire-errors.js'
+import type { LoginNumber } from '../src/presence/types.js'
+import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, stopOnFailure } from '../src/runtime/index.js'
 import { type Args, type Ctx, count, decode, type Message, type State, send } from './connection/state.js'
 import { onSubscribe, onSubscribeDue, onWatched } from './connection/subscriptions.js'
@@ -25,6 +27,8 @@ const PING_PART = 0.9
 
 /** Browsers cannot send WebSocket pings; they answer them. */
 const WEB = 5
+
+const FLAG_DEADLINE_MS = 2_000
 
 const POLICY_VIOLATION = 1008
 const TOO_LONG = 1009
@@ -59,7 +63,13 @@ function receive(ctx: Ctx, state: State, message: Message): void {
     case 'pingDue':
       return state.socket.ping()
     case 'kick':
-      return onKick(state)
+      return onKick(ctx, state, message.by)
+    case 'tokenFlagged':
+      return onTokenFlagged(state)
+    case 'replace':
+      return drop(state, 'replaced', true)
+    case 'vouch':
+      return onVouch(ctx, state, message.login)
     case 'dismiss':
       return end(state, GOING_AWAY, 'the node goes away', { reason: 'shutdown', isGoodbye: true })
     case 'closed':
@@ -89,8 +99,15 @@ function onRequest(ctx: Ctx, state: State, request: RequestEnvelope): void {
 // Lifecycle
 
 function start(ctx: Ctx, args: Args): State {
-  const { userId, platformId, background, settings } = args
-  const report = { connection: ctx.self, userId, platformId, background }
+  const { userId, platformId, background, digest, seat, settings } = args
+  const report: PresenceShard.ConnectionReport = {
+    connection: ctx.self,
+    userId,
+    platformId,
+    background,
+    token: digest,
+  }
+  if (seat !== undefined) report.seat = seat
   args.hub.connections.set(ctx.self.actor, report)
   ctx.tell(args.shard, { kind: 'connected', ...report })
   ctx.once('read', settings.readTimeoutMs, { kind: 'readDue' })
@@ -101,10 +118,15 @@ function start(ctx: Ctx, args: Args): State {
     userId,
     platformId,
     background,
+    token: args.token,
+    tokenEndsMs: args.tokenEndsMs,
+    digest,
+    seat,
     encoding: args.encoding,
     hub: args.hub,
     shard: args.shard,
     fanOut: args.fanOut,
+    sync: args.sync,
     settings,
     counts: args.counts,
     onEnd: args.onEnd,
@@ -114,6 +136,7 @@ function start(ctx: Ctx, args: Args): State {
     watches: 0,
     pending: undefined,
     nextRequestId: 1,
+    isKicked: false,
     ending: undefined,
   }
 }
@@ -195,9 +218,30 @@ function onLogout(state: State, envelope: RequestEnvelope): void {
 
 // Handlers: from elsewhere, and by the clock
 
-function onKick(state: State): void {
+/** The token first, or a quick client would be back with it before it is flagged. */
+function onKick(ctx: Ctx, state: State, by: LoginNumber): void {
+  if (state.isKicked || state.ending !== undefined) return
+  state.isKicked = true
+  const { userId, platformId, token, tokenEndsMs, sync } = state
+  const ttlS = Math.max(1, Math.ceil((tokenEndsMs - ctx.nowMs()) / 1_000))
+  ctx.ask(
+    sync,
+    { kind: 'kickTokens', userId, platformId, tokens: [token], by, ttlS },
+    FLAG_DEADLINE_MS,
+    // Whatever came of it: sync knows of it, and writes it down as soon as it can.
+    () => ({ kind: 'tokenFlagged' }),
+  )
+}
+
+function onTokenFlagged(state: State): void {
+  if (state.ending !== undefined) return
   send(state, kickFrame)
   drop(state, 'kick', true)
+}
+
+function onVouch(ctx: Ctx, state: State, login: LoginNumber): void {
+  const { userId, platformId, token, sync } = state
+  ctx.tell(sync, { kind: 'vouchForToken', userId, platformId, token, login })
 }
 
 function onReadDue(ctx: Ctx, state: State): void {

@@ -6,11 +6,13 @@
  * Timers  none
  * Fails   restarts; handshakes under way are refused and their clients try again
  *
- * A handshake is a pipeline: place → origin → arguments → token → token's state → accept. Each step either goes on
+ * A handshake is a pipeline: place → origin → arguments → token → rate → token's state →
+ * seat → accept. Each step either goes on
  * or refuses, in OpenIM's words; a place is taken first and given back by whoever ends the handshake. Who asked for
  * the verdict as a frame (browsers) is upgraded once his arguments are read, the others when all is well.
  */
-import { checkLogin, type TokenFault, type TokenVerdict, tokenStateError } from '../src/auth/tokens.js'
+import { stateFault } from '../src/auth/token-service.js'
+import { checkLogin, type TokenFault, type TokenVerdict } from '../src/auth/tokens.js'
 import { frameEncoding } from '../src/gateway/codec/encodings.js'
 import type { SharedConnectionCounts } from '../src/gateway/connection-counts.js'
 import {
@@ -18,17 +20,21 @@ import {
   foreignOriginError,
   type HandshakeArgs,
   type HandshakeError,
+  loginRateError,
   parseHandshake,
   refusal,
 } from '../src/gateway/handshake.js'
 import type { Hub } from '../src/gateway/hub.js'
+import type { LoginRates } from '../src/gateway/login-rates.js'
 import { isOriginAllowed } from '../src/gateway/origin.js'
 import { TokenBucket } from '../src/gateway/token-bucket.js'
 import type { Socket, UpgradeRequest } from '../src/gateway/transport/transport.js'
 import { ERROR_CONTENT_TYPE, errorJson, SUCCESS_TEXT, WireCode } from '../src/gateway/wire-errors.js'
-import type { PlatformId, UserId } from '../src/presence/types.js'
+import { type TokenDigest, tokenDigest } from '../src/presence/token-digest.js'
+import type { PlatformId, Seat, SeatRefusal, UserId } from '../src/presence/types.js'
 import type { Addresses } from '../src/protocol/addresses.js'
 import type * as Listener from '../src/protocol/listener.js'
+import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, type Context, defineActor, type Outcome, type Ref } from '../src/runtime/index.js'
 import type { TokenState } from '../src/store/presence-store.js'
 import {
@@ -45,6 +51,7 @@ export interface ListenerSettings extends ConnectionSettings {
   handshakesPerSMax: number
   handshakeTimeoutMs: number
   allowedOrigins: readonly string[]
+  authWhenStoreDown: 'allow' | 'deny'
 }
 
 export interface ListenerCounts extends ConnectionCounts {
@@ -64,12 +71,22 @@ export interface Owner {
 export interface Args {
   hub: Hub
   places: SharedConnectionCounts
+  rates: LoginRates
   addresses: Addresses
   settings: ListenerSettings
   counts: ListenerCounts
   isKnownPlatform: (platformId: PlatformId) => boolean
   isAdmin: (userId: UserId) => boolean
-  verifyToken: (token: string) => Promise<TokenVerdict>
+  /** The one text of a token that may have several. */
+  canonicalToken: (token: string) => string
+  /** At once where the token was seen before. */
+  verifyToken: (token: string, digest: TokenDigest) => TokenVerdict | Promise<TokenVerdict>
+  /** Whether logins take a seat before they come in: where one may be refused. */
+  isSeated: boolean
+  /** Whether a token that is not on record is bad: it is, where tokens are made here. */
+  recordsNeeded: boolean
+  /** Unix ms, as tokens have it. */
+  wallMs: () => number
 }
 
 // State
@@ -84,6 +101,11 @@ interface State extends Args {
 interface Attempt {
   request: UpgradeRequest<Owner>
   args: HandshakeArgs
+  digest: TokenDigest
+  /** Where seats are in use, once it is taken. */
+  seat: Seat | undefined
+  /** When the token ends, by this thread's clock; known once it is verified. */
+  tokenEndsMs: number
   owner: Owner
   /** A client that wants its verdict as a frame has its socket already; the others get one with a good verdict. */
   socket: Socket | undefined
@@ -95,6 +117,7 @@ type Private =
   | { kind: 'upgrade'; request: UpgradeRequest<Owner> }
   | { kind: 'verified'; attempt: Attempt; outcome: Outcome<TokenVerdict> }
   | { kind: 'tokenChecked'; attempt: Attempt; outcome: Outcome<TokenState> }
+  | { kind: 'admitted'; attempt: Attempt; outcome: Outcome<PresenceShard.AdmitVerdict> }
 
 /** Everything that a listener hears; `upgrade` only from its own thread. */
 export type Message = Listener.Command | Private
@@ -115,6 +138,8 @@ function receive(ctx: Ctx, state: State, message: Message): void {
       return onVerified(ctx, state, message.attempt, message.outcome)
     case 'tokenChecked':
       return onTokenChecked(ctx, state, message.attempt, message.outcome)
+    case 'admitted':
+      return onAdmitted(ctx, state, message.attempt, message.outcome)
     case 'announce':
       return onAnnounce(ctx, state, message.shard)
     default:
@@ -136,14 +161,21 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   if (!handshake.ok) return giveUp(state, request, handshake.error)
   const { args } = handshake
   const owner: Owner = { connection: undefined, early: [] }
+  args.token = state.canonicalToken(args.token)
+  const digest = tokenDigest(args.token)
   const attempt: Attempt = {
     request,
     args,
+    digest,
+    tokenEndsMs: 0,
+    seat: undefined,
     owner,
     socket: args.isMsgResp ? request.accept(owner) : undefined,
   }
   state.attempts.add(attempt)
-  ctx.pipe(state.verifyToken(args.token), (outcome) => ({ kind: 'verified', attempt, outcome }))
+  const verdict = state.verifyToken(args.token, digest)
+  if (verdict instanceof Promise) ctx.pipe(verdict, (outcome) => ({ kind: 'verified', attempt, outcome }))
+  else onVerdict(ctx, state, attempt, verdict)
 }
 
 function onVerified(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<TokenVerdict>): void {
@@ -151,15 +183,29 @@ function onVerified(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<T
     ctx.log.error({ error: outcome.error.message }, 'token could not be verified')
     return reject(state, attempt, WireCode.ServerInternalError, 'the token could not be verified')
   }
-  const verdict = outcome.value
+  onVerdict(ctx, state, attempt, outcome.value)
+}
+
+function onVerdict(ctx: Ctx, state: State, attempt: Attempt, verdict: TokenVerdict): void {
   if (!verdict.ok) return rejectFor(state, attempt, verdict)
   const { userId, platformId, token } = attempt.args
   const mismatch = checkLogin(verdict, userId, platformId)
   if (mismatch !== undefined) return rejectFor(state, attempt, mismatch)
+  attempt.tokenEndsMs = ctx.nowMs() + verdict.expiresAtS * 1_000 - state.wallMs()
+  // Only now: nobody may use up the logins of another by guessing tokens.
+  const waitMs = state.rates.ofUser(userId)
+  if (waitMs > 0) {
+    return reject(
+      state,
+      attempt,
+      WireCode.TooManyLogins,
+      `too many logins of this user, ${comeBackIn(waitMs)}`,
+    )
+  }
   if (state.isAdmin(userId)) return accept(ctx, state, attempt)
   ctx.ask(
     state.addresses.sync,
-    { kind: 'checkToken', userId, platformId, token },
+    { kind: 'checkToken', userId, platformId, token, isLogin: true },
     state.settings.handshakeTimeoutMs,
     (checked) => ({ kind: 'tokenChecked', attempt, outcome: checked }),
   )
@@ -168,9 +214,45 @@ function onVerified(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<T
 function onTokenChecked(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<TokenState>): void {
   if (!outcome.ok)
     return reject(state, attempt, WireCode.DatabaseError, 'the store is out of reach, try again')
-  const fault = tokenStateError(outcome.value)
+  const fault = stateFault(outcome.value, state.recordsNeeded)
   if (fault !== undefined) return rejectFor(state, attempt, fault)
+  if (state.isSeated) askForSeat(ctx, state, attempt)
+  else accept(ctx, state, attempt)
+}
+
+function askForSeat(ctx: Ctx, state: State, attempt: Attempt): void {
+  const { userId, platformId } = attempt.args
+  ctx.ask(
+    state.addresses.shardFor(userId),
+    { kind: 'admit', userId, platformId, token: attempt.digest },
+    state.settings.handshakeTimeoutMs,
+    (outcome) => ({ kind: 'admitted', attempt, outcome }),
+  )
+}
+
+function onAdmitted(
+  ctx: Ctx,
+  state: State,
+  attempt: Attempt,
+  outcome: Outcome<PresenceShard.AdmitVerdict>,
+): void {
+  if (!outcome.ok) {
+    if (state.settings.authWhenStoreDown === 'allow') return accept(ctx, state, attempt)
+    return reject(state, attempt, WireCode.DatabaseError, 'the store is out of reach, try again')
+  }
+  const verdict = outcome.value
+  if (!verdict.isAdmitted) return reject(state, attempt, ...SEAT_REFUSALS[verdict.reason])
+  attempt.seat = verdict.seat
   accept(ctx, state, attempt)
+}
+
+const SEAT_REFUSALS: Record<SeatRefusal, [WireCode, string]> = {
+  conflict: [WireCode.LoginConflict, 'another login of this user stays; log it out first'],
+  user: [WireCode.TooManyConnectionsOfUser, 'this user has as many connections as he may'],
+  platform: [
+    WireCode.TooManyConnectionsOfUser,
+    'this user has as many connections on this platform as he may',
+  ],
 }
 
 function accept(ctx: Ctx, state: State, attempt: Attempt): void {
@@ -188,10 +270,15 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     userId: args.userId,
     platformId: args.platformId,
     background: args.isBackground,
+    token: args.token,
+    tokenEndsMs: attempt.tokenEndsMs,
+    digest: attempt.digest,
+    seat: attempt.seat,
     encoding: frameEncoding(args.sdkType, args.isCompressed),
     hub: state.hub,
     shard: state.addresses.shardFor(args.userId),
     fanOut: state.addresses.fanOutOn(ctx.self.thread),
+    sync: state.addresses.sync,
     settings: state.settings,
     counts: state.counts,
     onEnd: placeKeeper(state.places, request.address),
@@ -223,9 +310,16 @@ function findNoPlace(ctx: Ctx, state: State, address: string): HandshakeError | 
   if (state.places.ofAddress(address) >= maxConnectionsPerAddress) {
     return connectionLimitError(`at most ${maxConnectionsPerAddress} connections from one address`)
   }
+  // Before the rate of the node, which one address alone must not use up.
+  const waitMs = state.rates.ofAddress(address)
+  if (waitMs > 0) return loginRateError(`too many logins from this address, ${comeBackIn(waitMs)}`)
   if (state.rate.take(ctx.nowMs()) > 0)
     return connectionLimitError('too many logins at once, try again in 1 s')
   return undefined
+}
+
+function comeBackIn(waitMs: number): string {
+  return `come back in ${Math.ceil(waitMs / 1_000)} s`
 }
 
 function rejectFor(state: State, attempt: Attempt, fault: TokenFault): void {

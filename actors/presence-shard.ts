@@ -2,8 +2,8 @@
  * Presence shard: the single writer of what this node knows of a slice of users.
  *
  * Thread  shard                       Owns   Roster, WatchIndex, two AdaptiveBatches, two RenewalWheels
- * Hears   PresenceShard.Command       Tells  Sync.Command, FanOut.Command, Listener.Command
- * Timers  merge, grace, retry, confirm, renew, rewatch, rebuild
+ * Hears   PresenceShard.Command       Tells  Sync.Command, FanOut.Command, Listener.Command, Connection.Command
+ * Timers  merge, grace, retry, confirm, renew, rewatch, rebuild, evictAgain, kick, seat
  * Fails   restarts empty: io threads announce their connections and watches, sync says what was asserted before
  *
  * The way of a change: socket or other node → roster or watch index → watchers here (at once) and, for what
@@ -11,10 +11,11 @@
  */
 import { AdaptiveBatch } from '../src/presence/adaptive-batch.js'
 import { RenewalWheel } from '../src/presence/renewal-wheel.js'
-import { Roster } from '../src/presence/roster.js'
+import { OLD, Roster } from '../src/presence/roster.js'
 import { WatchIndex } from '../src/presence/watch-index.js'
 import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, type Signal, type ThreadSlot } from '../src/runtime/index.js'
+import { onAdmit, onSeatAnswered, onSeatDue, onSeated } from './presence-shard/admissions.js'
 import {
   armGrace,
   onConnected,
@@ -23,6 +24,15 @@ import {
   onRenewDue,
   platformsChanged,
 } from './presence-shard/here.js'
+import {
+  areNumbered,
+  onEvict,
+  onEvictAgainDue,
+  onEvicted,
+  onKick,
+  onKickDue,
+  onWithdrawn,
+} from './presence-shard/logins.js'
 import { askForTheLost, finishRebuilding, onAnnounced, onHeldBefore } from './presence-shard/rebuild.js'
 import type { Args, Ctx, Private, State } from './presence-shard/state.js'
 import {
@@ -44,7 +54,7 @@ import {
   watchAllAgain,
 } from './presence-shard/watching.js'
 
-export type { Args, ShardCounts } from './presence-shard/state.js'
+export type { Args, Seating, ShardCounts } from './presence-shard/state.js'
 
 export const presenceShard = defineActor<PresenceShard.Command | Private, State, Args>({
   kind: 'presence-shard',
@@ -57,8 +67,11 @@ export const presenceShard = defineActor<PresenceShard.Command | Private, State,
 
 function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Private): void {
   switch (message.kind) {
+    case 'admit':
+      return onAdmit(ctx, state, message)
     case 'connected':
-      return onConnected(ctx, state, message)
+      onSeated(ctx, state, message)
+      return onConnected(ctx, state, message, areNumbered(state) ? undefined : OLD)
     case 'disconnected':
       return onDisconnected(ctx, state, message)
     case 'announced':
@@ -71,6 +84,14 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onChanges(ctx, state, message)
     case 'noticed':
       return onNoticed(ctx, state, message)
+    case 'evict':
+      return onEvict(ctx, state, message)
+    case 'evicted':
+      return onEvicted(ctx, state, message)
+    case 'withdrawn':
+      return onWithdrawn(ctx, state, message)
+    case 'kick':
+      return onKick(ctx, state, message)
     case 'changesMissed':
       return watchAllAgain(ctx, state)
     case 'storeBack':
@@ -89,6 +110,14 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
     case 'retryDue':
       state.isPaused = false
       return flush(ctx, state)
+    case 'evictAgainDue':
+      return onEvictAgainDue(ctx, state)
+    case 'kickDue':
+      return onKickDue(ctx, state, message.id)
+    case 'seatAnswered':
+      return onSeatAnswered(ctx, state, message.seat, message.outcome)
+    case 'seatDue':
+      return onSeatDue(ctx, state, message.seat, message.isLast)
     case 'confirmDue':
       return onConfirmDue(ctx, state)
     case 'rebuildDue':
@@ -118,6 +147,8 @@ function onSignal(ctx: Ctx, state: State, signal: Signal): void {
 /** A third: a renewal lost to a fail-over leaves one more attempt with a third of the TTL still in hand. */
 const RENEWALS_PER_TTL = 3
 const FLIGHTS_MAX = 2
+/** Ids start anywhere, so that what belongs to a former life of this shard is not taken for this one's. */
+const FIRST_IDS = 2 ** 40
 
 function start(ctx: Ctx, args: Args): State {
   const { settings } = args
@@ -143,6 +174,12 @@ function start(ctx: Ctx, args: Args): State {
     isPaused: false,
     flushers: [],
     doubted: new Set(),
+    contested: new Map(),
+    evictions: new Map(),
+    lastId: Math.floor(ctx.random() * FIRST_IDS),
+    admissions: new Map(),
+    kicks: new Map(),
+    stashed: new Map(),
   }
   args.gauges[args.shard] = () => ({
     held: state.roster.size,

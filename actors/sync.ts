@@ -1,9 +1,9 @@
 /**
  * Sync: the only actor that talks to the store.
  *
- * Thread  sync                        Owns   the PresenceStore, and the ledger of what each shard asserted
+ * Thread  sync                        Owns   the PresenceStore, the ledger of what each shard asserted, the token desk
  * Hears   Sync.Command                Tells  PresenceShard.Command
- * Timers  open, lease
+ * Timers  open, lease, writeKicks
  * Fails   restarts with a new connection; the shards assert everything again
  *
  * A new life, or a lost lease, means a new epoch of this node.
@@ -11,63 +11,30 @@
  * It keeps no presence. The ledger only says which users this node has in the store, so that a shard that starts
  * empty can withdraw those who left while it was gone.
  */
-import type { Holder, PlatformId, Snapshot, UserId } from '../src/presence/types.js'
-import type { Addresses } from '../src/protocol/addresses.js'
+import type { Note } from '../src/presence/eviction.js'
+import type { Holder, Snapshot } from '../src/presence/types.js'
 import type * as Sync from '../src/protocol/sync.js'
-import { assertNever, type Context, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
-import type { AssertOutcome, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
+import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
+import type { StoreEvents } from '../src/store/presence-store.js'
+import type { Args, Ctx, Private, State } from './sync/state.js'
+import {
+  distrustAll,
+  newTokenDesk,
+  onCheckToken,
+  onKickTokens,
+  onStoreBackForTokens,
+  onTokenFound,
+  onTokensKicked,
+  onUncheckedFound,
+  onVouchForToken,
+  onWithdraw,
+  onWriteKicksDue,
+} from './sync/tokens.js'
 
-/** How things stand with the store; the sync thread's to show. */
-export interface StoreHealth {
-  isUp: boolean
-  /** Why it is not up. */
-  reason: string
-  /** It never will be: wrong server or options. */
-  unsuitable: Error | undefined
-}
-
-export interface SyncCounts {
-  gaps: number
-  flushSeconds: (seconds: number) => void
-}
-
-export interface Args {
-  /** A store that is not open yet. */
-  createStore: () => PresenceStore
-  addresses: Addresses
-  nodeLeaseMs: number
-  health: StoreHealth
-  counts: SyncCounts
-  onUnsuitable: (error: Error) => void
-}
-
-// State
-
-interface State extends Args {
-  store: PresenceStore
-  isOpen: boolean
-  /** Per shard: the users that this node has in the store, or is about to, and where. */
-  ledger: Map<UserId, PlatformId[]>[]
-}
+export type { StoreHealth } from './sync/state.js'
 
 const REOPEN_MS = 1_000
 const LEASE_RENEWALS = 3
-
-// Protocol: what only we send ourselves.
-
-type Private =
-  | { kind: 'open' }
-  | { kind: 'opened'; outcome: Outcome<Holder> }
-  | { kind: 'renewLease' }
-  | { kind: 'leaseRenewed'; outcome: Outcome<boolean> }
-  | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
-  | { kind: 'asserted'; question: Sync.Assert; replyTo: ReplyTo<unknown>; outcome: Outcome<AssertOutcome[]> }
-  | { kind: 'storeChanged'; snapshots: Snapshot[] }
-  | { kind: 'storeMissed'; reason: string }
-  | { kind: 'storeNoticed'; userId: UserId; platformIds: PlatformId[] }
-  | { kind: 'storeReachable'; up: boolean; reason: string }
-
-type Ctx = Context<Sync.Command | Private>
 
 export const sync = defineActor<Sync.Command | Private, State, Args>({ kind: 'sync', start, receive, onStop })
 
@@ -81,18 +48,40 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return answerWith(ctx, setInterest(state, message))
     case 'held':
       return onHeld(ctx, state, message)
+    case 'takeSeat':
+      return answerWith(ctx, state.store.takeSeat(message.request, message.onlyLiving))
+    case 'evict':
+      return onEvict(ctx, state, message)
+    case 'evicted':
+      return onEvicted(state, message)
     case 'checkToken':
-      return answerWith(ctx, state.store.tokenState(message.userId, message.platformId, message.token))
-    case 'rememberToken':
-      return answerWith(ctx, rememberToken(state, message))
+      return onCheckToken(ctx, state, message)
+    case 'kickTokens':
+      return onKickTokens(ctx, state, message)
+    case 'vouchForToken':
+      return onVouchForToken(ctx, state, message)
+    case 'callStore':
+      return answerWith(ctx, callStore(state, message))
     case 'asserted':
       return onAsserted(ctx, state, message)
+    case 'livingFound':
+      return onLivingFound(ctx, state, message.eviction, message.outcome)
+    case 'tokenFound':
+      return onTokenFound(ctx, state, message.digest, message.outcome)
+    case 'tokensKicked':
+      return onTokensKicked(ctx, state, message)
+    case 'writeKicksDue':
+      return onWriteKicksDue(ctx, state)
+    case 'uncheckedFound':
+      return onUncheckedFound(ctx, state, message.digest, message.outcome)
     case 'answered':
       return answer(ctx, message.replyTo, message.outcome)
     case 'storeChanged':
       return onStoreChanged(ctx, state, message.snapshots)
     case 'storeMissed':
       return onStoreMissed(ctx, state, message.reason)
+    case 'storeNoted':
+      return onNoted(ctx, state, message.note)
     case 'storeNoticed':
       return ctx.tell(state.addresses.shardFor(message.userId), {
         kind: 'noticed',
@@ -121,7 +110,9 @@ function start(ctx: Ctx, args: Args): State {
     ...args,
     store: args.createStore(),
     isOpen: false,
+    holder: undefined,
     ledger: args.addresses.shards.map(() => new Map()),
+    desk: newTokenDesk(),
   }
   open(ctx, state)
   return state
@@ -131,6 +122,7 @@ function open(ctx: Ctx, state: State): void {
   const events: StoreEvents = {
     changed: (snapshots) => ctx.tell(ctx.self, { kind: 'storeChanged', snapshots }),
     missed: (reason) => ctx.tell(ctx.self, { kind: 'storeMissed', reason }),
+    noted: (note) => ctx.tell(ctx.self, { kind: 'storeNoted', note }),
     noticed: (userId, platformIds) => ctx.tell(ctx.self, { kind: 'storeNoticed', userId, platformIds }),
     reachable: (up, reason) => ctx.tell(ctx.self, { kind: 'storeReachable', up, reason }),
   }
@@ -140,6 +132,7 @@ function open(ctx: Ctx, state: State): void {
 function onOpened(ctx: Ctx, state: State, outcome: Outcome<Holder>): void {
   if (outcome.ok) {
     state.isOpen = true
+    state.holder = outcome.value
     ctx.log.info({ holder: outcome.value }, 'store open')
     ctx.every('lease', state.nodeLeaseMs / LEASE_RENEWALS, { kind: 'renewLease' })
     return onStoreReachable(ctx, state, true, 'open')
@@ -210,9 +203,28 @@ async function setInterest(state: State, { watch, unwatch }: Sync.SetInterest): 
   return snapshots
 }
 
-async function rememberToken(state: State, message: Sync.RememberToken): Promise<null> {
-  await state.store.rememberToken(message.userId, message.platformId, message.token, message.ttlS)
-  return null
+async function callStore({ store }: State, { method, args }: Sync.CallStore): Promise<unknown> {
+  return (store[method] as (...args: unknown[]) => Promise<unknown>)(...args)
+}
+
+function onEvict(ctx: Ctx, state: State, eviction: Sync.Evict): void {
+  if (!eviction.isAgain) return sendEviction(state, eviction)
+  ctx.pipe(state.store.living(), (outcome) => ({ kind: 'livingFound', eviction, outcome }))
+}
+
+function onLivingFound(ctx: Ctx, state: State, eviction: Sync.Evict, living: Outcome<Holder[]>): void {
+  const { to, id } = eviction
+  if (!living.ok || living.value.includes(to)) return sendEviction(state, eviction)
+  const { userId } = eviction.eviction
+  ctx.tell(state.addresses.shardFor(userId), { kind: 'evicted', id, userId, gone: 0, left: [] })
+}
+
+function sendEviction({ store, holder }: State, { to, id, eviction }: Sync.Evict): void {
+  if (holder !== undefined) store.send(to, { kind: 'evict', id, from: holder, eviction })
+}
+
+function onEvicted({ store }: State, { to, id, userId, gone, left }: Sync.Evicted): void {
+  store.send(to, { kind: 'evicted', id, userId, gone, left })
 }
 
 function onHeld(ctx: Ctx, state: State, { shard }: Sync.Held): void {
@@ -238,7 +250,21 @@ function onStoreChanged(ctx: Ctx, state: State, snapshots: Snapshot[]): void {
   }
 }
 
+function onNoted(ctx: Ctx, state: State, note: Note): void {
+  switch (note.kind) {
+    case 'evict':
+      return ctx.tell(state.addresses.shardFor(note.eviction.userId), note)
+    case 'evicted':
+      return ctx.tell(state.addresses.shardFor(note.userId), note)
+    case 'withdraw':
+      return onWithdraw(ctx, state, note.userId, note.platformId, note.tokens, note.by)
+    default:
+      assertNever(note)
+  }
+}
+
 function onStoreMissed(ctx: Ctx, state: State, reason: string): void {
+  distrustAll(state)
   state.counts.gaps++
   ctx.log.warn({ reason }, 'changes may have been lost; reading again what is watched')
   for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'changesMissed' })
@@ -250,5 +276,7 @@ function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: string): 
   state.health.reason = up ? '' : reason
   ctx.log[up ? 'info' : 'warn']({ reason }, up ? 'store reachable' : 'store out of reach')
   // Also when it was never out of reach as a whole: a master of a Cluster that was replaced may have lost writes.
-  if (up) for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
+  if (!up) return
+  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
+  onStoreBackForTokens(ctx, state)
 }

@@ -1,7 +1,9 @@
 /** How much memory does an idle logged-in connection take? */
 
 import type { Redis } from 'ioredis'
-import { issueToken, tokenKey } from '../src/auth/tokens.js'
+import { loadTokenKeys } from '../src/auth/keys.js'
+import { issueToken } from '../src/auth/tokens.js'
+import { nextPlace } from '../src/presence/token-order.js'
 import { tokensKey } from '../src/store/redis/keys.js'
 import { startRedis } from '../test/support/redis.js'
 import { Crowd, openimPath } from './support/crowd.js'
@@ -121,12 +123,20 @@ interface Measured {
 
 /** Tokens that every gateway on this Redis takes. Thousands of them over REST would take most of the time. */
 async function recordTokens(client: Redis, userIds: readonly string[]): Promise<string[]> {
-  const key = tokenKey(GATEWAY_SECRET)
+  const keys = await loadTokenKeys({
+    algorithm: 'HS256',
+    secret: GATEWAY_SECRET,
+    publicKeysPath: '',
+    privateKeyPath: '',
+    nowMs: Date.now,
+    report: console.error,
+  })
+  const place = nextPlace([], Date.now(), '00000000')
   const pipeline = client.pipeline()
   const tokens: string[] = []
   for (const userId of userIds) {
-    const claims = { userId, platformId: WEB }
-    const { token } = await issueToken(claims, { key, expireDays: 1, nowMs: Date.now() })
+    const claims = { userId, platformId: WEB, ...place }
+    const token = await issueToken(claims, { keys, ttlS: SECONDS_A_DAY, nowMs: Date.now() })
     tokens.push(token)
     pipeline.hset(tokensKey(userId, WEB_NAME), token, '0')
     pipeline.expire(tokensKey(userId, WEB_NAME), SECONDS_A_DAY)

@@ -93,6 +93,20 @@ const relations: readonly Relation[] = [
       `is set, NODE_ENV is not production). Expected ${settings.authSecret.expected}.`,
   },
   {
+    of: ['authAlgorithm', 'authPublicKeys'],
+    holds: (config) => config.authAlgorithm === 'HS256' || config.authPublicKeys !== '',
+    sentence:
+      'AUTH_PUBLIC_KEYS is not set: AUTH_ALGORITHM RS256 or ES256 checks tokens with the keys of that file.',
+  },
+  {
+    of: ['authAlgorithm', 'authPublicKeys', 'authPrivateKey'],
+    holds: (config) =>
+      config.authAlgorithm !== 'HS256' || (config.authPublicKeys === '' && config.authPrivateKey === ''),
+    sentence:
+      'AUTH_PUBLIC_KEYS and AUTH_PRIVATE_KEY go with AUTH_ALGORITHM RS256 or ES256: HS256 signs and checks tokens ' +
+      'with AUTH_SECRET alone.',
+  },
+  {
     of: ['presenceShards', 'shardThreads'],
     holds: (config) => config.presenceShards >= config.shardThreads,
     sentence: 'PRESENCE_SHARDS must be at least SHARD_THREADS: a thread without a shard has nothing to do.',

@@ -45,6 +45,12 @@ export class MessageTooLongError extends PorchlightError {
   readonly retry = 'never'
 }
 
+/** Not every node that holds the user has answered a kick. Seen by: callers of REST. Retry: later; it is idempotent. */
+export class KickUnconfirmedError extends PorchlightError {
+  readonly code = 'KICK_UNCONFIRMED'
+  readonly retry = 'later'
+}
+
 /** A setting is missing, malformed or out of its range. Seen by: operators, before anything starts. */
 export class BadSettingError extends PorchlightError {
   readonly code = 'BAD_SETTING'
@@ -76,6 +82,12 @@ export const catalogue: readonly CatalogueEntry[] = [
     seenBy: 'the client, as close code 1009',
     meaning: 'A message is longer than its bound, before or after gunzip.',
     retry: 'never',
+  },
+  {
+    code: 'KICK_UNCONFIRMED',
+    seenBy: 'callers of REST, as error 90004',
+    meaning: 'Not every node that holds the user has answered a kick; the message names those that have not.',
+    retry: 'later',
   },
   {
     code: 'BAD_SETTING',

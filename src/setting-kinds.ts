@@ -103,6 +103,15 @@ export function text(row: Row & { accepts: (text: string) => boolean; expected: 
   )
 }
 
+/** A path in the file system; whether something is there is not looked at. */
+export function path(row: Row): Setting<string> {
+  return text({
+    ...row,
+    accepts: (value) => /^[^\p{Cc}]{1,1024}$/u.test(value),
+    expected: 'a path',
+  })
+}
+
 /** Comma-separated texts that a rule accepts, each by itself; blanks around the commas do not count. */
 export function list(
   row: Row & { accepts: (item: string) => boolean; expected: string },

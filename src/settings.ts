@@ -12,6 +12,7 @@ import {
   int,
   list,
   origins,
+  path,
   redisUrl,
   signingSecret,
   text,
@@ -64,6 +65,111 @@ export const settings = {
     min: 1,
     max: 3650,
     doc: 'How long a new token is good for.',
+  }),
+  maxTokensPerPlatform: int({
+    env: 'MAX_TOKENS_PER_PLATFORM',
+    default: 30,
+    min: 1,
+    max: 1000,
+    doc: 'Tokens of one user on one platform that stay good where the policy lets several; the oldest are kicked.',
+  }),
+  accessTokenExpireMin: int({
+    env: 'ACCESS_TOKEN_EXPIRE_MIN',
+    default: 60,
+    min: 1,
+    max: 1_440,
+    doc: 'How many minutes a token is good for where refresh tokens are on; takes the place of TOKEN_EXPIRE_DAYS.',
+  }),
+  refreshTokenExpireDays: int({
+    env: 'REFRESH_TOKEN_EXPIRE_DAYS',
+    default: 0,
+    min: 0,
+    max: 3650,
+    doc: 'How long a refresh token is good for; 0 = there are none.',
+  }),
+  authAlgorithm: choice({
+    env: 'AUTH_ALGORITHM',
+    default: 'HS256',
+    choices: ['HS256', 'RS256', 'ES256'],
+    doc: 'The one algorithm that tokens are signed with. RS256 and ES256 need AUTH_PUBLIC_KEYS.',
+  }),
+  authPublicKeys: path({
+    env: 'AUTH_PUBLIC_KEYS',
+    defaultDoc: 'none',
+    doc:
+      'File with the public key (PEM) or keys (JWKS, chosen by `kid`) of RS256 and ES256. Read again when it ' +
+      'changes, so that keys can be rotated.',
+  }),
+  authPrivateKey: path({
+    env: 'AUTH_PRIVATE_KEY',
+    defaultDoc: 'none: tokens are made elsewhere',
+    doc: 'File with the private key (PEM, or a JWK with its `kid`) that this node signs RS256 or ES256 tokens with.',
+  }),
+  authWhenStoreDown: choice({
+    env: 'AUTH_WHEN_STORE_DOWN',
+    default: 'deny',
+    choices: ['deny', 'allow'],
+    doc:
+      'Logins while the store is out of reach. `deny`: only tokens that this node checked within TOKEN_CACHE_S. ' +
+      '`allow`: every token with a good signature that is not known here to be kicked; checked when the store is back.',
+  }),
+  tokenCacheS: int({
+    env: 'TOKEN_CACHE_S',
+    default: 60,
+    min: 0,
+    max: 3600,
+    doc:
+      'How long a token that was checked is believed without asking the store. Kicks through any node end it at ' +
+      "once; OpenIM's own services cannot say so: with OPENIM_COMPAT on, every login asks.",
+  }),
+  tokenCacheMax: int({
+    env: 'TOKEN_CACHE_MAX',
+    default: 100_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'Tokens that one thread remembers as checked.',
+  }),
+  loginPolicy: choice({
+    env: 'LOGIN_POLICY',
+    default: '1',
+    choices: ['0', '1', '4', '5'],
+    doc:
+      "Which logins of one user conflict, by OpenIM's numbers: `0` none, `1` those on the same platform, `4` those " +
+      'of the same class, `5` all but PCs.',
+  }),
+  loginConflict: choice({
+    env: 'LOGIN_CONFLICT',
+    default: 'kick-old',
+    choices: ['kick-old', 'refuse-new'],
+    doc: 'Who yields when a login conflicts with another: `kick-old` as OpenIM does, or `refuse-new` (error 1613).',
+  }),
+  maxConnectionsPerUser: int({
+    env: 'MAX_CONNECTIONS_PER_USER',
+    default: 0,
+    min: 0,
+    max: 100_000,
+    doc: 'Connections of one user in the cluster; a login above it is refused (error 1614). 0 = no cap.',
+  }),
+  maxConnectionsPerUserPlatform: int({
+    env: 'MAX_CONNECTIONS_PER_USER_PLATFORM',
+    default: 0,
+    min: 0,
+    max: 100_000,
+    doc: 'The same for one platform of one user.',
+  }),
+  loginsPerMinPerUser: int({
+    env: 'LOGINS_PER_MIN_PER_USER',
+    default: 120,
+    min: 1,
+    max: 1_000_000,
+    doc: 'Logins of one user on this node within a minute; above it he is told when to come back (error 1612).',
+  }),
+  loginsPerMinPerAddress: int({
+    env: 'LOGINS_PER_MIN_PER_ADDRESS',
+    default: 60_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'The same for handshakes from one address, good and bad.',
   }),
   nodeId: text({
     env: 'NODE_ID',
@@ -229,12 +335,10 @@ export const settings = {
     max: 10 * MINUTE_MS,
     doc: 'How long a stop may take before what is left is cut.',
   }),
-  dataDir: text({
+  dataDir: path({
     env: 'DATA_DIR',
     default: '.porchlight',
-    accepts: (path) => /^[^\p{Cc}]{1,1024}$/u.test(path),
-    expected: 'the path of a directory',
-    doc: 'Where the embedded store and development mode keep their files.',
+    doc: 'Directory where the embedded store and development mode keep their files.',
   }),
   logLevel: choice({
     env: 'LOG_LEVEL',

@@ -147,6 +147,16 @@ t.test('settings that contradict each other are refused with a sentence', async 
     [{ WS_PORT: '9000', API_PORT: '9000' }, /^WS_PORT and API_PORT must differ/],
     [{ TRANSPORT: 'ws', IO_THREADS: '2' }, /^IO_THREADS must be 1 with TRANSPORT=ws/],
     [{ ALLOWED_ORIGINS: '*,https://a' }, /^ALLOWED_ORIGINS must be either/],
+    [{ AUTH_ALGORITHM: 'RS256' }, /^AUTH_PUBLIC_KEYS is not set: AUTH_ALGORITHM RS256 or ES256 checks/],
+    [{ AUTH_ALGORITHM: 'ES256', AUTH_PRIVATE_KEY: 'own.pem' }, /^AUTH_PUBLIC_KEYS is not set/],
+    [
+      { AUTH_PUBLIC_KEYS: 'keys.json' },
+      /^AUTH_PUBLIC_KEYS and AUTH_PRIVATE_KEY go with AUTH_ALGORITHM RS256/,
+    ],
+    [
+      { AUTH_ALGORITHM: 'HS256', AUTH_PRIVATE_KEY: 'own.pem' },
+      /^AUTH_PUBLIC_KEYS and AUTH_PRIVATE_KEY go with/,
+    ],
   ]
   for (const [env, sentence] of contradictions) {
     const faults = faultsOf(env)
@@ -154,6 +164,13 @@ t.test('settings that contradict each other are refused with a sentence', async 
     t.match(faults[0], sentence)
   }
   t.same(faultsOf({ WS_PORT: '0', API_PORT: '0' }), [], 'two free ports do not clash')
+  const keyFiles = { AUTH_PUBLIC_KEYS: 'keys.json', AUTH_PRIVATE_KEY: 'own.pem' }
+  t.same(faultsOf({ AUTH_ALGORITHM: 'RS256', ...keyFiles }), [])
+  t.same(
+    faultsOf({ AUTH_ALGORITHM: 'ES256', AUTH_PUBLIC_KEYS: 'keys.json' }),
+    [],
+    'tokens are made elsewhere',
+  )
 })
 
 t.test('R-53: a secret that everybody knows is refused, even when it is long', async (t) => {

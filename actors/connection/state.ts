@@ -5,10 +5,12 @@ import type { RequestEnvelope, ResponseEnvelope } from '../../src/gateway/codec/
 import type { Hub } from '../../src/gateway/hub.js'
 import type { TokenBucket } from '../../src/gateway/token-bucket.js'
 import type { Socket } from '../../src/gateway/transport/transport.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { TokenDigest } from '../../src/presence/token-digest.js'
+import type { PlatformId, Seat, UserId } from '../../src/presence/types.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
+import type * as Sync from '../../src/protocol/sync.js'
 import type { Context, Ref } from '../../src/runtime/index.js'
 
 export interface ConnectionSettings {
@@ -34,10 +36,17 @@ export interface Args {
   platformId: PlatformId
   /** What the client said when it came. */
   background: boolean
+  /** The token of the login, and until when it is good, by this thread's clock. */
+  token: string
+  tokenEndsMs: number
+  digest: TokenDigest
+  /** Where seats are in use. */
+  seat: Seat | undefined
   encoding: FrameEncoding
   hub: Hub
   shard: Ref<PresenceShard.Command>
   fanOut: Ref<FanOut.Command>
+  sync: Ref<Sync.Command>
   settings: ConnectionSettings
   counts: ConnectionCounts
   /** The connection has ended: give its place to another. */
@@ -52,6 +61,7 @@ export interface State extends Args {
   /** Subscriptions that wait for the status board; made when there is one. */
   pending: Map<number, PendingSubscription> | undefined
   nextRequestId: number
+  isKicked: boolean
   /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
   ending: { reason: string; isGoodbye: boolean } | undefined
 }
@@ -70,7 +80,11 @@ export type FromTransport =
   | { kind: 'heard' }
   | { kind: 'closed'; code: number; clean: boolean }
 
-export type Private = { kind: 'readDue' } | { kind: 'pingDue' } | { kind: 'subscribeDue'; requestId: number }
+export type Private =
+  | { kind: 'tokenFlagged' }
+  | { kind: 'readDue' }
+  | { kind: 'pingDue' }
+  | { kind: 'subscribeDue'; requestId: number }
 
 export type Message = Connection.Command | FromTransport | Private
 export type Ctx = Context<Message>

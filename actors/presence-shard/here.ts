@@ -1,22 +1,34 @@
 /** What happens on this node: its own sockets come, break and leave. */
-import type { UserId } from '../../src/presence/types.js'
+import type { LoginNumber, UserId } from '../../src/presence/types.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { refKey } from '../../src/runtime/index.js'
+import { seatsChanged } from './admissions.js'
 import { type Ctx, flushSoon, type State } from './state.js'
 import { tellWatchers } from './watching.js'
 
-export function onConnected(ctx: Ctx, state: State, report: PresenceShard.ConnectionReport): void {
-  const { userId, platformId, background, connection } = report
-  const key = refKey(connection)
-  const changed = state.roster.connect(userId, key, platformId, background, connection.thread)
+/** `number` for a login that is not new; undefined = it waits for its number. */
+export function onConnected(
+  ctx: Ctx,
+  state: State,
+  report: PresenceShard.ConnectionReport,
+  number: LoginNumber | undefined,
+): void {
+  const { userId, platformId, background, connection, token, seat } = report
+  const login = { key: refKey(connection), platformId, background, thread: connection.thread, token, seat }
+  const changed = state.roster.connect(userId, login, number)
   state.renewals.add(userId)
   if (changed) platformsChanged(ctx, state, [userId])
+  else if (state.roster.isWaiting(userId)) {
+    state.asserts.add(userId, ctx.nowMs())
+    flushSoon(ctx, state)
+  }
 }
 
 export function onDisconnected(ctx: Ctx, state: State, gone: PresenceShard.Disconnected): void {
   const changed = state.roster.disconnect(gone.userId, refKey(gone.connection), gone.clean, ctx.nowMs())
-  if (changed) platformsChanged(ctx, state, [gone.userId])
-  else armGrace(ctx, state)
+  if (changed) return platformsChanged(ctx, state, [gone.userId])
+  armGrace(ctx, state)
+  seatsChanged(ctx, state, gone.userId)
 }
 
 export function onGraceDue(ctx: Ctx, state: State): void {

@@ -1,7 +1,9 @@
 /** Rebuild: how a shard that starts empty learns what its io threads and the store hold of its users. */
+import { OLD } from '../../src/presence/roster.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { Outcome } from '../../src/runtime/index.js'
 import { armGrace, onConnected } from './here.js'
+import { onRebuilt } from './logins.js'
 import { type Ctx, flushSoon, type HeldBefore, type State } from './state.js'
 import { tellWatchers } from './watching.js'
 
@@ -24,7 +26,7 @@ export function askForTheLost(ctx: Ctx, state: State): void {
 
 export function onAnnounced(ctx: Ctx, state: State, announced: PresenceShard.Announced): void {
   state.unannounced.delete(announced.thread)
-  for (const report of announced.connections) onConnected(ctx, state, report)
+  for (const report of announced.connections) onConnected(ctx, state, report, OLD)
   finishRebuilding(ctx, state)
 }
 
@@ -46,6 +48,7 @@ export function finishRebuilding(ctx: Ctx, state: State): void {
   for (const userId of state.roster.userIds) {
     state.renewals.add(userId)
     state.asserts.add(userId, nowMs)
+    onRebuilt(ctx, state, userId)
   }
   tellWatchers(ctx, state, [...state.watches.userIds])
   armGrace(ctx, state)

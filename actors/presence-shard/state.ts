@@ -1,8 +1,20 @@
 /** What a presence shard owns, and what it sends itself. */
+
 import type { AdaptiveBatch } from '../../src/presence/adaptive-batch.js'
+import type { Eviction } from '../../src/presence/eviction.js'
+import type { LoginPolicy } from '../../src/presence/login-policy.js'
 import type { RenewalWheel } from '../../src/presence/renewal-wheel.js'
 import type { Roster } from '../../src/presence/roster.js'
-import type { PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import type { TokenDigest } from '../../src/presence/token-digest.js'
+import type {
+  Holder,
+  PlatformId,
+  Seat,
+  SeatOutcome,
+  SeatRefusal,
+  Snapshot,
+  UserId,
+} from '../../src/presence/types.js'
 import type { WatchIndex } from '../../src/presence/watch-index.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
@@ -22,12 +34,18 @@ export interface ShardCounts {
   assertions: number
   assertionErrors: number
   changesHeard: number
+  /** Evictions sent to other nodes, repeated ones included. */
+  evictionsSent: number
 }
 
 export interface Args {
   shard: number
   settings: ShardSettings
   addresses: Addresses
+  /** Whom a login removes; with seats in use for rivals that stay, nobody. */
+  policy: LoginPolicy
+  /** Undefined = seats are not in use: every login may come in. */
+  seating: Seating | undefined
   counts: ShardCounts
   /** The thread's list of gauges: how many users the shard holds and watches. */
   gauges: (() => { held: number; watched: number; isRebuilding: boolean })[]
@@ -52,8 +70,69 @@ export interface State extends Args {
   retryMs: number
   isPaused: boolean
   flushers: ReplyTo<null>[]
+  /**
+   * Users of whom the store has to say who else holds them, with their next assertion: somebody kicks them, or their
+   * logins have lost their numbers. `asked` = that assertion is on its way.
+   */
+  contested: Map<UserId, 'wanted' | 'asked'>
+  /** Evictions sent to other nodes and not answered yet, by id. */
+  evictions: Map<number, SentEviction>
+  /** Of evictions, kicks and seats. */
+  lastId: number
+  /** Logins at the door, and those that were let in and have not connected yet. */
+  admissions: Map<Seat, Admission>
+  /** Kicks by hand under way, by id. */
+  kicks: Map<number, Kick>
+  /** What concerns users whose number is on its way. */
+  stashed: Map<UserId, (PresenceShard.Evict | PresenceShard.Withdrawn)[]>
   /** Users of whom the store says that it has no record any more; to be asked again. */
   doubted: Set<UserId>
+}
+
+/** What a login has to fit in with before it may come in. */
+export interface Seating {
+  /** Who conflicts with whom. */
+  rivals: LoginPolicy
+  /** Rivals leave when a newcomer comes; otherwise they stay, and the newcomer is refused. */
+  rivalsYield: boolean
+  /** 0 = no cap. */
+  perUserMax: number
+  perPlatformMax: number
+}
+
+/** A login at the door. */
+export interface Admission {
+  seat: Seat
+  userId: UserId
+  platformId: PlatformId
+  token: TokenDigest
+  replyTo: ReplyTo<PresenceShard.AdmitVerdict>
+  sinceMs: number
+  isGranted: boolean
+  /** Nodes that were asked to make room and have not answered; undefined = nobody was asked. */
+  unanswered: Set<Holder> | undefined
+  /** How many made room. */
+  gone: number
+  refusal: SeatRefusal | undefined
+}
+
+export interface SentEviction {
+  to: Holder
+  eviction: Eviction
+  kick?: Kick | undefined
+  admission?: Admission | undefined
+  tries: number
+  dueMs: number
+}
+
+/** A kick by hand under way. */
+export interface Kick {
+  id: number
+  replyTo: ReplyTo<PresenceShard.Kicked>
+  eviction: Omit<Eviction, 'before'>
+  result: PresenceShard.Kicked
+  /** Nodes that have not answered; undefined = the store has not. */
+  unanswered: Set<Holder> | undefined
 }
 
 /** What former lives of the shard asserted, as the sync actor remembers it. */
@@ -68,6 +147,10 @@ export type Private =
   | { kind: 'rebuildDue' }
   | { kind: 'confirmDue' }
   | { kind: 'heldBefore'; outcome: Outcome<HeldBefore> }
+  | { kind: 'evictAgainDue' }
+  | { kind: 'kickDue'; id: number }
+  | { kind: 'seatAnswered'; seat: Seat; outcome: Outcome<SeatOutcome> }
+  | { kind: 'seatDue'; seat: Seat; isLast: boolean }
   | { kind: 'asserted'; users: UserId[]; outcome: Outcome<AssertOutcome[]> }
   | InterestSet
 

@@ -3,7 +3,9 @@ import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
 import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { AssertOutcome } from '../../src/store/presence-store.js'
+import { seatsOf } from './admissions.js'
 import { platformsChanged } from './here.js'
+import { onRecorded, onUnrecorded } from './logins.js'
 import { type Ctx, flushSoon, type InterestSet, type State } from './state.js'
 import { learn, tellPartially, watchAllAgain } from './watching.js'
 
@@ -26,13 +28,7 @@ export function flush(ctx: Ctx, state: State): void {
 }
 
 function sendAssertions(ctx: Ctx, state: State, users: UserId[]): void {
-  const batch = users.map(
-    (userId): Assertion => ({
-      userId,
-      platformIds: state.roster.shownPlatforms(userId),
-      versionSeen: Math.max(state.roster.versionOf(userId), state.watches.versionOf(userId)),
-    }),
-  )
+  const batch = users.map((userId) => assertionOf(state, userId))
   state.counts.assertions += batch.length
   ctx.ask(
     state.addresses.sync,
@@ -40,6 +36,20 @@ function sendAssertions(ctx: Ctx, state: State, users: UserId[]): void {
     STORE_DEADLINE_MS,
     (outcome) => ({ kind: 'asserted', users, outcome }),
   )
+}
+
+function assertionOf(state: State, userId: UserId): Assertion {
+  const assertion: Assertion = {
+    userId,
+    platformIds: state.roster.shownPlatforms(userId),
+    versionSeen: Math.max(state.roster.versionOf(userId), state.watches.versionOf(userId)),
+  }
+  const seats = seatsOf(state, userId)
+  if (seats !== undefined) assertion.seats = seats
+  if (state.contested.has(userId)) state.contested.set(userId, 'asked')
+  else if (!state.roster.isWaiting(userId)) return assertion
+  state.roster.askNumbers(userId)
+  return { ...assertion, isLogin: true }
 }
 
 export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<AssertOutcome[]>): void {
@@ -50,8 +60,10 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
     else {
       state.roster.saw(result.userId, result.version)
       if (result.changed !== undefined) changed.push(result.changed)
+      onRecorded(ctx, state, result.userId, result.version, result.changed)
     }
   }
+  for (const userId of failed) onUnrecorded(ctx, state, userId)
   state.asserts.land(users, failed, ctx.nowMs())
   for (const userId of users) {
     if (!state.asserts.has(userId) && state.roster.forgetIfGone(userId)) state.renewals.remove(userId)

@@ -67,7 +67,12 @@ export class OwnIo {
         linkedWith: ['sync'],
         heapMb: config.threadHeapMb,
       })),
-      settings: { config, topology, connectionCounts: new SharedArrayBuffer(4) },
+      settings: {
+        config,
+        topology,
+        connectionCounts: new SharedArrayBuffer(4),
+        loginRates: new SharedArrayBuffer(8),
+      },
       log: silentLog,
       readyDeadlineMs: READY_MS,
     })
@@ -103,6 +108,7 @@ export class OwnIo {
         userId,
         platformId: PLATFORM,
         background: false,
+        token: userId,
       }
       this.system.tell(this.addresses.shardFor(userId), { kind: 'connected', ...report })
     })

@@ -1,21 +1,23 @@
 /**
- * OpenIM's tokens: JWTs with HS256, and `UserID` and `PlatformID` spelled exactly so. Nothing here keeps state:
- * what was revoked is the store's to know (`tokenStateError` gives its answer the protocol's words).
+ * OpenIM's tokens: JWTs with `UserID` and `PlatformID` spelled exactly so; OpenIM's own are signed with HS256.
+ * Nothing here keeps state: what was revoked is the store's to know (`tokenStateError` gives its answer the
+ * protocol's words).
  *
  * A token never appears in a result, a message or an error.
  */
-import { webcrypto } from 'node:crypto'
-import { type CryptoKey, errors, jwtVerify, SignJWT } from 'jose'
+import { type CryptoKey, errors, type JWSHeaderParameters, jwtVerify, SignJWT } from 'jose'
 import { WireCode, wireErrorText } from '../gateway/wire-errors.js'
+import type { Place } from '../presence/token-order.js'
 import type { PlatformId, UserId } from '../presence/types.js'
 import type { TokenState } from '../store/presence-store.js'
+import { canonicalToken } from './canonical-token.js'
+import type { TokenKeys } from './keys.js'
 
 /** OpenIM's own are below 300 bytes; more is not worth a signature check. */
 export const TOKEN_BYTES_MAX = 4096
 
-/** OpenIM dates tokens back, so that a service whose clock is behind takes them. */
-const ISSUED_BEFORE_S = 5
-const DAY_S = 86_400
+/** The end of the year 9999. A later `exp` is one in milliseconds: a token without end. */
+const EXP_S_MAX = 253_402_300_799
 
 export interface Claims {
   userId: UserId
@@ -33,52 +35,51 @@ export interface TokenFault {
 /** `expiresAtS`: Unix seconds, rounded down. */
 export type TokenVerdict = ({ ok: true; expiresAtS: number } & Claims) | TokenFault
 
-/** A secret, ready for use. Made once per thread and kept: to import it anew for each token costs more than to check. */
-export type TokenKey = Promise<CryptoKey>
-
-export function tokenKey(secret: string): TokenKey {
-  const bytes = new TextEncoder().encode(secret)
-  return webcrypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, [
-    'sign',
-    'verify',
-  ])
-}
-
-/** A token good from now for `expireDays` days. Two for the same claims in the same second are the same text. */
+/**
+ * A token good from now for `ttlS` seconds, with its place among the user's tokens (see `token-order.ts`). OpenIM's
+ * have no `jti`, so that two of one second are the same text, and to revoke one revokes the other. Rejects unless
+ * `keys.canSign`.
+ */
 export async function issueToken(
-  claims: Claims,
-  options: { key: TokenKey; expireDays: number; nowMs: number },
-): Promise<{ token: string; ttlS: number }> {
-  const nowS = Math.floor(options.nowMs / 1000)
-  const ttlS = options.expireDays * DAY_S
-  const token = await new SignJWT({ UserID: claims.userId, PlatformID: claims.platformId })
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setIssuedAt(nowS - ISSUED_BEFORE_S)
-    .setExpirationTime(nowS + ttlS)
-    .sign(await options.key)
-  return { token, ttlS }
+  { userId, platformId, issuedAtS, jti }: Claims & Place,
+  options: { keys: TokenKeys; ttlS: number; nowMs: number },
+): Promise<string> {
+  const { keys, ttlS, nowMs } = options
+  const unsigned = new SignJWT({ UserID: userId, PlatformID: platformId })
+    .setIssuedAt(issuedAtS)
+    .setExpirationTime(Math.floor(nowMs / 1000) + ttlS)
+    .setJti(jti)
+  return canonicalToken(await keys.sign(unsigned), keys.algorithm)
 }
 
 /**
  * Check signature, times and claims; not whether the token was revoked.
  *
  *   1503  not a JWT, longer than TOKEN_BYTES_MAX, or a claim of the wrong type (OpenIM's decoder says so too)
- *   1505  another algorithm than HS256, whatever its name, or a signature that does not fit
+ *   1505  another algorithm than that of the keys, whatever its name; no key by its `kid`; or a signature that does
+ *         not fit. One answer for all: it helps nobody to find out which
  *   1501  expired      1504  not valid yet
  *   1502  `UserID`, `PlatformID` or `exp` missing or out of range. OpenIM takes tokens without `exp`; they would
  *         live for ever, and no OpenIM service makes them
  *
- * An `iat` in the future is no fault: clocks of nodes differ, and it bounds nothing.
+ * An `iat` in the future is no fault: clocks of nodes differ, and it bounds nothing. No key is asked for before the
+ * length and the algorithm are right.
+ *
+ * A token has one spelling, for it is known by its text: whoever could spell a revoked one in another way would have
+ * a token that nobody revoked. ES256 signatures have two forms: callers pass the canonical one (`canonicalToken`).
  */
 export async function verifyToken(
   token: string,
-  options: { key: TokenKey; nowMs: number },
+  options: { keys: TokenKeys; nowMs: number },
 ): Promise<TokenVerdict> {
+  const { keys, nowMs } = options
   if (token.length > TOKEN_BYTES_MAX) return fault(WireCode.TokenMalformedError, 'the token is too long')
+  if (!isSignatureCanonical(token)) return fault(WireCode.TokenMalformedError, 'the token is not a JWT')
   let payload: Record<string, unknown>
   try {
-    const currentDate = new Date(options.nowMs)
-    payload = (await jwtVerify(token, await options.key, { algorithms: ['HS256'], currentDate })).payload
+    const rules = { algorithms: [keys.algorithm], currentDate: new Date(nowMs) }
+    payload = (await jwtVerify(token, (header: JWSHeaderParameters) => keyFor(keys, header.kid), rules))
+      .payload
   } catch (error) {
     return faultOf(error)
   }
@@ -87,13 +88,36 @@ export async function verifyToken(
   if (userId === undefined || userId === '')
     return fault(WireCode.TokenInvalidError, 'the token has no UserID')
   if (platformId === undefined) return fault(WireCode.TokenInvalidError, 'the token has no PlatformID')
-  // JSON's 1e999 reads as Infinity, which would be a token without end.
+  // JSON's 1e999 reads as Infinity.
   if (!Number.isFinite(exp)) return fault(WireCode.TokenMalformedError, 'exp is not a number')
+  if ((exp as number) > EXP_S_MAX) return fault(WireCode.TokenInvalidError, 'exp is out of range')
   if (typeof userId !== 'string') return fault(WireCode.TokenMalformedError, 'UserID is not a string')
   if (!Number.isSafeInteger(platformId))
     return fault(WireCode.TokenMalformedError, 'PlatformID is not a whole number')
   if ((platformId as number) < 1) return fault(WireCode.TokenInvalidError, 'PlatformID is out of range')
-  return { ok: true, userId, platformId: platformId as number, expiresAtS: Math.floor(exp as number) }
+  const expiresAtS = Math.floor(exp as number)
+  // JWTs may have an exp between two seconds: such a token ends with the earlier one, here as everywhere else.
+  if (expiresAtS * 1000 <= nowMs) return tokenExpiredError()
+  return { ok: true, userId, platformId: platformId as number, expiresAtS }
+}
+
+/**
+ * Whether the signature is spelled as an encoder does it. Decoders pass over blanks, padding and the last
+ * character's spare bits. Header and payload are signed as they are spelled.
+ */
+function isSignatureCanonical(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf('.') + 1)
+  return Buffer.from(signature, 'base64url').toString('base64url') === signature
+}
+
+async function keyFor(keys: TokenKeys, kid: unknown): Promise<CryptoKey> {
+  const key = await keys.keyFor(kid)
+  if (key === undefined) throw new errors.JWKSNoMatchingKey()
+  return key
+}
+
+export function tokenExpiredError(): TokenFault {
+  return fault(WireCode.TokenExpiredError, 'the token has expired')
 }
 
 /** What the store's answer about a token means; undefined = the token is good. */
@@ -129,7 +153,7 @@ function fault(errCode: WireCode, errDlt: string): TokenFault {
 }
 
 function faultOf(error: unknown): TokenFault {
-  if (error instanceof errors.JWTExpired) return fault(WireCode.TokenExpiredError, 'the token has expired')
+  if (error instanceof errors.JWTExpired) return tokenExpiredError()
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.reason === 'check_failed')
       return fault(WireCode.TokenNotValidYetError, 'the token is not valid yet')
@@ -138,6 +162,6 @@ function faultOf(error: unknown): TokenFault {
   if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) {
     return fault(WireCode.TokenMalformedError, 'the token is not a JWT')
   }
-  // Another algorithm, an unknown critical header, or a signature that does not fit: one answer for all.
+  // Another algorithm, an unknown key or critical header, or a signature that does not fit: one answer for all.
   return fault(WireCode.TokenUnknownError, 'the token is not signed as it should be')
 }

@@ -1,4 +1,4 @@
-/** The server's side of OpenIM's REST: who holds the secret may make tokens for users. */
+/** The server's side of OpenIM's REST: who holds the secret may make tokens for users, and take them away. */
 import type { PlatformId, UserId } from '../presence/types.js'
 
 /** Why the gateway did not do what was asked; `kind` says whose fault it is. */
@@ -6,21 +6,50 @@ export class AdminError extends Error {
   constructor(
     readonly kind: 'unreachable' | 'wrongSecret' | 'refused',
     message: string,
+    /** The gateway's number for it; absent when it did not answer. */
+    readonly errCode?: number,
   ) {
     super(message)
   }
+}
+
+/** Tokens as the gateway gives them. Times: seconds from now. */
+export interface UserTokens {
+  token: string
+  expireTimeSeconds: number
+  /** Only of a gateway that has refresh tokens on. */
+  refreshToken?: string
+  refreshExpireTimeSeconds?: number
+}
+
+/** One connection of a user, on whatever node. */
+export interface UserConnection {
+  connectionID: string
+  platformID: PlatformId
+  /** OpenIM's name of the platform. */
+  platform: string
+  nodeID: string
+  isBackground: boolean
+}
+
+/** Which of a user's connections to end; nothing = all. At most one field. */
+export interface KickSelection {
+  platformID?: PlatformId
+  connectionID?: string
+  token?: string
 }
 
 interface Answer {
   errCode: number
   errMsg: string
   errDlt: string
-  data?: { token?: string }
+  data?: unknown
 }
 
 /** OpenIM's NoPermissionError: the secret does not fit. */
 const NO_PERMISSION = 1002
 
+/** Every method throws AdminError. */
 export class Admin {
   readonly #apiUrl: string
   readonly #secret: string
@@ -39,21 +68,51 @@ export class Admin {
     await this.#admin()
   }
 
-  /** A new token for one user on one platform. Throws AdminError. */
+  /** A new token for one user on one platform. */
   async userToken(userID: UserId, platformID: PlatformId): Promise<string> {
-    const headers = { token: await this.#admin() }
-    return this.#post('/auth/get_user_token', { userID, platformID }, headers)
+    return (await this.userTokens(userID, platformID)).token
+  }
+
+  /** The same with its life and its refresh token. */
+  userTokens(userID: UserId, platformID: PlatformId): Promise<UserTokens> {
+    return this.#asAdmin('/auth/get_user_token', { userID, platformID })
+  }
+
+  /** What a user's device does when its token runs out; the refresh token is used up. */
+  refresh(refreshToken: string): Promise<UserTokens> {
+    return this.#post('/auth/refresh_token', { refreshToken })
+  }
+
+  /** End a user's connections on a platform, in the whole cluster, and every token that he has for it. */
+  async forceLogout(userID: UserId, platformID: PlatformId): Promise<void> {
+    await this.#asAdmin('/auth/force_logout', { userID, platformID })
+  }
+
+  /** End a user's connections in the whole cluster, and their tokens. How many there were. */
+  async kick(userID: UserId, selection: KickSelection = {}): Promise<number> {
+    const { kicked } = await this.#asAdmin<{ kicked: number }>('/connection/kick', { userID, ...selection })
+    return kicked
+  }
+
+  /** A user's connections in the whole cluster. */
+  async connections(userID: UserId): Promise<UserConnection[]> {
+    type Data = { connections: UserConnection[] }
+    return (await this.#asAdmin<Data>('/connection/list', { userID })).connections
   }
 
   #admin(): Promise<string> {
-    this.#adminToken ??= this.#post('/auth/get_admin_token', {
-      secret: this.#secret,
-      userID: this.#adminUserId,
-    })
+    const credentials = { secret: this.#secret, userID: this.#adminUserId }
+    this.#adminToken ??= this.#post<UserTokens>('/auth/get_admin_token', credentials).then(
+      ({ token }) => token,
+    )
     return this.#adminToken
   }
 
-  async #post(path: string, body: object, headers: Record<string, string> = {}): Promise<string> {
+  async #asAdmin<T>(path: string, body: object): Promise<T> {
+    return this.#post(path, body, { token: await this.#admin() })
+  }
+
+  async #post<T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
     let answer: Answer
     try {
       const response = await fetch(`${this.#apiUrl}${path}`, {
@@ -65,9 +124,10 @@ export class Admin {
     } catch {
       throw new AdminError('unreachable', `no gateway answers at ${this.#apiUrl}`)
     }
-    const token = answer.data?.token
-    if (answer.errCode === 0 && token !== undefined) return token
-    const kind = answer.errCode === NO_PERMISSION ? 'wrongSecret' : 'refused'
-    throw new AdminError(kind, `${path}: ${answer.errCode} ${answer.errMsg} ${answer.errDlt}`.trimEnd())
+    const { errCode, errMsg, errDlt, data } = answer
+    // The route decides the form of what it answers with.
+    if (errCode === 0 && data !== undefined) return data as T
+    const kind = errCode === NO_PERMISSION ? 'wrongSecret' : 'refused'
+    throw new AdminError(kind, `${path}: ${errCode} ${errMsg} ${errDlt}`.trimEnd(), errCode)
   }
 }

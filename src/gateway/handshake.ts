@@ -79,6 +79,11 @@ export function connectionLimitError(errDlt: string): HandshakeError {
   return httpError(WireCode.ConnOverMaxNumLimit, errDlt)
 }
 
+/** 1612, decided before a parameter is read, so over HTTP always. */
+export function loginRateError(errDlt: string): HandshakeError {
+  return httpError(WireCode.TooManyLogins, errDlt)
+}
+
 /** 1002 to a web page of a foreign origin, decided before a parameter is read, so over HTTP always. */
 export function foreignOriginError(): HandshakeError {
   return httpError(WireCode.NoPermissionError, 'this origin may not connect')

@@ -60,6 +60,19 @@ export const catalogue: readonly CatalogueEntry[] = [
   ),
   entry('TooManyRequests', 'the client', 'This connection asks faster than it may.', 'later'),
   entry('TooManyWatches', 'the client', 'This connection watches as many users as it may.', 'never'),
+  entry('TooManyLogins', 'the client, at login', 'Too many logins; errDlt says when to come back.', 'later'),
+  entry(
+    'LoginConflict',
+    'the client, at login',
+    'LOGIN_CONFLICT is `refuse-new`, and another login of the user stays.',
+    'later',
+  ),
+  entry(
+    'TooManyConnectionsOfUser',
+    'the client, at login',
+    'The user has as many connections as he may.',
+    'later',
+  ),
   entry('DatabaseError', 'clients and callers of REST', 'The store is out of reach.', 'later'),
 ]
 

@@ -2,7 +2,7 @@
 
 /**
  * Codes by name. Those up to 1604, 1701 and up are OpenIM's; clients act on 1501 to 1507 (they stop or log in again)
- * and retry after the others. 1610 and 1611 are Porchlight's own, in a range that OpenIM leaves free.
+ * and retry after the others. 1610 to 1614 are Porchlight's own, in a range that OpenIM leaves free.
  */
 export const WireCode = {
   Success: 0,
@@ -44,6 +44,12 @@ export const WireCode = {
   TooManyRequests: 1610,
   /** This connection watches as many users as it may. */
   TooManyWatches: 1611,
+  /** This user, or this address, logs in too often. */
+  TooManyLogins: 1612,
+  /** Another login of this user stays, and does not go together with this one. */
+  LoginConflict: 1613,
+  /** This user has as many connections as he may. */
+  TooManyConnectionsOfUser: 1614,
   FileUploadedExpiredError: 1701,
   CallbackError: 80000,
   DatabaseError: 90002,

@@ -49,6 +49,12 @@ const table = {
     FLUSH_BUCKETS_S,
   ),
   changesHeard: counter('changes_heard_total', 'Changes of watched users heard from other nodes.'),
+  evictionsSent: counter('evictions_sent_total', 'Evictions sent to other nodes, those sent again included.'),
+  tokenLookups: counter('token_lookups_total', 'Tokens whose state the store was asked for.'),
+  uncheckedLogins: counter(
+    'unchecked_logins_total',
+    'Logins let in while the store was out of reach (AUTH_WHEN_STORE_DOWN=allow).',
+  ),
   gaps: counter('gaps_total', 'Times that changes may have been lost and were read again.'),
   storeUp: gauge('store_up', '1 while the store can be reached, else 0.'),
   // Runtime

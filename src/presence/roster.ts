@@ -3,22 +3,49 @@
  *
  * A user is *shown* on a platform while a socket of that platform is open, or broke less than the grace ago. He is
  * *reachable* there only while a socket is open. Several sockets of one platform count once.
+ *
+ * Each socket is a login, with a number that orders a user's logins everywhere. A new one waits for its number; on
+ * one node the order in which logins came is the order of their numbers.
  */
-import type { PlatformId, UserId } from './types.js'
+import { BY_HAND, type Eviction } from './eviction.js'
+import type { TokenDigest } from './token-digest.js'
+import type { LoginNumber, PlatformId, Seat, UserId } from './types.js'
 
 /** A socket's name within the process, unique for its life. */
 export type ConnectionKey = number
 
-interface Held {
+/** An open socket, as its io thread reports it. */
+export interface Login {
   key: ConnectionKey
   platformId: PlatformId
   background: boolean
   thread: number
+  token: TokenDigest
+  /** Where seats are in use. */
+  seat?: Seat | undefined
+}
+
+/** Whom an eviction met. */
+export interface Obeying {
+  /** Open sockets that have to go, in order of login; `isReplaced` = by the same device: in silence. */
+  leaving: { key: ConnectionKey; isReplaced: boolean }[]
+  /** Places without a socket went at once, and the shown platforms changed with them. */
+  isChanged: boolean
+  /** Somebody whom it may concern waits for his number: ask again then. */
+  isWaiting: boolean
+}
+
+interface Held extends Login {
+  /** Undefined = waits for it. */
+  number: LoginNumber | undefined
+  /** The number is on its way. */
+  isAsked: boolean
   /** When the socket broke; undefined = open. */
   brokenAtMs: number | undefined
 }
 
 interface User {
+  /** In the order in which they came. */
   held: Held[]
   /** The highest version of the user that this shard has seen in the store's answers. */
   version: number
@@ -26,6 +53,9 @@ interface User {
 
 /** A place held without a socket: what a former life of the shard asserted. */
 const NO_SOCKET = -1
+
+/** A login of whose number nothing is known but that it is old. */
+export const OLD: LoginNumber = 0
 
 export class Roster {
   readonly #graceMs: number
@@ -46,22 +76,26 @@ export class Roster {
     return this.#users.keys()
   }
 
-  /** A socket is open, or changed its background flag. True = the shown platforms changed. */
-  connect(
-    userId: UserId,
-    key: ConnectionKey,
-    platformId: PlatformId,
-    background: boolean,
-    thread: number,
-  ): boolean {
+  /**
+   * A socket is open, or changed its background flag. Without `number` a socket that is new here waits for its own.
+   * True = the shown platforms changed.
+   */
+  connect(userId: UserId, login: Login, number?: LoginNumber): boolean {
     const user = this.#user(userId)
-    const wasShown = user.held.some((held) => held.platformId === platformId)
+    const known = user.held.find((held) => held.key === login.key)
+    if (known !== undefined) {
+      known.background = login.background
+      return false
+    }
+    const isShown = user.held.some((held) => held.platformId === login.platformId)
     // The user is back: sockets of this platform that broke have nothing left to be held for.
     user.held = user.held.filter(
-      (held) => held.key !== key && !(held.platformId === platformId && held.brokenAtMs !== undefined),
+      (held) => held.platformId !== login.platformId || held.brokenAtMs === undefined,
     )
-    user.held.push({ key, platformId, background, thread, brokenAtMs: undefined })
-    return !wasShown
+    const held: Held = { ...login, number, isAsked: false, brokenAtMs: undefined }
+    if (number === undefined) user.held.push(held)
+    else user.held.splice(placeOf(user.held, number), 0, held)
+    return !isShown
   }
 
   /** A socket is gone. True = the shown platforms changed. */
@@ -96,9 +130,12 @@ export class Roster {
       platformId,
       background: false,
       thread: NO_SOCKET,
+      token: '',
+      number: OLD,
+      isAsked: false,
       brokenAtMs: undefined,
     }
-    user.held.push(held)
+    user.held.unshift(held)
     this.#break(userId, held, nowMs)
   }
 
@@ -132,6 +169,66 @@ export class Roster {
   /** Platforms with an open socket. */
   reachablePlatforms(userId: UserId): PlatformId[] {
     return platformsOf((this.#users.get(userId)?.held ?? []).filter((held) => held.brokenAtMs === undefined))
+  }
+
+  /** Open sockets in the order in which they came. */
+  logins(userId: UserId): readonly (Login & { number: LoginNumber | undefined })[] {
+    return (this.#users.get(userId)?.held ?? []).filter((held) => held.brokenAtMs === undefined)
+  }
+
+  /** Whether a login waits for a number that nobody has asked for yet. */
+  isWaiting(userId: UserId): boolean {
+    const held = this.#users.get(userId)?.held ?? []
+    return held.some((one) => one.number === undefined && !one.isAsked)
+  }
+
+  /** The numbers of all who wait are being asked for. */
+  askNumbers(userId: UserId): void {
+    for (const held of this.#users.get(userId)?.held ?? []) held.isAsked = held.number === undefined
+  }
+
+  /**
+   * The number that was asked for; undefined = it did not come, and has to be asked for again. Returns the logins
+   * whose number it is.
+   */
+  giveNumbers(userId: UserId, number: LoginNumber | undefined): Login[] {
+    const asked = (this.#users.get(userId)?.held ?? []).filter((held) => held.isAsked)
+    for (const held of asked) {
+      held.isAsked = false
+      held.number = number
+    }
+    return asked
+  }
+
+  /** Who of the user's logins obeys an eviction. */
+  evict({ userId, before, newcomer, makesRoom, ...eviction }: Eviction & { key?: ConnectionKey }): Obeying {
+    const obeying: Obeying = { leaving: [], isChanged: false, isWaiting: false }
+    const user = this.#users.get(userId)
+    for (const held of user?.held ?? []) {
+      if (!isMeant(held, eviction)) continue
+      const isReplaced = newcomer !== undefined && held.token === newcomer
+      const isOpen = held.brokenAtMs === undefined
+      const obeys = (held.number ?? OLD) < before || (makesRoom === true && (isReplaced || !isOpen))
+      if (held.number === undefined && before < BY_HAND && isOpen && !makesRoom) obeying.isWaiting = true
+      else if (obeys && isOpen) obeying.leaving.push({ key: held.key, isReplaced })
+      else if (obeys && this.#drop(user!, held)) obeying.isChanged = true
+    }
+    return obeying
+  }
+
+  /** Whom a login on this node removes: those on `platformIds` who came here before it. */
+  evictBefore(userId: UserId, key: ConnectionKey, platformIds: readonly PlatformId[]): Obeying {
+    const obeying: Obeying = { leaving: [], isChanged: false, isWaiting: false }
+    const user = this.#users.get(userId)
+    const newcomer = user?.held.find((held) => held.key === key)
+    for (const held of user?.held ?? []) {
+      if (held === newcomer || newcomer === undefined) break
+      if (!platformIds.includes(held.platformId)) continue
+      if (held.brokenAtMs === undefined) {
+        obeying.leaving.push({ key: held.key, isReplaced: held.token === newcomer.token })
+      } else if (this.#drop(user!, held)) obeying.isChanged = true
+    }
+    return obeying
   }
 
   versionOf(userId: UserId): number {
@@ -168,6 +265,28 @@ export class Roster {
     user.held = user.held.filter((held) => held !== gone)
     return !user.held.some((held) => held.platformId === gone.platformId)
   }
+}
+
+/** Numbered logins stand before those that wait, in order; of equal numbers the later one stands later. */
+function placeOf(held: Held[], number: LoginNumber): number {
+  const at = held.findIndex((one) => (one.number ?? BY_HAND) > number)
+  return at < 0 ? held.length : at
+}
+
+function isMeant(
+  held: Held,
+  {
+    platformIds,
+    key,
+    token,
+    spares,
+  }: Pick<Eviction, 'platformIds' | 'token' | 'spares'> & {
+    key?: ConnectionKey
+  },
+): boolean {
+  if (platformIds !== undefined && !platformIds.includes(held.platformId)) return false
+  if (key !== undefined && held.key !== key) return false
+  return (token === undefined || held.token === token) && held.token !== spares
 }
 
 function platformsOf(held: Held[]): PlatformId[] {

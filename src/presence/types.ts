@@ -6,6 +6,12 @@ export type UserId = string
 /** A device class of OpenIM: 1 iOS, 2 Android, ... 11 HarmonyOS; see `platforms.ts`. */
 export type PlatformId = number
 
+/**
+ * Order of one user's logins: the version that the store gave when it recorded the login. 0 = older than all that
+ * have a number.
+ */
+export type LoginNumber = number
+
 /** One incarnation of one node, as `nodeId#epoch`. */
 export type Holder = string
 
@@ -37,4 +43,36 @@ export interface Assertion {
   platformIds: PlatformId[]
   /** The highest version of this user that this node has seen; 0 = none. The next version is greater. */
   versionSeen: number
+  /** A login of this node waits for its number: give a new version in any case, and say who else holds the user. */
+  isLogin?: true
+  /** Every seat that this node's connections of the user have; absent = seats are not in use. See `SeatRequest`. */
+  seats?: Seat[]
 }
+
+/** One connection's place, `platformID/id`; the id is its node's to give. */
+export type Seat = string
+
+/**
+ * A login asks for its place before it comes in. Seats are in use where a login may be refused: LOGIN_CONFLICT is
+ * `refuse-new`, or there is a cap.
+ */
+export interface SeatRequest {
+  userId: UserId
+  platformId: PlatformId
+  seat: Seat
+  /** Platforms whose logins do not go together with this one. */
+  rivals: readonly PlatformId[]
+  /** Rivals leave when this one comes: they are no obstacle, and do not count. */
+  rivalsYield: boolean
+  /** Seats of this node that are about to be given up: they neither hinder nor count. */
+  yielding: Seat[]
+  /** At most so many seats of the user, and of the user on this platform; 0 = no cap. */
+  perUserMax: number
+  perPlatformMax: number
+}
+
+/** `holders`: who has the seats in the way. */
+export type SeatOutcome = { isTaken: true } | { isTaken: false; reason: SeatRefusal; holders: Holder[] }
+
+/** A rival stays; or the user has as many connections as he may, in all or on this platform. */
+export type SeatRefusal = 'conflict' | 'user' | 'platform'

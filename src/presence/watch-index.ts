@@ -4,7 +4,7 @@
  * What a watcher is told of a user is the union of what this node's sockets say (always newest here), what other
  * nodes claim (newest by version) and what OpenIM's own gateways hold. It is told again only when it changed.
  */
-import type { Claim, PlatformId, Snapshot, UserId } from './types.js'
+import type { Claim, Holder, PlatformId, Snapshot, UserId } from './types.js'
 
 /** Longer than nodes need to assert again what a store has lost; short against PRESENCE_TTL_S. */
 export const GONE_CONFIRM_MS = 5_000
@@ -145,9 +145,13 @@ export class WatchIndex {
   }
 }
 
-/** The node's name in `nodeId#epoch`. */
 export function nodeOf(claim: Claim): string {
-  return claim.holder.slice(0, claim.holder.lastIndexOf('#'))
+  return nodeOfHolder(claim.holder)
+}
+
+/** The node's name in `nodeId#epoch`. */
+export function nodeOfHolder(holder: Holder): string {
+  return holder.slice(0, holder.lastIndexOf('#'))
 }
 
 export function sameList(a: readonly number[], b: readonly number[]): boolean {

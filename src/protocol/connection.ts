@@ -1,8 +1,24 @@
 /** What a connection hears from other actors. Its frames come from its own thread's transport. */
+import type { LoginNumber } from '../presence/types.js'
 
-/** The user may not stay: send the kick frame (2002), then close. presence shard → connection (io). */
+/**
+ * The user may not stay: flag the token as kicked by the login `by`, send the kick frame (2002), then close.
+ * presence shard → connection (io). May be repeated.
+ */
 export interface Kick {
   kind: 'kick'
+  by: LoginNumber
+}
+
+/** The same device is back on another socket: close, in silence. presence shard → connection (io). */
+export interface Replace {
+  kind: 'replace'
+}
+
+/** The token was kicked by an earlier login than this one: say so to the store. presence shard → connection (io). */
+export interface Vouch {
+  kind: 'vouch'
+  login: LoginNumber
 }
 
 /** All users of a pending subscription are on the status board now. fan-out → connection, same thread. */
@@ -16,4 +32,4 @@ export interface Dismiss {
   kind: 'dismiss'
 }
 
-export type Command = Kick | Watched | Dismiss
+export type Command = Kick | Replace | Vouch | Watched | Dismiss

@@ -1,5 +1,15 @@
 /** What a presence shard hears. Every message may be repeated; each carries state, not a delta. */
-import type { PlatformId, Snapshot, UserId } from '../presence/types.js'
+import type { Eviction, LoginInfo } from '../presence/eviction.js'
+import type { TokenDigest } from '../presence/token-digest.js'
+import type {
+  Holder,
+  LoginNumber,
+  PlatformId,
+  Seat,
+  SeatRefusal,
+  Snapshot,
+  UserId,
+} from '../presence/types.js'
 import type { Question, Ref, ThreadSlot } from '../runtime/index.js'
 import type * as Connection from './connection.js'
 
@@ -10,7 +20,22 @@ export interface ConnectionReport {
   platformId: PlatformId
   /** The app is in the background: shown online, not to be counted on for live delivery. */
   background: boolean
+  /** The token that the login was made with. */
+  token: TokenDigest
+  /** Where seats are in use: what `Admit` was answered with. */
+  seat?: Seat
 }
+
+/** May this login come in? Only where seats are in use. listener (io) → presence shard. */
+export interface Admit extends Question<AdmitVerdict> {
+  kind: 'admit'
+  userId: UserId
+  platformId: PlatformId
+  token: TokenDigest
+}
+
+/** The seat is kept for a while for the `Connected` that follows. */
+export type AdmitVerdict = { isAdmitted: true; seat: Seat } | { isAdmitted: false; reason: SeatRefusal }
 
 /** A user logged in, or its background flag changed. connection (io) → presence shard. */
 export interface Connected extends ConnectionReport {
@@ -59,6 +84,48 @@ export interface Noticed {
   platformIds: PlatformId[]
 }
 
+/** Another node's login, or a kick through it. Answered there by `Sync.Evicted` with the same `id`. sync → shard. */
+export interface Evict {
+  kind: 'evict'
+  id: number
+  from: Holder
+  eviction: Eviction
+}
+
+/** Another node has heard an eviction of this shard's. sync → presence shard. */
+export interface Evicted {
+  kind: 'evicted'
+  id: number
+  userId: UserId
+  gone: number
+  left: LoginInfo[]
+}
+
+/** Tokens were kicked, on whatever node, by the login with the number `by`. sync → presence shard. */
+export interface Withdrawn {
+  kind: 'withdrawn'
+  userId: UserId
+  platformId: PlatformId
+  tokens: TokenDigest[]
+  by: LoginNumber
+}
+
+/** What became of a kick in the whole cluster: who went, and who of the user's logins is left. */
+export interface Kicked {
+  gone: number
+  left: LoginInfo[]
+}
+
+/**
+ * End logins of a user by hand, on whatever node; those that come after stay. api → presence shard. Fails with
+ * KICK_UNCONFIRMED when a node that holds the user has not answered, or the store has not, within `timeoutMs`.
+ */
+export interface Kick extends Question<Kicked> {
+  kind: 'kick'
+  eviction: Omit<Eviction, 'before'>
+  timeoutMs: number
+}
+
 /** Changes may have been lost: read again what is watched. sync → presence shard. */
 export interface ChangesMissed {
   kind: 'changesMissed'
@@ -75,6 +142,7 @@ export interface Flush extends Question<null> {
 }
 
 export type Command =
+  | Admit
   | Connected
   | Disconnected
   | Announced
@@ -82,6 +150,10 @@ export type Command =
   | Unwatch
   | Changes
   | Noticed
+  | Evict
+  | Evicted
+  | Withdrawn
+  | Kick
   | ChangesMissed
   | StoreBack
   | Flush

@@ -1,7 +1,17 @@
 /** What the sync actor hears: the only way to the store. */
-import type { Assertion, PlatformId, Snapshot, UserId } from '../presence/types.js'
+import type { Eviction, LoginInfo } from '../presence/eviction.js'
+import type {
+  Assertion,
+  Holder,
+  LoginNumber,
+  PlatformId,
+  SeatOutcome,
+  SeatRequest,
+  Snapshot,
+  UserId,
+} from '../presence/types.js'
 import type { Question } from '../runtime/index.js'
-import type { AssertOutcome, TokenState } from '../store/presence-store.js'
+import type { AssertOutcome, PresenceStore, TokenState } from '../store/presence-store.js'
 
 /** Record what this node holds of these users. presence shard → sync. At most BATCH_SIZE users. */
 export interface Assert extends Question<AssertOutcome[]> {
@@ -26,20 +36,95 @@ export interface Held extends Question<{ userId: UserId; platformIds: PlatformId
   shard: number
 }
 
+/** See `PresenceStore.takeSeat`. shard → sync */
+export interface TakeSeat extends Question<SeatOutcome> {
+  kind: 'takeSeat'
+  request: SeatRequest
+  onlyLiving: boolean
+}
+
+/**
+ * Tell another node's shard of an eviction. At most once: send it again until `PresenceShard.Evicted` comes. For a
+ * node that has lost its lease sync answers: it holds nobody any more. shard → sync.
+ */
+export interface Evict {
+  kind: 'evict'
+  to: Holder
+  id: number
+  /** It was sent before: look first whether the node lives. */
+  isAgain: boolean
+  eviction: Eviction
+}
+
+/** Answer `PresenceShard.Evict`. shard → sync. */
+export interface Evicted {
+  kind: 'evicted'
+  to: Holder
+  id: number
+  userId: UserId
+  gone: number
+  left: LoginInfo[]
+}
+
+/**
+ * Is the token good? Answered from memory where it was asked a short while ago. With `isLogin` the answer while the
+ * store is away follows AUTH_WHEN_STORE_DOWN; otherwise it fails then. io, api → sync
+ */
 export interface CheckToken extends Question<TokenState> {
   kind: 'checkToken'
   userId: UserId
   platformId: PlatformId
   token: string
+  isLogin: boolean
 }
 
-export interface RememberToken extends Question<null> {
-  kind: 'rememberToken'
+/**
+ * Flag tokens as kicked by the login `by`, for `ttlS` seconds. io, api → sync. Known here at once; answered when it
+ * is written. Fails when the store is away, and is written when it is back.
+ */
+export interface KickTokens extends Question<null> {
+  kind: 'kickTokens'
   userId: UserId
   platformId: PlatformId
-  token: string
-  /** Seconds that the store keeps it. */
+  tokens: string[]
+  by: LoginNumber
   ttlS: number
 }
 
-export type Command = Assert | SetInterest | Held | CheckToken | RememberToken
+/** A login with the number `login` was made with the token, whatever earlier logins did to it. io → sync. */
+export interface VouchForToken {
+  kind: 'vouchForToken'
+  userId: UserId
+  platformId: PlatformId
+  token: string
+  login: LoginNumber
+}
+
+/** A call of the store's that concerns tokens and nothing that this actor knows. api → sync. */
+export interface CallStore<M extends TokenMethod = TokenMethod>
+  extends Question<Awaited<ReturnType<PresenceStore[M]>>> {
+  kind: 'callStore'
+  method: M
+  args: Parameters<PresenceStore[M]>
+}
+
+/** What may be called so. */
+export type TokenMethod =
+  | 'tokensOf'
+  | 'rememberToken'
+  | 'forgetTokens'
+  | 'rememberRefresh'
+  | 'takeRefresh'
+  | 'forgetRefreshes'
+
+export type Command =
+  | Assert
+  | SetInterest
+  | Held
+  | TakeSeat
+  | Evict
+  | Evicted
+  | CheckToken
+  | KickTokens
+  | VouchForToken
+  | CallStore

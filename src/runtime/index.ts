@@ -15,9 +15,11 @@ export {
   type AnswerOf,
   NAMED_ACTORS,
   type Question,
+  type QuestionOf,
   type Ref,
   type ReplyTo,
   refKey,
+  refOfKey,
   refTo,
   type ThreadSlot,
 } from './ref.js'

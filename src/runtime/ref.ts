@@ -55,7 +55,14 @@ export function refTo<M>(thread: ThreadSlot, actor: ActorId): Ref<M> {
   return { thread, actor }
 }
 
+const REF_KEY_THREADS = 256
+
 /** One number for one ref within a process, for use as a Map key. */
 export function refKey(ref: Ref<never>): number {
-  return ref.actor * 256 + ref.thread
+  return ref.actor * REF_KEY_THREADS + ref.thread
+}
+
+/** The ref of a `refKey`. The caller vouches for `M`. */
+export function refOfKey<M>(key: number): Ref<M> {
+  return { thread: key % REF_KEY_THREADS, actor: Math.floor(key / REF_KEY_THREADS) }
 }

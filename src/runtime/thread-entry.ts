@@ -43,13 +43,18 @@ export interface ThreadApp {
   stats(system: SystemStats): Promise<unknown>
 }
 
-export interface ThreadRole<Settings> {
+export interface ThreadRole<Settings, Prepared> {
   log(task: ThreadTask<Settings>): Log
-  open(thread: OpenThread<Settings>): ThreadApp
+  /** What takes a while and has to be there before the first message: files to read. */
+  prepare(task: ThreadTask<Settings>): Promise<Prepared>
+  open(thread: OpenThread<Settings>, prepared: Prepared): ThreadApp
 }
 
-export function hostThread<Settings>(
-  role: ThreadRole<Settings>,
+/** For roles that have nothing to prepare. */
+export const nothingToPrepare = (): Promise<void> => Promise.resolve()
+
+export function hostThread<Settings, Prepared>(
+  role: ThreadRole<Settings, Prepared>,
 ): (task: ThreadTask<Settings>) => Promise<void> {
   return (task) =>
     new Promise((resolve) => {
@@ -68,35 +73,36 @@ export function hostThread<Settings>(
         process.exit(1)
       }
       process.on('uncaughtException', fail)
-      for (const { slot, port } of task.links) system.link(slot, port as LinkPort)
-      try {
-        app = role.open({ ...task, system, log })
-      } catch (error) {
-        // Not by rejecting: the thread would be used again, with the actors of this attempt still alive on it.
-        fail(error as Error)
-        return
+      const start = (prepared: Prepared) => {
+        for (const { slot, port } of task.links) system.link(slot, port as LinkPort)
+        app = role.open({ ...task, system, log }, prepared)
+        serve(app)
       }
-      const opened = app
-      const verbs: ThreadControl = {
-        ready: () => opened.ready(),
-        relink: (slot, port) => system.link(slot, port as LinkPort),
-        unlink: (slot, reason) => system.unlink(slot, reason),
-        drain: () => opened.drain(),
-        stop: async () => {
-          await opened.stop()
-          system.close()
-          opened.release()
-          task.control.close()
-          task.supervisor?.close()
-          resolve()
-        },
-        stats: () => opened.stats(system.stats()),
-        setLogLevel: (level) => {
-          log.level = level
-        },
-        fault: (kind) => void setImmediate(() => inject(kind)),
+      // Not by rejecting: the thread would be used again, with the actors of this attempt still alive on it.
+      role.prepare(task).then(start).catch(fail)
+
+      const serve = (opened: ThreadApp) => {
+        const verbs: ThreadControl = {
+          ready: () => opened.ready(),
+          relink: (slot, port) => system.link(slot, port as LinkPort),
+          unlink: (slot, reason) => system.unlink(slot, reason),
+          drain: () => opened.drain(),
+          stop: async () => {
+            await opened.stop()
+            system.close()
+            opened.release()
+            task.control.close()
+            task.supervisor?.close()
+            resolve()
+          },
+          stats: () => opened.stats(system.stats()),
+          setLogLevel: (level) => {
+            log.level = level
+          },
+          fault: (kind) => void setImmediate(() => inject(kind)),
+        }
+        exposeControl(verbs, task.control)
       }
-      exposeControl(verbs, task.control)
     })
 }
 

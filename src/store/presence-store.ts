@@ -5,7 +5,18 @@
  * `redis/` on a Cluster. Only the sync actor talks to a store. A store keeps no copy of what its node asserted:
  * after any loss the shards assert again.
  */
-import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../presence/types.js'
+import type { Note } from '../presence/eviction.js'
+import type { TokenDigest } from '../presence/token-digest.js'
+import type {
+  Assertion,
+  Holder,
+  LoginNumber,
+  PlatformId,
+  SeatOutcome,
+  SeatRequest,
+  Snapshot,
+  UserId,
+} from '../presence/types.js'
 
 /** What became of one assertion of a batch. One user's failure never touches its neighbours. */
 export type AssertOutcome =
@@ -13,7 +24,7 @@ export type AssertOutcome =
       ok: true
       userId: UserId
       version: number
-      /** The user after the assertion; only when its claims changed, so that a silent renewal costs nothing. */
+      /** The user after the assertion; only when its claims changed or a login got its number (`version`). */
       changed?: Snapshot
     }
   | { ok: false; userId: UserId; error: string }
@@ -21,12 +32,21 @@ export type AssertOutcome =
 /** State of a token in `UID_PID_TOKEN_STATUS:<userID>:<PlatformName>`; `unknown` = no such field. */
 export type TokenState = 'normal' | 'invalid' | 'kicked' | 'expired' | 'unknown'
 
+/** One token on record. */
+export interface TokenRecord {
+  platformId: PlatformId
+  token: string
+  state: TokenState
+}
+
 /** What a store tells its node. Called on the node's own thread, never inside a call of the store's. */
 export interface StoreEvents {
   /** Users that this node watches changed elsewhere. In order for a user and a sender; may repeat. */
   changed(snapshots: Snapshot[]): void
   /** Changes may have been lost (a gap in a sender's numbers, a resubscription): read again what is watched. */
   missed(reason: string): void
+  /** Another node says something (`send`), or tokens that this node relies on were kicked. */
+  noted(note: Note): void
   /**
    * OPENIM_COMPAT only: a notice of OpenIM's form came over `online_change`, from any node or from OpenIM's own
    * services. Not ordered by versions: a hint to look again, or to assert again what the list lacks.
@@ -77,10 +97,54 @@ export interface PresenceStore {
   /** Every node whose lease has not ended, this one too. Claims of all other holders are ghosts. */
   living(): Promise<Holder[]>
 
+  /**
+   * Take a seat, if nothing is in the way at that instant; `onlyLiving` leaves out, and clears, seats of nodes whose
+   * lease has ended. Seats last PRESENCE_TTL_S; `assert` with `seats` keeps this node's own and clears its others.
+   */
+  takeSeat(request: SeatRequest, onlyLiving: boolean): Promise<SeatOutcome>
+
+  /** Tell another incarnation something; lost when it is not there, or when the store is out of reach. */
+  send(to: Holder, note: Note): void
+
+  /**
+   * State of a token. From then on this node relies on it: for the next hour it hears (`noted`) when the token is
+   * kicked through any node.
+   */
   tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState>
+
+  /** Every token on record of a user, on all platforms. */
+  tokensOf(userId: UserId): Promise<TokenRecord[]>
 
   /** Remember a token as normal for `ttlS` seconds. */
   rememberToken(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void>
+
+  /**
+   * Flag tokens as kicked by the login with the number `by`, also such as are not on record, and tell the nodes
+   * that rely on them, this one too. A token that a later login has vouched for is spared. `by` BY_HAND:
+   * no login outranks it. `ttlS`: how long the flag is kept at least.
+   */
+  kickTokens(
+    userId: UserId,
+    platformId: PlatformId,
+    tokens: string[],
+    by: LoginNumber,
+    ttlS: number,
+  ): Promise<void>
+
+  /** A login with this number was made with the token: undo what an earlier login did to it, and prevent it. */
+  vouchForToken(userId: UserId, platformId: PlatformId, token: string, login: LoginNumber): Promise<void>
+
+  /** Take tokens off the record. */
+  forgetTokens(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void>
+
+  /** Remember a refresh token, by its digest, for `ttlS` seconds. */
+  rememberRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest, ttlS: number): Promise<void>
+
+  /** Use a refresh token up. True for exactly one caller, and only before it has expired or was forgotten. */
+  takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean>
+
+  /** Forget every refresh token of a user on a platform. */
+  forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void>
 
   /** Round trip to the store; for readiness. */
   ping(): Promise<void>

@@ -2,46 +2,81 @@
 
 import { type HttpServer, serveHttp } from '../api/http-server.js'
 import { createRest } from '../api/rest.js'
-import { adminCheck, issueToken, tokenKey, verifyToken } from '../auth/tokens.js'
+import { canonicalToken } from '../auth/canonical-token.js'
+import type { TokenKeys } from '../auth/keys.js'
+import { type NewToken, TokenService } from '../auth/token-service.js'
+import { adminCheck, issueToken, verifyToken } from '../auth/tokens.js'
 import { boundedLog } from '../observe/log.js'
 import { mergeSnapshots } from '../observe/metrics.js'
-import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
-import { checkUserId } from '../presence/user-id.js'
+import type { Policy } from '../presence/login-policy.js'
 import { Addresses } from '../protocol/addresses.js'
+import type * as PresenceShard from '../protocol/presence-shard.js'
 import { wrapControl } from '../runtime/control.js'
 import { toWire } from '../runtime/index.js'
-import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
-import { type SupervisorVerbs, type ThreadSettings, threadLog, threadName } from './settings.js'
+import { hostThread, type OpenThread, type ThreadApp, type ThreadTask } from '../runtime/thread-entry.js'
+import {
+  areTokensMadeHere,
+  platformTable,
+  type SupervisorVerbs,
+  type ThreadSettings,
+  threadLog,
+  threadName,
+  tokenKeysOf,
+} from './settings.js'
 import { meterThread } from './thread-meter.js'
+import { tokenStore } from './token-store.js'
 
-const STORE_DEADLINE_MS = 5_000
+/** The shard's own deadline for all nodes, and a little for the way. */
+const KICK_MS = 5_000
+const KICK_DEADLINE_MS = KICK_MS + 1_000
 const CLOSE_MS = 1_000
 const REPORT_EVERY_MS = 1_000
 
-export default hostThread<ThreadSettings>({ log: threadLog, open })
+export default hostThread({
+  log: threadLog,
+  prepare: (task: ThreadTask<ThreadSettings>) => tokenKeysOf(task),
+  open,
+})
 
-function open(thread: OpenThread<ThreadSettings>): ThreadApp {
+function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
   const { system, settings, log } = thread
   const { config } = settings
-  const { sync } = new Addresses(settings.topology)
+  const addresses = new Addresses(settings.topology)
   const supervisor = wrapControl<SupervisorVerbs>(thread.supervisor!)
-  const platforms = new PlatformTable(parsePlatforms(config.platforms))
-  const key = tokenKey(config.authSecret)
+  const platforms = platformTable(config)
+  const isAdmin = adminCheck(config.adminUserIds)
   const reports = boundedLog(log, { everyMs: REPORT_EVERY_MS })
   const meter = meterThread(threadName(thread))
+  const kick = (eviction: PresenceShard.Kick['eviction']): Promise<PresenceShard.Kicked> =>
+    system.ask(
+      addresses.shardFor(eviction.userId),
+      { kind: 'kick', eviction, timeoutMs: KICK_MS },
+      KICK_DEADLINE_MS,
+    )
   const app = createRest({
     secret: config.authSecret,
-    isAdmin: adminCheck(config.adminUserIds),
-    checkUserId,
-    isPlatform: (platformId) => platforms.isKnown(platformId),
-    issueToken: (claims) =>
-      issueToken(claims, { key, expireDays: config.tokenExpireDays, nowMs: Date.now() }),
-    verifyToken: (token) => verifyToken(token, { key, nowMs: Date.now() }),
-    rememberToken: async (userId, platformId, token, ttlS) => {
-      await system.ask(sync, { kind: 'rememberToken', userId, platformId, token, ttlS }, STORE_DEADLINE_MS)
-    },
-    tokenState: (userId, platformId, token) =>
-      system.ask(sync, { kind: 'checkToken', userId, platformId, token }, STORE_DEADLINE_MS),
+    isAdmin,
+    platforms,
+    tokens: new TokenService({
+      store: tokenStore(system, addresses),
+      settings: {
+        ...config,
+        loginPolicy: Number(config.loginPolicy) as Policy,
+        refuseNew: config.loginConflict === 'refuse-new',
+        recordsNeeded: areTokensMadeHere(config),
+      },
+      platforms,
+      isAdmin,
+      ...(keys.canSign && {
+        issue: (token: NewToken, ttlS: number) => issueToken(token, { keys, ttlS, nowMs: Date.now() }),
+      }),
+      canonical: (token) => canonicalToken(token, keys.algorithm),
+      verify: (token) => verifyToken(token, { keys, nowMs: Date.now() }),
+      nowMs: Date.now,
+    }),
+    kick,
+    // Nobody is on no platform: whoever is there is left.
+    list: async (userId) => (await kick({ userId, platformIds: [] })).left,
     readiness: async () => ({ parts: (await supervisor.stats()).flatMap(({ parts }) => parts) }),
     metrics: async () => mergeSnapshots((await supervisor.stats()).map(({ metrics }) => metrics)),
     report: (error, path) => reports.write('warn', path, toWire(error), 'a call failed'),

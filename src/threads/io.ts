@@ -2,17 +2,28 @@
 import type { FromTransport } from '../../actors/connection.js'
 import { fanOut } from '../../actors/fan-out.js'
 import { type ListenerCounts, listener, type Message, type Owner } from '../../actors/listener.js'
-import { adminCheck, tokenKey, verifyToken } from '../auth/tokens.js'
+import { canonicalToken } from '../auth/canonical-token.js'
+import type { TokenKeys } from '../auth/keys.js'
+import { adminCheck, verifyToken } from '../auth/tokens.js'
+import { VerificationCache } from '../auth/verification-cache.js'
 import { SharedConnectionCounts } from '../gateway/connection-counts.js'
 import { Hub, userOfTopic } from '../gateway/hub.js'
+import { LoginRates } from '../gateway/login-rates.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import type { Transport, TransportHandlers } from '../gateway/transport/transport.js'
 import type { Report } from '../observe/metrics.js'
-import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
 import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
-import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
-import { type ThreadSettings, threadLog, threadName } from './settings.js'
+import { hostThread, type OpenThread, type ThreadApp, type ThreadTask } from '../runtime/thread-entry.js'
+import {
+  areTokensMadeHere,
+  platformTable,
+  seating,
+  type ThreadSettings,
+  threadLog,
+  threadName,
+  tokenKeysOf,
+} from './settings.js'
 import { meterThread, reportTotals } from './thread-meter.js'
 
 /** How long sockets have to take their goodbye. */
@@ -21,9 +32,13 @@ const GOODBYE_LOOK_MS = 10
 /** Frames of a client that does not wait for the verdict; real ones wait. */
 const EARLY_COUNT_MAX = 16
 
-export default hostThread<ThreadSettings>({ log: threadLog, open })
+export default hostThread({
+  log: threadLog,
+  prepare: (task: ThreadTask<ThreadSettings>) => tokenKeysOf(task),
+  open,
+})
 
-function open(thread: OpenThread<ThreadSettings>): ThreadApp {
+function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
   const { system, settings } = thread
   const { config } = settings
   const hub = new Hub()
@@ -38,14 +53,24 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   }
   const transport = openTransport(thread, hub)
   const addresses = new Addresses(settings.topology)
-  const platforms = new PlatformTable(parsePlatforms(config.platforms))
-  const key = tokenKey(config.authSecret)
+  const platforms = platformTable(config)
+  const verified = new VerificationCache({
+    max: config.tokenCacheMax,
+    keys,
+    verify: (token) => verifyToken(token, { keys, nowMs: Date.now() }),
+    nowMs: Date.now,
+  })
   system.spawn(fanOut, { hub, transport, addresses, counts }, FAN_OUT)
   system.spawn(
     listener,
     {
       hub,
       places: new SharedConnectionCounts(settings.connectionCounts, thread.index),
+      rates: new LoginRates(
+        settings.loginRates,
+        { perMinPerAddress: config.loginsPerMinPerAddress, perMinPerUser: config.loginsPerMinPerUser },
+        Date.now,
+      ),
       addresses,
       settings: {
         ...config,
@@ -54,7 +79,11 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
       counts,
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),
       isAdmin: adminCheck(config.adminUserIds),
-      verifyToken: (token) => verifyToken(token, { key, nowMs: Date.now() }),
+      canonicalToken: (token) => canonicalToken(token, keys.algorithm),
+      verifyToken: (token, digest) => verified.verify(token, digest),
+      isSeated: seating(config) !== undefined,
+      recordsNeeded: areTokensMadeHere(config),
+      wallMs: Date.now,
     },
     LISTENER,
   )

@@ -1,7 +1,11 @@
 /** What every thread of a node is told when it is hosted, and who is linked with whom. */
+import type { Seating } from '../../actors/presence-shard.js'
+import { loadTokenKeys, type TokenKeys } from '../auth/keys.js'
 import type { Config } from '../config.js'
 import { createLog, type Log } from '../observe/log.js'
 import type { MetricsSnapshot } from '../observe/metrics.js'
+import { LoginPolicy, type Policy } from '../presence/login-policy.js'
+import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
 import type { Topology } from '../protocol/addresses.js'
 import type { ThreadTask } from '../runtime/thread-entry.js'
 import { layOut } from '../runtime/thread-host.js'
@@ -11,6 +15,8 @@ export interface ThreadSettings {
   topology: Topology
   /** See `SharedConnectionCounts`. */
   connectionCounts: SharedArrayBuffer
+  /** See `LoginRates`. */
+  loginRates: SharedArrayBuffer
 }
 
 export type Role = 'io' | 'shard' | 'sync' | 'api'
@@ -20,7 +26,7 @@ export const LINKS: Record<Role, Role[]> = {
   io: ['shard', 'sync'],
   shard: ['sync'],
   sync: [],
-  api: ['sync'],
+  api: ['sync', 'shard'],
 }
 
 /** One part of readiness, as `/readyz` shows it. */
@@ -59,6 +65,52 @@ export function topologyOf(config: Config): Topology {
     sync: slots('sync')[0]!,
     presenceShards: config.presenceShards,
   }
+}
+
+export function platformTable(config: Config): PlatformTable {
+  return new PlatformTable(parsePlatforms(config.platforms))
+}
+
+/** Whom a login removes; where the old ones stay, nobody. */
+export function loginPolicy(config: Config): LoginPolicy {
+  return config.loginConflict === 'kick-old'
+    ? configuredPolicy(config)
+    : new LoginPolicy(0, platformTable(config))
+}
+
+/** What a login has to fit in with; undefined = every login may come in. */
+export function seating(config: Config): Seating | undefined {
+  const { loginConflict, loginPolicy, maxConnectionsPerUser, maxConnectionsPerUserPlatform } = config
+  const refuses = loginConflict === 'refuse-new' && loginPolicy !== '0'
+  if (!refuses && maxConnectionsPerUser === 0 && maxConnectionsPerUserPlatform === 0) return undefined
+  return {
+    rivals: configuredPolicy(config),
+    rivalsYield: loginConflict === 'kick-old',
+    perUserMax: maxConnectionsPerUser,
+    perPlatformMax: maxConnectionsPerUserPlatform,
+  }
+}
+
+function configuredPolicy(config: Config): LoginPolicy {
+  return new LoginPolicy(Number(config.loginPolicy) as Policy, platformTable(config))
+}
+
+/** The keys of this node's tokens, read anew on each thread that needs them. */
+export function tokenKeysOf(task: ThreadTask<ThreadSettings>): Promise<TokenKeys> {
+  const { config } = task.settings
+  return loadTokenKeys({
+    algorithm: config.authAlgorithm,
+    secret: config.authSecret,
+    publicKeysPath: config.authPublicKeys,
+    privateKeyPath: config.authPrivateKey,
+    nowMs: Date.now,
+    report: (reason) => threadLog(task).warn({ reason }, 'the key files need a look'),
+  })
+}
+
+/** Whoever makes tokens elsewhere records none here: a token of which nothing is on record is then good. */
+export function areTokensMadeHere(config: Config): boolean {
+  return config.authAlgorithm === 'HS256'
 }
 
 export function threadName(task: Pick<ThreadTask<unknown>, 'role' | 'index'>): string {

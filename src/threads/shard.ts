@@ -1,11 +1,11 @@
 /** The shard thread: its part of the presence shards. */
 import { type Args, presenceShard, type ShardCounts } from '../../actors/presence-shard.js'
 import { Addresses, FIRST_SHARD } from '../protocol/addresses.js'
-import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
-import { type ThreadSettings, threadLog, threadName } from './settings.js'
+import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
+import { loginPolicy, seating, type ThreadSettings, threadLog, threadName } from './settings.js'
 import { meterThread } from './thread-meter.js'
 
-export default hostThread<ThreadSettings>({ log: threadLog, open })
+export default hostThread({ log: threadLog, prepare: nothingToPrepare, open })
 
 function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   const { system, settings, log, slot } = thread
@@ -15,18 +15,21 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     assertions: 0,
     assertionErrors: 0,
     changesHeard: 0,
+    evictionsSent: 0,
   }
   const gauges: Args['gauges'] = []
+  const rules = { policy: loginPolicy(config), seating: seating(config) }
   const shards = addresses.shards.filter((shard) => shard.thread === slot)
   for (const { actor } of shards) {
     const shard = actor - FIRST_SHARD
-    system.spawn(presenceShard, { shard, settings: config, addresses, counts, gauges }, actor)
+    system.spawn(presenceShard, { shard, settings: config, addresses, ...rules, counts, gauges }, actor)
   }
   const meter = meterThread(threadName(thread))
   meter.metrics.onSnapshot((report) => {
     report.total('assertions', counts.assertions)
     report.total('assertionErrors', counts.assertionErrors)
     report.total('changesHeard', counts.changesHeard)
+    report.total('evictionsSent', counts.evictionsSent)
     for (const gauge of gauges.filter((one) => one !== undefined)) {
       report.level('onlineUsers', gauge().held)
       report.level('watchedUsers', gauge().watched)

@@ -1,22 +1,21 @@
 /** The sync thread: the sync actor and its store. */
 import { type StoreHealth, sync } from '../../actors/sync.js'
 import type { Config } from '../config.js'
-import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
 import type { Log } from '../runtime/index.js'
-import { hostThread, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
+import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
 import { MemoryBackend } from '../store/memory/memory-backend.js'
 import { MemoryStore } from '../store/memory/memory-store.js'
 import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
-import { type ThreadSettings, threadLog, threadName } from './settings.js'
+import { areTokensMadeHere, platformTable, type ThreadSettings, threadLog, threadName } from './settings.js'
 import { meterThread } from './thread-meter.js'
 
 /** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
 const OPEN_WAIT_MS = 3_000
 const OPEN_LOOK_MS = 10
 
-export default hostThread<ThreadSettings>({ log: threadLog, open })
+export default hostThread({ log: threadLog, prepare: nothingToPrepare, open })
 
 function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   const { system, settings, log } = thread
@@ -25,10 +24,14 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   const meter = meterThread(threadName(thread))
   const counts = {
     gaps: 0,
+    tokenLookups: 0,
+    uncheckedLogins: 0,
     flushSeconds: (seconds: number) => meter.metrics.all.assertFlushSeconds.observe(seconds),
   }
   meter.metrics.onSnapshot((report) => {
     report.total('gaps', counts.gaps)
+    report.total('tokenLookups', counts.tokenLookups)
+    report.total('uncheckedLogins', counts.uncheckedLogins)
     report.level('storeUp', health.isUp ? 1 : 0)
   })
   const newStore = storeFactory(config, log)
@@ -42,6 +45,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
       },
       addresses: new Addresses(settings.topology),
       nodeLeaseMs: config.nodeLeaseMs,
+      tokens: { ...config, recordsNeeded: areTokensMadeHere(config) },
       health,
       counts,
       onUnsuitable: (error) => log.error({ reason: error.message }, 'the store cannot serve'),
@@ -70,7 +74,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
 
 /** The store that the settings ask for. The embedded one keeps its records over a restart of the actor. */
 function storeFactory(config: Config, log: Log): () => PresenceStore {
-  const platforms = new PlatformTable(parsePlatforms(config.platforms))
+  const platforms = platformTable(config)
   const { nodeId, presenceTtlS, nodeLeaseMs, openimCompat, redisUrl, redisClusterNodes } = config
   if (redisUrl === '' && redisClusterNodes.length === 0) {
     const backend = new MemoryBackend(Date.now)

@@ -9,6 +9,7 @@ import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/gatewa
 import type { Socket } from '../../src/gateway/transport/transport.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
+import type * as Sync from '../../src/protocol/sync.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
@@ -135,12 +136,13 @@ t.test('a connection, by the rules of the wire', async (t) => {
 })
 
 t.test(
-  'a kick is the kick frame, then a close without a close frame, and a goodbye to the shard',
+  'a kick flags the token, then is the kick frame, a close without a close frame, and a goodbye to the shard',
   async (t) => {
     const world = new World({ seed: 1 })
     const system = world.system(0)
     const shard = spawnProbe<PresenceShard.Command>(system)
     const fanOut = spawnProbe<FanOut.Command>(system)
+    const sync = spawnProbe<Sync.Command>(system)
     const acts: string[] = []
     const socket = {
       send: (data: Uint8Array) => acts.push(Buffer.from(data).subarray(-8).toString('hex')),
@@ -152,10 +154,15 @@ t.test(
       userId: 'ann',
       platformId: ANDROID,
       background: false,
+      token: 'T',
+      tokenEndsMs: 60_000,
+      digest: 'D',
+      seat: undefined,
       encoding: frameEncoding('go', false),
       hub: new Hub(),
       shard: shard.ref,
       fanOut: fanOut.ref,
+      sync: sync.ref,
       settings: {
         inflatedBytesMax: 1_000,
         requestsPerSMax: 1,
@@ -167,7 +174,11 @@ t.test(
         isPlaceFree = true
       },
     })
-    system.tell(ref, { kind: 'kick' })
+    for (let times = 0; times < 2; times++) system.tell(ref, { kind: 'kick', by: 7 })
+    world.settle()
+    t.match(sync.heard, [{ kind: 'kickTokens', userId: 'ann', tokens: ['T'], by: 7, ttlS: 60 }])
+    t.same([sync.heard.length, acts], [1, []], 'the token is flagged once, and before the client hears of it')
+    system.answer(sync.lastReplyTo()!, true, null)
     world.settle()
     t.same(acts, ['07ff8201fe0fa400', 'drop'])
     system.tell(ref, { kind: 'closed', code: 1006, clean: false })

@@ -96,7 +96,10 @@ class Connect implements Command {
     step(
       model,
       real,
-      () => (real.roster.connect(userId, key, platformId, background, thread) ? [userId] : []),
+      () =>
+        real.roster.connect(userId, { key, platformId, background: background, thread: thread, token: 'T' })
+          ? [userId]
+          : [],
       () => {
         model.replaceBroken(userId, platformId)
         model.places.set(key, { userId, platformId, thread, brokenAtMs: undefined })
@@ -119,7 +122,16 @@ class Report implements Command {
     step(
       model,
       real,
-      () => (real.roster.connect(userId, key, platformId, this.background, thread!) ? [userId] : []),
+      () =>
+        real.roster.connect(userId, {
+          key,
+          platformId,
+          background: this.background,
+          thread: thread!,
+          token: 'T',
+        })
+          ? [userId]
+          : [],
       () => model.replaceBroken(userId, platformId),
     )
   }
@@ -261,7 +273,7 @@ t.test(
 
 t.test('with a grace of nothing a broken socket is gone at once', async (t) => {
   const roster = new Roster(0)
-  roster.connect('ann', 1, 5, false, 0)
+  roster.connect('ann', { key: 1, platformId: 5, background: false, thread: 0, token: 'T' })
   t.equal(roster.disconnect('ann', 1, false, 10), true)
   t.same(roster.shownPlatforms('ann'), [])
   t.equal(roster.graceDueMs(), undefined)
@@ -269,7 +281,7 @@ t.test('with a grace of nothing a broken socket is gone at once', async (t) => {
 
 t.test('a user who broke off is shown for the grace, and unreachable at once', async (t) => {
   const roster = new Roster(GRACE_MS)
-  roster.connect('ann', 1, 5, false, 0)
+  roster.connect('ann', { key: 1, platformId: 5, background: false, thread: 0, token: 'T' })
   roster.disconnect('ann', 1, false, 1_000)
   t.same([roster.shownPlatforms('ann'), roster.reachablePlatforms('ann')], [[5], []])
   t.equal(roster.graceDueMs(), 1_000 + GRACE_MS)
@@ -282,7 +294,7 @@ t.test(
   'a user who is gone is forgotten only once the store was told, with the highest version until then',
   async (t) => {
     const roster = new Roster(GRACE_MS)
-    roster.connect('ann', 1, 5, false, 0)
+    roster.connect('ann', { key: 1, platformId: 5, background: false, thread: 0, token: 'T' })
     roster.saw('ann', 7)
     roster.saw('ann', 3)
     t.equal(roster.versionOf('ann'), 7)

@@ -5,6 +5,8 @@
 import { type Args, presenceShard, type ShardCounts } from '../../actors/presence-shard.js'
 import { sync } from '../../actors/sync.js'
 import { StoreUnavailableError } from '../../src/errors.js'
+import { LoginPolicy } from '../../src/presence/login-policy.js'
+import { PlatformTable } from '../../src/presence/platforms.js'
 import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
 import type * as Connection from '../../src/protocol/connection.js'
@@ -26,6 +28,13 @@ export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   offlineGraceMs: 300,
 }
 const NODE_LEASE_MS = 3_000
+const TOKENS = {
+  tokenCacheS: 60,
+  tokenCacheMax: 1_000,
+  openimCompat: false,
+  authWhenStoreDown: 'deny',
+  recordsNeeded: true,
+} as const
 
 /** Slots, the same on every node. */
 const IO: ThreadSlot[] = [0, 1]
@@ -143,7 +152,7 @@ class IoThread {
 
   open(actor: number, userId: UserId, platformId: PlatformId): void {
     const connection = refTo<Connection.Command>(this.#system.thread, actor)
-    const report: ConnectionReport = { connection, userId, platformId, background: false }
+    const report: ConnectionReport = { connection, userId, platformId, background: false, token: `T${actor}` }
     this.connections.set(actor, report)
     this.#system.tell(this.#addresses.shardFor(userId), { kind: 'connected', ...report })
   }
@@ -237,9 +246,19 @@ class SimulatedNode {
       assertions: 0,
       assertionErrors: 0,
       changesHeard: 0,
+      evictionsSent: 0,
     }
     const settings = { ...SETTINGS, nodeId: this.#nodeId }
-    const args = { shard, settings, addresses: this.#addresses, counts, gauges: [] }
+    const policy = new LoginPolicy(0, new PlatformTable())
+    const args = {
+      shard,
+      settings,
+      addresses: this.#addresses,
+      policy,
+      seating: undefined,
+      counts,
+      gauges: [],
+    }
     system.spawn(mortal(presenceShard), args, FIRST_SHARD + shard)
   }
 
@@ -252,7 +271,8 @@ class SimulatedNode {
         addresses: this.#addresses,
         nodeLeaseMs: NODE_LEASE_MS,
         health: { isUp: false, reason: '', unsuitable: undefined },
-        counts: { gaps: 0, flushSeconds: () => {} },
+        tokens: TOKENS,
+        counts: { gaps: 0, tokenLookups: 0, uncheckedLogins: 0, flushSeconds: () => {} },
         onUnsuitable: (error) => {
           throw error
         },

@@ -1,6 +1,8 @@
 import t from 'tap'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
+import type { TokenState } from '../../src/store/presence-store.js'
 import { assertOne, conformance, Heard, holds } from './suite.js'
 
 function start() {
@@ -12,8 +14,8 @@ function start() {
     pass: (seconds: number) => {
       nowMs += seconds * 1000
     },
-    setToken: async (...args: [string, number, string, Parameters<MemoryBackend['setToken']>[3]]) =>
-      backend.setToken(...args, 60),
+    setToken: (userId: UserId, platformId: PlatformId, token: string, state: TokenState) =>
+      backend.tokens.set(userId, platformId, token, state, 60),
     stop: async () => {},
   }
 }

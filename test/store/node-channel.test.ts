@@ -1,5 +1,6 @@
 import { Packr } from 'msgpackr'
 import t from 'tap'
+import type { Note } from '../../src/presence/eviction.js'
 import type { Snapshot } from '../../src/presence/types.js'
 import { ChangeReceiver, ChangeSender, Outgoing } from '../../src/store/redis/node-channel.js'
 
@@ -9,6 +10,11 @@ const snapshot = (userId: string, version = 1_763_676_000_123_456): Snapshot => 
   claims: [{ platformId: 5, holder: 'a#1', expiresAtS: 1_763_677_800 }],
   foreign: [2],
 })
+
+/** What a receiver makes of a message with changes only. */
+const changes = (...snapshots: Snapshot[]) => ({ snapshots, notes: [], strangeNotes: 0 })
+
+const evicted = (id: number): Note => ({ kind: 'evicted', id, userId: 'u', gone: 0, left: [] })
 
 /** A message about one user to each watcher. */
 function tell(sender: ChangeSender, userId: string, ...watchers: string[]) {
@@ -20,7 +26,7 @@ function tell(sender: ChangeSender, userId: string, ...watchers: string[]) {
 t.test('a change arrives as it was sent', async (t) => {
   const [message] = tell(new ChangeSender('a#1'), 'u', 'b', '7')
   t.equal(message?.nodeId, 'b')
-  t.same(new ChangeReceiver('b#7').receive(message!.payload), { snapshots: [snapshot('u')] })
+  t.same(new ChangeReceiver('b#7').receive(message!.payload), changes(snapshot('u')))
 })
 
 t.test('all changes of a call go to a node in one message', async (t) => {
@@ -60,7 +66,7 @@ t.test('a late or repeated message is no loss', async (t) => {
   const [first, second] = ['u1', 'u2'].map((user) => tell(sender, user, 'b', '7')[0]!)
   receiver.receive(first!.payload)
   receiver.receive(second!.payload)
-  t.same(receiver.receive(first!.payload), { snapshots: [snapshot('u1')] })
+  t.same(receiver.receive(first!.payload), changes(snapshot('u1')))
 })
 
 t.test('incarnations on both sides are counted apart', async (t) => {
@@ -85,8 +91,84 @@ t.test('what was meant for an earlier incarnation is news, but counts for nothin
   const [second] = tell(sender, 'u2', 'b', '7')
   const [first] = tell(sender, 'u3', 'b', '8')
   const receiver = new ChangeReceiver('b#8')
-  t.same(receiver.receive(second!.payload), { snapshots: [snapshot('u2')] })
-  t.same(receiver.receive(first!.payload), { snapshots: [snapshot('u3')] })
+  t.same(receiver.receive(second!.payload), changes(snapshot('u2')))
+  t.same(receiver.receive(first!.payload), changes(snapshot('u3')))
+})
+
+t.test('notes travel with the changes for the same node, and alone where there are none', async (t) => {
+  const sender = new ChangeSender('a#1')
+  t.equal(sender.note('b#7', evicted(1)), true, 'somebody has to see to it')
+  t.equal(sender.note('c#9', evicted(2)), false)
+  t.equal(sender.note('b#7', evicted(3)), false)
+  const messages = tell(sender, 'u', 'b', '7')
+  t.same(
+    messages.map(({ nodeId }) => nodeId),
+    ['b', 'c'],
+  )
+  t.same(new ChangeReceiver('b#7').receive(messages[0]!.payload), {
+    ...changes(snapshot('u')),
+    notes: [evicted(1), evicted(3)],
+  })
+  t.same(new ChangeReceiver('c#9').receive(messages[1]!.payload), { ...changes(), notes: [evicted(2)] })
+  t.same(sender.messages(), [], 'and only once')
+  t.equal(sender.note('b#7', evicted(4)), true)
+})
+
+t.test('messages with notes are counted as all others are', async (t) => {
+  const sender = new ChangeSender('a#1')
+  const receiver = new ChangeReceiver('b#7')
+  const say = (id: number) => {
+    sender.note('b#7', evicted(id))
+    return sender.messages()[0]!.payload
+  }
+  t.notOk(receiver.receive(say(1)).missed)
+  say(2)
+  t.equal(receiver.receive(say(3)).missed, 'messages 2 to 2 of a#1 did not arrive')
+  t.notOk(receiver.receive(tell(sender, 'u', 'b', '7')[0]!.payload).missed)
+})
+
+t.test('a note for an earlier incarnation goes to the one that is known, a change to nobody', async (t) => {
+  const sender = new ChangeSender('a#1')
+  const receiver = new ChangeReceiver('b#8')
+  t.notOk(receiver.receive(tell(sender, 'u1', 'b', '8')[0]!.payload).missed)
+  sender.note('b#7', evicted(1))
+  const [message, ...others] = tell(sender, 'u2', 'b', '7')
+  t.same(receiver.receive(message!.payload), { ...changes(), notes: [evicted(1)] })
+  t.same(others, [])
+  t.notOk(receiver.receive(tell(sender, 'u3', 'b', '8')[0]!.payload).missed)
+})
+
+t.test('a note for an earlier incarnation is a note, but counts for nothing', async (t) => {
+  const sender = new ChangeSender('a#1')
+  const receiver = new ChangeReceiver('b#8')
+  for (const id of [1, 2]) sender.note('b#7', evicted(id))
+  sender.messages()
+  sender.note('b#7', evicted(3))
+  t.same(receiver.receive(sender.messages()[0]!.payload), { ...changes(), notes: [evicted(3)] })
+})
+
+t.test('a note of an unknown kind or form is left out, its neighbours are not', async (t) => {
+  const packr = new Packr({ useRecords: false })
+  const strange: unknown[] = [
+    null,
+    7,
+    'evict',
+    {},
+    { kind: 'later' },
+    { kind: 'toString' },
+    { kind: 'evict', id: 1, from: 'a#1' },
+    { kind: 'evict', id: 1, from: 'a#1', eviction: { userId: 'u' } },
+    { kind: 'evicted', id: 1, userId: 'u', gone: 0 },
+    { kind: 'withdraw', userId: 'u', platformId: 5, tokens: [1], by: 1 },
+    { kind: 'withdraw', userId: 'u', platformId: '5', tokens: [], by: 1 },
+  ]
+  const later = { ...evicted(1), hue: 'a field of a later release' }
+  const message = { v: 1, from: 'a#1', to: 'b#7', seq: 1, changes: [], notes: [...strange, later] }
+  t.same(new ChangeReceiver('b#7').receive(packr.pack(message)), {
+    snapshots: [],
+    notes: [later],
+    strangeNotes: strange.length,
+  })
 })
 
 t.test('after its own deafness a receiver takes any number, once', async (t) => {

@@ -74,7 +74,14 @@ t.test('a server that dies is told, calls fail at once, and its return is told',
     () => a.store.renewLease(),
     () => a.store.living(),
     () => a.store.tokenState(user, 1, 'token'),
+    () => a.store.tokensOf(user),
     () => a.store.rememberToken(user, 1, 'token', 60),
+    () => a.store.kickTokens(user, 1, ['token'], 1, 60),
+    () => a.store.vouchForToken(user, 1, 'token', 1),
+    () => a.store.forgetTokens(user, 1, ['token']),
+    () => a.store.rememberRefresh(user, 1, 'refresh', 60),
+    () => a.store.takeRefresh(user, 1, 'refresh'),
+    () => a.store.forgetRefreshes(user, 1),
     () => a.store.ping(),
   ]
   for (const call of calls) await t.rejects(() => call().then(() => {}), { code: 'STORE_UNAVAILABLE' })
@@ -107,6 +114,36 @@ t.test('a subscriber that was cut off listens again and says what it may have mi
   await until('b hears again', () => b.heard.of(user).at(-1)?.claims[0]?.platformId === 2)
   t.equal(b.heard.misses.length, 1, 'and the gap is not reported twice')
   t.same(a.heard.reaches, [])
+})
+
+t.test('a node that is deaf hears its own kicks, and what it says to itself', async (t) => {
+  const server = await serverFor(t)
+  const a = await openNode(t, server, { reconnectMaxMs: 600_000 })
+  const user = fresh('user')
+  await a.store.tokenState(user, 5, 'token')
+  const redis = server.client()
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await redis.call('ACL', 'SETUSER', 'default', 'resetchannels')
+  await a.store.kickTokens(user, 5, ['token'], 7, 60)
+  a.store.send(a.holder, { kind: 'evicted', id: 1, userId: user, gone: 0, left: [] })
+  await until('both are heard', () => a.heard.notes.length === 2)
+  t.match(a.heard.notes, [{ kind: 'withdraw', by: 7 }, { kind: 'evicted' }])
+  t.same(a.heard.misses, [], 'it does not even know that it is deaf')
+})
+
+t.test('a note that Redis does not take is lost, and said', async (t) => {
+  const server = await serverFor(t)
+  const lines: string[] = []
+  const a = await openNode(t, server, { log: (level, message) => lines.push(`${level} ${message}`) })
+  const b = await openNode(t, server)
+  await server.client().call('ACL', 'SETUSER', 'default', 'resetchannels')
+  a.store.send(b.holder, { kind: 'evicted', id: 1, userId: 'u', gone: 0, left: [] })
+  await until('it is said', () => lines.includes('warn cannot tell a node something'))
+  await server.kill()
+  await until('its end is told', () => a.heard.reaches.length)
+  a.store.send(b.holder, { kind: 'evicted', id: 2, userId: 'u', gone: 0, left: [] })
+  await until('it is said again', () => lines.length > 1)
+  t.same(b.heard.notes, [])
 })
 
 t.test('R-38: a server that hangs makes calls fail in time, and serves again as it was', async (t) => {

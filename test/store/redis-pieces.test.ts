@@ -17,6 +17,8 @@ t.test('all keys of a user share one slot, whatever characters the ID has', asyn
     t.equal(new Set(keys.userKeys(user).map(slotOf)).size, 1, user)
   }
   t.equal(slotOf(keys.epochKey('node-1')), slotOf(keys.nodesKey()))
+  const ofTokens = [keys.tokensKey, keys.tokenSideKey, keys.refreshKey].map((key) => key('u1', 'Web'))
+  t.equal(new Set(ofTokens.map(slotOf)).size, 1)
 })
 
 t.test('a user ID that would break the rule of slots or of OpenIM throws', async (t) => {
@@ -77,14 +79,14 @@ t.test('attempts to connect are ever rarer, up to the bound', async (t) => {
   }
 })
 
-t.test('a call has the keys of its first user and three arguments for each', async (t) => {
+t.test('a call has the keys of its first user and four arguments for each', async (t) => {
   const batch = [
     { userId: 'u1', platformIds: [1, 5], versionSeen: 9 },
-    { userId: 'u2', platformIds: [], versionSeen: 0 },
+    { userId: 'u2', platformIds: [], versionSeen: 0, isLogin: true as const },
   ]
   const call = assertPresence(batch, { holder: 'node#7', presenceTtlS: 1800, openimCompat: true })
   t.same(call.keys, ['PRESENCE:{ONLINE:u1}', 'ONLINE:u1', 'WATCH:{ONLINE:u1}'])
-  t.same(call.args, ['node', 7, 1800, 300, 'online_change', 'u1', 9, '1,5', 'u2', 0, ''])
+  t.same(call.args, ['node', 7, 1800, 300, 'online_change', 'u1', 9, '1,5', '', 'u2', 0, '', 'l'])
 })
 
 t.test(

@@ -5,9 +5,12 @@
  * waits for something that is heard later on the same way.
  */
 import t, { type Test } from 'tap'
+import type { Note } from '../../src/presence/eviction.js'
 import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import type { AssertOutcome, PresenceStore, StoreEvents, TokenState } from '../../src/store/presence-store.js'
 import { until } from '../support/redis.js'
+import { noteTests } from './note-suite.js'
+import { tokenTests } from './token-suite.js'
 
 export interface NodeSettings {
   nodeId: string
@@ -28,11 +31,19 @@ export interface Backend {
 /** Everything that one node heard. */
 export class Heard implements StoreEvents {
   snapshots: Snapshot[] = []
+  notes: Note[] = []
+  /** Both, in the order heard. */
+  news: (Snapshot | Note)[] = []
   misses: string[] = []
   notices: [UserId, PlatformId[]][] = []
   reaches: boolean[] = []
   changed(snapshots: Snapshot[]) {
     this.snapshots.push(...snapshots)
+    this.news.push(...snapshots)
+  }
+  noted(note: Note) {
+    this.notes.push(note)
+    this.news.push(note)
   }
   missed(reason: string) {
     this.misses.push(reason)
@@ -47,6 +58,13 @@ export class Heard implements StoreEvents {
   of(userId: UserId): Snapshot[] {
     return this.snapshots.filter((snapshot) => snapshot.userId === userId)
   }
+}
+
+/** What the tests of one subject work with. */
+export interface Kit {
+  backend: Backend
+  open(t: Test, settings?: Partial<NodeSettings>): Promise<OpenNode>
+  fresh(word: string): string
 }
 
 export interface OpenNode {
@@ -424,6 +442,9 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       await until('it is forgotten', async () => (await a.store.tokenState(short, 5, 'short')) === 'unknown')
       t.equal(await a.store.tokenState(long, 5, 'long'), 'normal')
     })
+
+    t.test('notes', async (t) => noteTests(t, { backend, open, fresh }))
+    t.test('tokens', async (t) => tokenTests(t, { backend, open, fresh }))
 
     t.test('a node ID that records cannot hold is refused', async (t) => {
       for (const nodeId of ['', 'a#b', 'a@b', 'a:b', 'x'.repeat(65), 'a b']) {

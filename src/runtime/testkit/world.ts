@@ -55,6 +55,11 @@ export class World {
     return this.#nowMs
   }
 
+  /** When the next thing happens; undefined = never, as things stand. */
+  get nextMs(): number | undefined {
+    return this.#next()?.atMs
+  }
+
   system(thread: ThreadSlot, incarnation = 0): ActorSystem {
     const { log = silentLog, linkLimits = defaultLinkLimits, onEscalation } = this.#options
     const environment = this.environment

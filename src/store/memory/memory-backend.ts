@@ -5,9 +5,19 @@
  * Plain calls, no timers: what has expired is left out when it is read, and each write also clears a few old
  * records, so that memory follows the number of living users.
  */
-import type { Assertion, Claim, Holder, PlatformId, Snapshot, UserId } from '../../presence/types.js'
+import type { Note } from '../../presence/eviction.js'
+import type {
+  Assertion,
+  Claim,
+  Holder,
+  SeatOutcome,
+  SeatRequest,
+  Snapshot,
+  UserId,
+} from '../../presence/types.js'
 import { holderOf, splitHolder } from '../names.js'
-import type { TokenState } from '../presence-store.js'
+import { SeatRecords } from './seat-records.js'
+import { type TokenJournal, TokenRecords } from './token-records.js'
 
 /** As in the Redis store: a version outlives the last claim by this much. */
 const TOMBSTONE_S = 300
@@ -23,9 +33,10 @@ interface UserRecord {
   watches: Map<string, number>
 }
 
-interface TokenRecord {
-  states: Map<string, TokenState>
-  expiresAtS: number
+/** What one node hears: changes that it watches, and notes. */
+export interface Listener {
+  changed(snapshots: Snapshot[]): void
+  noted(note: Note): void
 }
 
 /** What an assertion came to. `watchers` are the other nodes that want to know; only of a change. */
@@ -36,22 +47,29 @@ export interface Asserted {
 }
 
 export class MemoryBackend {
+  readonly tokens: TokenRecords
   readonly #nowMs: () => number
   readonly #users = new Map<UserId, UserRecord>()
-  readonly #tokens = new Map<string, TokenRecord>()
+  readonly #seats = new SeatRecords()
   readonly #leases = new Map<Holder, number>()
   readonly #epochs = new Map<string, number>()
-  /** Who hears the changes that a node watches. */
-  readonly #listeners = new Map<string, (snapshots: Snapshot[]) => void>()
+  readonly #listeners = new Map<string, Listener>()
   #userSweep: Iterator<[UserId, UserRecord]> | undefined
-  #tokenSweep: Iterator<[string, TokenRecord]> | undefined
 
-  /** `nowMs`: Unix ms, the one clock of the store. */
-  constructor(nowMs: () => number) {
+  /** `nowMs`: Unix ms, the one clock of the store. `openJournal`: where tokens outlive the process, if they do. */
+  constructor(nowMs: () => number, openJournal?: () => TokenJournal) {
     this.#nowMs = nowMs
+    this.tokens = new TokenRecords(nowMs, openJournal)
   }
 
-  register(nodeId: string, leaseMs: number, listener: (snapshots: Snapshot[]) => void): Holder {
+  /** Close the journal of the tokens; the next `register` opens it again. */
+  async close(): Promise<void> {
+    await this.tokens.close()
+  }
+
+  /** Throws what opening the journal throws. */
+  register(nodeId: string, leaseMs: number, listener: Listener): Holder {
+    this.tokens.open()
     const nowMs = this.#nowMs()
     const epoch = Math.max(Math.floor(nowMs), (this.#epochs.get(nodeId) ?? 0) + 1)
     for (const [holder, endMs] of this.#leases) {
@@ -83,9 +101,15 @@ export class MemoryBackend {
     return [...this.#leases].filter(([, endMs]) => endMs > nowMs).map(([holder]) => holder)
   }
 
-  assert({ userId, platformIds, versionSeen }: Assertion, holder: Holder, ttlS: number): Asserted {
+  takeSeat(request: SeatRequest, holder: Holder, ttlS: number, onlyLiving: boolean): SeatOutcome {
+    return this.#seats.take(request, holder, ttlS, this.#nowS(), onlyLiving ? this.living() : undefined)
+  }
+
+  assert(assertion: Assertion, holder: Holder, ttlS: number): Asserted {
     this.#sweep()
     const nowS = this.#nowS()
+    const { userId, platformIds, versionSeen, isLogin, seats } = assertion
+    if (seats !== undefined) this.#seats.keep(userId, seats, holder, ttlS, nowS)
     const user = this.#user(userId, nowS) ?? newUser()
     const { nodeId, epoch } = splitHolder(holder)
     let changed = versionSeen > user.version
@@ -103,15 +127,18 @@ export class MemoryBackend {
       if (!user.claims.has(member)) changed = true
       user.claims.set(member, { platformId, holder, expiresAtS: nowS + ttlS })
     }
-    if (!changed && platformIds.length === 0) return { version: user.version, watchers: [] }
+    const isNumbered = changed || isLogin === true
+    if (!isNumbered && platformIds.length === 0) return { version: user.version, watchers: [] }
 
-    if (changed) {
+    if (isNumbered) {
       user.version = Math.max(Math.floor(this.#nowMs() * 1000), user.version + 1, versionSeen + 1)
     }
     const claimsEndS = Math.max(0, ...[...user.claims.values()].map((claim) => claim.expiresAtS))
     user.versionExpiresAtS = claimsEndS > 0 ? claimsEndS : nowS + TOMBSTONE_S
     this.#users.set(userId, user)
-    if (!changed) return { version: user.version, watchers: [] }
+    if (!isNumbered) return { version: user.version, watchers: [] }
+    // A number is news for nobody else.
+    if (!changed) return { version: user.version, changed: this.read(userId), watchers: [] }
     for (const [watcher, endS] of user.watches) if (endS <= nowS) user.watches.delete(watcher)
     const watchers = [...user.watches.keys()].filter((watcher) => watcher !== nodeId)
     return { version: user.version, changed: this.read(userId), watchers }
@@ -142,30 +169,18 @@ export class MemoryBackend {
 
   /** Tell a node of changes that it watches: soon, in order, never inside the call that made them. */
   tell(nodeId: string, snapshots: Snapshot[]): void {
-    queueMicrotask(() => this.#listeners.get(nodeId)?.(snapshots))
+    queueMicrotask(() => this.#listeners.get(nodeId)?.changed(snapshots))
   }
 
-  tokenState(userId: UserId, platformId: PlatformId, token: string): TokenState {
-    const record = this.#tokens.get(`${userId}:${platformId}`)
-    if (!record || record.expiresAtS <= this.#nowS()) return 'unknown'
-    return record.states.get(token) ?? 'unknown'
+  /** The same for a note. Lost when the node is not there. */
+  note(nodeId: string, note: Note): void {
+    const said = structuredClone(note)
+    queueMicrotask(() => this.#listeners.get(nodeId)?.noted(said))
   }
 
-  /** Set a token's state. The life of the user's tokens on that platform is prolonged to `ttlS`, never cut. */
-  setToken(userId: UserId, platformId: PlatformId, token: string, state: TokenState, ttlS: number): void {
-    this.#sweep()
-    const key = `${userId}:${platformId}`
-    const nowS = this.#nowS()
-    let record = this.#tokens.get(key)
-    if (!record || record.expiresAtS <= nowS) record = { states: new Map(), expiresAtS: 0 }
-    record.states.set(token, state)
-    record.expiresAtS = Math.max(record.expiresAtS, nowS + ttlS)
-    this.#tokens.set(key, record)
-  }
-
-  /** How many users and token sets are held, expired ones that no sweep has met yet included. */
+  /** How many users and users' tokens are held, expired ones that no sweep has met yet included. */
   get recordCount(): number {
-    return this.#users.size + this.#tokens.size
+    return this.#users.size + this.tokens.size
   }
 
   #nowS(): number {
@@ -185,15 +200,12 @@ export class MemoryBackend {
   #sweep(): void {
     const nowS = this.#nowS()
     this.#userSweep ??= this.#users.entries()
-    this.#tokenSweep ??= this.#tokens.entries()
     for (let i = 0; i < SWEPT_PER_WRITE; i++) {
       const user = this.#userSweep.next()
-      const token = this.#tokenSweep.next()
       if (!user.done && hasExpired(user.value[1], nowS)) this.#users.delete(user.value[0])
-      if (!token.done && token.value[1].expiresAtS <= nowS) this.#tokens.delete(token.value[0])
       if (user.done) this.#userSweep = this.#users.entries()
-      if (token.done) this.#tokenSweep = this.#tokens.entries()
     }
+    this.tokens.sweep()
   }
 }
 

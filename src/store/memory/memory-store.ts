@@ -1,9 +1,21 @@
-/** The embedded presence store: no server, nothing to configure, gone with the process. */
+/** The embedded presence store: no server, nothing to configure; presence is gone with the process, tokens need not be. */
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
-import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../presence/types.js'
+import type { Note } from '../../presence/eviction.js'
+import type { TokenDigest } from '../../presence/token-digest.js'
+import type {
+  Assertion,
+  Holder,
+  LoginNumber,
+  PlatformId,
+  SeatOutcome,
+  SeatRequest,
+  Snapshot,
+  UserId,
+} from '../../presence/types.js'
 import { nodeIdProblem, splitHolder, userIdProblem } from '../names.js'
-import type { AssertOutcome, PresenceStore, StoreEvents, TokenState } from '../presence-store.js'
+import type { AssertOutcome, PresenceStore, StoreEvents, TokenRecord, TokenState } from '../presence-store.js'
 import type { MemoryBackend } from './memory-backend.js'
+import type { TokenRecords } from './token-records.js'
 
 export interface MemoryStoreOptions {
   nodeId: string
@@ -28,7 +40,7 @@ export class MemoryStore implements PresenceStore {
 
   async open(events: StoreEvents): Promise<Holder> {
     const { nodeId, nodeLeaseMs } = this.#options
-    this.#holder = this.#backend.register(nodeId, nodeLeaseMs, (snapshots) => events.changed(snapshots))
+    this.#holder = this.#backend.register(nodeId, nodeLeaseMs, events)
     return this.#holder
   }
 
@@ -76,12 +88,67 @@ export class MemoryStore implements PresenceStore {
     return this.#backend.living()
   }
 
+  async takeSeat(request: SeatRequest, onlyLiving: boolean): Promise<SeatOutcome> {
+    return this.#backend.takeSeat(request, this.#opened(), this.#options.presenceTtlS, onlyLiving)
+  }
+
+  send(to: Holder, note: Note): void {
+    if (this.#holder !== undefined) this.#backend.note(splitHolder(to).nodeId, note)
+  }
+
   async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    return this.#backend.tokenState(userId, platformId, token)
+    return this.#tokens(userId).state(userId, platformId, token, this.#options.nodeId)
+  }
+
+  async tokensOf(userId: UserId): Promise<TokenRecord[]> {
+    return this.#tokens(userId).all(userId)
   }
 
   async rememberToken(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
-    this.#backend.setToken(userId, platformId, token, 'normal', ttlS)
+    await this.#tokens(userId).set(userId, platformId, token, 'normal', ttlS)
+  }
+
+  async kickTokens(
+    userId: UserId,
+    platformId: PlatformId,
+    tokens: string[],
+    by: LoginNumber,
+    ttlS: number,
+  ): Promise<void> {
+    const kicked = this.#tokens(userId).kick(userId, platformId, tokens, by, ttlS)
+    const note: Note = { kind: 'withdraw', userId, platformId, tokens: kicked.tokens, by }
+    for (const nodeId of kicked.relying) this.#backend.note(nodeId, note)
+    await kicked.saved
+  }
+
+  async vouchForToken(
+    userId: UserId,
+    platformId: PlatformId,
+    token: string,
+    login: LoginNumber,
+  ): Promise<void> {
+    await this.#tokens(userId).vouch(userId, platformId, token, login)
+  }
+
+  async forgetTokens(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
+    await this.#tokens(userId).forget(userId, platformId, tokens)
+  }
+
+  async rememberRefresh(
+    userId: UserId,
+    platformId: PlatformId,
+    refresh: TokenDigest,
+    ttlS: number,
+  ): Promise<void> {
+    await this.#tokens(userId).rememberRefresh(userId, platformId, refresh, ttlS)
+  }
+
+  async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
+    return this.#tokens(userId).takeRefresh(userId, platformId, refresh)
+  }
+
+  async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
+    await this.#tokens(userId).forgetRefreshes(userId, platformId)
   }
 
   async ping(): Promise<void> {
@@ -91,6 +158,14 @@ export class MemoryStore implements PresenceStore {
   async close(): Promise<void> {
     if (this.#holder !== undefined) this.#backend.leave(this.#holder)
     this.#holder = undefined
+  }
+
+  /** Throws for a user who could have none. */
+  #tokens(userId: UserId): TokenRecords {
+    this.#opened()
+    const problem = userIdProblem(userId)
+    if (problem !== undefined) throw new Error(problem)
+    return this.#backend.tokens
   }
 
   #opened(): Holder {

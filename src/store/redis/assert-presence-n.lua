@@ -5,10 +5,11 @@
 -- ARGV[1]  node ID                    ARGV[2]  epoch of the node
 -- ARGV[3]  life of a record (s)       ARGV[4]  life of a version after the last claim has gone (s)
 -- ARGV[5]  channel for notices of OpenIM's form, '' = none
--- ARGV[6..]  per user: userID, highest version seen (us, 0 = none), platform IDs as '1,5' ('' = holds nothing)
+-- ARGV[6..]  per user: userID, highest version seen (us, 0 = none), platform IDs as '1,5' ('' = holds nothing),
+--             'l' = a login waits for its number, which is the new version ('' = none does)
 -- Returns  msgpack array, per user in order:
 --          version (us)                 nothing changed
---          {claims, union, watchers}    changed: claims and union as read_record has them, with the new version;
+--          {claims, union, watchers}    changed, or a login: claims and union as read_record has them, with the new version;
 --                                       watchers flat: node, epoch...; without the asking node
 --          text                         this user failed; its claims are as they were, so that a repetition
 --                                       finds the same change
@@ -151,7 +152,7 @@ end
 
 -- Claims are written last: a key of a wrong type, or one that a Cluster is moving away, fails the user before, and
 -- the repetition finds the same change.
-local function assert_user(user, version_seen, list)
+local function assert_user(user, version_seen, list, is_login)
   local claims, online = claims_key(user), online_key(user)
   local assertion = assertion_of(list)
   local stored = redis.call('ZRANGE', claims, '0', '-1', 'WITHSCORES')
@@ -164,6 +165,11 @@ local function assert_user(user, version_seen, list)
   if not changed and union_changed then
     changed = true
     watchers = living_watchers(user)
+  end
+  if not changed and is_login then
+    -- A number is news for nobody else.
+    changed = true
+    watchers = {}
   end
   if not changed and assertion.count == 0 then
     return found.version
@@ -202,6 +208,6 @@ local function assert_user(user, version_seen, list)
   return { record, union, watchers }
 end
 
-return each_user(6, 3, function(user, version_seen, list)
-  return assert_user(user, tonumber(version_seen), list)
+return each_user(6, 4, function(user, version_seen, list, login)
+  return assert_user(user, tonumber(version_seen), list, login ~= '')
 end)

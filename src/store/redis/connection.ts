@@ -172,6 +172,11 @@ export function serverProblem(info: string, expectCluster: boolean): string | un
   return undefined
 }
 
+/** Whatever a command failed with, its caller hears STORE_UNAVAILABLE. */
+export function rejectUnavailable(error: unknown): never {
+  throw new StoreUnavailableError(error instanceof Error ? error.message : String(error))
+}
+
 /** Answers at connecting that no waiting mends. */
 function unavailable(error: unknown, detail: string): Error {
   const text = `${error instanceof Error ? error.message : error} (${detail})`

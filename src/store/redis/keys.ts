@@ -29,7 +29,12 @@ export function watchKey(userId: UserId): string {
   return `WATCH:{${onlineKey(userId)}}`
 }
 
-/** All keys of a user, for a call that is routed by them. */
+/** Who has a seat: zset `platform/id@node#epoch` -> expiry (Unix s). Only where seats are in use. */
+export function seatsKey(userId: UserId): string {
+  return `SEATS:{${onlineKey(userId)}}`
+}
+
+/** The keys that every user has, for a call that is routed by them. */
 export function userKeys(userId: UserId): string[] {
   return [claimsKey(userId), onlineKey(userId), watchKey(userId)]
 }
@@ -49,7 +54,20 @@ export function tokensKey(userId: UserId, platformName: string): string {
   return `UID_PID_TOKEN_STATUS:${checked(userId)}:${platformName}`
 }
 
-/** Channel of one node: numbered change messages. */
+/**
+ * What stands beside those tokens, in their slot: hash `@<node>`, `k:<digest>`, `l:<digest>`, see
+ * include/token-side.lua.
+ */
+export function tokenSideKey(userId: UserId, platformName: string): string {
+  return `TOKENS:{${tokensKey(userId, platformName)}}`
+}
+
+/** Refresh tokens of a user on one platform: hash digest -> expiry (Unix s). */
+export function refreshKey(userId: UserId, platformName: string): string {
+  return `REFRESH:{${tokensKey(userId, platformName)}}`
+}
+
+/** Channel of one node: numbered messages with changes and notes. */
 export function nodeChannel(nodeId: string): string {
   return `PORCHLIGHT:NODE:${nodeId}`
 }

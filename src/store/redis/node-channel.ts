@@ -1,5 +1,5 @@
 /**
- * What nodes tell each other: numbered change messages, so that a loss is noticed.
+ * What nodes tell each other: numbered messages with changes and notes, so that a loss is noticed.
  *
  * Pub/sub delivers at most once. Each sender counts its messages to each receiver from 1, where both are
  * incarnations (`node#epoch`): a node that starts anew is somebody else. A number that is not the next one means
@@ -7,6 +7,7 @@
  * found by the renewal of the watches, not here.
  */
 import { Packr } from 'msgpackr'
+import type { Note } from '../../presence/eviction.js'
 import type { Holder, Snapshot } from '../../presence/types.js'
 import { holderOf, splitHolder } from '../names.js'
 
@@ -25,6 +26,8 @@ interface ChangeMessage {
   to: Holder
   seq: number
   changes: WireChange[]
+  /** As they are, for their fields have names. Absent = none. */
+  notes?: Note[]
 }
 
 const packr = new Packr({ useRecords: false, int64AsType: 'number' })
@@ -40,6 +43,32 @@ function fromWire([userId, version, claims, foreign]: WireChange): Snapshot {
     claims: claims.map(([platformId, holder, expiresAtS]) => ({ platformId, holder, expiresAtS })),
     foreign,
   }
+}
+
+/** What each kind of note must have. A field more is a later release's, and none of ours. */
+const NOTE_FIELDS: Record<Note['kind'], (note: Partial<Record<string, unknown>>) => boolean> = {
+  evict: ({ id, from, eviction }) => {
+    const order = eviction as Partial<Record<string, unknown>> | null | undefined
+    return isNumber(id) && isText(from) && isText(order?.userId) && isNumber(order?.before)
+  },
+  evicted: ({ id, userId, gone, left }) =>
+    isNumber(id) && isText(userId) && isNumber(gone) && Array.isArray(left),
+  withdraw: ({ userId, platformId, tokens, by }) =>
+    isText(userId) && isNumber(platformId) && Array.isArray(tokens) && tokens.every(isText) && isNumber(by),
+}
+
+function isNote(value: unknown): value is Note {
+  const note = value as Partial<Record<string, unknown>> | null | undefined
+  const kind = note?.kind
+  return isText(kind) && Object.hasOwn(NOTE_FIELDS, kind) && NOTE_FIELDS[kind as Note['kind']](note!)
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number'
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
 }
 
 /** The changes of one call, gathered by receiver; each is made wire-ready once. */
@@ -65,32 +94,72 @@ export class Outgoing {
 export class ChangeSender {
   readonly #from: Holder
   readonly #counts = new Map<string, { epoch: number; seq: number }>()
+  #notes = new Map<string, { epoch: number; notes: Note[] }>()
 
   constructor(from: Holder) {
     this.#from = from
   }
 
-  /** One message for each receiver, packed. */
-  messages({ byNode }: Outgoing): { nodeId: string; payload: Buffer }[] {
+  /** Keep a note for the next messages. True = it is the first since the last ones: see that there will be some. */
+  note(to: Holder, note: Note): boolean {
+    const { nodeId, epoch } = splitHolder(to)
+    const isFirst = this.#notes.size === 0
+    const kept = this.#notes.get(nodeId)
+    if (kept) {
+      kept.epoch = Math.max(kept.epoch, epoch)
+      kept.notes.push(note)
+    } else this.#notes.set(nodeId, { epoch, notes: [note] })
+    return isFirst
+  }
+
+  /** One message for each receiver, packed, with the notes that were kept for it. */
+  messages({ byNode }: Outgoing = new Outgoing()): { nodeId: string; payload: Buffer }[] {
     const messages: { nodeId: string; payload: Buffer }[] = []
+    const kept = this.#notes
+    if (kept.size > 0) this.#notes = new Map()
     for (const [nodeId, { epoch, changes }] of byNode) {
-      let count = this.#counts.get(nodeId)
-      if (!count || count.epoch < epoch) {
-        count = { epoch, seq: 0 }
-        this.#counts.set(nodeId, count)
-      }
-      if (epoch < count.epoch) continue
-      const to = holderOf(nodeId, epoch)
-      const message: ChangeMessage = { v: 1, from: this.#from, to, seq: ++count.seq, changes }
-      messages.push({ nodeId, payload: packr.pack(message) })
+      const notes = kept.get(nodeId)
+      kept.delete(nodeId)
+      const count = this.#countFor(nodeId, Math.max(epoch, notes?.epoch ?? 0))
+      // Changes for an earlier incarnation are nobody's news; notes are for whoever the node is now.
+      if (epoch === count.epoch) messages.push(this.#message(nodeId, count, changes, notes?.notes))
+      else if (notes) messages.push(this.#message(nodeId, count, [], notes.notes))
+    }
+    for (const [nodeId, { epoch, notes }] of kept) {
+      messages.push(this.#message(nodeId, this.#countFor(nodeId, epoch), [], notes))
     }
     return messages
+  }
+
+  /** The count of the latest incarnation known. */
+  #countFor(nodeId: string, epoch: number): { epoch: number; seq: number } {
+    let count = this.#counts.get(nodeId)
+    if (!count || count.epoch < epoch) {
+      count = { epoch, seq: 0 }
+      this.#counts.set(nodeId, count)
+    }
+    return count
+  }
+
+  #message(
+    nodeId: string,
+    count: { epoch: number; seq: number },
+    changes: WireChange[],
+    notes: Note[] | undefined,
+  ): { nodeId: string; payload: Buffer } {
+    const to = holderOf(nodeId, count.epoch)
+    const message: ChangeMessage = { v: 1, from: this.#from, to, seq: ++count.seq, changes }
+    if (notes) message.notes = notes
+    return { nodeId, payload: packr.pack(message) }
   }
 }
 
 /** What a message brought, and what it says about those before it. */
 export interface Received {
   snapshots: Snapshot[]
+  notes: Note[]
+  /** How many notes were of a kind or form that this release does not know. */
+  strangeNotes: number
   /** Why messages before this one were lost; undefined when none was. */
   missed?: string
 }
@@ -110,11 +179,17 @@ export class ChangeReceiver {
     const message = packr.unpack(payload) as ChangeMessage
     if (message?.v !== 1 || !Array.isArray(message.changes))
       throw new Error('Not a change message of version 1.')
-    const snapshots = message.changes.map(fromWire)
+    const said: unknown[] = Array.isArray(message.notes) ? message.notes : []
+    const notes = said.filter(isNote)
+    const received = {
+      snapshots: message.changes.map(fromWire),
+      notes,
+      strangeNotes: said.length - notes.length,
+    }
     // Meant for an earlier incarnation of this node: news all the same, but not of this count.
-    if (message.to !== this.#to) return { snapshots }
+    if (message.to !== this.#to) return received
     const missed = this.#count(message.from, message.seq)
-    return missed === undefined ? { snapshots } : { snapshots, missed }
+    return missed === undefined ? received : { ...received, missed }
   }
 
   /** This node was deaf for a while and says so itself: whatever numbers come next are no news of a loss. */

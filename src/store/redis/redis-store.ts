@@ -4,28 +4,35 @@
  * connection.ts   commands, up and down         scripts.ts (+ *.lua)   what runs inside Redis
  * routing.ts      which master serves whom      dispatch.ts            calls about many users
  * node-channel.ts what nodes tell each other    subscriber.ts          the listening connection
+ * token-records.ts  tokens: their states, who relies on them, refresh tokens
  */
 import { Cluster, Redis } from 'ioredis'
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
-import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../presence/types.js'
-import { holderOf, nodeIdProblem } from '../names.js'
-import type { AssertOutcome, PresenceStore, StoreEvents, TokenState } from '../presence-store.js'
-import { Connection } from './connection.js'
+import type { Note } from '../../presence/eviction.js'
+import type { TokenDigest } from '../../presence/token-digest.js'
+import type {
+  Assertion,
+  Holder,
+  LoginNumber,
+  PlatformId,
+  SeatOutcome,
+  SeatRefusal,
+  SeatRequest,
+  Snapshot,
+  UserId,
+} from '../../presence/types.js'
+import { holderOf, nodeIdProblem, splitHolder } from '../names.js'
+import type { AssertOutcome, PresenceStore, StoreEvents, TokenRecord, TokenState } from '../presence-store.js'
+import { Connection, rejectUnavailable } from './connection.js'
 import { dispatch, type Reply } from './dispatch.js'
-import { nodeChannel, nodesKey, openimChannel, tokensKey } from './keys.js'
+import { nodeChannel, nodesKey, openimChannel } from './keys.js'
 import { ChangeReceiver, ChangeSender, Outgoing } from './node-channel.js'
 import { parseNotice } from './openim-notices.js'
 import { REDIS_DEFAULTS, type RedisStoreOptions } from './options.js'
 import { Router } from './routing.js'
 import * as scripts from './scripts.js'
 import { Subscriber } from './subscriber.js'
-
-const TOKEN_STATES: Record<string, TokenState> = {
-  '0': 'normal',
-  '1': 'invalid',
-  '2': 'kicked',
-  '3': 'expired',
-}
+import { TokenRecords } from './token-records.js'
 
 /** What exists from `open` to `close`, and anew for each epoch. */
 interface Session {
@@ -39,6 +46,7 @@ export class RedisStore implements PresenceStore {
   readonly #options: RedisStoreOptions
   readonly #connection: Connection
   readonly #router: Router
+  readonly #tokens: TokenRecords
   readonly #subscriber: Subscriber
   #session: Session | undefined
 
@@ -49,6 +57,7 @@ export class RedisStore implements PresenceStore {
     this.#options = options
     this.#connection = new Connection(options, (up, reason) => this.#session?.events.reachable(up, reason))
     this.#router = new Router(this.#connection.client)
+    this.#tokens = new TokenRecords(this.#connection.client, options.platforms)
     this.#subscriber = new Subscriber({
       locate: async () => {
         await this.#router.refresh()
@@ -96,7 +105,10 @@ export class RedisStore implements PresenceStore {
       (assertion) => assertion.userId,
       async (group) => {
         const call = scripts.assertPresence(group, { holder, presenceTtlS, openimCompat })
-        const packed = await scripts.runScript(this.#client, call)
+        const [packed] = await Promise.all([
+          scripts.runScript(this.#client, call),
+          group[0]!.seats !== undefined && this.#keepSeats(group, holder),
+        ])
         const answers = scripts.decodeReplies<number | scripts.ChangedReply>(packed)
         // Told as soon as this master has answered: another that is away must not hold up this one's news.
         const outgoing = new Outgoing()
@@ -150,23 +162,75 @@ export class RedisStore implements PresenceStore {
     return (holders as Buffer[]).map(String)
   }
 
+  async takeSeat(request: SeatRequest, onlyLiving: boolean): Promise<SeatOutcome> {
+    const { holder } = this.#opened()
+    const living = onlyLiving ? await this.living() : undefined
+    const call = scripts.takeSeat(request, holder, this.#options.presenceTtlS, living)
+    const reply = await scripts.runScript(this.#client, call).catch(rejectUnavailable)
+    const [refusal, ...holders] = (reply as Buffer[]).map(String)
+    if (refusal === '') return { isTaken: true }
+    return { isTaken: false, reason: refusal as SeatRefusal, holders }
+  }
+
+  send(to: Holder, note: Note): void {
+    const session = this.#session
+    if (session) this.#note(session, to, note)
+  }
+
   async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    const key = this.#tokensKey(userId, platformId)
-    const state = await this.#client.hget(key, token).catch(rejectUnavailable)
-    return state === null ? 'unknown' : (TOKEN_STATES[state] ?? 'invalid')
+    return this.#tokens.state(userId, platformId, token, this.#opened().holder)
+  }
+
+  async tokensOf(userId: UserId): Promise<TokenRecord[]> {
+    return this.#tokens.all(userId)
   }
 
   async rememberToken(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
-    const key = this.#tokensKey(userId, platformId)
-    // The hash holds other tokens too: their life may be prolonged, never cut.
-    const commands = this.#client
-      .multi()
-      .hset(key, token, '0')
-      .expire(key, ttlS, 'NX')
-      .expire(key, ttlS, 'GT')
-    const results = await commands.exec().catch(rejectUnavailable)
-    const failed = results?.find(([error]) => error !== null)
-    if (failed) rejectUnavailable(failed[0])
+    await this.#tokens.remember(userId, platformId, token, ttlS)
+  }
+
+  async kickTokens(
+    userId: UserId,
+    platformId: PlatformId,
+    tokens: string[],
+    by: LoginNumber,
+    ttlS: number,
+  ): Promise<void> {
+    const session = this.#opened()
+    const kicked = await this.#tokens.kick(userId, platformId, tokens, by, ttlS)
+    if (kicked.tokens.length === 0) return
+    const note: Note = { kind: 'withdraw', userId, platformId, tokens: kicked.tokens, by }
+    for (const holder of kicked.relying) this.#note(session, holder, note)
+  }
+
+  async vouchForToken(
+    userId: UserId,
+    platformId: PlatformId,
+    token: string,
+    login: LoginNumber,
+  ): Promise<void> {
+    await this.#tokens.vouch(userId, platformId, token, login)
+  }
+
+  async forgetTokens(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
+    await this.#tokens.forget(userId, platformId, tokens)
+  }
+
+  async rememberRefresh(
+    userId: UserId,
+    platformId: PlatformId,
+    refresh: TokenDigest,
+    ttlS: number,
+  ): Promise<void> {
+    await this.#tokens.rememberRefresh(userId, platformId, refresh, ttlS)
+  }
+
+  async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
+    return this.#tokens.takeRefresh(userId, platformId, refresh)
+  }
+
+  async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
+    await this.#tokens.forgetRefreshes(userId, platformId)
   }
 
   async ping(): Promise<void> {
@@ -219,21 +283,34 @@ export class RedisStore implements PresenceStore {
     return snapshots
   }
 
-  #tokensKey(userId: UserId, platformId: PlatformId): string {
-    const name = this.#options.platforms.nameOf(platformId)
-    if (name === undefined) throw new Error(`Platform ${platformId} is unknown.`)
-    return tokensKey(userId, name)
+  /**
+   * Soon, in one message with all that goes to the same node. What this node says to itself takes no way through
+   * Redis: it must not get lost with a subscription.
+   */
+  #note(session: Session, to: Holder, note: Note): void {
+    if (splitHolder(to).nodeId === this.#options.nodeId) {
+      const own = structuredClone(note)
+      queueMicrotask(() => this.#session?.events.noted(own))
+      return
+    }
+    const isFirst = session.sender.note(to, structuredClone(note))
+    if (isFirst) queueMicrotask(() => this.#publish(session.sender))
+  }
+
+  /** Rejects when nobody of the group was served; a single user who was not keeps his seats for their life. */
+  async #keepSeats(group: Assertion[], holder: Holder): Promise<void> {
+    await scripts.runScript(this.#client, scripts.keepSeats(group, holder, this.#options.presenceTtlS))
   }
 
   /** Not awaited: a message that is lost leaves a gap in the numbers, which the receiver repairs. */
-  #publish(sender: ChangeSender, outgoing: Outgoing): void {
+  #publish(sender: ChangeSender, outgoing?: Outgoing): void {
     for (const { nodeId, payload } of sender.messages(outgoing)) {
       const channel = nodeChannel(nodeId)
       const client = this.#client
       const published =
         client instanceof Redis ? client.publish(channel, payload) : client.spublish(channel, payload)
       published.catch((error: Error) => {
-        this.#options.log('warn', 'cannot tell a node of changes', { nodeId, error: error.message })
+        this.#options.log('warn', 'cannot tell a node something', { nodeId, error: error.message })
       })
     }
   }
@@ -248,8 +325,10 @@ export class RedisStore implements PresenceStore {
       return
     }
     try {
-      const { snapshots, missed } = session.receiver.receive(payload)
-      session.events.changed(snapshots)
+      const { snapshots, notes, strangeNotes, missed } = session.receiver.receive(payload)
+      for (const note of notes) session.events.noted(note)
+      if (strangeNotes > 0) this.#options.log('warn', 'notes of an unknown kind', { channel, strangeNotes })
+      if (snapshots.length > 0) session.events.changed(snapshots)
       if (missed !== undefined) session.events.missed(missed)
     } catch (error) {
       const bytes = payload.length
@@ -262,8 +341,4 @@ export class RedisStore implements PresenceStore {
     this.#session?.receiver.forgive()
     this.#session?.events.missed(reason)
   }
-}
-
-function rejectUnavailable(error: unknown): never {
-  throw new StoreUnavailableError(error instanceof Error ? error.message : String(error))
 }

@@ -8,9 +8,29 @@
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
 import { Unpackr } from 'msgpackr'
-import type { Assertion, Claim, PlatformId, Snapshot, UserId } from '../../presence/types.js'
+import { type TokenDigest, tokenDigest } from '../../presence/token-digest.js'
+import type {
+  Assertion,
+  Claim,
+  Holder,
+  LoginNumber,
+  PlatformId,
+  SeatRequest,
+  Snapshot,
+  UserId,
+} from '../../presence/types.js'
 import { splitHolder } from '../names.js'
-import { epochKey, nodesKey, openimChannel, userKeys } from './keys.js'
+import { RELIANCE_S, VOUCH_S } from '../token-lives.js'
+import {
+  epochKey,
+  nodesKey,
+  openimChannel,
+  refreshKey,
+  seatsKey,
+  tokenSideKey,
+  tokensKey,
+  userKeys,
+} from './keys.js'
 
 /** How long a user's version outlives the last claim, so that a watcher who looks later sees the end of it. */
 export const TOMBSTONE_S = 300
@@ -26,6 +46,13 @@ const SCRIPT_FILES = {
   registerNode: 'register-node-2.lua',
   renewLease: 'renew-lease-1.lua',
   listNodes: 'list-nodes-1.lua',
+  takeSeat: 'take-seat-1.lua',
+  keepSeats: 'keep-seats-n.lua',
+  checkToken: 'check-token-2.lua',
+  kickTokens: 'kick-tokens-2.lua',
+  vouchForToken: 'vouch-token-2.lua',
+  rememberRefresh: 'remember-refresh-1.lua',
+  takeRefresh: 'take-refresh-1.lua',
 } as const
 
 /** One call of one script. */
@@ -66,7 +93,9 @@ export function assertPresence(batch: readonly Assertion[], settings: AssertSett
   const { nodeId, epoch } = splitHolder(settings.holder)
   const channel = settings.openimCompat ? openimChannel() : ''
   const args: (string | number)[] = [nodeId, epoch, settings.presenceTtlS, TOMBSTONE_S, channel]
-  for (const { userId, versionSeen, platformIds } of batch) args.push(userId, versionSeen, platformIds.join())
+  for (const { userId, versionSeen, platformIds, isLogin } of batch) {
+    args.push(userId, versionSeen, platformIds.join(), isLogin === true ? 'l' : '')
+  }
   return { script: 'assertPresence', keys: userKeys(batch[0]!.userId), args }
 }
 
@@ -100,6 +129,86 @@ export function renewLease(holder: string, leaseMs: number): ScriptCall {
 
 export function listNodes(): ScriptCall {
   return { script: 'listNodes', keys: [nodesKey()], args: [] }
+}
+
+/** `living`: seats of other holders are cleared; undefined = all count as living. */
+export function takeSeat(
+  request: SeatRequest,
+  holder: Holder,
+  ttlS: number,
+  living: Holder[] | undefined,
+): ScriptCall {
+  const { userId, seat, rivals, rivalsYield, yielding, perUserMax, perPlatformMax } = request
+  const list = (items: readonly (string | number)[]) => `,${items.join()},`
+  const args = [
+    holder,
+    seat,
+    ttlS,
+    perUserMax,
+    perPlatformMax,
+    list(rivals),
+    rivalsYield ? 1 : 0,
+    list(yielding),
+  ]
+  return {
+    script: 'takeSeat',
+    keys: [seatsKey(userId)],
+    args: [...args, living === undefined ? '' : list(living)],
+  }
+}
+
+/** At least one user; all on one master. */
+export function keepSeats(batch: readonly Assertion[], holder: Holder, ttlS: number): ScriptCall {
+  const { nodeId, epoch } = splitHolder(holder)
+  const args: (string | number)[] = [nodeId, epoch, ttlS]
+  for (const { userId, seats = [] } of batch) args.push(userId, seats.join())
+  return { script: 'keepSeats', keys: userKeys(batch[0]!.userId), args }
+}
+
+/** Whose tokens: a user on the platform of that name. */
+export interface TokenOwner {
+  userId: UserId
+  platformName: string
+}
+
+function tokenKeys({ userId, platformName }: TokenOwner): string[] {
+  return [tokensKey(userId, platformName), tokenSideKey(userId, platformName)]
+}
+
+export function checkToken(owner: TokenOwner, token: string, holder: string): ScriptCall {
+  const { nodeId, epoch } = splitHolder(holder)
+  return { script: 'checkToken', keys: tokenKeys(owner), args: [token, nodeId, epoch, RELIANCE_S] }
+}
+
+/** What a kick did: indices of the flagged tokens, from 1; nodes to tell, flat as node, epoch... */
+export type KickReply = [flagged: number[], nodes: Buffer[]]
+
+/** At least one token. */
+export function kickTokens(
+  owner: TokenOwner,
+  tokens: readonly string[],
+  by: LoginNumber,
+  lifeS: number,
+): ScriptCall {
+  const args = [by, lifeS, ...tokens.flatMap((token) => [token, tokenDigest(token)])]
+  return { script: 'kickTokens', keys: tokenKeys(owner), args }
+}
+
+export function vouchForToken(owner: TokenOwner, token: string, login: LoginNumber): ScriptCall {
+  return {
+    script: 'vouchForToken',
+    keys: tokenKeys(owner),
+    args: [token, tokenDigest(token), login, VOUCH_S],
+  }
+}
+
+export function rememberRefresh(owner: TokenOwner, refresh: TokenDigest, lifeS: number): ScriptCall {
+  const key = refreshKey(owner.userId, owner.platformName)
+  return { script: 'rememberRefresh', keys: [key], args: [refresh, lifeS] }
+}
+
+export function takeRefresh(owner: TokenOwner, refresh: TokenDigest): ScriptCall {
+  return { script: 'takeRefresh', keys: [refreshKey(owner.userId, owner.platformName)], args: [refresh] }
 }
 
 /** What stands in Redis of one user: claims flat as member, score, member, score...; the union's members. */

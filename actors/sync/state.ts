@@ -1,0 +1,61 @@
+/** What sync owns, and what it sends itself. */
+import type { Note } from '../../src/presence/eviction.js'
+import type { Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import type { Addresses } from '../../src/protocol/addresses.js'
+import type * as Sync from '../../src/protocol/sync.js'
+import type { Context, Outcome, ReplyTo } from '../../src/runtime/index.js'
+import type { AssertOutcome, PresenceStore } from '../../src/store/presence-store.js'
+import type { FromTokens, TokenCounts, TokenDesk, TokenSettings } from './tokens.js'
+
+/** How things stand with the store; the sync thread's to show. */
+export interface StoreHealth {
+  isUp: boolean
+  /** Why it is not up. */
+  reason: string
+  /** It never will be: wrong server or options. */
+  unsuitable: Error | undefined
+}
+
+export interface SyncCounts extends TokenCounts {
+  gaps: number
+  flushSeconds: (seconds: number) => void
+}
+
+export interface Args {
+  /** A store that is not open yet. */
+  createStore: () => PresenceStore
+  addresses: Addresses
+  nodeLeaseMs: number
+  tokens: TokenSettings
+  health: StoreHealth
+  counts: SyncCounts
+  onUnsuitable: (error: Error) => void
+}
+
+export interface State extends Args {
+  store: PresenceStore
+  isOpen: boolean
+  /** This incarnation's name; undefined before the store is open. */
+  holder: Holder | undefined
+  /** Per shard: the users that this node has in the store, or is about to, and where. */
+  ledger: Map<UserId, PlatformId[]>[]
+  desk: TokenDesk
+}
+
+/** What only sync sends itself. */
+export type Private =
+  | { kind: 'open' }
+  | { kind: 'opened'; outcome: Outcome<Holder> }
+  | { kind: 'renewLease' }
+  | { kind: 'leaseRenewed'; outcome: Outcome<boolean> }
+  | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
+  | { kind: 'asserted'; question: Sync.Assert; replyTo: ReplyTo<unknown>; outcome: Outcome<AssertOutcome[]> }
+  | { kind: 'storeChanged'; snapshots: Snapshot[] }
+  | { kind: 'storeMissed'; reason: string }
+  | { kind: 'storeNoted'; note: Note }
+  | { kind: 'storeNoticed'; userId: UserId; platformIds: PlatformId[] }
+  | { kind: 'storeReachable'; up: boolean; reason: string }
+  | { kind: 'livingFound'; eviction: Sync.Evict; outcome: Outcome<Holder[]> }
+  | FromTokens
+
+export type Ctx = Context<Sync.Command | Private>

@@ -1,0 +1,274 @@
+/**
+ * Tokens: what the store says of them, remembered for a while, and kicks that the store has not taken yet.
+ *
+ * Believed without asking is only a token that was good a short while ago. Its kick through any node takes it out of
+ * this memory at once, also one that overtakes the answer to a question on its way.
+ */
+import { BY_HAND, TOKEN_ONLY } from '../../src/presence/eviction.js'
+import { type TokenDigest, tokenDigest } from '../../src/presence/token-digest.js'
+import type { LoginNumber, PlatformId, UserId } from '../../src/presence/types.js'
+import type * as Sync from '../../src/protocol/sync.js'
+import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
+import type { TokenState } from '../../src/store/presence-store.js'
+import type { Ctx, State } from './state.js'
+
+export interface TokenSettings {
+  tokenCacheS: number
+  tokenCacheMax: number
+  /** OpenIM's services kick tokens without telling us: ask each time. */
+  openimCompat: boolean
+  authWhenStoreDown: 'allow' | 'deny'
+  /** Whether a token that is not on record is bad. */
+  recordsNeeded: boolean
+}
+
+export interface TokenCounts {
+  /** Questions to the store. */
+  tokenLookups: number
+  /** Logins let in without an answer of the store (AUTH_WHEN_STORE_DOWN=allow). */
+  uncheckedLogins: number
+}
+
+interface Lookup {
+  waiting: { replyTo: ReplyTo<TokenState>; question: Sync.CheckToken }[]
+  /** The token was kicked while the question was on its way. */
+  isWithdrawn: boolean
+}
+
+/** What sync knows of tokens. */
+export interface TokenDesk {
+  /** Good tokens, with the time of the check; least recently used first. */
+  good: Map<TokenDigest, number>
+  lookups: Map<TokenDigest, Lookup>
+  /** Kicks that the store has not taken, oldest first. */
+  unwritten: Map<TokenDigest, Sync.KickTokens>
+  /** Let in without an answer of the store; to be asked when it is back. */
+  unchecked: Map<TokenDigest, Sync.CheckToken>
+  /** Those of them whose question is on its way. */
+  asked: Set<TokenDigest>
+}
+
+export type FromTokens =
+  | { kind: 'tokenFound'; digest: TokenDigest; outcome: Outcome<TokenState> }
+  | { kind: 'tokensKicked'; question: Sync.KickTokens; replyTo?: ReplyTo<null>; outcome: Outcome<void> }
+  | { kind: 'uncheckedFound'; digest: TokenDigest; outcome: Outcome<TokenState> }
+  | { kind: 'writeKicksDue' }
+
+const WRITE_KICKS_AGAIN_MS = 1_000
+/** Beyond this many the oldest is given up: somebody kicks without end while there is no store. */
+const UNWRITTEN_MAX = 100_000
+const UNCHECKED_MAX = 100_000
+/** Questions at once when the store is back. */
+const UNCHECKED_AT_ONCE = 64
+
+export function newTokenDesk(): TokenDesk {
+  return { good: new Map(), lookups: new Map(), unwritten: new Map(), unchecked: new Map(), asked: new Set() }
+}
+
+// Is it good?
+
+export function onCheckToken(ctx: Ctx, state: State, question: Sync.CheckToken): void {
+  const { desk } = state
+  const replyTo = ctx.replyTo as ReplyTo<TokenState>
+  const digest = tokenDigest(question.token)
+  if (desk.unwritten.has(digest)) return ctx.reply(replyTo, 'kicked')
+  if (isFresh(ctx, state, digest)) return ctx.reply(replyTo, 'normal')
+  const underWay = desk.lookups.get(digest)
+  if (underWay !== undefined) {
+    underWay.waiting.push({ replyTo, question })
+    return
+  }
+  desk.lookups.set(digest, { waiting: [{ replyTo, question }], isWithdrawn: false })
+  state.counts.tokenLookups++
+  const { userId, platformId, token } = question
+  ctx.pipe(state.store.tokenState(userId, platformId, token), (outcome) => ({
+    kind: 'tokenFound',
+    digest,
+    outcome,
+  }))
+}
+
+function isFresh(ctx: Ctx, { desk, tokens }: State, digest: TokenDigest): boolean {
+  const checkedMs = desk.good.get(digest)
+  if (checkedMs === undefined) return false
+  desk.good.delete(digest)
+  if (ctx.nowMs() - checkedMs >= tokens.tokenCacheS * 1_000) return false
+  desk.good.set(digest, checkedMs)
+  return true
+}
+
+export function onTokenFound(
+  ctx: Ctx,
+  state: State,
+  digest: TokenDigest,
+  outcome: Outcome<TokenState>,
+): void {
+  const { desk } = state
+  const { waiting, isWithdrawn } = desk.lookups.get(digest)!
+  desk.lookups.delete(digest)
+  if (!outcome.ok) {
+    for (const one of waiting) withoutStore(ctx, state, digest, one, outcome.error)
+    return
+  }
+  const found = isWithdrawn ? 'kicked' : outcome.value
+  if (isGood(state, found)) remember(ctx, state, digest)
+  for (const { replyTo } of waiting) ctx.reply(replyTo, found)
+}
+
+function isGood({ tokens }: State, found: TokenState): boolean {
+  return found === 'normal' || (found === 'unknown' && !tokens.recordsNeeded)
+}
+
+function remember(ctx: Ctx, { desk, tokens }: State, digest: TokenDigest): void {
+  if (tokens.openimCompat || tokens.tokenCacheS === 0) return
+  desk.good.set(digest, ctx.nowMs())
+  if (desk.good.size > tokens.tokenCacheMax) dropOldest(desk.good)
+}
+
+function withoutStore(
+  ctx: Ctx,
+  state: State,
+  digest: TokenDigest,
+  { replyTo, question }: Lookup['waiting'][number],
+  error: Error,
+): void {
+  const { desk, tokens, counts } = state
+  if (!question.isLogin || tokens.authWhenStoreDown === 'deny') return ctx.fail(replyTo, error)
+  counts.uncheckedLogins++
+  desk.unchecked.set(digest, question)
+  if (desk.unchecked.size > UNCHECKED_MAX) dropOldest(desk.unchecked)
+  ctx.reply(replyTo, 'normal')
+}
+
+// Kicks
+
+export function onKickTokens(ctx: Ctx, state: State, question: Sync.KickTokens): void {
+  for (const token of question.tokens) {
+    const digest = tokenDigest(token)
+    forget(state, digest)
+    state.desk.unwritten.set(digest, { ...question, tokens: [token] })
+    if (state.desk.unwritten.size > UNWRITTEN_MAX) dropOldest(state.desk.unwritten)
+  }
+  write(ctx, state, question, ctx.replyTo as ReplyTo<null>)
+}
+
+function write(ctx: Ctx, state: State, question: Sync.KickTokens, replyTo?: ReplyTo<null>): void {
+  const { userId, platformId, tokens, by, ttlS } = question
+  ctx.pipe(state.store.kickTokens(userId, platformId, tokens, by, ttlS), (outcome) => ({
+    kind: 'tokensKicked',
+    question,
+    replyTo,
+    outcome,
+  }))
+}
+
+export function onTokensKicked(
+  ctx: Ctx,
+  state: State,
+  done: Extract<FromTokens, { kind: 'tokensKicked' }>,
+): void {
+  const { question, replyTo, outcome } = done
+  const { userId, platformId, by } = question
+  const digests = question.tokens.map(tokenDigest)
+  if (outcome.ok) {
+    for (const digest of digests) state.desk.unwritten.delete(digest)
+    if (replyTo !== undefined) ctx.reply(replyTo, null)
+    return
+  }
+  ctx.once('writeKicks', WRITE_KICKS_AGAIN_MS, { kind: 'writeKicksDue' })
+  if (replyTo === undefined) return
+  ctx.fail(replyTo, outcome.error)
+  // The store tells nobody now; this node's own connections can be told.
+  onWithdraw(ctx, state, userId, platformId, digests, by)
+}
+
+export function onWriteKicksDue(ctx: Ctx, state: State): void {
+  if (!state.health.isUp) return void ctx.once('writeKicks', WRITE_KICKS_AGAIN_MS, { kind: 'writeKicksDue' })
+  for (const question of state.desk.unwritten.values()) write(ctx, state, question)
+}
+
+export function onVouchForToken(
+  ctx: Ctx,
+  state: State,
+  { userId, platformId, token, login }: Sync.VouchForToken,
+) {
+  state.store.vouchForToken(userId, platformId, token, login).catch((error: Error) => {
+    ctx.log.warn(
+      { userId, reason: error.message },
+      'a token that was kicked by an earlier login stays kicked',
+    )
+  })
+}
+
+/** Tokens were kicked, through whatever node. */
+export function onWithdraw(
+  ctx: Ctx,
+  state: State,
+  userId: UserId,
+  platformId: PlatformId,
+  tokens: TokenDigest[],
+  by: LoginNumber,
+): void {
+  for (const digest of tokens) forget(state, digest)
+  if (by === TOKEN_ONLY) return
+  ctx.tell(state.addresses.shardFor(userId), { kind: 'withdrawn', userId, platformId, tokens, by })
+}
+
+function forget({ desk }: State, digest: TokenDigest): void {
+  desk.good.delete(digest)
+  const lookup = desk.lookups.get(digest)
+  if (lookup !== undefined) lookup.isWithdrawn = true
+}
+
+// The store
+
+/** Kicks may have been missed: believe nothing without asking. */
+export function distrustAll({ desk }: State): void {
+  desk.good.clear()
+}
+
+export function onStoreBackForTokens(ctx: Ctx, state: State): void {
+  distrustAll(state)
+  onWriteKicksDue(ctx, state)
+  checkSome(ctx, state)
+}
+
+function checkSome(ctx: Ctx, state: State): void {
+  const { unchecked, asked } = state.desk
+  for (const [digest, { userId, platformId, token }] of unchecked) {
+    if (asked.size === UNCHECKED_AT_ONCE) return
+    if (asked.has(digest)) continue
+    asked.add(digest)
+    state.counts.tokenLookups++
+    ctx.pipe(state.store.tokenState(userId, platformId, token), (outcome) => ({
+      kind: 'uncheckedFound',
+      digest,
+      outcome,
+    }))
+  }
+}
+
+/** Whoever was let in with a token that turns out bad has to go. */
+export function onUncheckedFound(
+  ctx: Ctx,
+  state: State,
+  digest: TokenDigest,
+  outcome: Outcome<TokenState>,
+): void {
+  const { unchecked, asked } = state.desk
+  const question = unchecked.get(digest)
+  asked.delete(digest)
+  // Still away: all are asked again when it is back.
+  if (question === undefined || !outcome.ok) return
+  unchecked.delete(digest)
+  const { userId, platformId } = question
+  if (!isGood(state, outcome.value)) onWithdraw(ctx, state, userId, platformId, [digest], BY_HAND)
+  checkSome(ctx, state)
+}
+
+function dropOldest(map: Map<TokenDigest, unknown>): void {
+  for (const [oldest] of map) {
+    map.delete(oldest)
+    return
+  }
+}

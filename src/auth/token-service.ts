@@ -1,0 +1,406 @@
+/**
+ * The token service: makes, checks, renews and revokes tokens. What it answers to whom is HTTP's business; where
+ * records are kept, the store's.
+ *
+ * A token that is kicked here is good for no login any more. The connections that were made with it are the caller's
+ * to end; those of tokens that a newer one replaced stay until a login removes them, as in OpenIM.
+ */
+import { randomBytes } from 'node:crypto'
+import { WireCode, wireErrorText } from '../gateway/wire-errors.js'
+import { TOKEN_ONLY } from '../presence/eviction.js'
+import type { Policy } from '../presence/login-policy.js'
+import type { PlatformTable } from '../presence/platforms.js'
+import { type TokenDigest, tokenDigest } from '../presence/token-digest.js'
+import {
+  compareIssue,
+  compareText,
+  isRenewal,
+  nextPlace,
+  type Occasion,
+  type Place,
+  readIssue,
+} from '../presence/token-order.js'
+import { type Ruling, TokenRules } from '../presence/token-rules.js'
+import type { PlatformId, UserId } from '../presence/types.js'
+import type { PresenceStore, TokenRecord, TokenState } from '../store/presence-store.js'
+import { RefreshTokens, readRefreshToken } from './refresh-tokens.js'
+import { type Claims, type TokenFault, type TokenVerdict, tokenStateError } from './tokens.js'
+
+/** OpenIM's platform of administrators; users have no tokens for it. */
+export const ADMIN_PLATFORM: PlatformId = 10
+
+const MINUTE_S = 60
+const DAY_S = 86_400
+const JTI_RANDOM_BYTES = 4
+
+/** What of the store the service needs. Each call may reject. */
+export type TokenStore = Pick<
+  PresenceStore,
+  | 'tokenState'
+  | 'tokensOf'
+  | 'rememberToken'
+  | 'kickTokens'
+  | 'forgetTokens'
+  | 'rememberRefresh'
+  | 'takeRefresh'
+  | 'forgetRefreshes'
+>
+
+type OneToken = Pick<TokenRecord, 'platformId' | 'token'>
+
+/** What a new token says: whose it is, and its place among the user's tokens (`iat` and `jti`). */
+export type NewToken = Claims & Place
+
+export interface TokenSettings {
+  tokenExpireDays: number
+  /** How long a user's token is good where refresh tokens are on. */
+  accessTokenExpireMin: number
+  /** 0 = there are no refresh tokens. */
+  refreshTokenExpireDays: number
+  maxTokensPerPlatform: number
+  loginPolicy: Policy
+  /** LOGIN_CONFLICT=refuse-new */
+  refuseNew: boolean
+  /** False where tokens are signed with a public-key algorithm: they may be made elsewhere, and have no record. */
+  recordsNeeded: boolean
+}
+
+export interface TokenServiceDeps {
+  store: TokenStore
+  settings: TokenSettings
+  platforms: PlatformTable
+  isAdmin(userId: UserId): boolean
+  /** Sign a token with these claims, which is good from now for `ttlS` seconds. Absent: tokens are made elsewhere. */
+  issue?: (token: NewToken, ttlS: number) => Promise<string>
+  /** The one text of a token that may have several (`canonicalToken`). */
+  canonical(token: string): string
+  /** Signature, times and claims; not the record. */
+  verify(token: string): Promise<TokenVerdict>
+  nowMs(): number
+}
+
+/** A token for its user. Times: seconds from now. */
+export interface IssuedToken {
+  ok: true
+  token: string
+  ttlS: number
+  /** Only where refresh tokens are on, and for users. */
+  refresh?: { token: string; ttlS: number }
+}
+
+/** The store did not answer, or said no: nothing is known of what was asked. Retry: later, with the same call. */
+export class StoreAwayError extends Error {
+  constructor(override readonly cause: unknown) {
+    super('the store is out of reach')
+  }
+}
+
+/**
+ * What a token's record means; undefined = the token is good. Without `recordsNeeded` a token has no record until it
+ * is kicked.
+ */
+export function stateFault(state: TokenState, recordsNeeded: boolean): TokenFault | undefined {
+  return state === 'unknown' && !recordsNeeded ? undefined : tokenStateError(state)
+}
+
+/** Every call rejects with StoreAwayError when the store is away, and may then be repeated. */
+export class TokenService {
+  readonly #deps: TokenServiceDeps
+  readonly #store: TokenStore
+  readonly #refreshes: RefreshTokens | undefined
+  readonly #rules: TokenRules
+  /** A renewal takes the place of no login: nothing but the maximum holds. */
+  readonly #renewalRules: TokenRules
+
+  constructor(deps: TokenServiceDeps) {
+    const { settings, platforms } = deps
+    const { refreshTokenExpireDays, loginPolicy: policy, refuseNew, maxTokensPerPlatform } = settings
+    this.#deps = deps
+    this.#store = tellApart(deps.store)
+    const renewals = refreshTokenExpireDays > 0
+    if (renewals) this.#refreshes = new RefreshTokens(this.#store, refreshTokenExpireDays * DAY_S)
+    const rules = { policy, refuseNew, maxPerPlatform: maxTokensPerPlatform, renewals }
+    this.#rules = new TokenRules(rules, platforms)
+    this.#renewalRules = new TokenRules({ ...rules, policy: 0 }, platforms)
+  }
+
+  /** Administrators' tokens are good without a record, as in OpenIM: they must work while the store is down. */
+  async createForAdmin(userId: UserId): Promise<IssuedToken | TokenFault> {
+    if (!this.#deps.isAdmin(userId)) return refusal(WireCode.ArgsError, 'userID: not an administrator')
+    if (this.#deps.issue === undefined) return MADE_ELSEWHERE
+    const ttlS = this.#deps.settings.tokenExpireDays * DAY_S
+    const token = await this.#issue({ userId, platformId: ADMIN_PLATFORM }, ttlS, [], 'login')
+    return { ok: true, token, ttlS }
+  }
+
+  /**
+   * A token for a login, which takes the place of others by the policy. The platform is a known one.
+   *
+   *   1002  for an administrator or the administrators' platform, or tokens are made elsewhere
+   *
+   * First the new token is put on record, then all are read and judged in the order of their issue. When two are made
+   * at once, on two nodes, at least one maker sees both, and who sees both takes the same one for the newcomer: one
+   * stays, not none and not both. The maker of the earlier one may so hand out a kicked token, as if the other had
+   * come just after it.
+   */
+  async create(claims: Claims): Promise<IssuedToken | TokenFault> {
+    if (claims.platformId === ADMIN_PLATFORM) {
+      return refusal(WireCode.NoPermissionError, 'platformID: 10 is for administrators')
+    }
+    if (this.#deps.isAdmin(claims.userId)) {
+      return refusal(WireCode.NoPermissionError, 'userID: an administrator has no user token')
+    }
+    if (this.#deps.issue === undefined) return MADE_ELSEWHERE
+    const { userId, platformId } = claims
+    const ttlS = this.#userTtlS()
+    const token = await this.#issue(claims, ttlS, await this.#store.tokensOf(userId), 'login')
+    // A device that is logged out here must not come back by its refresh token.
+    await this.#refreshes?.forget(userId, this.#rules.clearedBy(platformId))
+    const issued = await this.#record(claims, token, ttlS)
+    const records = await this.#store.tokensOf(userId)
+    const newcomer = latestLogin(records)
+    if (newcomer !== undefined) await this.#obey(userId, this.#rules.judge(newcomer, records, this.#nowS()))
+    return issued
+  }
+
+  /** Whose token it is, and whether it is good: signature, times, claims and record. */
+  async check(text: string): Promise<TokenVerdict> {
+    const token = this.#deps.canonical(text)
+    const verdict = await this.#deps.verify(token)
+    if (!verdict.ok || this.#deps.isAdmin(verdict.userId)) return verdict
+    const state = await this.#store.tokenState(verdict.userId, verdict.platformId, token)
+    return stateFault(state, this.#deps.settings.recordsNeeded) ?? verdict
+  }
+
+  /**
+   * A new token and a new refresh token for one refresh token, which is used up. The token before stays good until it
+   * expires by itself: to kick it would end the device's connection.
+   *
+   *   1001  refresh tokens are off        1002  tokens are made elsewhere
+   *   1502  used, expired, forgotten by a logout or never made: one answer for all
+   *
+   * A store that goes away in the middle costs the refresh token: the device has to log in.
+   */
+  async refresh(refreshToken: string): Promise<IssuedToken | TokenFault> {
+    const refreshes = this.#refreshes
+    if (refreshes === undefined) return refusal(WireCode.ArgsError, 'refresh tokens are off')
+    if (this.#deps.issue === undefined) return MADE_ELSEWHERE
+    const claims = readRefreshToken(refreshToken)
+    if (claims === undefined || !this.#mayHaveToken(claims)) return BAD_REFRESH_TOKEN
+    if (!(await refreshes.take(refreshToken, claims))) return BAD_REFRESH_TOKEN
+
+    const ttlS = this.#userTtlS()
+    const token = await this.#issue(claims, ttlS, [], 'renewal')
+    const issued = await this.#record(claims, token, ttlS)
+    if (!(await refreshes.takeStub(refreshToken, claims))) {
+      await this.#takeBack(claims, issued)
+      return BAD_REFRESH_TOKEN
+    }
+    const records = await this.#store.tokensOf(claims.userId)
+    const newcomer = { platformId: claims.platformId, token }
+    await this.#obey(claims.userId, this.#renewalRules.judge(newcomer, records, this.#nowS()))
+    return issued
+  }
+
+  /**
+   * Kick every token on record of a user, on one platform or on all, and forget the refresh tokens. The connections
+   * are the caller's to end; those of tokens made elsewhere, which are not on record, flag their own then.
+   */
+  async forceLogout(userId: UserId, platformId?: PlatformId): Promise<void> {
+    const platformIds = platformId === undefined ? this.#platformIds() : [platformId]
+    await this.#logOut(userId, platformIds, () => true)
+  }
+
+  /** Kick every token of a user on a platform but one, and forget the refresh tokens, whose token is not known. */
+  async invalidate(userId: UserId, platformId: PlatformId, preservedToken: string): Promise<void> {
+    const preserved = this.#deps.canonical(preservedToken)
+    await this.#logOut(userId, [platformId], ({ token }) => token !== preserved)
+  }
+
+  /**
+   * Kick these tokens. Skipped, by their positions, are those that verification refuses or that administrators have.
+   * A device that has a refresh token as well can still use it: a forced logout ends that too.
+   */
+  async kickTokens(
+    texts: readonly string[],
+  ): Promise<{ kicked: { userId: UserId; token: TokenDigest }[]; skipped: number[] }> {
+    const tokens = texts.map(this.#deps.canonical)
+    const verdicts = await Promise.all(tokens.map((token) => this.#deps.verify(token)))
+    const skipped: number[] = []
+    const byUser = new Map<UserId, OneToken[]>()
+    for (const [at, verdict] of verdicts.entries()) {
+      if (!verdict.ok || !this.#mayHaveToken(verdict)) {
+        skipped.push(at)
+        continue
+      }
+      const { userId, platformId } = verdict
+      byUser.set(userId, [...(byUser.get(userId) ?? []), { platformId, token: tokens[at]! }])
+    }
+    await Promise.all([...byUser].map(([userId, records]) => this.#kick(userId, records)))
+    const kicked = [...byUser].flatMap(([userId, records]) =>
+      records.map(({ token }) => ({ userId, token: tokenDigest(token) })),
+    )
+    return { kicked, skipped }
+  }
+
+  /** Kick one token, which has to be this user's; its connections are the caller's to end. One that has expired, or has no record, needs no kick: no fault. */
+  async kickTokenOf(userId: UserId, text: string): Promise<TokenFault | undefined> {
+    const token = this.#deps.canonical(text)
+    const verdict = await this.#deps.verify(token)
+    if (!verdict.ok) return verdict.errCode === WireCode.TokenExpiredError ? undefined : verdict
+    if (verdict.userId !== userId) return refusal(WireCode.ArgsError, 'token: is of another user')
+    if (this.#mayHaveToken(verdict)) await this.#kick(userId, [{ platformId: verdict.platformId, token }])
+    return undefined
+  }
+
+  /** How connections made with the token are named. */
+  digestOf(text: string): TokenDigest {
+    return tokenDigest(this.#deps.canonical(text))
+  }
+
+  async #issue(
+    claims: Claims,
+    ttlS: number,
+    held: readonly TokenRecord[],
+    occasion: Occasion,
+  ): Promise<string> {
+    const random = randomBytes(JTI_RANDOM_BYTES).toString('hex')
+    const place = nextPlace(textsOf(held), this.#deps.nowMs(), random, occasion)
+    const token = await this.#deps.issue!({ ...claims, ...place }, ttlS)
+    // Without its place in the order a new token may be taken for an old one, and be kicked as it is made.
+    if (compareIssue(readIssue(token), place) !== 0)
+      throw new Error('issue() did not sign the iat and jti given')
+    return token
+  }
+
+  /**
+   * Put a new token on record, its refresh token before it: a logout forgets refresh tokens after it has kicked what
+   * it found, so that both go or neither.
+   */
+  async #record(claims: Claims, token: string, ttlS: number): Promise<IssuedToken> {
+    const { userId, platformId } = claims
+    const refreshes = this.#refreshes
+    const refresh = refreshes && { token: await refreshes.make(claims), ttlS: refreshes.ttlS }
+    await this.#store.rememberToken(userId, platformId, token, ttlS)
+    return { ok: true, token, ttlS, ...(refresh && { refresh }) }
+  }
+
+  async #takeBack(claims: Claims, { token, refresh }: IssuedToken): Promise<void> {
+    await this.#store.forgetTokens(claims.userId, claims.platformId, [token])
+    if (refresh === undefined) return
+    await this.#refreshes?.take(refresh.token, claims)
+    await this.#refreshes?.takeStub(refresh.token, claims)
+  }
+
+  /**
+   * Refresh tokens go first and last: first, so that a refresh under way either fails or has its new token on record
+   * before the record is read; last, for those of tokens that were made meanwhile and kicked.
+   */
+  async #logOut(
+    userId: UserId,
+    platformIds: readonly PlatformId[],
+    isMeant: (record: TokenRecord) => boolean,
+  ): Promise<void> {
+    await this.#refreshes?.forget(userId, platformIds)
+    const records = await this.#store.tokensOf(userId)
+    // Kicked ones too: what a login kicked, a later login can bring back; what is kicked by hand, nobody can.
+    await this.#kick(
+      userId,
+      records.filter((record) => platformIds.includes(record.platformId) && isMeant(record)),
+    )
+    await this.#refreshes?.forget(userId, platformIds)
+  }
+
+  async #obey(userId: UserId, { kick, forget }: Ruling<TokenRecord>): Promise<void> {
+    await this.#kick(userId, kick)
+    const forgets = [...byPlatform(forget)].map(([platformId, records]) =>
+      this.#store.forgetTokens(userId, platformId, textsOf(records)),
+    )
+    await Promise.all(forgets)
+  }
+
+  async #kick(userId: UserId, records: readonly OneToken[]): Promise<void> {
+    const kicks = [...byPlatform(records)].map(([platformId, some]) => {
+      const tokens = textsOf(some)
+      return this.#store.kickTokens(userId, platformId, tokens, TOKEN_ONLY, this.#flagTtlS(tokens))
+    })
+    await Promise.all(kicks)
+  }
+
+  /** A flag is kept for as long as one of the tokens could be good. */
+  #flagTtlS(tokens: readonly string[]): number {
+    const longestS = this.#deps.settings.tokenExpireDays * DAY_S
+    const livesS = tokens.map((token) => Math.ceil(readIssue(token).expiresAtS) - this.#nowS())
+    return Math.max(1, ...livesS.map((lifeS) => (Number.isFinite(lifeS) ? lifeS : longestS)))
+  }
+
+  #mayHaveToken({ userId, platformId }: Claims): boolean {
+    return (
+      !this.#deps.isAdmin(userId) && platformId !== ADMIN_PLATFORM && this.#deps.platforms.isKnown(platformId)
+    )
+  }
+
+  #userTtlS(): number {
+    const { settings } = this.#deps
+    return this.#refreshes ? settings.accessTokenExpireMin * MINUTE_S : settings.tokenExpireDays * DAY_S
+  }
+
+  #platformIds(): PlatformId[] {
+    return this.#deps.platforms.all().map(({ id }) => id)
+  }
+
+  #nowS(): number {
+    return Math.floor(this.#deps.nowMs() / 1000)
+  }
+}
+
+/** The newest good token that was made for a login; undefined when there is none. */
+function latestLogin(records: readonly TokenRecord[]): TokenRecord | undefined {
+  return records
+    .filter(({ state }) => state === 'normal')
+    .map((record) => ({ record, issue: readIssue(record.token) }))
+    .filter(({ issue }) => !isRenewal(issue))
+    .sort((a, b) => compareIssue(b.issue, a.issue) || compareText(b.record.token, a.record.token))[0]?.record
+}
+
+function byPlatform(records: readonly OneToken[]): Map<PlatformId, OneToken[]> {
+  const groups = new Map<PlatformId, OneToken[]>()
+  for (const record of records) {
+    const group = groups.get(record.platformId)
+    if (group === undefined) groups.set(record.platformId, [record])
+    else group.push(record)
+  }
+  return groups
+}
+
+function textsOf(records: readonly OneToken[]): string[] {
+  return records.map(({ token }) => token)
+}
+
+const MADE_ELSEWHERE = refusal(WireCode.NoPermissionError, 'tokens are made elsewhere')
+const BAD_REFRESH_TOKEN = refusal(WireCode.TokenInvalidError, 'the refresh token is not good')
+
+function refusal(errCode: WireCode, errDlt: string): TokenFault {
+  return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt }
+}
+
+/** The same store, whose failures can be told from those of whoever signs and verifies. */
+function tellApart(store: TokenStore): TokenStore {
+  const call = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer
+    } catch (cause) {
+      throw new StoreAwayError(cause)
+    }
+  }
+  return {
+    tokenState: (...args) => call(store.tokenState(...args)),
+    tokensOf: (...args) => call(store.tokensOf(...args)),
+    rememberToken: (...args) => call(store.rememberToken(...args)),
+    kickTokens: (...args) => call(store.kickTokens(...args)),
+    forgetTokens: (...args) => call(store.forgetTokens(...args)),
+    rememberRefresh: (...args) => call(store.rememberRefresh(...args)),
+    takeRefresh: (...args) => call(store.takeRefresh(...args)),
+    forgetRefreshes: (...args) => call(store.forgetRefreshes(...args)),
+  }
+}

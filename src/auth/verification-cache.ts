@@ -1,0 +1,89 @@
+/**
+ * Good verdicts on tokens, by digest: who comes back with the same token is not checked again.
+ *
+ * Bounded by `max` verdicts, the least recently used of which goes first; verifications under way are bounded by
+ * those who ask. Digests are kept, never tokens. Refusals are not kept: there is no end of bad tokens, and they
+ * would push the good ones out.
+ */
+import type { TokenDigest } from '../presence/token-digest.js'
+import type { TokenKeys } from './keys.js'
+import { type TokenVerdict, tokenExpiredError } from './tokens.js'
+
+type GoodVerdict = Extract<TokenVerdict, { ok: true }>
+
+export interface VerificationCacheOptions {
+  max: number
+  /** Whose change makes every verdict worthless. */
+  keys: Pick<TokenKeys, 'generation' | 'refresh'>
+  verify(token: string): Promise<TokenVerdict>
+  nowMs(): number
+}
+
+export class VerificationCache {
+  readonly #options: VerificationCacheOptions
+  /** Least recently used first. */
+  readonly #good = new Map<TokenDigest, Readonly<GoodVerdict>>()
+  readonly #underWay = new Map<TokenDigest, Promise<TokenVerdict>>()
+  #generation: number
+
+  constructor(options: VerificationCacheOptions) {
+    this.#options = options
+    this.#generation = options.keys.generation
+  }
+
+  /** Verdicts that are kept. */
+  get size(): number {
+    return this.#good.size
+  }
+
+  /**
+   * The verdict on a token, at once if it is known. Who asks while it is being worked out shares it. Rejects as
+   * `verify` does, and then nothing is kept. A token whose `exp` is reached has expired (1501), cached or not.
+   */
+  verify(token: string, digest: TokenDigest): TokenVerdict | Promise<TokenVerdict> {
+    const looking = this.#options.keys.refresh()
+    if (looking !== undefined) return looking.then(() => this.verify(token, digest))
+    this.#dropIfKeysChanged()
+    const known = this.#good.get(digest)
+    if (known === undefined) return this.#underWay.get(digest) ?? this.#verifyAnew(token, digest)
+    this.#good.delete(digest)
+    if (known.expiresAtS * 1000 <= this.#options.nowMs()) return tokenExpiredError()
+    this.#good.set(digest, known)
+    return known
+  }
+
+  /** Forget everything. What is under way goes to those who asked for it, and to nobody after them. */
+  clear(): void {
+    this.#good.clear()
+    this.#underWay.clear()
+  }
+
+  #verifyAnew(token: string, digest: TokenDigest): Promise<TokenVerdict> {
+    const underWay = this.#options
+      .verify(token)
+      .then((verdict) => {
+        this.#dropIfKeysChanged()
+        const isCurrent = this.#underWay.get(digest) === underWay
+        if (isCurrent && verdict.ok) this.#keep(digest, verdict)
+        return verdict
+      })
+      .finally(() => {
+        if (this.#underWay.get(digest) === underWay) this.#underWay.delete(digest)
+      })
+    this.#underWay.set(digest, underWay)
+    return underWay
+  }
+
+  #keep(digest: TokenDigest, verdict: GoodVerdict): void {
+    // Frozen, for everyone who asks gets this very object.
+    this.#good.set(digest, Object.freeze(verdict))
+    if (this.#good.size > this.#options.max) this.#good.delete(this.#good.keys().next().value as TokenDigest)
+  }
+
+  #dropIfKeysChanged(): void {
+    const { generation } = this.#options.keys
+    if (generation === this.#generation) return
+    this.#generation = generation
+    this.clear()
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * How often logins may be tried, counted across io threads: so many a minute, and as many at once after a quiet one.
+ *
+ * GCRA: a bucket is one number, the time at which it would be quiet again if nobody came any more. A login puts it
+ * one interval (a minute / limit) later, and is refused when that would be more than a minute's worth from now.
+ *
+ * The SharedArrayBuffer of `createLoginRates` holds a salt and one such time for each bucket, in nanoseconds since
+ * 1970: 64 bits, because at ten million a minute the interval is 6 microseconds, and because they never wrap around.
+ * Every thread writes every bucket, by compare-and-exchange.
+ *
+ * Two keys in one bucket share its rate: that is rare, and errs to the safe side. The salt keeps it from being
+ * aimed: from outside nobody can work out which user or address shares a bucket with his victim.
+ */
+import { randomBytes } from 'node:crypto'
+import { hashOf } from '../presence/placement.js'
+import type { UserId } from '../presence/types.js'
+
+const ADDRESS_BUCKETS = 16_384
+const USER_BUCKETS = 65_536
+const SALT_AT = 0
+const ADDRESSES_AT = 1
+const USERS_AT = ADDRESSES_AT + ADDRESS_BUCKETS
+const SLOTS = USERS_AT + USER_BUCKETS
+
+const NS_PER_MS = 1_000_000n
+const NS_PER_MIN = 60_000n * NS_PER_MS
+
+export interface LoginLimits {
+  perMinPerAddress: number
+  perMinPerUser: number
+}
+
+/** One for a process. Every bucket is quiet. */
+export function createLoginRates(): SharedArrayBuffer {
+  const shared = new SharedArrayBuffer(SLOTS * BigInt64Array.BYTES_PER_ELEMENT)
+  new BigInt64Array(shared)[SALT_AT] = randomBytes(8).readBigInt64LE()
+  return shared
+}
+
+/** One limit: `burstNs` is `perMin` intervals. */
+interface Limit {
+  intervalNs: bigint
+  burstNs: bigint
+}
+
+export class LoginRates {
+  readonly #quietAtNs: BigInt64Array
+  readonly #salt: string
+  readonly #perAddress: Limit
+  readonly #perUser: Limit
+  readonly #nowMs: () => number
+
+  /**
+   * One thread's view. `nowMs` must be one clock for all threads: Date.now is, performance.now is not. When it is
+   * set back, a bucket counts as full until an interval has passed, and never longer.
+   */
+  constructor(shared: SharedArrayBuffer, limits: LoginLimits, nowMs: () => number) {
+    this.#quietAtNs = new BigInt64Array(shared)
+    this.#salt = `${this.#quietAtNs[SALT_AT]} `
+    this.#perAddress = limitOf(limits.perMinPerAddress)
+    this.#perUser = limitOf(limits.perMinPerUser)
+    this.#nowMs = nowMs
+  }
+
+  /** Count a login from an address: 0 = it may go on; else the ms until one may, and this one is not counted. */
+  ofAddress(address: string): number {
+    return this.#take(ADDRESSES_AT + (this.#hashOf(address) % ADDRESS_BUCKETS), this.#perAddress)
+  }
+
+  /** Count a login of a user, in the same way. */
+  ofUser(userId: UserId): number {
+    return this.#take(USERS_AT + (this.#hashOf(userId) % USER_BUCKETS), this.#perUser)
+  }
+
+  #hashOf(key: string): number {
+    return hashOf(this.#salt + key)
+  }
+
+  #take(at: number, { intervalNs, burstNs }: Limit): number {
+    const nowNs = BigInt(Math.floor(this.#nowMs())) * NS_PER_MS
+    const fullNs = nowNs + burstNs
+    for (;;) {
+      const found = Atomics.load(this.#quietAtNs, at)
+      const next = later(found, nowNs) + intervalNs
+      if (next <= fullNs) {
+        if (Atomics.compareExchange(this.#quietAtNs, at, found, next) === found) return 0
+        continue
+      }
+      if (found <= fullNs) return Number((next - fullNs + NS_PER_MS - 1n) / NS_PER_MS)
+      // Fuller than can be: it was filled before the clock was set back, or by a thread that is ahead by a blink.
+      Atomics.compareExchange(this.#quietAtNs, at, found, fullNs)
+    }
+  }
+}
+
+function limitOf(perMin: number): Limit {
+  const intervalNs = NS_PER_MIN / BigInt(perMin)
+  // Not NS_PER_MIN: what the division dropped must not add up to one more login.
+  return { intervalNs, burstNs: intervalNs * BigInt(perMin) }
+}
+
+function later(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}

@@ -1,0 +1,51 @@
+/** Evictions, and what nodes tell each other about logins: plain data. */
+import type { TokenDigest } from './token-digest.js'
+import type { Holder, LoginNumber, PlatformId, UserId } from './types.js'
+
+/** Who kicks by hand: greater than the number of any login. */
+export const BY_HAND: LoginNumber = Number.MAX_SAFE_INTEGER
+
+/**
+ * As bad for a token as BY_HAND, but the connections that were made with it stay: they end by themselves (a newer token
+ * takes the place of an older one, as in OpenIM), or whoever kicks ends them too.
+ */
+export const TOKEN_ONLY: LoginNumber = BY_HAND - 1
+
+/** An order to end logins of one user. Whoever has a greater number than `before` came later, and stays. */
+export interface Eviction {
+  userId: UserId
+  /** Only logins with a smaller number obey. 0 = none by its number. */
+  before: LoginNumber
+  /** Only logins on these platforms; absent = on all. */
+  platformIds?: PlatformId[]
+  /** Only this connection. */
+  connectionId?: string
+  /** Only the logins made with this token. */
+  token?: TokenDigest
+  /** All but the logins made with this token. */
+  spares?: TokenDigest
+  /**
+   * The newcomer's token. A login made with the same one is the same device, which came back: it ends in silence,
+   * without a kick frame, and its token stays good.
+   */
+  newcomer?: TokenDigest
+  /** The newcomer waits at the door: who has its token, or no socket any more, makes room whatever its number. */
+  makesRoom?: true
+}
+
+/** One login as an operator sees it. */
+export interface LoginInfo {
+  connectionId: string
+  platformId: PlatformId
+  nodeId: string
+  background: boolean
+}
+
+/** What one node tells another. At most once: who needs an answer asks again. */
+export type Note =
+  /** Answered by `evicted`, also when there was nobody to evict. `from` is who asks. */
+  | { kind: 'evict'; id: number; from: Holder; eviction: Eviction }
+  /** `gone`: how many obeyed. `left`: logins of the user that the eviction left there. */
+  | { kind: 'evicted'; id: number; userId: UserId; gone: number; left: LoginInfo[] }
+  /** Tokens were kicked, by the login with the number `by`: believe nothing known of them. */
+  | { kind: 'withdraw'; userId: UserId; platformId: PlatformId; tokens: TokenDigest[]; by: LoginNumber }

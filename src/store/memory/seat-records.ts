@@ -1,0 +1,56 @@
+/** Seats of the embedded store: which connection of a user has a place, and until when. */
+import type { Holder, Seat, SeatOutcome, SeatRequest, UserId } from '../../presence/types.js'
+import { splitHolder } from '../names.js'
+
+interface Taken {
+  seat: Seat
+  holder: Holder
+  expiresAtS: number
+}
+
+export class SeatRecords {
+  readonly #seats = new Map<UserId, Taken[]>()
+
+  /** `living`: seats of other holders are cleared; undefined = all count as living. */
+  take(request: SeatRequest, holder: Holder, ttlS: number, nowS: number, living?: Holder[]): SeatOutcome {
+    const { userId, seat, rivals, rivalsYield, yielding, perUserMax, perPlatformMax } = request
+    const left = this.#living(userId, nowS).filter((taken) => living?.includes(taken.holder) ?? true)
+    const others = left.filter(
+      (taken) => taken.holder !== holder || (taken.seat !== seat && !yielding.includes(taken.seat)),
+    )
+    const isRival = (taken: Taken) => rivals.includes(platformOf(taken.seat))
+    const conflicts = rivalsYield ? [] : others.filter(isRival)
+    if (conflicts.length > 0) return refusal('conflict', conflicts)
+    const counted = others.filter((taken) => !rivalsYield || !isRival(taken))
+    const onPlatform = counted.filter((taken) => platformOf(taken.seat) === request.platformId)
+    if (perPlatformMax > 0 && onPlatform.length >= perPlatformMax) return refusal('platform', onPlatform)
+    if (perUserMax > 0 && counted.length >= perUserMax) return refusal('user', counted)
+    const isOwn = (taken: Taken) => taken.holder === holder && taken.seat === seat
+    this.#put(userId, [...left.filter((taken) => !isOwn(taken)), { seat, holder, expiresAtS: nowS + ttlS }])
+    return { isTaken: true }
+  }
+
+  /** Every seat that a node has of a user; its others, of whatever incarnation, are cleared. */
+  keep(userId: UserId, seats: readonly Seat[], holder: Holder, ttlS: number, nowS: number): void {
+    const { nodeId } = splitHolder(holder)
+    const others = this.#living(userId, nowS).filter((taken) => splitHolder(taken.holder).nodeId !== nodeId)
+    this.#put(userId, [...others, ...seats.map((seat) => ({ seat, holder, expiresAtS: nowS + ttlS }))])
+  }
+
+  #living(userId: UserId, nowS: number): Taken[] {
+    return (this.#seats.get(userId) ?? []).filter((taken) => taken.expiresAtS > nowS)
+  }
+
+  #put(userId: UserId, seats: Taken[]): void {
+    if (seats.length > 0) this.#seats.set(userId, seats)
+    else this.#seats.delete(userId)
+  }
+}
+
+function refusal(reason: 'conflict' | 'user' | 'platform', inTheWay: Taken[]): SeatOutcome {
+  return { isTaken: false, reason, holders: inTheWay.map(({ holder }) => holder) }
+}
+
+function platformOf(seat: Seat): number {
+  return Number(seat.slice(0, seat.indexOf('/')))
+}

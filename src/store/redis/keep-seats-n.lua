@@ -1,0 +1,36 @@
+#!lua flags=allow-cross-slot-keys
+-- Record every seat that one node has of several users; seats that it had before are cleared.
+-- KEYS[1..3]  keys of the first user: they route the call to its master, where the other users live too
+-- ARGV[1]  node ID    ARGV[2]  epoch of the node    ARGV[3]  life of a seat (s)
+-- ARGV[4..]  per user: userID, seats as 'platform/id,platform/id' ('' = none)
+-- Returns  msgpack array, per user in order: 1, or text = this user failed
+
+-- @include clock
+-- @include user-records
+-- @include each-user
+
+local own_node, own_holder = ARGV[1] .. '#', ARGV[1] .. '#' .. ARGV[2]
+local expires = string.format('%.0f', now_s + tonumber(ARGV[3]))
+
+return each_user(4, 2, function(user, list)
+  local key, kept, gone = seats_key(user), {}, {}
+  for seat in string.gmatch(list, '[^,]+') do
+    kept[seat .. '@' .. own_holder] = true
+  end
+  for _, member in ipairs(redis.call('ZRANGE', key, '0', '-1')) do
+    local holder = string.match(member, '@(.+)$')
+    if not kept[member] and holder and string.sub(holder, 1, #own_node) == own_node then
+      gone[#gone + 1] = member
+    end
+  end
+  if #gone > 0 then
+    redis.call('ZREM', key, unpack(gone))
+  end
+  for member in pairs(kept) do
+    redis.call('ZADD', key, expires, member)
+  end
+  if next(kept) then
+    redis.call('EXPIRE', key, ARGV[3])
+  end
+  return 1
+end)

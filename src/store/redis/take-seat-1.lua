@@ -1,0 +1,55 @@
+#!lua
+-- Give one login its seat, if nothing is in the way.
+-- KEYS[1]  seats of one user: zset platform/id@node#epoch -> expiry (s)
+-- ARGV[1]  node#epoch    ARGV[2]  seat, as platform/id    ARGV[3]  life of a seat (s)
+-- ARGV[4]  seats of the user at most    ARGV[5]  on this platform at most; 0 = no cap
+-- ARGV[6]  rivals, platforms as ',1,5,'    ARGV[7]  1 = rivals leave, and neither hinder nor count
+-- ARGV[8]  seats of this holder that are about to be given up, as ',5/a,5/b,'
+-- ARGV[9]  living holders as ',node#epoch,'; seats of others are cleared. '' = all count as living
+-- Returns  array: '' = taken; else 'conflict', 'user' or 'platform', and the holders of the seats in the way
+
+-- @include clock
+
+local holder, seat, rivals, rivals_yield = ARGV[1], ARGV[2], ARGV[6], ARGV[7] == '1'
+local own_platform = string.match(seat, '^(%d+)/')
+local user_max, platform_max = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local function has(list, item)
+  return string.find(list, ',' .. item .. ',', 1, true) ~= nil
+end
+
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now_s)
+local of_user, of_platform, conflicts, holders, platform_holders = 0, 0, {}, {}, {}
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1], '0', '-1')) do
+  local taken, by = string.match(member, '^([^@]+)@(.+)$')
+  local platform = taken and string.match(taken, '^(%d+)/')
+  if not platform or (ARGV[9] ~= '' and not has(ARGV[9], by)) then
+    redis.call('ZREM', KEYS[1], member)
+  elseif not (by == holder and (taken == seat or has(ARGV[8], taken))) then
+    local is_rival = has(rivals, platform)
+    if is_rival and not rivals_yield then
+      conflicts[#conflicts + 1] = by
+    end
+    if not (is_rival and rivals_yield) then
+      of_user = of_user + 1
+      holders[#holders + 1] = by
+      if platform == own_platform then
+        of_platform = of_platform + 1
+        platform_holders[#platform_holders + 1] = by
+      end
+    end
+  end
+end
+
+if #conflicts > 0 then
+  return { 'conflict', unpack(conflicts) }
+end
+if platform_max > 0 and of_platform >= platform_max then
+  return { 'platform', unpack(platform_holders) }
+end
+if user_max > 0 and of_user >= user_max then
+  return { 'user', unpack(holders) }
+end
+redis.call('ZADD', KEYS[1], string.format('%.0f', now_s + tonumber(ARGV[3])), seat .. '@' .. holder)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return { '' }

@@ -1,0 +1,143 @@
+/**
+ * Tokens in Redis: OpenIM's hash of each user and platform as it is, and beside it, in the same slot, who kicked a
+ * token, who vouched for it, which nodes rely on it (include/token-side.lua), and the refresh tokens.
+ */
+import { Cluster, type Redis } from 'ioredis'
+import type { PlatformTable } from '../../presence/platforms.js'
+import { type TokenDigest, tokenDigest } from '../../presence/token-digest.js'
+import type { Holder, LoginNumber, PlatformId, UserId } from '../../presence/types.js'
+import { holderOf } from '../names.js'
+import type { TokenRecord, TokenState } from '../presence-store.js'
+import { lifeOf } from '../token-lives.js'
+import { rejectUnavailable } from './connection.js'
+import { refreshKey, tokenSideKey, tokensKey } from './keys.js'
+import * as scripts from './scripts.js'
+
+const TOKEN_STATES: Record<string, TokenState> = {
+  '0': 'normal',
+  '1': 'invalid',
+  '2': 'kicked',
+  '3': 'expired',
+}
+
+/** What a kick did. */
+export interface Kicked {
+  /** Without those that a later login has vouched for. */
+  tokens: TokenDigest[]
+  /** Who has to hear of it. */
+  relying: Holder[]
+}
+
+/** Every call fails with STORE_UNAVAILABLE when Redis does not do it. */
+export class TokenRecords {
+  readonly #client: Redis | Cluster
+  readonly #platforms: PlatformTable
+
+  constructor(client: Redis | Cluster, platforms: PlatformTable) {
+    this.#client = client
+    this.#platforms = platforms
+  }
+
+  /** And `holder` relies on it from now on. */
+  async state(userId: UserId, platformId: PlatformId, token: string, holder: Holder): Promise<TokenState> {
+    const state = await this.#run(scripts.checkToken(this.#owner(userId, platformId), token, holder))
+    return state === null ? 'unknown' : stateOf(String(state))
+  }
+
+  async all(userId: UserId): Promise<TokenRecord[]> {
+    const platforms = this.#platforms.all()
+    const hashes = await this.#hashes(platforms.map(({ name }) => tokensKey(userId, name)))
+    return platforms.flatMap(({ id }, at) =>
+      Object.entries(hashes[at]!).map(([token, state]) => ({ platformId: id, token, state: stateOf(state) })),
+    )
+  }
+
+  async remember(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
+    const { platformName } = this.#owner(userId, platformId)
+    const key = tokensKey(userId, platformName)
+    const lifeS = lifeOf(ttlS)
+    // The hash holds other tokens too: their life may be prolonged, never cut.
+    const commands = this.#client
+      .multi()
+      .hset(key, token, '0')
+      .expire(key, lifeS, 'NX')
+      .expire(key, lifeS, 'GT')
+      // It is a new token now, and who kicked an old one of the same text is nobody's business.
+      .hdel(tokenSideKey(userId, platformName), `k:${tokenDigest(token)}`)
+    const results = await commands.exec().catch(rejectUnavailable)
+    const failed = results?.find(([error]) => error !== null)
+    if (failed) rejectUnavailable(failed[0])
+  }
+
+  async kick(
+    userId: UserId,
+    platformId: PlatformId,
+    tokens: string[],
+    by: LoginNumber,
+    ttlS: number,
+  ): Promise<Kicked> {
+    if (tokens.length === 0) return { tokens: [], relying: [] }
+    const call = scripts.kickTokens(this.#owner(userId, platformId), tokens, by, lifeOf(ttlS))
+    const [flagged, nodes] = (await this.#run(call)) as scripts.KickReply
+    const relying: Holder[] = []
+    for (let i = 0; i < nodes.length; i += 2) relying.push(holderOf(String(nodes[i]), String(nodes[i + 1])))
+    return { tokens: flagged.map((index) => tokenDigest(tokens[index - 1]!)), relying }
+  }
+
+  async vouch(userId: UserId, platformId: PlatformId, token: string, login: LoginNumber): Promise<void> {
+    await this.#run(scripts.vouchForToken(this.#owner(userId, platformId), token, login))
+  }
+
+  async forget(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
+    if (tokens.length === 0) return
+    const key = tokensKey(userId, this.#owner(userId, platformId).platformName)
+    await this.#client.hdel(key, ...tokens).catch(rejectUnavailable)
+  }
+
+  async rememberRefresh(
+    userId: UserId,
+    platformId: PlatformId,
+    refresh: TokenDigest,
+    ttlS: number,
+  ): Promise<void> {
+    await this.#run(scripts.rememberRefresh(this.#owner(userId, platformId), refresh, lifeOf(ttlS)))
+  }
+
+  async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
+    return (await this.#run(scripts.takeRefresh(this.#owner(userId, platformId), refresh))) === 1
+  }
+
+  async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
+    const key = refreshKey(userId, this.#owner(userId, platformId).platformName)
+    await this.#client.del(key).catch(rejectUnavailable)
+  }
+
+  #owner(userId: UserId, platformId: PlatformId): scripts.TokenOwner {
+    const platformName = this.#platforms.nameOf(platformId)
+    if (platformName === undefined) throw new Error(`Platform ${platformId} is unknown.`)
+    return { userId, platformName }
+  }
+
+  #run(call: scripts.ScriptCall): Promise<unknown> {
+    return scripts.runScript(this.#client, call).catch(rejectUnavailable)
+  }
+
+  /** In a Cluster the keys have slots of their own, which one pipeline cannot mix. */
+  async #hashes(keys: string[]): Promise<Record<string, string>[]> {
+    const client = this.#client
+    if (client instanceof Cluster) {
+      return Promise.all(keys.map((key) => client.hgetall(key))).catch(rejectUnavailable)
+    }
+    const pipeline = client.pipeline()
+    for (const key of keys) pipeline.hgetall(key)
+    const results = (await pipeline.exec().catch(rejectUnavailable)) ?? []
+    return results.map(([error, hash]) =>
+      error ? rejectUnavailable(error) : (hash as Record<string, string>),
+    )
+  }
+}
+
+/** A number that OpenIM does not have stands for no good state. */
+function stateOf(number: string): TokenState {
+  return TOKEN_STATES[number] ?? 'invalid'
+}

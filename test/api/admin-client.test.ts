@@ -1,0 +1,61 @@
+import t from 'tap'
+import { serveHttp } from '../../src/api/http-server.js'
+import { Admin, AdminError } from '../../src/client/admin.js'
+import type { Teardown } from '../support/node.js'
+import { type Plan, room, SECRET } from './room.js'
+
+/** A gateway's REST on a port, and a client of it. */
+async function serve(test: Teardown, plan: Plan = {}) {
+  const made = room(plan)
+  const server = await serveHttp(made.app.fetch, { host: '127.0.0.1', port: 0 })
+  test.teardown(() => server.close(0))
+  return { ...made, admin: new Admin(`http://127.0.0.1:${server.port}`, SECRET) }
+}
+
+t.test('an operator makes tokens, sees connections and ends them', async (t) => {
+  const login = { connectionId: 'c1', platformId: 5, nodeId: 'node-a', background: true }
+  const { admin, store, kicked } = await serve(t, { rest: { list: async () => [login] } })
+  const token = await admin.userToken('u1', 5)
+  t.same(store.good('u1'), [token])
+  t.same(await admin.connections('u1'), [
+    { connectionID: 'c1', platformID: 5, platform: 'Web', nodeID: 'node-a', isBackground: true },
+  ])
+  t.equal(await admin.kick('u1', { connectionID: 'c1' }), 1)
+  t.equal(await admin.kick('u1'), 1)
+  await admin.forceLogout('u1', 5)
+  t.same(kicked, [{ userId: 'u1', connectionId: 'c1' }, { userId: 'u1' }, { userId: 'u1', platformIds: [5] }])
+  t.same(store.good('u1'), [])
+})
+
+t.test('a device that has a refresh token needs no administrator for new ones', async (t) => {
+  const { admin, store } = await serve(t, { settings: { refreshTokenExpireDays: 7 } })
+  const first = await admin.userTokens('u1', 1)
+  t.match(first, { expireTimeSeconds: 3_600, refreshExpireTimeSeconds: 7 * 86_400 })
+  const second = await admin.refresh(first.refreshToken!)
+  t.same(store.good('u1'), [first.token, second.token])
+  t.match(await failureOf(admin.refresh(first.refreshToken!)), { kind: 'refused', errCode: 1502 })
+})
+
+t.test('who fails is told whose fault it is', async (t) => {
+  const { admin } = await serve(t, { rest: { kick: () => Promise.reject(new Error('node-b is silent')) } })
+  t.match(await failureOf(admin.kick('u1')), {
+    kind: 'refused',
+    errCode: 90_004,
+    message: /node-b is silent/,
+  })
+  t.match(await failureOf(admin.userToken('a:b', 1)), { kind: 'refused', errCode: 1001 })
+  const { admin: other } = await serve(t, { rest: { secret: 'another secret' } })
+  t.match(await failureOf(other.login()), { kind: 'wrongSecret', errCode: 1002 })
+  const nowhere = new Admin('http://127.0.0.1:1', SECRET)
+  t.match(await failureOf(nowhere.login()), { kind: 'unreachable', errCode: undefined })
+})
+
+async function failureOf(call: Promise<unknown>): Promise<AdminError> {
+  try {
+    await call
+  } catch (error) {
+    if (error instanceof AdminError) return error
+    throw error
+  }
+  throw new Error('it did not fail')
+}

@@ -1,0 +1,202 @@
+import t from 'tap'
+import { fakeToken, fakeVerify, NOW_MS, NOW_S } from '../auth/token-fakes.js'
+import { type Answer, room, SECRET } from './room.js'
+
+const ttlS = 90 * 86_400
+const HARMONY = 11
+
+// Making tokens
+
+t.test('a server that knows the secret gets an admin token, and with it tokens for users', async (t) => {
+  const { post, store } = room()
+  const admin = await post('/auth/get_admin_token', { secret: SECRET, userID: 'imAdmin' })
+  t.equal(admin.status, 200)
+  t.same(Object.keys(admin.answer), ['errCode', 'errMsg', 'errDlt', 'data'])
+  t.match(admin.answer, { errCode: 0, errMsg: '', errDlt: '' })
+  const token = String(admin.answer.data?.token)
+  t.same(admin.answer.data, { token, expireTimeSeconds: ttlS })
+  t.equal(admin.headers.get('cache-control'), 'no-store')
+  t.equal(store.records.size, 0, 'tokens of administrators are kept nowhere')
+
+  t.match(await fakeVerify(() => NOW_MS)(token), { ok: true, userId: 'imAdmin', platformId: 10 })
+  const user = await post('/auth/get_user_token', { userID: 'u1', platformID: 5 }, { token })
+  const userToken = String(user.answer.data?.token)
+  t.same(user.answer.data, { token: userToken, expireTimeSeconds: ttlS })
+  t.same(
+    store.held('u1'),
+    [{ platformId: 5, token: userToken, state: 'normal' }],
+    'a user token is on record',
+  )
+
+  const parsed = await post('/auth/parse_token', { token: userToken })
+  t.same(parsed.answer.data, { userID: 'u1', platformID: 5, expireTimeSeconds: NOW_S + ttlS })
+  const parsedAdmin = await post('/auth/parse_token', { token })
+  t.match(parsedAdmin.answer.data, { userID: 'imAdmin', platformID: 10 })
+})
+
+t.test('an admin token is for those who know the secret and are administrators', async (t) => {
+  const { post } = room()
+  for (const secret of ['', 'x', SECRET.slice(1), `${SECRET} `, SECRET.toLowerCase()]) {
+    const { status, answer } = await post('/auth/get_admin_token', { secret, userID: 'imAdmin' })
+    t.equal(status, 200)
+    t.match(answer, { errCode: 1002, errMsg: 'NoPermissionError' })
+    t.notOk('data' in answer)
+  }
+  t.match((await post('/auth/get_admin_token', { secret: SECRET, userID: 'u1' })).answer, { errCode: 1001 })
+})
+
+t.test('a user token is given for users and platforms that may have one', async (t) => {
+  const { command, store } = room()
+  const refused: [object, number][] = [
+    [{ userID: 'u1', platformID: 10 }, 1002],
+    [{ userID: 'imAdmin', platformID: 1 }, 1002],
+    [{ userID: 'u1', platformID: 0 }, 1001],
+    [{ userID: 'u1', platformID: 99 }, 1001],
+    [{ userID: 'u1', platformID: 1.5 }, 1001],
+    [{ userID: 'u1', platformID: '1' }, 1001],
+    [{ userID: 'u1' }, 1001],
+    [{ userID: '', platformID: 1 }, 1001],
+    [{ userID: 'a:b', platformID: 1 }, 1001],
+    [{ userID: '{a}', platformID: 1 }, 1001],
+  ]
+  for (const [body, errCode] of refused) {
+    t.match(await command('/auth/get_user_token', body), { errCode }, JSON.stringify(body))
+  }
+  t.equal(store.records.size, 0)
+})
+
+t.test('where tokens are made elsewhere, nobody gets one here', async (t) => {
+  const { post } = room({ tokens: { issue: undefined } })
+  const refused = { errCode: 1002, errMsg: 'NoPermissionError', errDlt: 'tokens are made elsewhere' }
+  t.same((await post('/auth/get_admin_token', { secret: SECRET, userID: 'imAdmin' })).answer, refused)
+  const token = fakeToken({ UserID: 'imAdmin', PlatformID: 10, exp: NOW_S + 50 })
+  t.same((await post('/auth/get_user_token', { userID: 'u1', platformID: 1 }, { token })).answer, refused)
+})
+
+t.test('a token that was revoked or never recorded is told apart from a good one', async (t) => {
+  const { post, userToken, store } = room()
+  const token = await userToken('u1', 1)
+  const codes = { normal: 0, kicked: 1506, invalid: 1505, expired: 1505, unknown: 1507 } as const
+  for (const [state, errCode] of Object.entries(codes)) {
+    store.set('u1', 1, token, state as keyof typeof codes)
+    t.equal((await post('/auth/parse_token', { token })).answer.errCode, errCode, state)
+  }
+  const old = fakeToken({ UserID: 'u1', PlatformID: 1, exp: 1 })
+  t.equal((await post('/auth/parse_token', { token: old })).answer.errCode, 1501)
+  t.match((await post('/auth/parse_token', { token: '' })).answer, {
+    errCode: 1001,
+    errDlt: /token: missing/,
+  })
+})
+
+// Refreshing them
+
+t.test(
+  'with refresh tokens on, a user token comes with one, and it gives new ones without a token',
+  async (t) => {
+    const { command, post } = room({ settings: { refreshTokenExpireDays: 7 } })
+    const { data } = await command('/auth/get_user_token', { userID: 'u1', platformID: 1 })
+    t.match(data, { token: String, expireTimeSeconds: 3_600, refreshToken: String })
+    t.equal(data?.refreshExpireTimeSeconds, 7 * 86_400)
+    const renewed = await post('/auth/refresh_token', { refreshToken: data?.refreshToken })
+    t.same(Object.keys(renewed.answer.data ?? {}), Object.keys(data ?? {}))
+    t.not(renewed.answer.data?.refreshToken, data?.refreshToken)
+    t.match((await post('/auth/parse_token', { token: renewed.answer.data?.token })).answer.data, {
+      userID: 'u1',
+    })
+    const again = await post('/auth/refresh_token', { refreshToken: data?.refreshToken })
+    t.match(again.answer, { errCode: 1502, errMsg: 'TokenInvalidError' })
+  },
+)
+
+t.test('without refresh tokens, who asks for one is told so', async (t) => {
+  const { post } = room()
+  const { answer } = await post('/auth/refresh_token', { refreshToken: 'x' })
+  t.match(answer, { errCode: 1001, errMsg: 'ArgsError', errDlt: 'refresh tokens are off' })
+})
+
+// Taking them away
+
+t.test('a forced logout flags the tokens of any platform, then ends the connections', async (t) => {
+  let goodThen: string[] = []
+  const { command, userToken, store, kicked } = room({
+    rest: {
+      kick: async (order) => {
+        goodThen = store.good('u1')
+        kicked.push(order)
+        return { gone: 2, left: [] }
+      },
+    },
+  })
+  const web = await userToken('u1', 5)
+  for (const platformID of [1, 2, 3, 4, 6, 7, 8, 9, 10, HARMONY]) {
+    if (platformID !== 10) await userToken('u1', platformID)
+    t.same(await command('/auth/force_logout', { userID: 'u1', platformID }), ok({}))
+    t.same(goodThen, [web], 'flagged before anyone is kicked')
+    t.same(kicked.pop(), { userId: 'u1', platformIds: [platformID] })
+  }
+})
+
+t.test('a logout that some node did not confirm says what is done and what is not', async (t) => {
+  const { command, userToken, store, reported } = room({
+    rest: { kick: () => Promise.reject(new Error('node-b did not answer')) },
+  })
+  await userToken('u1', 1)
+  const answer = await command('/auth/force_logout', { userID: 'u1', platformID: 1 })
+  t.same(answer, {
+    errCode: 90_004,
+    errMsg: 'NetworkError',
+    errDlt: 'the tokens are flagged; connections not confirmed by every node: node-b did not answer',
+  })
+  t.same(store.good('u1'), [])
+  t.match(reported, [{ message: 'node-b did not answer' }])
+})
+
+t.test('all tokens of a platform but one, or those of a list, can be taken away', async (t) => {
+  const { command, userToken, store, kicked } = room({ settings: { loginPolicy: 0 } })
+  const tokens = [await userToken('u1', 1), await userToken('u1', 1), await userToken('u1', 5)]
+  const preserving = { userID: 'u1', platformID: 1, preservedToken: tokens[1] }
+  t.same(await command('/auth/invalidate_token', preserving), ok({}))
+  t.same(store.good('u1'), tokens.slice(1))
+  t.same(await command('/auth/kick_tokens', { tokens: ['x', tokens[2]] }), ok({ skipped: [0] }))
+  t.same(store.good('u1'), [tokens[1]])
+  t.same(kicked, [], 'the flags end the connections')
+})
+
+t.test('only administrators may make tokens for others and take them away', async (t) => {
+  const { post, userToken, kicked, store } = room()
+  const token = await userToken('u1', 1)
+  const calls: [string, object][] = [
+    ['/auth/get_user_token', { userID: 'u1', platformID: 1 }],
+    ['/auth/force_logout', { userID: 'u1', platformID: 1 }],
+    ['/auth/invalidate_token', { userID: 'u1', platformID: 1, preservedToken: '' }],
+    ['/auth/kick_tokens', { tokens: [token] }],
+  ]
+  for (const [path, body] of calls) {
+    t.match((await post(path, body, { token })).answer, { errCode: 1002, errMsg: 'NoPermissionError' }, path)
+    t.match((await post(path, body)).answer, { errCode: 1001, errDlt: /token: missing/ }, path)
+    t.match((await post(path, body, { token: 'x' })).answer, { errCode: 1503 }, path)
+  }
+  t.same(store.good('u1'), [token])
+  t.same(kicked, [])
+})
+
+t.test('what is taken away has to be named well', async (t) => {
+  const { command, kicked } = room()
+  const refused: [string, object, RegExp][] = [
+    ['/auth/force_logout', { userID: 'u1' }, /^platformID: /],
+    ['/auth/force_logout', { userID: 'u1', platformID: 12 }, /^platformID: not a known platform$/],
+    ['/auth/force_logout', { userID: '', platformID: 1 }, /^userID: is empty$/],
+    ['/auth/invalidate_token', { userID: 'u1', platformID: 1 }, /^preservedToken: /],
+    ['/auth/kick_tokens', { tokens: 'x' }, /^tokens: /],
+    ['/auth/kick_tokens', { tokens: [1] }, /^tokens\.0: /],
+  ]
+  for (const [path, body, errDlt] of refused) {
+    t.match(await command(path, body), { errCode: 1001, errDlt }, `${path} ${JSON.stringify(body)}`)
+  }
+  t.same(kicked, [])
+})
+
+function ok(data: object): Answer {
+  return { errCode: 0, errMsg: '', errDlt: '', data: { ...data } }
+}

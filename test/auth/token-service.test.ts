@@ -1,0 +1,335 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { StoreAwayError, stateFault, type TokenService } from '../../src/auth/token-service.js'
+import type { Claims } from '../../src/auth/tokens.js'
+import { BY_HAND } from '../../src/presence/eviction.js'
+import { LoginPolicy, POLICIES } from '../../src/presence/login-policy.js'
+import { FakeTokenStore, fakeIssue, fakeService, fakeToken, NOW_MS, NOW_S, platforms } from './token-fakes.js'
+
+const DAY_S = 86_400
+const IOS = 1
+const ANDROID = 2
+const WEB = 5
+const HARMONY = 11
+
+const allIds = platforms.all().map(({ id }) => id)
+
+/** A new token's text. */
+async function tokenOf(service: TokenService, claims: Claims): Promise<string> {
+  const issued = await service.create(claims)
+  if (!issued.ok) throw new Error(issued.errDlt)
+  return issued.token
+}
+
+const u1 = (platformId: number): Claims => ({ userId: 'u1', platformId })
+
+// Making tokens
+
+t.test('a new token is on record before anyone has it, and says whose it is', async (t) => {
+  const store = new FakeTokenStore()
+  const service = fakeService(store)
+  const issued = await service.create(u1(HARMONY))
+  t.match(issued, { ok: true, ttlS: 90 * DAY_S, refresh: undefined })
+  const token = issued.ok ? issued.token : ''
+  t.same(store.held('u1'), [{ platformId: HARMONY, token, state: 'normal' }])
+  t.match(await service.check(token), { ok: true, ...u1(HARMONY), expiresAtS: NOW_S + 90 * DAY_S })
+})
+
+t.test('the last of many tokens made in one millisecond is the one that stays', async (t) => {
+  const store = new FakeTokenStore()
+  const service = fakeService(store)
+  for (let count = 0; count < 20; count++) {
+    const token = await tokenOf(service, u1(WEB))
+    t.same(store.good('u1'), [token])
+  }
+})
+
+t.test('a login through a node whose clock is behind is no older than those before it', async (t) => {
+  const store = new FakeTokenStore()
+  const late = fakeService(store, {}, { nowMs: () => NOW_MS - 60_000 })
+  await tokenOf(fakeService(store), u1(WEB))
+  const token = await tokenOf(late, u1(WEB))
+  t.same(store.good('u1'), [token])
+  const next = await tokenOf(fakeService(store), u1(WEB))
+  t.same(store.good('u1'), [next])
+})
+
+t.test(
+  'tokens that have to go are flagged on their own platform, by hand, for as long as they live',
+  async (t) => {
+    const store = new FakeTokenStore()
+    const service = fakeService(store, { loginPolicy: 4 })
+    const old = fakeToken({ iat: 1, exp: NOW_S + 50.5 })
+    const endless = fakeToken({ iat: 2 })
+    const others = fakeToken({ iat: 3, exp: NOW_S + 50 })
+    store.set('u1', IOS, old, 'normal')
+    store.set('u1', ANDROID, endless, 'normal')
+    store.set('u1', WEB, others, 'normal')
+    store.set('u2', IOS, others, 'normal')
+    const token = await tokenOf(service, u1(IOS))
+    t.same(store.good('u1').sort(), [others, token].sort())
+    t.same(store.good('u2'), [others])
+    t.same(
+      store.kicks.sort((a, b) => a.ttlS - b.ttlS),
+      [
+        { tokens: [old], by: BY_HAND, ttlS: 51 },
+        { tokens: [endless], by: BY_HAND, ttlS: 90 * DAY_S },
+      ],
+    )
+  },
+)
+
+t.test('tokens that expired long ago leave the record when a new one is made', async (t) => {
+  const store = new FakeTokenStore()
+  const expired = [IOS, WEB].map((platformId) => fakeToken({ platformId, iat: 1, exp: NOW_S - 1_000 }))
+  store.set('u1', IOS, expired[0]!, 'normal')
+  store.set('u1', WEB, expired[1]!, 'kicked')
+  const token = await tokenOf(fakeService(store), u1(IOS))
+  t.same(store.held('u1'), [{ platformId: IOS, token, state: 'normal' }])
+})
+
+t.test('where the old login stays, a new token takes the place of none', async (t) => {
+  const store = new FakeTokenStore()
+  const service = fakeService(store, { refuseNew: true, maxTokensPerPlatform: 2 })
+  const tokens = [await tokenOf(service, u1(IOS)), await tokenOf(service, u1(IOS))]
+  t.same(store.good('u1'), tokens)
+  tokens.push(await tokenOf(service, u1(IOS)))
+  t.same(store.good('u1'), tokens.slice(1), 'the maximum holds all the same')
+})
+
+t.test(
+  'no token is made for administrators as users, for their platform, or where none are made',
+  async (t) => {
+    const store = new FakeTokenStore()
+    const service = fakeService(store)
+    t.match(await service.create({ userId: 'imAdmin', platformId: IOS }), { ok: false, errCode: 1002 })
+    t.match(await service.create(u1(10)), { ok: false, errCode: 1002 })
+    t.match(await service.createForAdmin('u1'), { ok: false, errCode: 1001 })
+    const elsewhere = fakeService(store, { refreshTokenExpireDays: 1 }, { issue: undefined })
+    const refused = {
+      ok: false,
+      errCode: 1002,
+      errMsg: 'NoPermissionError',
+      errDlt: 'tokens are made elsewhere',
+    }
+    t.same(await elsewhere.create(u1(IOS)), refused)
+    t.same(await elsewhere.createForAdmin('imAdmin'), refused)
+    t.same(await elsewhere.refresh('x'), refused)
+    t.equal(store.records.size, 0)
+  },
+)
+
+t.test("an administrator's token is made and checked without the store", async (t) => {
+  const away = new FakeTokenStore(() => Promise.reject(new Error('away')))
+  const service = fakeService(away, { refreshTokenExpireDays: 1 })
+  const issued = await service.createForAdmin('imAdmin')
+  t.match(issued, { ok: true, ttlS: 90 * DAY_S, refresh: undefined })
+  const token = issued.ok ? issued.token : ''
+  t.match(await service.check(token), { ok: true, userId: 'imAdmin', platformId: 10 })
+})
+
+t.test('a store that goes away at any step fails the call, with its own error as the cause', async (t) => {
+  const cause = new Error('gone')
+  const calls = ['tokensOf', 'forgetRefreshes', 'rememberRefresh', 'rememberToken', 'tokensOf', 'kickTokens']
+  for (const [at, failing] of calls.entries()) {
+    let count = calls.slice(0, at).includes(failing) ? 2 : 1
+    const store = new FakeTokenStore(async (call) => {
+      if (call === failing && --count === 0) throw cause
+    })
+    store.set('u1', IOS, fakeToken({ iat: 1, exp: NOW_S + 50 }), 'normal')
+    const made = fakeService(store, { refreshTokenExpireDays: 1 }).create(u1(IOS))
+    await t.rejects(made, { constructor: StoreAwayError, cause }, `step ${at}: ${failing}`)
+  }
+})
+
+t.test(
+  "a signer's failure is not the store's, and a signer that ignores the order is found out",
+  async (t) => {
+    const issue = () => Promise.reject(new Error('no key'))
+    const failed = fakeService(new FakeTokenStore(), {}, { issue }).create(u1(IOS))
+    await t.rejects(failed, { constructor: Error, message: 'no key' })
+    const sign = fakeIssue(() => NOW_MS)
+    const deaf = fakeService(
+      new FakeTokenStore(),
+      {},
+      { issue: (token, ttlS) => sign({ ...token, jti: 'own' }, ttlS) },
+    )
+    await t.rejects(deaf.create(u1(IOS)), { message: /iat and jti/ })
+  },
+)
+
+// Two at once
+
+/** Services of as many nodes as there are clocks, on one store whose calls come in an order that the scheduler draws. */
+function nodes(scheduler: fc.Scheduler, skewsMs: number[], settings: Parameters<typeof fakeService>[1]) {
+  const store = new FakeTokenStore((call) => scheduler.schedule(Promise.resolve(), call))
+  const services = skewsMs.map((skewMs) => fakeService(store, settings, { nowMs: () => NOW_MS + skewMs }))
+  return { store, services }
+}
+
+const anySkews = fc.array(fc.constantFrom(0, 0, 1, -2_000, 30_000), { minLength: 3, maxLength: 3 })
+
+t.test(
+  'of logins at once on nodes with different clocks, the policy leaves one where they conflict',
+  async (t) => {
+    let settled = 0
+    const policies = POLICIES.map((policy) => new LoginPolicy(policy, platforms))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        anySkews,
+        fc.constantFrom(...policies),
+        fc.constantFrom(...allIds.filter((id) => id !== 10)),
+        fc.constantFrom(...allIds.filter((id) => id !== 10)),
+        async (scheduler, skewsMs, policy, one, other) => {
+          const { store, services } = nodes(scheduler, skewsMs, { loginPolicy: policy.policy })
+          const made = Promise.all([tokenOf(services[0]!, u1(one)), tokenOf(services[1]!, u1(other))])
+          const tokens = await scheduler.waitFor(made)
+          // Whichever counts as the later one: the earlier goes if the later removes it.
+          const removing = [policy.removedBy(other).includes(one), policy.removedBy(one).includes(other)]
+          const good = store.good('u1')
+          if (removing.every((removes) => removes)) settled++
+          if (removing.every((removes) => removes) && good.length !== 1) return false
+          if (!removing.some((removes) => removes) && good.length !== 2) return false
+          return good.length >= 1 && good.every((token) => tokens.includes(token))
+        },
+      ),
+      { numRuns: 400 },
+    )
+    t.ok(settled > 10, `${settled} conflicts were settled`)
+  },
+)
+
+t.test('of three logins at once on one platform, exactly one stays', async (t) => {
+  let runs = 0
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), anySkews, async (scheduler, skewsMs) => {
+      const { store, services } = nodes(scheduler, skewsMs, { loginPolicy: 1 })
+      await scheduler.waitFor(Promise.all(services.map((service) => tokenOf(service, u1(WEB)))))
+      runs++
+      return store.good('u1').length === 1
+    }),
+    { numRuns: 200 },
+  )
+  t.ok(runs >= 200)
+})
+
+t.test('a login after another, on whatever nodes, is the one that stays', async (t) => {
+  for (const skewsMs of [
+    [0, 0, 0],
+    [30_000, 0, -2_000],
+    [-2_000, 0, 30_000],
+  ]) {
+    const store = new FakeTokenStore()
+    for (const skewMs of skewsMs) {
+      const token = await tokenOf(fakeService(store, {}, { nowMs: () => NOW_MS + skewMs }), u1(WEB))
+      t.same(store.good('u1'), [token])
+    }
+  }
+})
+
+// Checking
+
+t.test('a token is as good as its signature, its times and its record', async (t) => {
+  const store = new FakeTokenStore()
+  const service = fakeService(store)
+  const token = await tokenOf(service, u1(IOS))
+  const codes = { normal: 0, kicked: 1506, invalid: 1505, expired: 1505, unknown: 1507 } as const
+  for (const [state, errCode] of Object.entries(codes)) {
+    store.set('u1', IOS, token, state as keyof typeof codes)
+    t.match(await service.check(token), errCode === 0 ? { ok: true } : { ok: false, errCode }, state)
+  }
+  t.match(await service.check('x'), { ok: false, errCode: 1503 })
+  t.match(await service.check(`${token}x`), { ok: false, errCode: 1505 })
+  t.match(await service.check(fakeToken({ UserID: 'u1', exp: NOW_S })), { ok: false, errCode: 1501 })
+})
+
+t.test('a token that was made elsewhere is good without a record, until it is kicked', async (t) => {
+  t.equal(stateFault('unknown', false), undefined)
+  t.match(stateFault('unknown', true), { errCode: 1507 })
+  t.match(stateFault('kicked', false), { errCode: 1506 })
+  t.equal(stateFault('normal', true), undefined)
+
+  const service = fakeService(new FakeTokenStore(), { recordsNeeded: false }, { issue: undefined })
+  const token = fakeToken({ UserID: 'u1', PlatformID: IOS, iat: 1, exp: NOW_S + 50 })
+  t.match(await service.check(token), { ok: true, ...u1(IOS) })
+  t.same(await service.kickTokens([token]), { skipped: [] })
+  t.match(await service.check(token), { ok: false, errCode: 1506 })
+})
+
+// Taking away
+
+t.test(
+  'a forced logout kicks what a user has on a platform, also what another login kicked before',
+  async (t) => {
+    const store = new FakeTokenStore()
+    const service = fakeService(store, { loginPolicy: 0 })
+    for (const userId of ['u1', 'u2']) {
+      for (const platformId of [HARMONY, HARMONY, WEB]) await tokenOf(service, { userId, platformId })
+    }
+    const [kicked] = store.held('u1')
+    store.set('u1', HARMONY, kicked!.token, 'kicked')
+    await service.forceLogout('u1', HARMONY)
+    t.same(
+      store.held('u1').map(({ platformId, state }) => [platformId, state]),
+      [
+        [HARMONY, 'kicked'],
+        [HARMONY, 'kicked'],
+        [WEB, 'normal'],
+      ],
+    )
+    t.same(
+      store.kicks.map(({ tokens, by }) => [tokens.length, by]),
+      [[2, BY_HAND]],
+    )
+    t.equal(store.good('u2').length, 3)
+    await service.forceLogout('u1')
+    t.same(store.good('u1'), [])
+    t.equal(store.good('u2').length, 3)
+  },
+)
+
+t.test('to invalidate keeps one token of a platform, and the other platforms', async (t) => {
+  const store = new FakeTokenStore()
+  const service = fakeService(store, { loginPolicy: 0 })
+  const [, kept, , web] = [
+    await tokenOf(service, u1(IOS)),
+    await tokenOf(service, u1(IOS)),
+    await tokenOf(service, u1(IOS)),
+    await tokenOf(service, u1(WEB)),
+  ]
+  await service.invalidate('u1', IOS, kept!)
+  t.same(store.good('u1'), [kept, web])
+  await service.invalidate('u1', IOS, 'no such token')
+  t.same(store.good('u1'), [web])
+})
+
+t.test(
+  'of a list of tokens, those that verify are kicked; the others are named by their places',
+  async (t) => {
+    const store = new FakeTokenStore()
+    const service = fakeService(store, { loginPolicy: 0 })
+    const mine = [await tokenOf(service, u1(IOS)), await tokenOf(service, u1(WEB))]
+    const his = await tokenOf(service, { userId: 'u2', platformId: IOS })
+    const admin = await service.createForAdmin('imAdmin')
+    const expired = fakeToken({ UserID: 'u1', PlatformID: IOS, exp: NOW_S })
+    const strange = fakeToken({ UserID: 'u1', PlatformID: 99, exp: NOW_S + 50 })
+    const list = [mine[0]!, 'x', his, admin.ok ? admin.token : '', expired, strange, `${mine[1]}x`]
+    t.same(await service.kickTokens(list), { skipped: [1, 3, 4, 5, 6] })
+    t.same([store.good('u1'), store.good('u2')], [[mine[1]], []])
+    t.equal(store.held('u1').length, 2, 'nothing else came on record')
+  },
+)
+
+t.test('one token is kicked for its own user; one that has expired needs no kick', async (t) => {
+  const store = new FakeTokenStore()
+  const service = fakeService(store)
+  const token = await tokenOf(service, u1(IOS))
+  t.match(await service.kickTokenOf('u2', token), { errCode: 1001 })
+  t.match(await service.kickTokenOf('u1', 'x'), { errCode: 1503 })
+  const expired = fakeToken({ UserID: 'u1', PlatformID: IOS, exp: NOW_S })
+  t.equal(await service.kickTokenOf('u1', expired), undefined)
+  t.same(store.good('u1'), [token])
+  t.equal(await service.kickTokenOf('u1', token), undefined)
+  t.same(store.good('u1'), [])
+})
