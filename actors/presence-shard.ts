@@ -117,7 +117,7 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
     case 'seatAnswered':
       return onSeatAnswered(ctx, state, message.seat, message.outcome)
     case 'seatDue':
-      return onSeatDue(ctx, state, message.seat, message.isLast)
+      return onSeatDue(ctx, state, message.seat)
     case 'confirmDue':
       return onConfirmDue(ctx, state)
     case 'rebuildDue':

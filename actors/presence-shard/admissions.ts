@@ -7,7 +7,7 @@
 import { StoreUnavailableError } from '../../src/errors.js'
 import type { Eviction } from '../../src/presence/eviction.js'
 import { OLD } from '../../src/presence/roster.js'
-import type { Holder, Seat, SeatOutcome, SeatRefusal, UserId } from '../../src/presence/types.js'
+import type { HeldSeats, Holder, Seat, SeatOutcome, SeatRefusal, UserId } from '../../src/presence/types.js'
 import { nodeOfHolder } from '../../src/presence/watch-index.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
@@ -37,9 +37,10 @@ export function onAdmit(ctx: Ctx, state: State, question: PresenceShard.Admit): 
     replyTo,
     sinceMs: ctx.nowMs(),
     isGranted: false,
-    unanswered: undefined,
+    hasLookedAgain: false,
+    asked: new Set(),
+    unanswered: new Set(),
     gone: 0,
-    refusal: undefined,
   }
   state.admissions.set(admission.seat, admission)
   askForSeat(ctx, state, admission, false)
@@ -54,7 +55,9 @@ function askForSeat(ctx: Ctx, state: State, admission: Admission, onlyLiving: bo
     seat,
     rivals: [...rivals.removedBy(platformId)],
     rivalsYield,
-    yielding: replacedHere(state, admission).flatMap((login) => login.seat ?? []),
+    yielding: [...replacedHere(state, admission), ...sameAtDoor(state, admission)].flatMap(
+      ({ seat }) => seat ?? [],
+    ),
     perUserMax,
     perPlatformMax,
   }
@@ -76,6 +79,13 @@ function replacedHere(
     .filter((login) => login.token === token && rivals.includes(login.platformId))
 }
 
+/** The same device, let in a moment ago and not connected yet. */
+function sameAtDoor(state: State, { seat, userId, token }: Admission): Admission[] {
+  return [...state.admissions.values()].filter(
+    (other) => other.isGranted && other.seat !== seat && other.userId === userId && other.token === token,
+  )
+}
+
 export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outcome<SeatOutcome>): void {
   const admission = state.admissions.get(seat)
   if (admission === undefined) return
@@ -84,51 +94,69 @@ export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outc
     return ctx.fail(admission.replyTo, outcome.error)
   }
   if (outcome.value.isTaken) return grant(ctx, admission)
-  admission.refusal = outcome.value.reason
-  if (admission.unanswered === undefined) return askForRoom(ctx, state, admission, outcome.value.holders)
+  const { reason, holders } = outcome.value
+  const isLate = ctx.nowMs() - admission.sinceMs >= ROOM_WAIT_MS
+  const strangers = holders.filter(
+    (holder) => nodeOfHolder(holder) !== state.settings.nodeId && !admission.asked.has(holder),
+  )
+  if (strangers.length > 0 && !isLate) return askForRoom(ctx, state, admission, reason, strangers)
+  // At least one more look, without the dead.
+  if (!admission.hasLookedAgain) return lookAgain(ctx, state, admission)
+  if (admission.gone === 0 || isLate) return refuse(ctx, state, admission, reason)
   // Room was made, and the store has perhaps not heard of it yet.
-  if (admission.gone === 0 || ctx.nowMs() - admission.sinceMs >= ROOM_WAIT_MS)
-    return refuse(ctx, state, admission)
-  ctx.once(`seat ${seat}`, ROOM_LOOK_MS, { kind: 'seatDue', seat, isLast: false })
+  ctx.once(`seat ${seat}`, ROOM_LOOK_MS, { kind: 'seatDue', seat })
 }
 
-function askForRoom(ctx: Ctx, state: State, admission: Admission, holders: Holder[]): void {
-  const { seat, userId, platformId, token, refusal } = admission
-  const elsewhere = holders.filter((holder) => nodeOfHolder(holder) !== state.settings.nodeId)
-  if (elsewhere.length === 0) return refuse(ctx, state, admission)
+function askForRoom(
+  ctx: Ctx,
+  state: State,
+  admission: Admission,
+  reason: SeatRefusal,
+  holders: Holder[],
+): void {
+  const { seat, userId, platformId, token } = admission
   const eviction: Eviction = { userId, before: OLD, newcomer: token, makesRoom: true }
-  if (refusal === 'conflict') eviction.platformIds = [...state.seating!.rivals.removedBy(platformId)]
-  admission.unanswered = new Set(elsewhere)
-  for (const to of admission.unanswered) send(ctx, state, { to, eviction, admission })
-  ctx.once(`seat ${seat}`, ROOM_WAIT_MS, { kind: 'seatDue', seat, isLast: true })
+  if (reason === 'conflict') eviction.platformIds = [...state.seating!.rivals.removedBy(platformId)]
+  admission.gone = 0
+  for (const to of new Set(holders)) {
+    admission.asked.add(to)
+    admission.unanswered.add(to)
+    send(ctx, state, { to, eviction, admission })
+  }
+  ctx.once(`seat ${seat}`, ROOM_WAIT_MS, { kind: 'seatDue', seat })
 }
 
 /** A node that was asked to make room has answered. */
-export function onRoomMade(ctx: Ctx, state: State, admission: Admission, from: Holder, gone: number): void {
-  admission.unanswered!.delete(from)
+export function onRoomMade(ctx: Ctx, admission: Admission, from: Holder, gone: number): void {
+  admission.unanswered.delete(from)
   admission.gone += gone
-  if (admission.unanswered!.size > 0) return
-  if (admission.gone === 0) return refuse(ctx, state, admission)
-  ctx.once(`seat ${admission.seat}`, ROOM_LOOK_MS, { kind: 'seatDue', seat: admission.seat, isLast: false })
+  if (admission.unanswered.size > 0) return
+  const lookMs = admission.gone > 0 ? ROOM_LOOK_MS : 0
+  ctx.once(`seat ${admission.seat}`, lookMs, { kind: 'seatDue', seat: admission.seat })
 }
 
-/** `isLast`: somebody has not answered, perhaps because he is dead. */
-export function onSeatDue(ctx: Ctx, state: State, seat: Seat, isLast: boolean): void {
+export function onSeatDue(ctx: Ctx, state: State, seat: Seat): void {
   const admission = state.admissions.get(seat)
   if (admission === undefined) return
   if (admission.isGranted) return forget(ctx, state, admission)
-  askForSeat(ctx, state, admission, isLast)
+  lookAgain(ctx, state, admission)
+}
+
+/** What is still in the way may belong to nodes that died. */
+function lookAgain(ctx: Ctx, state: State, admission: Admission): void {
+  admission.hasLookedAgain = true
+  askForSeat(ctx, state, admission, true)
 }
 
 function grant(ctx: Ctx, admission: Admission): void {
   admission.isGranted = true
   const { seat } = admission
   ctx.reply(admission.replyTo, { isAdmitted: true, seat })
-  ctx.once(`seat ${seat}`, CONNECT_WAIT_MS, { kind: 'seatDue', seat, isLast: true })
+  ctx.once(`seat ${seat}`, CONNECT_WAIT_MS, { kind: 'seatDue', seat })
 }
 
-function refuse(ctx: Ctx, state: State, admission: Admission): void {
-  ctx.reply(admission.replyTo, { isAdmitted: false, reason: admission.refusal as SeatRefusal })
+function refuse(ctx: Ctx, state: State, admission: Admission, reason: SeatRefusal): void {
+  ctx.reply(admission.replyTo, { isAdmitted: false, reason })
   forget(ctx, state, admission)
 }
 
@@ -158,11 +186,14 @@ export function seatsChanged(ctx: Ctx, state: State, userId: UserId): void {
 }
 
 /** What this node has of the user's seats; undefined = seats are not in use. */
-export function seatsOf(state: State, userId: UserId): Seat[] | undefined {
+export function seatsOf(state: State, userId: UserId): HeldSeats | undefined {
   if (state.seating === undefined) return undefined
-  const seats = state.roster.logins(userId).flatMap((login) => login.seat ?? [])
-  for (const admission of state.admissions.values()) {
-    if (admission.userId === userId && !seats.includes(admission.seat)) seats.push(admission.seat)
+  const seats: HeldSeats = {
+    taken: state.roster.logins(userId).flatMap((login) => login.seat ?? []),
+    asked: [],
+  }
+  for (const { seat, isGranted, userId: other } of state.admissions.values()) {
+    if (other === userId) (isGranted ? seats.taken : seats.asked).push(seat)
   }
   return seats
 }

@@ -151,7 +151,7 @@ export function onEvicted(ctx: Ctx, state: State, { id, gone, left }: PresenceSh
   if (sent === undefined) return
   state.evictions.delete(id)
   if (state.evictions.size === 0) ctx.cancel('evictAgain')
-  if (sent.admission !== undefined) onRoomMade(ctx, state, sent.admission, sent.to, gone)
+  if (sent.admission !== undefined) onRoomMade(ctx, sent.admission, sent.to, gone)
   if (sent.kick !== undefined) onKickAnswered(ctx, state, sent.kick, sent.to, { gone, left })
 }
 
@@ -250,11 +250,12 @@ function startKicks(ctx: Ctx, state: State, { userId, claims }: Snapshot, versio
     if (kick.eviction.userId !== userId || kick.unanswered !== undefined) continue
     // A login that got its number with this one came before it was known.
     const eviction = { ...kick.eviction, before: isListing(kick) ? OLD : version + 1 }
+    // Others first: the flags that follow from the kick here would else overtake it, and end what it should count.
+    kick.unanswered = holdersElsewhere(state, claims, undefined)
+    for (const to of kick.unanswered) send(ctx, state, { to, eviction, kick })
     const { gone, left } = carryOut(ctx, state, eviction)
     kick.result.gone += gone
     kick.result.left.push(...left)
-    kick.unanswered = holdersElsewhere(state, claims, undefined)
-    for (const to of kick.unanswered) send(ctx, state, { to, eviction, kick })
     answerKick(ctx, state, kick)
   }
 }

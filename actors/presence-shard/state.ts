@@ -6,15 +6,7 @@ import type { LoginPolicy } from '../../src/presence/login-policy.js'
 import type { RenewalWheel } from '../../src/presence/renewal-wheel.js'
 import type { Roster } from '../../src/presence/roster.js'
 import type { TokenDigest } from '../../src/presence/token-digest.js'
-import type {
-  Holder,
-  PlatformId,
-  Seat,
-  SeatOutcome,
-  SeatRefusal,
-  Snapshot,
-  UserId,
-} from '../../src/presence/types.js'
+import type { Holder, PlatformId, Seat, SeatOutcome, Snapshot, UserId } from '../../src/presence/types.js'
 import type { WatchIndex } from '../../src/presence/watch-index.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
@@ -109,11 +101,12 @@ export interface Admission {
   replyTo: ReplyTo<PresenceShard.AdmitVerdict>
   sinceMs: number
   isGranted: boolean
-  /** Nodes that were asked to make room and have not answered; undefined = nobody was asked. */
-  unanswered: Set<Holder> | undefined
+  hasLookedAgain: boolean
+  /** Nodes that were asked to make room, and those of them that have not answered. */
+  asked: Set<Holder>
+  unanswered: Set<Holder>
   /** How many made room. */
   gone: number
-  refusal: SeatRefusal | undefined
 }
 
 export interface SentEviction {
@@ -150,7 +143,7 @@ export type Private =
   | { kind: 'evictAgainDue' }
   | { kind: 'kickDue'; id: number }
   | { kind: 'seatAnswered'; seat: Seat; outcome: Outcome<SeatOutcome> }
-  | { kind: 'seatDue'; seat: Seat; isLast: boolean }
+  | { kind: 'seatDue'; seat: Seat }
   | { kind: 'asserted'; users: UserId[]; outcome: Outcome<AssertOutcome[]> }
   | InterestSet
 

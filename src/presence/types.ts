@@ -45,8 +45,14 @@ export interface Assertion {
   versionSeen: number
   /** A login of this node waits for its number: give a new version in any case, and say who else holds the user. */
   isLogin?: true
-  /** Every seat that this node's connections of the user have; absent = seats are not in use. See `SeatRequest`. */
-  seats?: Seat[]
+  /** The user's seats on this node; absent = seats are not in use. See `SeatRequest`. */
+  seats?: HeldSeats
+}
+
+/** `taken`: every seat that a connection has, or is about to. `asked`: the store was asked for them; it may have said yes. */
+export interface HeldSeats {
+  taken: Seat[]
+  asked: Seat[]
 }
 
 /** One connection's place, `platformID/id`; the id is its node's to give. */

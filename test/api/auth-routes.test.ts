@@ -1,4 +1,5 @@
 import t from 'tap'
+import { tokenDigest } from '../../src/presence/token-digest.js'
 import { fakeToken, fakeVerify, NOW_MS, NOW_S } from '../auth/token-fakes.js'
 import { type Answer, room, SECRET } from './room.js'
 
@@ -158,9 +159,10 @@ t.test('all tokens of a platform but one, or those of a list, can be taken away'
   const preserving = { userID: 'u1', platformID: 1, preservedToken: tokens[1] }
   t.same(await command('/auth/invalidate_token', preserving), ok({}))
   t.same(store.good('u1'), tokens.slice(1))
+  t.same(kicked.pop(), { userId: 'u1', platformIds: [1], spares: tokenDigest(tokens[1]!) })
   t.same(await command('/auth/kick_tokens', { tokens: ['x', tokens[2]] }), ok({ skipped: [0] }))
   t.same(store.good('u1'), [tokens[1]])
-  t.same(kicked, [], 'the flags end the connections')
+  t.same(kicked, [{ userId: 'u1', token: tokenDigest(tokens[2]!) }])
 })
 
 t.test('only administrators may make tokens for others and take them away', async (t) => {

@@ -260,6 +260,7 @@ t.test('a shard that is rebuilding tells nothing of users who may only not be an
   const cluster = await watchedElsewhere()
   const [quiet, watching] = cluster.nodes[0]!.ios
   cluster.login('ann', 5, 0, 0)
+  await cluster.run(1_000)
   watching!.watch(['ann'])
   await cluster.run(1_000)
   quiet!.isMute = true

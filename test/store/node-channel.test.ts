@@ -138,6 +138,18 @@ t.test('a note for an earlier incarnation goes to the one that is known, a chang
   t.notOk(receiver.receive(tell(sender, 'u3', 'b', '8')[0]!.payload).missed)
 })
 
+t.test('a note for a new incarnation does not go to the old one, with its changes', async (t) => {
+  const sender = new ChangeSender('a#1')
+  sender.note('b#7', evicted(1))
+  sender.note('b#8', evicted(2))
+  const [message] = tell(sender, 'u', 'b', '7')
+  t.same(new ChangeReceiver('b#8').receive(message!.payload), {
+    ...changes(),
+    notes: [evicted(1), evicted(2)],
+  })
+  t.notOk(new ChangeReceiver('b#8').receive(message!.payload).missed)
+})
+
 t.test('a note for an earlier incarnation is a note, but counts for nothing', async (t) => {
   const sender = new ChangeSender('a#1')
   const receiver = new ChangeReceiver('b#8')

@@ -111,6 +111,10 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
       t.equal(await stateOf(a.store, user), 'kicked', 'not what itself did, or a later one')
       await a.store.vouchForToken(user, WEB, 'token', LOGIN + 2)
       t.equal(await stateOf(a.store, user), before)
+      t.equal((await a.store.tokensOf(user)).length, before === 'unknown' ? 0 : 1)
+      await backend.setToken(user, WEB, 'token', 'kicked')
+      await a.store.vouchForToken(user, WEB, 'token', LOGIN + 3)
+      t.equal(await stateOf(a.store, user), 'kicked', 'and what was undone is no excuse for a later kick')
     }
   })
 

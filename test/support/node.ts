@@ -1,4 +1,5 @@
 /** A whole node in the test's own process: real threads, real sockets, free ports. */
+import { join } from 'node:path'
 import { Admin } from '../../src/client/admin.js'
 import { OpenimClient } from '../../src/client/openim-client.js'
 import { loadConfig } from '../../src/config.js'
@@ -6,10 +7,12 @@ import { loadTransport } from '../../src/gateway/transport/load-transport.js'
 import { createLog } from '../../src/observe/log.js'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { Supervisor } from '../../src/supervisor.js'
+import { temporaryFolder } from './leftovers.js'
 
 /** Longer than a slow machine needs, shorter than the test runner's patience. */
 const TIMEOUT_MS = 15_000
-const SECRET = 'a secret for tests, long enough'
+/** Signs the tokens of every node here. */
+export const SECRET = 'a secret for tests, long enough'
 
 type ConnectOptions = Parameters<typeof OpenimClient.connect>[0]
 
@@ -22,33 +25,47 @@ export interface Teardown {
 export const noNativeTransport: string | false = loadTransport('auto').warning ?? false
 
 let nodes = 0
+let dataDir: string | undefined
+
+/** Settings that every node of a test has. */
+export function testEnv(env: Record<string, string> = {}): Record<string, string> {
+  const nodeId = env.NODE_ID ?? `node-${process.pid}-${++nodes}`
+  dataDir ??= temporaryFolder('data')
+  return {
+    WS_PORT: '0',
+    API_PORT: '0',
+    NODE_ID: nodeId,
+    AUTH_SECRET: SECRET,
+    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+    PRESENCE_SHARDS: '4',
+    SHUTDOWN_TIMEOUT_MS: '3000',
+    DATA_DIR: join(dataDir, nodeId),
+    // Most tests are not about who may stay, and those that are say so. With the default, a second token for the same
+    // user and platform takes the place of the first, and ends its connection.
+    LOGIN_POLICY: '0',
+    ...env,
+  }
+}
 
 export class TestNode {
   readonly #tokens = new Map<string, Promise<string>>()
-  readonly #admin: Admin
+  /** Its REST. */
+  readonly admin: Admin
 
   private constructor(
     readonly supervisor: Supervisor,
+    readonly nodeId: string,
     private readonly test: Teardown,
   ) {
-    this.#admin = new Admin(this.apiUrl, SECRET)
+    this.admin = new Admin(this.apiUrl, SECRET)
   }
 
   /** `env`: settings beside those that every test node has. */
   static async start(test: Teardown, env: Record<string, string> = {}): Promise<TestNode> {
-    const config = loadConfig({
-      WS_PORT: '0',
-      API_PORT: '0',
-      NODE_ID: `node-${process.pid}-${++nodes}`,
-      AUTH_SECRET: SECRET,
-      LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
-      PRESENCE_SHARDS: '4',
-      SHUTDOWN_TIMEOUT_MS: '3000',
-      ...env,
-    })
+    const config = loadConfig(testEnv(env))
     const supervisor = await Supervisor.start(config, createLog({ level: config.logLevel, thread: 'main' }))
     test.teardown(() => supervisor.stop())
-    return new TestNode(supervisor, test)
+    return new TestNode(supervisor, config.nodeId, test)
   }
 
   get wsUrl(): string {
@@ -59,12 +76,19 @@ export class TestNode {
     return `http://127.0.0.1:${this.supervisor.apiPort}`
   }
 
+  /** The sum of a metric over all its labels, or over those lines that have `label`. */
+  async metric(name: string, label = ''): Promise<number> {
+    const text = await (await fetch(`${this.apiUrl}/metrics`)).text()
+    const lines = text.split('\n').filter((line) => /^\w+/.exec(line)?.[0] === name && line.includes(label))
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+  }
+
   /** A user's token, made by the node's own REST. One for each user and platform. */
   token(userId: UserId, platformId: PlatformId): Promise<string> {
     const key = `${userId} ${platformId}`
     let token = this.#tokens.get(key)
     if (token === undefined) {
-      token = this.#admin.userToken(userId, platformId)
+      token = this.admin.userToken(userId, platformId)
       this.#tokens.set(key, token)
     }
     return token

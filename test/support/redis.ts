@@ -4,13 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import { freePort } from '../../src/gateway/transport/port-check.js'
+import { endsWithThisProcess, removeFolder, temporaryFolder } from './leftovers.js'
 
 export interface RedisServer {
   url: string
@@ -37,16 +35,6 @@ export interface RedisCluster {
 const READY_WITHIN_MS = 20_000
 const MASTERS = 3
 const SLOTS = 16_384
-
-const running = new Set<ChildProcess>()
-const folders = new Set<string>()
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
-// A test that overran its time is ended by a signal, which alone would leave the servers behind.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGALRM'] as const)
-  process.once(signal, () => process.exit(1))
 
 /** Ask again and again until the answer is true; what it asks may also fail for a while. */
 export async function until(
@@ -94,8 +82,7 @@ async function launch(port: number, dir: string, extra: string[]): Promise<Child
     'no',
   ]
   const child = spawn(process.env.REDIS_SERVER ?? 'redis-server', [...args, ...extra], { stdio: 'ignore' })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
+  endsWithThisProcess(child)
   const failed = new Promise<never>((_, reject) => child.once('error', reject))
   await Promise.race([failed, until(`redis-server answers on port ${port}`, () => answers(port))])
   return child
@@ -109,8 +96,7 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 export async function startRedis(extra: string[] = []): Promise<RedisServer> {
-  const dir = mkdtempSync(join(tmpdir(), 'porchlight-redis-'))
-  folders.add(dir)
+  const dir = temporaryFolder('redis')
   const port = await freePort('127.0.0.1')
   const clients: Redis[] = []
   let child = await launch(port, dir, extra)
@@ -134,8 +120,7 @@ export async function startRedis(extra: string[] = []): Promise<RedisServer> {
     async stop() {
       for (const client of clients) client.disconnect()
       await end(child)
-      rmSync(dir, { recursive: true, force: true })
-      folders.delete(dir)
+      removeFolder(dir)
     },
   }
 }

@@ -34,7 +34,7 @@ interface UserRecord {
 }
 
 /** What one node hears: changes that it watches, and notes. */
-export interface Listener {
+interface Listener {
   changed(snapshots: Snapshot[]): void
   noted(note: Note): void
 }

@@ -1,5 +1,5 @@
 /** Seats of the embedded store: which connection of a user has a place, and until when. */
-import type { Holder, Seat, SeatOutcome, SeatRequest, UserId } from '../../presence/types.js'
+import type { HeldSeats, Holder, Seat, SeatOutcome, SeatRequest, UserId } from '../../presence/types.js'
 import { splitHolder } from '../names.js'
 
 interface Taken {
@@ -31,10 +31,13 @@ export class SeatRecords {
   }
 
   /** Every seat that a node has of a user; its others, of whatever incarnation, are cleared. */
-  keep(userId: UserId, seats: readonly Seat[], holder: Holder, ttlS: number, nowS: number): void {
+  keep(userId: UserId, { taken, asked }: HeldSeats, holder: Holder, ttlS: number, nowS: number): void {
     const { nodeId } = splitHolder(holder)
-    const others = this.#living(userId, nowS).filter((taken) => splitHolder(taken.holder).nodeId !== nodeId)
-    this.#put(userId, [...others, ...seats.map((seat) => ({ seat, holder, expiresAtS: nowS + ttlS }))])
+    const left = this.#living(userId, nowS).filter(
+      (one) =>
+        splitHolder(one.holder).nodeId !== nodeId || (one.holder === holder && asked.includes(one.seat)),
+    )
+    this.#put(userId, [...left, ...taken.map((seat) => ({ seat, holder, expiresAtS: nowS + ttlS }))])
   }
 
   #living(userId: UserId, nowS: number): Taken[] {

@@ -56,7 +56,7 @@ interface TokenSet {
 }
 
 /** What a kick did. */
-export interface Kicked {
+interface Kicked {
   /** Without those that a later login has vouched for. */
   tokens: TokenDigest[]
   /** Nodes that have to hear of it. */
@@ -258,8 +258,8 @@ export class TokenRecords {
   }
 
   async #save(userId: UserId, platformId: PlatformId, set: TokenSet): Promise<void> {
+    if (!this.#journal) return
     const record = isKept(set) ? recordOf(set) : undefined
-    if (!this.#journal || (!record && !set.isStored)) return
     set.isStored = record !== undefined
     try {
       await this.#journal.put(`${userId}:${platformId}`, record)

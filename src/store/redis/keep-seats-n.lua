@@ -2,7 +2,7 @@
 -- Record every seat that one node has of several users; seats that it had before are cleared.
 -- KEYS[1..3]  keys of the first user: they route the call to its master, where the other users live too
 -- ARGV[1]  node ID    ARGV[2]  epoch of the node    ARGV[3]  life of a seat (s)
--- ARGV[4..]  per user: userID, seats as 'platform/id,platform/id' ('' = none)
+-- ARGV[4..]  per user: userID, seats as 'platform/id,?platform/id' ('' = none); one with ? stays if it is there
 -- Returns  msgpack array, per user in order: 1, or text = this user failed
 
 -- @include clock
@@ -13,13 +13,14 @@ local own_node, own_holder = ARGV[1] .. '#', ARGV[1] .. '#' .. ARGV[2]
 local expires = string.format('%.0f', now_s + tonumber(ARGV[3]))
 
 return each_user(4, 2, function(user, list)
-  local key, kept, gone = seats_key(user), {}, {}
-  for seat in string.gmatch(list, '[^,]+') do
-    kept[seat .. '@' .. own_holder] = true
+  local key, kept, asked, gone = seats_key(user), {}, {}, {}
+  for mark, seat in string.gmatch(list, '(%??)([^,?]+)') do
+    local seats = mark == '' and kept or asked
+    seats[seat .. '@' .. own_holder] = true
   end
   for _, member in ipairs(redis.call('ZRANGE', key, '0', '-1')) do
     local holder = string.match(member, '@(.+)$')
-    if not kept[member] and holder and string.sub(holder, 1, #own_node) == own_node then
+    if not kept[member] and not asked[member] and holder and string.sub(holder, 1, #own_node) == own_node then
       gone[#gone + 1] = member
     end
   end

@@ -6,4 +6,6 @@
 
 -- @include clock
 
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now_us / 1000), '+inf')
+-- Whole milliseconds, cut and not rounded, as renew-lease-1.lua has them: both must see the same leases end.
+local now_ms = string.format('%.0f', math.floor(now_us / 1000))
+return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now_ms, '+inf')

@@ -161,7 +161,10 @@ export function takeSeat(
 export function keepSeats(batch: readonly Assertion[], holder: Holder, ttlS: number): ScriptCall {
   const { nodeId, epoch } = splitHolder(holder)
   const args: (string | number)[] = [nodeId, epoch, ttlS]
-  for (const { userId, seats = [] } of batch) args.push(userId, seats.join())
+  for (const { userId, seats } of batch) {
+    const asked = seats?.asked.map((seat) => `?${seat}`) ?? []
+    args.push(userId, [...(seats?.taken ?? []), ...asked].join())
+  }
   return { script: 'keepSeats', keys: userKeys(batch[0]!.userId), args }
 }
 

@@ -21,7 +21,7 @@ const TOKEN_STATES: Record<string, TokenState> = {
 }
 
 /** What a kick did. */
-export interface Kicked {
+interface Kicked {
   /** Without those that a later login has vouched for. */
   tokens: TokenDigest[]
   /** Who has to hear of it. */

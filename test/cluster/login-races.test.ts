@@ -1,0 +1,449 @@
+/**
+ * Logins of one user that conflict, on several nodes and one Redis: who stays, and what becomes of the tokens.
+ * RACE_SEED replays the choices of a run; the machine's own timing stays what it is.
+ */
+import type { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { mulberry32 } from '../../src/runtime/testkit/world.js'
+import { ChildNode } from '../support/child-node.js'
+import { Device } from '../support/device.js'
+import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { startRedis } from '../support/redis.js'
+import { claimants, recordedState, recordToken } from '../support/tokens.js'
+import { Wire } from '../support/wire.js'
+
+const ANDROID = 2
+const IOS = 1
+const WEB = 5
+const IPAD = 9
+const GOOD = '0'
+const KICKED = '2'
+const TOKEN_KICKED = 1506
+const LOGIN_CONFLICT = 1613
+const TOO_MANY_OF_USER = 1614
+
+const seed = Number(process.env.RACE_SEED ?? Date.now() % 1_000_000)
+
+async function startNodes(t: Test, count: number, env: Record<string, string>): Promise<TestNode[]> {
+  return Promise.all(Array.from({ length: count }, () => TestNode.start(t, env)))
+}
+
+async function startStore(t: Test): Promise<{ url: string; port: number; redis: Redis }> {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  return { url: server.url, port: server.port, redis: server.client() }
+}
+
+async function newDevice(redis: Redis, userId: UserId, platformId: PlatformId): Promise<Device> {
+  return new Device(userId, platformId, await recordToken(redis, userId, platformId))
+}
+
+/** Run `work` for each item, at most `atOnce` at a time. */
+async function forEachSome<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>) {
+  const queue = [...items]
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
+    }),
+  )
+}
+
+/** The one of them that is in; undefined while there is none, or several. */
+function onlyOneIn(devices: readonly Device[]): Device | undefined {
+  const inside = devices.filter(({ isIn }) => isIn)
+  return inside.length === 1 ? inside[0] : undefined
+}
+
+/** What Redis says of these devices' tokens, in order. */
+function statesOf(redis: Redis, devices: readonly Device[]): Promise<(string | null)[]> {
+  return Promise.all(devices.map((device) => recordedState(redis, device)))
+}
+
+/** Every node says, when asked over REST, that the user has exactly this many connections. */
+async function allNodesList(nodes: readonly TestNode[], userId: UserId): Promise<number[]> {
+  return Promise.all(nodes.map(async ({ admin }) => (await admin.connections(userId)).length))
+}
+
+t.comment(`seed ${seed}`)
+
+t.test(
+  'R-23: a device that comes back on another node takes the place of its half-open socket in silence',
+  async (t) => {
+    const { url, redis } = await startStore(t)
+    const [a, b] = (await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })) as [TestNode, TestNode]
+    const watchers = await Promise.all([a.login('watcher-a', WEB), b.login('watcher-b', WEB)])
+    for (const watcher of watchers) await watcher.subscribe(['ann'])
+    const phone = await newDevice(redis, 'ann', ANDROID)
+    await phone.login(t, a)
+    for (const watcher of watchers) await seesOn(watcher, 'ann', [ANDROID])
+    const old = phone.client!
+    old.pause()
+
+    t.ok(await phone.login(t, b))
+    await eventually(async () => ((await a.metric('porchlight_connections')) === 1 ? true : undefined))
+    t.equal(await a.metric('porchlight_closes_total', 'reason="replaced"'), 1, 'its own node closed the old one')
+    old.resume()
+    await eventually(() => old.closeCode)
+    t.same([old.isKicked, phone.kicks, phone.isIn], [false, 0, true], 'no kick frame, and the new one lives')
+    t.equal(await recordedState(redis, phone), GOOD)
+    t.same(await allNodesList([a, b], 'ann'), [1, 1])
+    await eventually(async () => ((await claimants(redis, 'ann')).join() === b.nodeId ? true : undefined))
+
+    // Home again, and what comes after: by then the watchers have been told of whatever happened before.
+    t.ok(await phone.login(t, a), 'and it may come back once more')
+    const web = await newDevice(redis, 'ann', WEB)
+    await web.login(t, b)
+    for (const watcher of watchers) await seesOn(watcher, 'ann', [ANDROID, WEB])
+    await eventually(() => onlyOneIn([phone]))
+    for (const watcher of watchers) t.same(toldOf(watcher, 'ann'), ['', '2', '2,5'], 'never offline in between')
+    t.equal(phone.kicks, 0)
+  },
+)
+
+t.test('R-24: login A, login B, login A again within 100 ms on three nodes far from Redis: one stays', async (t) => {
+  const USERS = 30
+  const ROUNDS = 3
+  const WITHIN_MS = 100
+  const { port, redis } = await startStore(t)
+  const random = mulberry32(seed)
+  const wires = await Promise.all([0, 1, 2].map((n) => Wire.start(t, port, mulberry32(seed + 1 + n))))
+  const nodes = await Promise.all(
+    wires.map(({ url }) => TestNode.start(t, { REDIS_URL: url, LOGIN_POLICY: '1' })),
+  )
+  for (const wire of wires) wire.delayMaxMs = 500
+
+  async function race(userId: UserId): Promise<{ userId: UserId; logins: Device[]; b: Device }> {
+    const first = await newDevice(redis, userId, ANDROID)
+    const b = await newDevice(redis, userId, ANDROID)
+    // The same token, a login of its own.
+    const again = new Device(userId, ANDROID, first.token)
+    const from = Math.floor(random() * nodes.length)
+    const bMs = random() * WITHIN_MS
+    const againMs = bMs + random() * (WITHIN_MS - bMs)
+    const logins = [first, b, again]
+    await Promise.all(
+      [0, bMs, againMs].map(async (afterMs, n) => {
+        await new Promise((resolve) => setTimeout(resolve, afterMs))
+        await logins[n]!.login(t, nodes[(from + n) % nodes.length]!)
+      }),
+    )
+    return { userId, logins, b }
+  }
+
+  /** Whether what is true of a user is as it has to be when all is quiet. */
+  async function isRight({ logins, b }: { logins: Device[]; b: Device }): Promise<boolean> {
+    const alive = onlyOneIn(logins)
+    if (alive === undefined) return false
+    const [ofA, ofB] = await statesOf(redis, [logins[0]!, b])
+    return alive === b ? ofA === KICKED && ofB === GOOD : ofA === GOOD && ofB === KICKED
+  }
+
+  const stayed: Record<string, number> = {}
+  for (let round = 0; round < ROUNDS; round++) {
+    const userIds = Array.from({ length: USERS }, (_, n) => `racer-${round}-${n}`)
+    const races = await Promise.all(userIds.map(race))
+    const wrong = async () => {
+      const right = await Promise.all(races.map(isRight))
+      return races.filter((_, n) => !right[n])
+    }
+    await eventually(async () => ((await wrong()).length === 0 ? true : undefined)).catch(async () => {
+      for (const one of await wrong()) t.fail(await describe(redis, one.logins))
+    })
+    // What the nodes still had to say to each other has been said when each has asked all others.
+    const lists = await Promise.all(userIds.map((userId) => allNodesList(nodes, userId)))
+    t.ok(
+      lists.every((counts) => counts.join() === '1,1,1'),
+      'each node sees one connection of each user',
+    )
+    t.equal((await wrong()).length, 0, 'and it is still so')
+    for (const { logins } of races) {
+      t.ok(
+        logins.every(({ refusals }) => refusals.every((code) => code === TOKEN_KICKED)),
+        'nobody was refused but for a kicked token',
+      )
+      const which = ['A', 'B', 'A again'][logins.findIndex(({ isIn }) => isIn)]!
+      stayed[which] = (stayed[which] ?? 0) + 1
+    }
+  }
+  t.comment(`seed ${seed}: who stayed: ${JSON.stringify(stayed)}`)
+})
+
+async function describe(redis: Redis, devices: readonly Device[]): Promise<string> {
+  const states = await statesOf(redis, devices)
+  const parts = devices.map(
+    ({ userId, isIn, kicks, refusals }, n) =>
+      `${userId} ${isIn ? 'in' : 'out'} token ${states[n]} kicks ${kicks} refused [${refusals.join()}]`,
+  )
+  return `seed ${seed}: ${parts.join(' | ')}`
+}
+
+for (const { policy, platforms } of [
+  { policy: '5', platforms: [ANDROID, IPAD] },
+  { policy: '4', platforms: [ANDROID, IOS] },
+]) {
+  t.test(
+    `R-25: two devices that reconnect by themselves under policy ${policy}: one is told to stop, and rest comes`,
+    async (t) => {
+      const PAIRS = 20
+      const BREAKS = 6
+      const { url, redis } = await startStore(t)
+      const nodes = await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: policy })
+      const random = mulberry32(seed)
+      const anyNode = () => nodes[Math.floor(random() * nodes.length)]!
+
+      /** Come, and come again whenever the connection ends, until told not to. Resolves then. */
+      async function stayIn(device: Device): Promise<void> {
+        while (!device.isFinal) {
+          if (!(await device.login(t, anyNode()))) continue
+          const client = device.client!
+          if (client.closeCode === undefined) await new Promise((resolve) => client.once('close', resolve))
+        }
+      }
+
+      const pairs = await Promise.all(
+        Array.from({ length: PAIRS }, async (_, n) =>
+          Promise.all(platforms.map((platformId) => newDevice(redis, `pair-${n}`, platformId))),
+        ),
+      )
+      const running = pairs.flat().map((device) => stayIn(device))
+      t.teardown(() => Promise.allSettled(running))
+      // Links break meanwhile, so that both come back again and again.
+      for (let n = 0; n < BREAKS; n++) {
+        await new Promise((resolve) => setTimeout(resolve, 20 + random() * 80))
+        for (const device of pairs.flat()) if (random() < 0.5) void device.client?.terminate()
+      }
+      for (const pair of pairs) {
+        const stays = await eventually(() => {
+          const [final, other] = pair.filter(({ isFinal }) => isFinal)
+          if (final === undefined || other !== undefined) return undefined
+          return pair.find((device) => device !== final && device.isIn)
+        }).catch(async () => void t.fail(await describe(redis, pair)))
+        if (stays === undefined) continue
+        const goes = pair.find((device) => device !== stays)!
+        t.equal(await stays.client!.ping('still here'), 'still here')
+        t.same(await allNodesList(nodes, stays.userId), [1, 1])
+        t.same(await statesOf(redis, [stays, goes]), [GOOD, KICKED])
+        t.ok(stays.isIn && goes.isFinal && !goes.isIn)
+        t.same(stays.kicks, 0)
+        t.ok(goes.kicks <= 1, 'one kick at most')
+        t.ok(goes.refusals.every((code) => code === TOKEN_KICKED))
+      }
+      const sum = (of: (device: Device) => number) => pairs.flat().reduce((total, one) => total + of(one), 0)
+      t.comment(`seed ${seed}: ${sum(({ logins }) => logins)} logins, ${sum(({ kicks }) => kicks)} kicks`)
+      // Rest: nobody tries any more. Who stays is let go here.
+      for (const device of pairs.flat()) if (device.isIn) device.kicks++
+      for (const device of pairs.flat()) await device.client?.terminate()
+      await Promise.all(running)
+    },
+  )
+}
+
+t.test('R-26: a node that hangs holds up no login on the others, and obeys when it is back', async (t) => {
+  const USERS = 150
+  const AT_ONCE = 8
+  const { url, redis } = await startStore(t)
+  const env = { REDIS_URL: url, LOGIN_POLICY: '1' }
+  const nodes = await startNodes(t, 3, env)
+  const hanging = await ChildNode.start(t, env)
+
+  /** Who is on `holder`, and the other device that comes meanwhile. */
+  async function pairsOn(holder: { wsUrl: string }, name: string): Promise<[Device, Device][]> {
+    const pairs: [Device, Device][] = []
+    const userIds = Array.from({ length: USERS }, (_, n) => `${name}-${n}`)
+    await forEachSome(userIds, AT_ONCE, async (userId) => {
+      const [there, comes] = [
+        await newDevice(redis, userId, ANDROID),
+        await newDevice(redis, userId, ANDROID),
+      ]
+      await there.login(t, holder)
+      pairs.push([there, comes])
+    })
+    await eventually(async () => {
+      const holders = await Promise.all(userIds.map((userId) => claimants(redis, userId)))
+      return holders.every((nodeIds) => nodeIds.length === 1) ? true : undefined
+    })
+    return pairs
+  }
+
+  /** The newcomers log in on the other nodes. Their times, ms, ascending. */
+  async function come(pairs: readonly [Device, Device][]): Promise<number[]> {
+    const times: number[] = []
+    let n = 0
+    await forEachSome(pairs, AT_ONCE, async ([, comes]) => {
+      const startMs = performance.now()
+      const isIn = await comes.login(t, nodes[1 + (n++ % 2)]!)
+      times.push(performance.now() - startMs)
+      if (!isIn) t.fail(`${comes.userId} was refused: ${comes.refusals.join()}`)
+    })
+    return times.sort((a, b) => a - b)
+  }
+
+  const show = (times: readonly number[]) => {
+    const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))]!.toFixed(1)
+    return `median ${at(0.5)} ms, p99 ${at(0.99)} ms`
+  }
+  await come(await pairsOn(nodes[0]!, 'warm-up'))
+  const before = await come(await pairsOn(nodes[0]!, 'before'))
+  const held = await pairsOn(hanging, 'held')
+  hanging.freeze()
+  t.teardown(() => hanging.thaw())
+  const during = await come(held)
+  t.equal(during.length, USERS)
+  t.ok(
+    held.every(([there, comes]) => there.isIn && comes.isIn),
+    'all are in, and the node that hangs has not moved',
+  )
+  hanging.thaw()
+  await eventually(() => (held.every(([there]) => !there.isIn) ? true : undefined))
+  t.ok(
+    held.every(([there, comes]) => there.kicks === 1 && comes.isIn && comes.kicks === 0),
+    'whom it held has been kicked',
+  )
+  for (const pair of held) t.same(await statesOf(redis, pair), [KICKED, GOOD])
+  t.comment(`logins that remove one on a node that is well: ${show(before)}`)
+  t.comment(`logins that remove one on a node that hangs:   ${show(during)}`)
+})
+
+t.test('a node that hung for longer than its lease gives way to those who came meanwhile', async (t) => {
+  const LEASE_MS = 1_000
+  const { url, redis } = await startStore(t)
+  const env = { REDIS_URL: url, LOGIN_POLICY: '1', NODE_LEASE_MS: String(LEASE_MS) }
+  const [node] = (await startNodes(t, 1, env)) as [TestNode]
+  const hanging = await ChildNode.start(t, env)
+  const pairs: [Device, Device][] = []
+  for (let n = 0; n < 20; n++) {
+    const pair: [Device, Device] = [
+      await newDevice(redis, `late-${n}`, ANDROID),
+      await newDevice(redis, `late-${n}`, ANDROID),
+    ]
+    await pair[0].login(t, hanging)
+    pairs.push(pair)
+  }
+  await eventually(async () => (await claimants(redis, 'late-19')).length || undefined)
+  hanging.freeze()
+  t.teardown(() => hanging.thaw())
+  for (const [, comes] of pairs) t.ok(await comes.login(t, node))
+  await eventually(async () => ((await redis.zcount('PORCHLIGHT:NODES', Date.now(), '+inf')) === 1 ? true : undefined))
+  // The one that hangs counts as dead: whoever asked it to give way has been told that nobody is there.
+  await eventually(async () => ((await node.admin.connections('late-0')).length === 1 ? true : undefined))
+  hanging.thaw()
+  await eventually(() => (pairs.every(([there]) => !there.isIn) ? true : undefined))
+  for (const pair of pairs) {
+    t.same([pair[0].kicks, pair[1].kicks, pair[1].isIn], [1, 0, true])
+    t.same(await statesOf(redis, pair), [KICKED, GOOD])
+  }
+})
+
+/** Two devices of each user log in at the same instant on two nodes, some users at a time. */
+async function meet(
+  t: Test,
+  { redis, nodes, users, atOnce }: { redis: Redis; nodes: TestNode[]; users: number; atOnce: number },
+): Promise<[Device, Device][]> {
+  const pairs: [Device, Device][] = []
+  for (let n = 0; n < users; n += atOnce) {
+    const some = await Promise.all(
+      Array.from({ length: atOnce }, async (_, m): Promise<[Device, Device]> => {
+        const userId = `pair-${n + m}`
+        return [await newDevice(redis, userId, ANDROID), await newDevice(redis, userId, ANDROID)]
+      }),
+    )
+    await Promise.all(some.flatMap((pair) => pair.map((device, m) => device.login(t, nodes[m]!))))
+    pairs.push(...some)
+  }
+  return pairs
+}
+
+t.test('two devices that log in at the same instant on two nodes, 1,000 times: one stays each time', async (t) => {
+  const { url, redis } = await startStore(t)
+  const nodes = await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })
+  const pairs = await meet(t, { redis, nodes, users: 1_000, atOnce: 50 })
+
+  /** Why a pair is not as it has to be when all is quiet. */
+  async function fault(pair: [Device, Device]): Promise<string | undefined> {
+    const stays = onlyOneIn(pair)
+    if (stays === undefined) return 'not one is in'
+    const goes = pair[0] === stays ? pair[1] : pair[0]
+    if ((await statesOf(redis, [stays, goes])).join() !== `${GOOD},${KICKED}`) return 'the tokens'
+    const holder = nodes[pair.indexOf(stays)]!.nodeId
+    if ((await claimants(redis, stays.userId)).join() !== holder) return 'the claims'
+    if (stays.kicks !== 0 || stays.refusals.length > 0) return 'who stays was kicked or refused'
+    if (goes.kicks + goes.refusals.length !== 1) return 'who goes was not told once'
+    if (goes.refusals.some((code) => code !== TOKEN_KICKED)) return 'a strange refusal'
+    return undefined
+  }
+  const faults = async () => {
+    const found = await Promise.all(pairs.map(fault))
+    return pairs.flatMap((pair, n) => (found[n] === undefined ? [] : [{ pair, why: found[n] }]))
+  }
+  await eventually(async () => ((await faults()).length === 0 ? true : undefined)).catch(async () => {
+    for (const { pair, why } of await faults()) t.fail(`${why}: ${await describe(redis, pair)}`)
+  })
+  await forEachSome(pairs, 20, async (pair) => {
+    const counts = await allNodesList(nodes, pair[0].userId)
+    if (counts.join() !== '1,1') t.fail(`the nodes list ${counts.join()} of ${pair[0].userId}`)
+  })
+  t.same(await faults(), [], 'and it is still so')
+  const first = pairs.filter(([one]) => one.isIn).length
+  t.comment(`${first} times the first node's, ${pairs.length - first} times the second's`)
+})
+
+t.test('LOGIN_CONFLICT=refuse-new: of two at the same instant one is taken, the other told so', async (t) => {
+  const { url, redis } = await startStore(t)
+  const env = { REDIS_URL: url, LOGIN_POLICY: '1', LOGIN_CONFLICT: 'refuse-new' }
+  const nodes = await startNodes(t, 2, env)
+  const pairs = await meet(t, { redis, nodes, users: 1_000, atOnce: 50 })
+  for (const pair of pairs) {
+    const stays = onlyOneIn(pair)
+    const goes = pair.find((device) => device !== stays)!
+    const isRight =
+      stays !== undefined &&
+      stays.kicks + stays.refusals.length === 0 &&
+      goes.logins === 0 &&
+      goes.refusals.join() === String(LOGIN_CONFLICT)
+    if (!isRight) t.fail(await describe(redis, pair))
+  }
+  const states = await Promise.all(pairs.map((pair) => statesOf(redis, pair)))
+  t.ok(
+    states.every((two) => two.join() === `${GOOD},${GOOD}`),
+    'all tokens stay good',
+  )
+  const [refused, taken] = [...pairs[0]!].sort((a, b) => a.logins - b.logins) as [Device, Device]
+  await taken.client!.close()
+  await eventually(async () => (await refused.login(t, nodes[0]!)) || undefined)
+  t.ok(refused.isIn, 'who was refused comes in when the other has left')
+})
+
+t.test('MAX_CONNECTIONS_PER_USER: of 20 logins at once on two nodes as many stay as may', async (t) => {
+  const USERS = 20
+  const LOGINS = 20
+  const CAP = 3
+  const { url, redis } = await startStore(t)
+  const env = { REDIS_URL: url, LOGIN_POLICY: '0', MAX_CONNECTIONS_PER_USER: String(CAP) }
+  const nodes = await startNodes(t, 2, env)
+  const crowd = await Promise.all(
+    Array.from({ length: USERS }, (_, n) =>
+      Promise.all(Array.from({ length: LOGINS }, () => newDevice(redis, `many-${n}`, ANDROID))),
+    ),
+  )
+  await forEachSome(crowd, 5, async (devices) => {
+    await Promise.all(devices.map((device, n) => device.login(t, nodes[n % 2]!)))
+  })
+  for (const devices of crowd) {
+    const inside = devices.filter(({ isIn }) => isIn)
+    const refused = devices.filter(({ refusals }) => refusals.join() === String(TOO_MANY_OF_USER))
+    t.same([inside.length, refused.length], [CAP, LOGINS - CAP], devices[0]!.userId)
+    t.same(await allNodesList(nodes, devices[0]!.userId), [CAP, CAP])
+  }
+
+  for (const devices of crowd.slice(0, 5)) {
+    const { userId } = devices[0]!
+    await devices.find(({ isIn }) => isIn)!.client!.close()
+    await eventually(async () => ((await nodes[0]!.admin.connections(userId)).length === CAP - 1 ? true : undefined))
+    const outside = devices.filter(({ logins }) => logins === 0)
+    await eventually(async () => (await outside[0]!.login(t, nodes[1]!)) || undefined)
+    t.ok(outside[0]!.isIn, 'when one has left, one more may come')
+    t.notOk(await outside[1]!.login(t, nodes[0]!), 'and not two')
+    t.equal(outside[1]!.refusals.at(-1), TOO_MANY_OF_USER)
+  }
+})
