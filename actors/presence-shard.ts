@@ -31,7 +31,9 @@ import {
   onEvicted,
   onKick,
   onKickDue,
+  onLateLogin,
   onWithdrawn,
+  rememberWithdrawn,
 } from './presence-shard/logins.js'
 import { askForTheLost, finishRebuilding, onAnnounced, onHeldBefore } from './presence-shard/rebuild.js'
 import type { Args, Ctx, Private, State } from './presence-shard/state.js'
@@ -71,7 +73,8 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onAdmit(ctx, state, message)
     case 'connected':
       onSeated(ctx, state, message)
-      return onConnected(ctx, state, message, areNumbered(state) ? undefined : OLD)
+      onConnected(ctx, state, message, areNumbered(state) ? undefined : OLD)
+      return onLateLogin(ctx, state, message)
     case 'disconnected':
       return onDisconnected(ctx, state, message)
     case 'announced':
@@ -89,6 +92,7 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
     case 'evicted':
       return onEvicted(ctx, state, message)
     case 'withdrawn':
+      rememberWithdrawn(ctx, state, message)
       return onWithdrawn(ctx, state, message)
     case 'kick':
       return onKick(ctx, state, message)
@@ -180,6 +184,7 @@ function start(ctx: Ctx, args: Args): State {
     admissions: new Map(),
     kicks: new Map(),
     stashed: new Map(),
+    withdrawn: new Map(),
   }
   args.gauges[args.shard] = () => ({
     held: state.roster.size,

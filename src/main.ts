@@ -1,5 +1,6 @@
 /** The entry: settings → supervisor, and the signals that end it. */
 import { developmentSecret } from './auth/development-secret.js'
+import { loadTokenKeys } from './auth/keys.js'
 import { type Config, loadConfig, withAuthSecret } from './config.js'
 import { createLog, type Log } from './observe/log.js'
 import { Supervisor } from './supervisor.js'
@@ -15,6 +16,7 @@ async function main(): Promise<void> {
   try {
     config = loadConfig(process.env)
     if (config.developmentMode) config = withAuthSecret(config, await developmentSecret(config.dataDir))
+    await checkTokenKeys(config)
   } catch (error) {
     return refuseToStart((error as Error).message)
   }
@@ -32,6 +34,18 @@ async function main(): Promise<void> {
   const { wsPort, apiPort } = supervisor
   log.info({ nodeId: config.nodeId, host: config.host, wsPort, apiPort }, 'ready')
   stopOnSignals(supervisor, log)
+}
+
+/** Each thread that needs the keys reads them itself; here only their flaws are of interest, before anything starts. */
+async function checkTokenKeys(config: Config): Promise<void> {
+  await loadTokenKeys({
+    algorithm: config.authAlgorithm,
+    secret: config.authSecret,
+    publicKeysPath: config.authPublicKeys,
+    privateKeyPath: config.authPrivateKey,
+    nowMs: Date.now,
+    report: () => {},
+  })
 }
 
 function refuseToStart(reason: string): void {

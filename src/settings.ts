@@ -312,8 +312,8 @@ export const settings = {
     env: 'PLATFORMS',
     defaultDoc: 'none',
     accepts: arePlatforms,
-    expected: '`id:Name:Class,...` with new IDs and names, for example `12:Vision:Headset`',
-    doc: "Platforms beside OpenIM's eleven.",
+    expected: '`id:Name:Class,...`, for example `12:Vision:Headset,8:APad:Mobile`',
+    doc: "Platforms beside OpenIM's eleven, and those of OpenIM's that belong to another class here.",
   }),
   transport: choice({
     env: 'TRANSPORT',

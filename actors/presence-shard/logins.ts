@@ -37,8 +37,10 @@ export function onRecorded(
   version: number,
   snapshot?: Snapshot,
 ): void {
-  const newcomers = state.roster.giveNumbers(userId, version)
-  for (const newcomer of newcomers) evictHere(ctx, state, userId, newcomer, version)
+  // Flags bear the number before: of those that got this one together, the last may have the token of the first.
+  for (const newcomer of state.roster.giveNumbers(userId, version)) {
+    evictHere(ctx, state, userId, newcomer, version - 1)
+  }
   if (snapshot === undefined) return
   for (const login of standing(state, userId)) evictElsewhere(ctx, state, snapshot, login)
   if (state.contested.get(userId) === 'asked') {
@@ -57,7 +59,7 @@ export function onRecorded(
 export function onUnrecorded(ctx: Ctx, state: State, userId: UserId): void {
   if (state.contested.has(userId)) state.contested.set(userId, 'wanted')
   for (const newcomer of state.roster.giveNumbers(userId, undefined)) {
-    evictHere(ctx, state, userId, newcomer, BY_HAND)
+    evictHere(ctx, state, userId, newcomer, OLD)
   }
 }
 
@@ -191,6 +193,24 @@ export function onWithdrawn(ctx: Ctx, state: State, message: PresenceShard.Withd
   }
 }
 
+export function rememberWithdrawn(ctx: Ctx, state: State, message: PresenceShard.Withdrawn): void {
+  const nowMs = ctx.nowMs()
+  for (const [token, { atMs }] of state.withdrawn) {
+    if (nowMs - atMs < state.settings.handshakeTimeoutMs) break
+    state.withdrawn.delete(token)
+  }
+  for (const token of message.tokens) {
+    state.withdrawn.delete(token)
+    state.withdrawn.set(token, { message, atMs: nowMs })
+  }
+}
+
+/** A login whose token was good when it was checked, and kicked before it came here. */
+export function onLateLogin(ctx: Ctx, state: State, { token }: PresenceShard.Connected): void {
+  const late = state.withdrawn.get(token)
+  if (late !== undefined) onWithdrawn(ctx, state, late.message)
+}
+
 function stash(state: State, userId: UserId, message: PresenceShard.Evict | PresenceShard.Withdrawn): void {
   const waiting = state.stashed.get(userId)
   if (waiting === undefined) state.stashed.set(userId, [message])
@@ -210,9 +230,8 @@ function carryOut(ctx: Ctx, state: State, eviction: Eviction): PresenceShard.Kic
   }
   const obeying = state.roster.evict({ ...eviction, key: named?.key })
   obey(ctx, state, userId, obeying, eviction.before)
-  const leaving = new Set(obeying.leaving.map(({ key }) => key))
-  const left = logins.filter(({ key }) => !leaving.has(key))
-  return { gone: leaving.size, left: left.map((login) => infoOf(state, login)), isWaiting: obeying.isWaiting }
+  const left = state.roster.logins(userId).map((login) => infoOf(state, login))
+  return { gone: obeying.leaving.length, left, isWaiting: obeying.isWaiting }
 }
 
 function obey(ctx: Ctx, state: State, userId: UserId, obeying: Obeying, by: LoginNumber): void {

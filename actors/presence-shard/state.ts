@@ -19,6 +19,8 @@ export interface ShardSettings {
   mergeIntervalMs: number
   presenceTtlS: number
   offlineGraceMs: number
+  /** A login comes at most so long after its token was checked. */
+  handshakeTimeoutMs: number
 }
 
 /** What a shard counts, for metrics. Each shard thread has one, shared by its shards. */
@@ -77,6 +79,8 @@ export interface State extends Args {
   kicks: Map<number, Kick>
   /** What concerns users whose number is on its way. */
   stashed: Map<UserId, (PresenceShard.Evict | PresenceShard.Withdrawn)[]>
+  /** Tokens kicked a short while ago, oldest first: a login that had passed the check by then is still to come. */
+  withdrawn: Map<TokenDigest, { message: PresenceShard.Withdrawn; atMs: number }>
   /** Users of whom the store says that it has no record any more; to be asked again. */
   doubted: Set<UserId>
 }

@@ -27,13 +27,18 @@ export const OPENIM_PLATFORMS: readonly Platform[] = [
 /** Ids beyond this are refused in a setting: they cross the wire as int32. */
 const PLATFORM_ID_MAX = 2 ** 31 - 1
 
-/** OpenIM's platforms and the operator's own. Throws an Error when an id or a name is there twice. */
+/**
+ * OpenIM's platforms and the operator's own. One of OpenIM's, with its id and its name, is there to be put in another
+ * class. Throws an Error when an id or a name is there twice.
+ */
 export class PlatformTable {
   readonly #byId = new Map<PlatformId, Platform>()
 
-  constructor(extra: readonly Platform[] = []) {
+  constructor(own: readonly Platform[] = []) {
+    const moved = own.filter(isOpenim)
+    const theirs = OPENIM_PLATFORMS.filter(({ id }) => !moved.some((platform) => platform.id === id))
     const names = new Set<string>()
-    for (const platform of [...OPENIM_PLATFORMS, ...extra]) {
+    for (const platform of [...theirs, ...own]) {
       if (this.#byId.has(platform.id)) throw new Error(`Platform id ${platform.id} is there twice.`)
       if (names.has(platform.name)) throw new Error(`Platform name ${platform.name} is there twice.`)
       this.#byId.set(platform.id, platform)
@@ -55,14 +60,18 @@ export class PlatformTable {
     return this.#byId.get(id)?.class
   }
 
-  /** Every platform, OpenIM's first. */
+  /** Every platform. */
   all(): Platform[] {
     return [...this.#byId.values()]
   }
 }
 
+function isOpenim({ id, name }: Platform): boolean {
+  return OPENIM_PLATFORMS.some((platform) => platform.id === id && platform.name === name)
+}
+
 /**
- * Read extra platforms from a setting, `id:name:class` separated by commas: `12:Vision:Headset,13:Car:Car`. Spaces
+ * Read platforms from a setting, `id:name:class` separated by commas: `12:Vision:Headset,13:Car:Car`. Spaces
  * around an entry and an empty text are fine. Throws an Error that names the entry and the form expected.
  */
 export function parsePlatforms(setting: string): Platform[] {

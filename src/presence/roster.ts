@@ -40,6 +40,8 @@ interface Held extends Login {
   number: LoginNumber | undefined
   /** The number is on its way. */
   isAsked: boolean
+  /** An eviction met it: its end is only a matter of time. */
+  isLeaving: boolean
   /** When the socket broke; undefined = open. */
   brokenAtMs: number | undefined
 }
@@ -92,7 +94,7 @@ export class Roster {
     user.held = user.held.filter(
       (held) => held.platformId !== login.platformId || held.brokenAtMs === undefined,
     )
-    const held: Held = { ...login, number, isAsked: false, brokenAtMs: undefined }
+    const held: Held = { ...login, number, isAsked: false, isLeaving: false, brokenAtMs: undefined }
     if (number === undefined) user.held.push(held)
     else user.held.splice(placeOf(user.held, number), 0, held)
     return !isShown
@@ -133,6 +135,7 @@ export class Roster {
       token: '',
       number: OLD,
       isAsked: false,
+      isLeaving: false,
       brokenAtMs: undefined,
     }
     user.held.unshift(held)
@@ -171,9 +174,11 @@ export class Roster {
     return platformsOf((this.#users.get(userId)?.held ?? []).filter((held) => held.brokenAtMs === undefined))
   }
 
-  /** Open sockets in the order in which they came. */
+  /** Open sockets in the order in which they came, without those that an eviction has met. */
   logins(userId: UserId): readonly (Login & { number: LoginNumber | undefined })[] {
-    return (this.#users.get(userId)?.held ?? []).filter((held) => held.brokenAtMs === undefined)
+    return (this.#users.get(userId)?.held ?? []).filter(
+      (held) => held.brokenAtMs === undefined && !held.isLeaving,
+    )
   }
 
   /** Whether a login waits for a number that nobody has asked for yet. */
@@ -210,8 +215,7 @@ export class Roster {
       const isOpen = held.brokenAtMs === undefined
       const obeys = (held.number ?? OLD) < before || (makesRoom === true && (isReplaced || !isOpen))
       if (held.number === undefined && before < BY_HAND && isOpen && !makesRoom) obeying.isWaiting = true
-      else if (obeys && isOpen) obeying.leaving.push({ key: held.key, isReplaced })
-      else if (obeys && this.#drop(user!, held)) obeying.isChanged = true
+      else if (obeys) this.#send(user!, held, isReplaced, obeying)
     }
     return obeying
   }
@@ -224,9 +228,7 @@ export class Roster {
     for (const held of user?.held ?? []) {
       if (held === newcomer || newcomer === undefined) break
       if (!platformIds.includes(held.platformId)) continue
-      if (held.brokenAtMs === undefined) {
-        obeying.leaving.push({ key: held.key, isReplaced: held.token === newcomer.token })
-      } else if (this.#drop(user!, held)) obeying.isChanged = true
+      this.#send(user!, held, held.token === newcomer.token, obeying)
     }
     return obeying
   }
@@ -259,6 +261,16 @@ export class Roster {
     held.brokenAtMs = nowMs
     // Every grace is equally long, so the list stays in order of due time.
     this.#broken.push({ userId, key: held.key, dueMs: nowMs + this.#graceMs })
+  }
+
+  /** Send a login away: at once where there is no socket, else when the socket has closed. */
+  #send(user: User, held: Held, isReplaced: boolean, obeying: Obeying): void {
+    if (held.brokenAtMs !== undefined) {
+      if (this.#drop(user, held)) obeying.isChanged = true
+      return
+    }
+    held.isLeaving = true
+    obeying.leaving.push({ key: held.key, isReplaced })
   }
 
   #drop(user: User, gone: Held): boolean {

@@ -6,6 +6,7 @@ import type { Log } from '../runtime/index.js'
 import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
 import { MemoryBackend } from '../store/memory/memory-backend.js'
 import { MemoryStore } from '../store/memory/memory-store.js'
+import { openTokenFile } from '../store/memory/token-file.js'
 import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
 import { areTokensMadeHere, platformTable, type ThreadSettings, threadLog, threadName } from './settings.js'
@@ -34,13 +35,13 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     report.total('uncheckedLogins', counts.uncheckedLogins)
     report.level('storeUp', health.isUp ? 1 : 0)
   })
-  const newStore = storeFactory(config, log)
+  const stores = storesOf(config, log)
   let store: PresenceStore | undefined
   system.spawn(
     sync,
     {
       createStore: () => {
-        store = newStore()
+        store = stores.create()
         return store
       },
       addresses: new Addresses(settings.topology),
@@ -63,6 +64,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     drain: async () => {},
     stop: async () => {
       await store?.close()
+      await stores.close()
     },
     release: () => {},
     stats: async (runtime) => ({
@@ -72,24 +74,36 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   }
 }
 
+interface Stores {
+  create(): PresenceStore
+  /** What the stores of this thread shared. */
+  close(): Promise<void>
+}
+
 /** The store that the settings ask for. The embedded one keeps its records over a restart of the actor. */
-function storeFactory(config: Config, log: Log): () => PresenceStore {
+function storesOf(config: Config, log: Log): Stores {
   const platforms = platformTable(config)
   const { nodeId, presenceTtlS, nodeLeaseMs, openimCompat, redisUrl, redisClusterNodes } = config
   if (redisUrl === '' && redisClusterNodes.length === 0) {
-    const backend = new MemoryBackend(Date.now)
-    return () => new MemoryStore(backend, { nodeId, presenceTtlS, nodeLeaseMs })
+    const backend = new MemoryBackend(Date.now, () => openTokenFile(config.dataDir))
+    return {
+      create: () => new MemoryStore(backend, { nodeId, presenceTtlS, nodeLeaseMs }),
+      close: () => backend.close(),
+    }
   }
-  return () =>
-    new RedisStore({
-      ...(redisUrl === ''
-        ? { clusterNodes: redisClusterNodes.map(({ host, port }) => `${host}:${port}`) }
-        : { url: redisUrl }),
-      nodeId,
-      presenceTtlS,
-      nodeLeaseMs,
-      openimCompat,
-      platforms,
-      log: (level, message, fields) => log[level](fields ?? {}, message),
-    })
+  return {
+    create: () =>
+      new RedisStore({
+        ...(redisUrl === ''
+          ? { clusterNodes: redisClusterNodes.map(({ host, port }) => `${host}:${port}`) }
+          : { url: redisUrl }),
+        nodeId,
+        presenceTtlS,
+        nodeLeaseMs,
+        openimCompat,
+        platforms,
+        log: (level, message, fields) => log[level](fields ?? {}, message),
+      }),
+    close: async () => {},
+  }
 }

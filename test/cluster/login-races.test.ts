@@ -82,7 +82,11 @@ t.test(
 
     t.ok(await phone.login(t, b))
     await eventually(async () => ((await a.metric('porchlight_connections')) === 1 ? true : undefined))
-    t.equal(await a.metric('porchlight_closes_total', 'reason="replaced"'), 1, 'its own node closed the old one')
+    t.equal(
+      await a.metric('porchlight_closes_total', 'reason="replaced"'),
+      1,
+      'its own node closed the old one',
+    )
     old.resume()
     await eventually(() => old.closeCode)
     t.same([old.isKicked, phone.kicks, phone.isIn], [false, 0, true], 'no kick frame, and the new one lives')
@@ -96,78 +100,83 @@ t.test(
     await web.login(t, b)
     for (const watcher of watchers) await seesOn(watcher, 'ann', [ANDROID, WEB])
     await eventually(() => onlyOneIn([phone]))
-    for (const watcher of watchers) t.same(toldOf(watcher, 'ann'), ['', '2', '2,5'], 'never offline in between')
+    for (const watcher of watchers)
+      t.same(toldOf(watcher, 'ann'), ['', '2', '2,5'], 'never offline in between')
     t.equal(phone.kicks, 0)
   },
 )
 
-t.test('R-24: login A, login B, login A again within 100 ms on three nodes far from Redis: one stays', async (t) => {
-  const USERS = 30
-  const ROUNDS = 3
-  const WITHIN_MS = 100
-  const { port, redis } = await startStore(t)
-  const random = mulberry32(seed)
-  const wires = await Promise.all([0, 1, 2].map((n) => Wire.start(t, port, mulberry32(seed + 1 + n))))
-  const nodes = await Promise.all(
-    wires.map(({ url }) => TestNode.start(t, { REDIS_URL: url, LOGIN_POLICY: '1' })),
-  )
-  for (const wire of wires) wire.delayMaxMs = 500
-
-  async function race(userId: UserId): Promise<{ userId: UserId; logins: Device[]; b: Device }> {
-    const first = await newDevice(redis, userId, ANDROID)
-    const b = await newDevice(redis, userId, ANDROID)
-    // The same token, a login of its own.
-    const again = new Device(userId, ANDROID, first.token)
-    const from = Math.floor(random() * nodes.length)
-    const bMs = random() * WITHIN_MS
-    const againMs = bMs + random() * (WITHIN_MS - bMs)
-    const logins = [first, b, again]
-    await Promise.all(
-      [0, bMs, againMs].map(async (afterMs, n) => {
-        await new Promise((resolve) => setTimeout(resolve, afterMs))
-        await logins[n]!.login(t, nodes[(from + n) % nodes.length]!)
-      }),
+t.test(
+  'R-24: login A, login B, login A again within 100 ms on three nodes far from Redis: one stays',
+  async (t) => {
+    const USERS = 30
+    const ROUNDS = 3
+    const WITHIN_MS = 100
+    const { port, redis } = await startStore(t)
+    const random = mulberry32(seed)
+    const wires = await Promise.all([0, 1, 2].map((n) => Wire.start(t, port, mulberry32(seed + 1 + n))))
+    const nodes = await Promise.all(
+      wires.map(({ url }) => TestNode.start(t, { REDIS_URL: url, LOGIN_POLICY: '1' })),
     )
-    return { userId, logins, b }
-  }
+    for (const wire of wires) wire.delayMaxMs = 500
 
-  /** Whether what is true of a user is as it has to be when all is quiet. */
-  async function isRight({ logins, b }: { logins: Device[]; b: Device }): Promise<boolean> {
-    const alive = onlyOneIn(logins)
-    if (alive === undefined) return false
-    const [ofA, ofB] = await statesOf(redis, [logins[0]!, b])
-    return alive === b ? ofA === KICKED && ofB === GOOD : ofA === GOOD && ofB === KICKED
-  }
-
-  const stayed: Record<string, number> = {}
-  for (let round = 0; round < ROUNDS; round++) {
-    const userIds = Array.from({ length: USERS }, (_, n) => `racer-${round}-${n}`)
-    const races = await Promise.all(userIds.map(race))
-    const wrong = async () => {
-      const right = await Promise.all(races.map(isRight))
-      return races.filter((_, n) => !right[n])
-    }
-    await eventually(async () => ((await wrong()).length === 0 ? true : undefined)).catch(async () => {
-      for (const one of await wrong()) t.fail(await describe(redis, one.logins))
-    })
-    // What the nodes still had to say to each other has been said when each has asked all others.
-    const lists = await Promise.all(userIds.map((userId) => allNodesList(nodes, userId)))
-    t.ok(
-      lists.every((counts) => counts.join() === '1,1,1'),
-      'each node sees one connection of each user',
-    )
-    t.equal((await wrong()).length, 0, 'and it is still so')
-    for (const { logins } of races) {
-      t.ok(
-        logins.every(({ refusals }) => refusals.every((code) => code === TOKEN_KICKED)),
-        'nobody was refused but for a kicked token',
+    async function race(userId: UserId): Promise<{ userId: UserId; logins: Device[]; b: Device }> {
+      const first = await newDevice(redis, userId, ANDROID)
+      const b = await newDevice(redis, userId, ANDROID)
+      // The same token, a login of its own.
+      const again = new Device(userId, ANDROID, first.token)
+      const from = Math.floor(random() * nodes.length)
+      const bMs = random() * WITHIN_MS
+      const againMs = bMs + random() * (WITHIN_MS - bMs)
+      const logins = [first, b, again]
+      await Promise.all(
+        [0, bMs, againMs].map(async (afterMs, n) => {
+          await new Promise((resolve) => setTimeout(resolve, afterMs))
+          await logins[n]!.login(t, nodes[(from + n) % nodes.length]!)
+        }),
       )
-      const which = ['A', 'B', 'A again'][logins.findIndex(({ isIn }) => isIn)]!
-      stayed[which] = (stayed[which] ?? 0) + 1
+      return { userId, logins, b }
     }
-  }
-  t.comment(`seed ${seed}: who stayed: ${JSON.stringify(stayed)}`)
-})
+
+    /** Whether what is true of a user is as it has to be when all is quiet. */
+    async function isRight({ logins, b }: { logins: Device[]; b: Device }): Promise<boolean> {
+      const alive = onlyOneIn(logins)
+      if (alive === undefined) return false
+      const [ofA, ofB] = await statesOf(redis, [logins[0]!, b])
+      return alive === b ? ofA === KICKED && ofB === GOOD : ofA === GOOD && ofB === KICKED
+    }
+
+    const stayed: Record<string, number> = {}
+    for (let round = 0; round < ROUNDS; round++) {
+      const userIds = Array.from({ length: USERS }, (_, n) => `racer-${round}-${n}`)
+      const races = await Promise.all(userIds.map(race))
+      const wrong = async () => {
+        const right = await Promise.all(races.map(isRight))
+        return races.filter((_, n) => !right[n])
+      }
+      await eventually(async () => ((await wrong()).length === 0 ? true : undefined)).catch(async () => {
+        for (const one of await wrong()) t.fail(await describe(redis, one.logins))
+      })
+      // What the nodes still had to say to each other has been said when each has asked all others.
+      const lists = await Promise.all(userIds.map((userId) => allNodesList(nodes, userId)))
+      t.ok(
+        lists.every((counts) => counts.join() === '1,1,1'),
+        'each node sees one connection of each user',
+      )
+      t.equal((await wrong()).length, 0, 'and it is still so')
+      for (const { logins } of races) {
+        t.ok(
+          logins.every(({ refusals }) => refusals.every((code) => code === TOKEN_KICKED)),
+          'nobody was refused but for a kicked token',
+        )
+        const which = ['A', 'B', 'A again'][logins.findIndex(({ isIn }) => isIn)]!
+        stayed[which] = (stayed[which] ?? 0) + 1
+      }
+    }
+    for (const wire of wires) wire.delayMaxMs = 0
+    t.comment(`seed ${seed}: who stayed: ${JSON.stringify(stayed)}`)
+  },
+)
 
 async function describe(redis: Redis, devices: readonly Device[]): Promise<string> {
   const states = await statesOf(redis, devices)
@@ -211,7 +220,7 @@ for (const { policy, platforms } of [
       // Links break meanwhile, so that both come back again and again.
       for (let n = 0; n < BREAKS; n++) {
         await new Promise((resolve) => setTimeout(resolve, 20 + random() * 80))
-        for (const device of pairs.flat()) if (random() < 0.5) void device.client?.terminate()
+        await Promise.all(pairs.flat().map((device) => random() < 0.5 && device.client?.terminate()))
       }
       for (const pair of pairs) {
         const stays = await eventually(() => {
@@ -280,7 +289,8 @@ t.test('R-26: a node that hangs holds up no login on the others, and obeys when 
   }
 
   const show = (times: readonly number[]) => {
-    const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))]!.toFixed(1)
+    const at = (part: number) =>
+      times[Math.min(times.length - 1, Math.floor(times.length * part))]!.toFixed(1)
     return `median ${at(0.5)} ms, p99 ${at(0.99)} ms`
   }
   await come(await pairsOn(nodes[0]!, 'warm-up'))
@@ -324,7 +334,9 @@ t.test('a node that hung for longer than its lease gives way to those who came m
   hanging.freeze()
   t.teardown(() => hanging.thaw())
   for (const [, comes] of pairs) t.ok(await comes.login(t, node))
-  await eventually(async () => ((await redis.zcount('PORCHLIGHT:NODES', Date.now(), '+inf')) === 1 ? true : undefined))
+  await eventually(async () =>
+    (await redis.zcount('PORCHLIGHT:NODES', Date.now(), '+inf')) === 1 ? true : undefined,
+  )
   // The one that hangs counts as dead: whoever asked it to give way has been told that nobody is there.
   await eventually(async () => ((await node.admin.connections('late-0')).length === 1 ? true : undefined))
   hanging.thaw()
@@ -354,39 +366,42 @@ async function meet(
   return pairs
 }
 
-t.test('two devices that log in at the same instant on two nodes, 1,000 times: one stays each time', async (t) => {
-  const { url, redis } = await startStore(t)
-  const nodes = await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })
-  const pairs = await meet(t, { redis, nodes, users: 1_000, atOnce: 50 })
+t.test(
+  'two devices that log in at the same instant on two nodes, 1,000 times: one stays each time',
+  async (t) => {
+    const { url, redis } = await startStore(t)
+    const nodes = await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })
+    const pairs = await meet(t, { redis, nodes, users: 1_000, atOnce: 50 })
 
-  /** Why a pair is not as it has to be when all is quiet. */
-  async function fault(pair: [Device, Device]): Promise<string | undefined> {
-    const stays = onlyOneIn(pair)
-    if (stays === undefined) return 'not one is in'
-    const goes = pair[0] === stays ? pair[1] : pair[0]
-    if ((await statesOf(redis, [stays, goes])).join() !== `${GOOD},${KICKED}`) return 'the tokens'
-    const holder = nodes[pair.indexOf(stays)]!.nodeId
-    if ((await claimants(redis, stays.userId)).join() !== holder) return 'the claims'
-    if (stays.kicks !== 0 || stays.refusals.length > 0) return 'who stays was kicked or refused'
-    if (goes.kicks + goes.refusals.length !== 1) return 'who goes was not told once'
-    if (goes.refusals.some((code) => code !== TOKEN_KICKED)) return 'a strange refusal'
-    return undefined
-  }
-  const faults = async () => {
-    const found = await Promise.all(pairs.map(fault))
-    return pairs.flatMap((pair, n) => (found[n] === undefined ? [] : [{ pair, why: found[n] }]))
-  }
-  await eventually(async () => ((await faults()).length === 0 ? true : undefined)).catch(async () => {
-    for (const { pair, why } of await faults()) t.fail(`${why}: ${await describe(redis, pair)}`)
-  })
-  await forEachSome(pairs, 20, async (pair) => {
-    const counts = await allNodesList(nodes, pair[0].userId)
-    if (counts.join() !== '1,1') t.fail(`the nodes list ${counts.join()} of ${pair[0].userId}`)
-  })
-  t.same(await faults(), [], 'and it is still so')
-  const first = pairs.filter(([one]) => one.isIn).length
-  t.comment(`${first} times the first node's, ${pairs.length - first} times the second's`)
-})
+    /** Why a pair is not as it has to be when all is quiet. */
+    async function fault(pair: [Device, Device]): Promise<string | undefined> {
+      const stays = onlyOneIn(pair)
+      if (stays === undefined) return 'not one is in'
+      const goes = pair[0] === stays ? pair[1] : pair[0]
+      if ((await statesOf(redis, [stays, goes])).join() !== `${GOOD},${KICKED}`) return 'the tokens'
+      const holder = nodes[pair.indexOf(stays)]!.nodeId
+      if ((await claimants(redis, stays.userId)).join() !== holder) return 'the claims'
+      if (stays.kicks !== 0 || stays.refusals.length > 0) return 'who stays was kicked or refused'
+      if (goes.kicks + goes.refusals.length !== 1) return 'who goes was not told once'
+      if (goes.refusals.some((code) => code !== TOKEN_KICKED)) return 'a strange refusal'
+      return undefined
+    }
+    const faults = async () => {
+      const found = await Promise.all(pairs.map(fault))
+      return pairs.flatMap((pair, n) => (found[n] === undefined ? [] : [{ pair, why: found[n] }]))
+    }
+    await eventually(async () => ((await faults()).length === 0 ? true : undefined)).catch(async () => {
+      for (const { pair, why } of await faults()) t.fail(`${why}: ${await describe(redis, pair)}`)
+    })
+    await forEachSome(pairs, 20, async (pair) => {
+      const counts = await allNodesList(nodes, pair[0].userId)
+      if (counts.join() !== '1,1') t.fail(`the nodes list ${counts.join()} of ${pair[0].userId}`)
+    })
+    t.same(await faults(), [], 'and it is still so')
+    const first = pairs.filter(([one]) => one.isIn).length
+    t.comment(`${first} times the first node's, ${pairs.length - first} times the second's`)
+  },
+)
 
 t.test('LOGIN_CONFLICT=refuse-new: of two at the same instant one is taken, the other told so', async (t) => {
   const { url, redis } = await startStore(t)
@@ -439,7 +454,9 @@ t.test('MAX_CONNECTIONS_PER_USER: of 20 logins at once on two nodes as many stay
   for (const devices of crowd.slice(0, 5)) {
     const { userId } = devices[0]!
     await devices.find(({ isIn }) => isIn)!.client!.close()
-    await eventually(async () => ((await nodes[0]!.admin.connections(userId)).length === CAP - 1 ? true : undefined))
+    await eventually(async () =>
+      (await nodes[0]!.admin.connections(userId)).length === CAP - 1 ? true : undefined,
+    )
     const outside = devices.filter(({ logins }) => logins === 0)
     await eventually(async () => (await outside[0]!.login(t, nodes[1]!)) || undefined)
     t.ok(outside[0]!.isIn, 'when one has left, one more may come')

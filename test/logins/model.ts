@@ -272,7 +272,8 @@ class KickByHand implements Step {
     kick(world, meant)
     // Several logins of one token: the flag of the first may have ended the next before the kick came there.
     const tokens = new Set(meant.map(({ token }) => token)).size
-    if (gone > meant.length || gone < tokens) throw new Error(`${gone} were kicked, should be ${meant.length}`)
+    if (gone > meant.length || gone < tokens)
+      throw new Error(`${gone} were kicked, should be ${meant.length}`)
     await agree(world, cluster)
   }
   private isMeant({ token, client }: Login, target: Login): boolean {

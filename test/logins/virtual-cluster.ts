@@ -247,6 +247,7 @@ class VirtualNode {
       mergeIntervalMs: 100,
       presenceTtlS: 1_800,
       offlineGraceMs: GRACE_MS,
+      handshakeTimeoutMs: 10_000,
     }
     const counts = { assertions: 0, assertionErrors: 0, changesHeard: 0, evictionsSent: 0 }
     const { policy, seating } = this.#cluster

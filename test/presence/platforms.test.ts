@@ -40,6 +40,16 @@ t.test('a setting of another form is refused by the entry that is wrong', async 
   t.throws(() => parsePlatforms('0:Zero:Zero'), { message: /between 1 and/ })
 })
 
+t.test("one of OpenIM's platforms can be put in another class", async (t) => {
+  const table = new PlatformTable(parsePlatforms('8:APad:Mobile,12:Vision:Pad'))
+  t.same(
+    [8, 9, 12].map((id) => table.classOf(id)),
+    ['Mobile', 'Pad', 'Pad'],
+  )
+  t.equal(table.all().length, 12)
+  t.throws(() => new PlatformTable(parsePlatforms('8:APad:Mobile,8:APad:Pad')), { message: /id 8/ })
+})
+
 t.test('an id or a name that is there already is refused', async (t) => {
   t.throws(() => new PlatformTable(parsePlatforms('5:Other:Other')), { message: /id 5/ })
   t.throws(() => new PlatformTable(parsePlatforms('12:Web:Other')), { message: /name Web/ })

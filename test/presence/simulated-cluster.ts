@@ -26,6 +26,7 @@ export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   mergeIntervalMs: 100,
   presenceTtlS: 60,
   offlineGraceMs: 300,
+  handshakeTimeoutMs: 10_000,
 }
 const NODE_LEASE_MS = 3_000
 const TOKENS = {

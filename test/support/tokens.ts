@@ -25,10 +25,7 @@ export async function signToken(userId: UserId, platformId: PlatformId): Promise
     report: console.error,
   })
   const place = nextPlace([], Date.now(), randomBytes(4).toString('hex'))
-  return issueToken(
-    { userId, platformId, ...place },
-    { keys: await keys, ttlS: DAY_S, nowMs: Date.now() },
-  )
+  return issueToken({ userId, platformId, ...place }, { keys: await keys, ttlS: DAY_S, nowMs: Date.now() })
 }
 
 /** A new good token on record. */
@@ -57,7 +54,7 @@ export function recordedState(
 
 /** Nodes that claim to hold the user, sorted. */
 export async function claimants(redis: Redis | Cluster, userId: UserId): Promise<string[]> {
-  const members = await redis.zrange(claimsKey(userId), 0, -1)
+  const members = await redis.zrange(claimsKey(userId), '0', '-1')
   const nodes = members.flatMap((member) => /@(.+)#\d+$/.exec(member)?.[1] ?? [])
   return [...new Set(nodes)].sort()
 }

@@ -1,4 +1,4 @@
-/** The embedded presence store: no server, nothing to configure; presence is gone with the process, tokens need not be. */
+/** The embedded presence store: no server. Presence is gone with the process; tokens need not be. */
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
 import type { Note } from '../../presence/eviction.js'
 import type { TokenDigest } from '../../presence/token-digest.js'

@@ -1,10 +1,10 @@
 /**
  * The presence store on Redis 7 or later, one server or a Cluster.
  *
- * connection.ts   commands, up and down         scripts.ts (+ *.lua)   what runs inside Redis
- * routing.ts      which master serves whom      dispatch.ts            calls about many users
- * node-channel.ts what nodes tell each other    subscriber.ts          the listening connection
- * token-records.ts  tokens: their states, who relies on them, refresh tokens
+ * connection.ts    commands, up and down         scripts.ts (+ *.lua)   what runs inside Redis
+ * routing.ts       which master serves whom      dispatch.ts            calls about many users
+ * node-channel.ts  what nodes tell each other    subscriber.ts          the listening connection
+ * token-records.ts tokens, and what stands beside them
  */
 import { Cluster, Redis } from 'ioredis'
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
