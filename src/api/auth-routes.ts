@@ -6,7 +6,7 @@
  *   POST /auth/parse_token        token -> whose it is         POST /auth/kick_tokens        admin: these
  *   POST /auth/refresh_token      refresh token -> new tokens
  *
- * Whoever takes a token away ends the connections made with it, on every node; the token is flagged first.
+ * Whoever takes a token away ends the connections made with it, on every node.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Hono } from 'hono'
@@ -59,29 +59,24 @@ export function authRoutes(deps: AuthDeps): Hono {
   app.post('/force_logout', async (c) => {
     await requireAdmin(deps, c)
     const { userID, platformID } = await readBody(c, device)
-    // The tokens first: a quick client would be back before its token is flagged.
-    await tokens.forceLogout(userID, platformID)
     const order = { userId: userID, platformIds: [platformID] }
-    await endConnections(deps, c.req.path, order, 'the tokens are flagged')
+    await endConnections(deps, c.req.path, order, () => tokens.forceLogout(userID, platformID))
     return answer(c, {})
   })
   app.post('/invalidate_token', async (c) => {
     await requireAdmin(deps, c)
     const preserved = device.extend({ preservedToken: z.string() })
     const { userID, platformID, preservedToken } = await readBody(c, preserved)
-    await tokens.invalidate(userID, platformID, preservedToken)
     const spares = tokens.digestOf(preservedToken)
     const order = { userId: userID, platformIds: [platformID], spares }
-    await endConnections(deps, c.req.path, order, 'the tokens are flagged')
+    await endConnections(deps, c.req.path, order, () => tokens.invalidate(userID, platformID, preservedToken))
     return answer(c, {})
   })
   app.post('/kick_tokens', async (c) => {
     await requireAdmin(deps, c)
     const body = await readBody(c, z.object({ tokens: z.array(z.string()) }))
     const { kicked, skipped } = await tokens.kickTokens(body.tokens)
-    const ends = kicked.map(({ userId, token }) =>
-      endConnections(deps, c.req.path, { userId, token }, 'the tokens are flagged'),
-    )
+    const ends = kicked.map(({ userId, token }) => endConnections(deps, c.req.path, { userId, token }))
     await Promise.all(ends)
     return answer(c, { skipped })
   })

@@ -9,13 +9,7 @@ import { z } from 'zod'
 import type { LoginInfo } from '../presence/eviction.js'
 import type { PlatformTable } from '../presence/platforms.js'
 import { compareText } from '../presence/token-order.js'
-import {
-  type ClusterDeps,
-  type DoneBefore,
-  endConnections,
-  type KickOrder,
-  listConnections,
-} from './every-node.js'
+import { type ClusterDeps, endConnections, type KickOrder, listConnections } from './every-node.js'
 import {
   answer,
   type Door,
@@ -44,8 +38,11 @@ export function connectionRoutes(deps: ConnectionDeps): Hono {
   app.post('/kick', async (c) => {
     await requireAdmin(deps, c)
     const chosen = await readBody(c, selection)
-    const done = await flagTokens(deps, chosen)
-    return answer(c, { kicked: await endConnections(deps, c.req.path, orderOf(deps, chosen), done) })
+    const { userID, token } = chosen
+    const fault = token === undefined ? undefined : await deps.tokens.faultOf(userID, token)
+    if (fault !== undefined) throw refusedBy(fault)
+    const kicked = await endConnections(deps, c.req.path, orderOf(deps, chosen), flagging(deps, chosen))
+    return answer(c, { kicked })
   })
   return app
 }
@@ -67,22 +64,14 @@ function selectionOf(platforms: PlatformTable) {
     )
 }
 
-/**
- * Whoever is ended must not come back with his token: it is flagged first. Only a single connection flags its own
- * when it ends, for nobody else knows it.
- */
-async function flagTokens(
-  deps: Door,
+/** Whoever is ended must not come back with another token of those meant. A single connection flags its own. */
+function flagging(
+  { tokens }: Door,
   { userID, platformID, connectionID, token }: Selection,
-): Promise<DoneBefore> {
-  if (connectionID !== undefined) return 'nothing'
-  if (token === undefined) {
-    await deps.tokens.forceLogout(userID, platformID)
-    return 'the tokens are flagged'
-  }
-  const fault = await deps.tokens.kickTokenOf(userID, token)
-  if (fault !== undefined) throw refusedBy(fault)
-  return 'the token is flagged'
+): (() => Promise<void>) | undefined {
+  if (connectionID !== undefined) return undefined
+  if (token === undefined) return () => tokens.forceLogout(userID, platformID)
+  return () => tokens.kickTokenOf(userID, token)
 }
 
 function orderOf({ tokens }: Door, { userID, platformID, connectionID, token }: Selection): KickOrder {

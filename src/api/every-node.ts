@@ -19,35 +19,36 @@ export interface ClusterDeps {
   report(error: unknown, path: string): void
 }
 
-/** What was done before nodes are asked, for a caller who learns that they did not all answer. */
-export type DoneBefore = 'nothing' | 'the token is flagged' | 'the tokens are flagged'
-
-/** How many connections were ended. Throws NetworkError (90004) when not every node confirmed: ask again. */
+/**
+ * End connections on every node, then flag tokens. Every connection flags its own before its client hears of it;
+ * `flag` is for those that no connection has, and ends whoever slipped in meanwhile. Returns how many were ended.
+ * Throws NetworkError (90004) when not every node confirmed: ask again.
+ */
 export async function endConnections(
   deps: ClusterDeps,
   path: string,
   order: KickOrder,
-  done: DoneBefore,
+  flag?: () => Promise<void>,
 ): Promise<number> {
-  const { gone } = await everyNode(deps, path, () => deps.kick(order), done)
-  return gone
+  const kick = await deps.kick(order).then(
+    ({ gone }) => ({ gone }),
+    (error: unknown) => ({ error }),
+  )
+  await flag?.()
+  if ('gone' in kick) return kick.gone
+  throw unconfirmed(deps, path, kick.error, flag && 'the tokens are flagged; connections ')
 }
 
-export function listConnections(deps: ClusterDeps, path: string, userId: UserId): Promise<LoginInfo[]> {
-  return everyNode(deps, path, () => deps.list(userId), 'nothing')
-}
-
-async function everyNode<T>(
-  deps: ClusterDeps,
-  path: string,
-  ask: () => Promise<T>,
-  done: DoneBefore,
-): Promise<T> {
+export async function listConnections(deps: ClusterDeps, path: string, userId: UserId): Promise<LoginInfo[]> {
   try {
-    return await ask()
+    return await deps.list(userId)
   } catch (error) {
-    deps.report(error, path)
-    const reason = `not confirmed by every node: ${error instanceof Error ? error.message : String(error)}`
-    throw new ApiError(WireCode.NetworkError, done === 'nothing' ? reason : `${done}; connections ${reason}`)
+    throw unconfirmed(deps, path, error)
   }
+}
+
+function unconfirmed(deps: ClusterDeps, path: string, error: unknown, done = ''): ApiError {
+  deps.report(error, path)
+  const reason = error instanceof Error ? error.message : String(error)
+  return new ApiError(WireCode.NetworkError, `${done}not confirmed by every node: ${reason}`)
 }

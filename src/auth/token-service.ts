@@ -2,12 +2,13 @@
  * The token service: makes, checks, renews and revokes tokens. What it answers to whom is HTTP's business; where
  * records are kept, the store's.
  *
- * A token that is kicked here is good for no login any more. The connections that were made with it are the caller's
- * to end; those of tokens that a newer one replaced stay until a login removes them, as in OpenIM.
+ * A token that is kicked by hand also ends the connections that were made with it within the last hour: the store
+ * tells the nodes that rely on it. Older ones are the caller's to end. Those of a token that a newer one replaced stay
+ * until a login removes them, as in OpenIM.
  */
 import { randomBytes } from 'node:crypto'
 import { WireCode, wireErrorText } from '../gateway/wire-errors.js'
-import { TOKEN_ONLY } from '../presence/eviction.js'
+import { BY_HAND, TOKEN_ONLY } from '../presence/eviction.js'
 import type { Policy } from '../presence/login-policy.js'
 import type { PlatformTable } from '../presence/platforms.js'
 import { type TokenDigest, tokenDigest } from '../presence/token-digest.js'
@@ -203,8 +204,8 @@ export class TokenService {
   }
 
   /**
-   * Kick every token on record of a user, on one platform or on all, and forget the refresh tokens. The connections
-   * are the caller's to end; those of tokens made elsewhere, which are not on record, flag their own then.
+   * Kick every token on record of a user, on one platform or on all, and forget the refresh tokens. Tokens made
+   * elsewhere are not on record: only connections can be ended, which flag their own.
    */
   async forceLogout(userId: UserId, platformId?: PlatformId): Promise<void> {
     const platformIds = platformId === undefined ? this.#platformIds() : [platformId]
@@ -243,14 +244,19 @@ export class TokenService {
     return { kicked, skipped }
   }
 
-  /** Kick one token, which has to be this user's; its connections are the caller's to end. One that has expired, or has no record, needs no kick: no fault. */
-  async kickTokenOf(userId: UserId, text: string): Promise<TokenFault | undefined> {
+  /** Whether this can be a token of the user's to kick; undefined = it can, if only one that has expired. */
+  async faultOf(userId: UserId, text: string): Promise<TokenFault | undefined> {
+    const verdict = await this.#deps.verify(this.#deps.canonical(text))
+    if (!verdict.ok) return verdict.errCode === WireCode.TokenExpiredError ? undefined : verdict
+    return verdict.userId === userId ? undefined : refusal(WireCode.ArgsError, 'token: is of another user')
+  }
+
+  /** Kick one token of this user's (`faultOf`). One that has expired, or may not have a record, needs no kick. */
+  async kickTokenOf(userId: UserId, text: string): Promise<void> {
     const token = this.#deps.canonical(text)
     const verdict = await this.#deps.verify(token)
-    if (!verdict.ok) return verdict.errCode === WireCode.TokenExpiredError ? undefined : verdict
-    if (verdict.userId !== userId) return refusal(WireCode.ArgsError, 'token: is of another user')
-    if (this.#mayHaveToken(verdict)) await this.#kick(userId, [{ platformId: verdict.platformId, token }])
-    return undefined
+    if (!verdict.ok || verdict.userId !== userId || !this.#mayHaveToken(verdict)) return
+    await this.#kick(userId, [{ platformId: verdict.platformId, token }])
   }
 
   /** How connections made with the token are named. */
@@ -312,17 +318,17 @@ export class TokenService {
   }
 
   async #obey(userId: UserId, { kick, forget }: Ruling<TokenRecord>): Promise<void> {
-    await this.#kick(userId, kick)
+    await this.#kick(userId, kick, TOKEN_ONLY)
     const forgets = [...byPlatform(forget)].map(([platformId, records]) =>
       this.#store.forgetTokens(userId, platformId, textsOf(records)),
     )
     await Promise.all(forgets)
   }
 
-  async #kick(userId: UserId, records: readonly OneToken[]): Promise<void> {
+  async #kick(userId: UserId, records: readonly OneToken[], by = BY_HAND): Promise<void> {
     const kicks = [...byPlatform(records)].map(([platformId, some]) => {
       const tokens = textsOf(some)
-      return this.#store.kickTokens(userId, platformId, tokens, TOKEN_ONLY, this.#flagTtlS(tokens))
+      return this.#store.kickTokens(userId, platformId, tokens, by, this.#flagTtlS(tokens))
     })
     await Promise.all(kicks)
   }

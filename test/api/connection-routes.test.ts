@@ -88,7 +88,7 @@ t.test('what not every node confirmed is a NetworkError, which says what is done
   const calls: [string, object, string][] = [
     ['/connection/list', { userID: 'u1' }, reason],
     ['/connection/kick', { userID: 'u1', connectionID: 'c1' }, reason],
-    ['/connection/kick', { userID: 'u1', token }, `the token is flagged; connections ${reason}`],
+    ['/connection/kick', { userID: 'u1', token }, `the tokens are flagged; connections ${reason}`],
     ['/connection/kick', { userID: 'u1', platformID: 1 }, `the tokens are flagged; connections ${reason}`],
     ['/connection/kick', { userID: 'u1' }, `the tokens are flagged; connections ${reason}`],
   ]

@@ -285,16 +285,21 @@ class KickByHand implements Step {
     const { userId, platformId, text } = token
     const service = cluster.service(this.node)
     if (this.selector === 'token') {
+      const kicked = await cluster.kick(this.node, { userId, token: tokenDigest(text) })
       await cluster.until(service.kickTokenOf(userId, text))
-      return cluster.kick(this.node, { userId, token: tokenDigest(text) })
+      return kicked
     }
     if (this.selector === 'connection') {
       const connectionId = await connectionIdOf(cluster, this.node, client)
       return cluster.kick(this.node, { userId, connectionId })
     }
     const platformIds = this.selector === 'platform' ? [platformId] : undefined
+    const kicked = await cluster.kick(
+      this.node,
+      platformIds === undefined ? { userId } : { userId, platformIds },
+    )
     await cluster.until(service.forceLogout(userId, platformIds?.[0]))
-    return cluster.kick(this.node, platformIds === undefined ? { userId } : { userId, platformIds })
+    return kicked
   }
   toString = () => `kick(${this.node}, ${this.selector} of ${this.which})`
 }

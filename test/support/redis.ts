@@ -14,6 +14,9 @@ export interface RedisServer {
   url: string
   port: number
   pid: number
+  /** It hangs; `thaw` ends that. */
+  freeze(): void
+  thaw(): void
   /** A new client; `stop` ends it. */
   client(): Redis
   /** Ends the process as a crash would, and starts it anew, empty, on the same port. */
@@ -27,6 +30,8 @@ export interface RedisCluster {
   /** `host:port` of all masters, separated by commas. */
   nodes: string
   masters: RedisServer[]
+  /** In the order of their masters; none unless asked for. */
+  replicas: RedisServer[]
   /** A new client; `stop` ends it. */
   client(): Cluster
   stop(): Promise<void>
@@ -112,6 +117,8 @@ export async function startRedis(extra: string[] = []): Promise<RedisServer> {
       clients.push(client)
       return client
     },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
     kill: () => end(child),
     async restart() {
       await end(child)
@@ -125,7 +132,8 @@ export async function startRedis(extra: string[] = []): Promise<RedisServer> {
   }
 }
 
-export async function startRedisCluster(): Promise<RedisCluster> {
+/** `replicas`: one for each master, which takes its place some seconds after it died. */
+export async function startRedisCluster({ replicas = false } = {}): Promise<RedisCluster> {
   const options = [
     '--cluster-enabled',
     'yes',
@@ -136,31 +144,24 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     // A master that is away takes its own slots with it, not the whole Cluster.
     '--cluster-require-full-coverage',
     'no',
+    '--repl-diskless-sync-delay',
+    '0',
   ]
-  const masters = await Promise.all(Array.from({ length: MASTERS }, () => startRedis(options)))
+  const count = replicas ? 2 * MASTERS : MASTERS
+  const servers = await Promise.all(Array.from({ length: count }, () => startRedis(options)))
+  const masters = servers.slice(0, MASTERS)
   const clients: Cluster[] = []
+  const stopAll = () => Promise.all(servers.map((server) => server.stop()))
   try {
-    const each = masters.map((master) => master.client())
-    for (const [i, client] of each.entries()) {
-      const first = Math.floor((i * SLOTS) / MASTERS)
-      const last = Math.floor(((i + 1) * SLOTS) / MASTERS) - 1
-      await client.call('CLUSTER', 'ADDSLOTSRANGE', first, last)
-      await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
-    }
-    for (const other of masters.slice(1)) await each[0]!.call('CLUSTER', 'MEET', '127.0.0.1', other.port)
-    for (const client of each) {
-      await until('the Cluster is complete', async () => {
-        const info = String(await client.call('CLUSTER', 'INFO'))
-        return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${MASTERS}`)
-      })
-    }
+    await join(servers)
   } catch (error) {
-    await Promise.all(masters.map((master) => master.stop()))
+    await stopAll()
     throw error
   }
   return {
     nodes: masters.map((master) => `127.0.0.1:${master.port}`).join(),
     masters,
+    replicas: servers.slice(MASTERS),
     client() {
       const client = new Cluster(masters.map(({ port }) => ({ host: '127.0.0.1', port })))
       client.on('error', () => {})
@@ -169,7 +170,33 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     },
     async stop() {
       for (const client of clients) client.disconnect()
-      await Promise.all(masters.map((master) => master.stop()))
+      await stopAll()
     },
+  }
+}
+
+/** Make one Cluster of them: the first become masters, each of the others a replica of one. */
+async function join(servers: readonly RedisServer[]): Promise<void> {
+  const each = servers.map((server) => server.client())
+  const masters = each.slice(0, MASTERS)
+  for (const [i, client] of masters.entries()) {
+    const first = Math.floor((i * SLOTS) / MASTERS)
+    const last = Math.floor(((i + 1) * SLOTS) / MASTERS) - 1
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', first, last)
+    await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
+  }
+  for (const other of servers.slice(1)) await each[0]!.call('CLUSTER', 'MEET', '127.0.0.1', other.port)
+  for (const client of each) {
+    await until('the Cluster is complete', async () => {
+      const info = String(await client.call('CLUSTER', 'INFO'))
+      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${servers.length}`)
+    })
+  }
+  for (const [i, replica] of each.slice(MASTERS).entries()) {
+    const id = await masters[i]!.call('CLUSTER', 'MYID')
+    await until('a replica has found its master', () => replica.call('CLUSTER', 'REPLICATE', String(id)))
+    await until('it has what its master has', async () =>
+      (await replica.info('replication')).includes('master_link_status:up'),
+    )
   }
 }

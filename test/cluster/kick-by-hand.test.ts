@@ -1,0 +1,299 @@
+/** Kicks over REST, through a node that does not hold the user: whom they end, and that the token is good nowhere. */
+import type { Cluster, Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { slotOf } from '../../src/store/redis/routing.js'
+import { Device } from '../support/device.js'
+import { eventually, TestNode } from '../support/node.js'
+import { startRedis, startRedisCluster } from '../support/redis.js'
+import { askRest } from '../support/rest.js'
+import { recordedState, recordKey, recordToken } from '../support/tokens.js'
+import { Wire } from '../support/wire.js'
+
+const IOS = 1
+const ANDROID = 2
+const WEB = 5
+const HARMONY = 11
+const TOKEN_KICKED = 1506
+const TOKEN_NOT_ON_RECORD = 1507
+
+async function newDevice(redis: Redis | Cluster, userId: UserId, platformId: PlatformId): Promise<Device> {
+  return new Device(userId, platformId, await recordToken(redis, userId, platformId))
+}
+
+/** Its kick frame has come, and its connection has ended. */
+async function isKicked(device: Device): Promise<void> {
+  await eventually(() => (device.isIn ? undefined : true))
+  if (device.kicks !== 1) throw new Error(`${device.userId} got ${device.kicks} kick frames`)
+}
+
+/** The error code of a login that is refused; 0 = accepted. */
+async function refusalOf(t: Test, { userId, platformId, token }: Device, node: { wsUrl: string }) {
+  const again = new Device(userId, platformId, token)
+  return (await again.login(t, node)) ? 0 : again.refusals[0]!
+}
+
+/** Wait until the node knows of this many connections of the user, whoever holds them. */
+async function listed(node: TestNode, userId: UserId, count: number) {
+  return eventually(async () => {
+    const connections = await node.admin.connections(userId)
+    return connections.length === count ? connections : undefined
+  })
+}
+
+t.test('kicks over REST, on three nodes', async (t) => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const redis = server.client()
+  const env = { REDIS_URL: server.url }
+  const nodes = await Promise.all([TestNode.start(t, env), TestNode.start(t, env), TestNode.start(t, env)])
+  const [a, b, c] = nodes as [TestNode, TestNode, TestNode]
+
+  /** A device in on `node`, whose token every node has found good a moment ago. */
+  async function arrive(userId: UserId, platformId: PlatformId, node: TestNode): Promise<Device> {
+    const device = await newDevice(redis, userId, platformId)
+    for (const one of nodes) {
+      const before = new Device(userId, platformId, device.token)
+      await before.login(t, one)
+      await before.client!.close()
+    }
+    await device.login(t, node)
+    return device
+  }
+
+  /** An iPhone and a browser on one node, an Android on another, and somebody else. */
+  async function household(t: Test, userId: UserId) {
+    const home = {
+      phone: await arrive(userId, IOS, a),
+      web: await arrive(userId, WEB, a),
+      android: await arrive(userId, ANDROID, b),
+      stranger: await arrive(`${userId}-other`, IOS, a),
+    }
+    await listed(c, userId, 3)
+    /** Exactly these were kicked, and their tokens are good nowhere; the others have noticed nothing. */
+    const onlyKicked = async (kicked: Device[]) => {
+      for (const device of kicked) {
+        for (const node of nodes)
+          t.equal(await refusalOf(t, device, node), TOKEN_KICKED, 'its token is good nowhere')
+        await isKicked(device)
+        t.equal(await recordedState(redis, device), '2')
+      }
+      for (const device of Object.values(home)) {
+        if (kicked.includes(device)) continue
+        t.equal(await device.client!.ping('here'), 'here', 'who was not meant is still here')
+        t.same([device.kicks, await recordedState(redis, device)], [0, '0'])
+        for (const node of nodes) t.equal(await refusalOf(t, device, node), 0, 'and his token is good')
+      }
+    }
+    return { ...home, onlyKicked }
+  }
+
+  await t.test("the list shows a user's connections of all nodes", async (t) => {
+    await household(t, 'lister')
+    for (const node of nodes) {
+      const connections = await node.admin.connections('lister')
+      t.same(
+        connections.map(({ platform, nodeID, isBackground }) => ({ platform, nodeID, isBackground })),
+        [
+          { platform: 'IOS', nodeID: a.nodeId, isBackground: false },
+          { platform: 'Android', nodeID: b.nodeId, isBackground: false },
+          { platform: 'Web', nodeID: a.nodeId, isBackground: false },
+        ],
+      )
+      t.equal(new Set(connections.map(({ connectionID }) => connectionID)).size, 3)
+    }
+    t.same(await c.admin.connections('nobody'), [])
+  })
+
+  await t.test('a user', async (t) => {
+    const { phone, web, android, onlyKicked } = await household(t, 'whole')
+    t.equal(await c.admin.kick('whole'), 3)
+    await onlyKicked([phone, web, android])
+    t.same(await c.admin.connections('whole'), [])
+    t.equal(await c.admin.kick('whole'), 0, 'there is nobody left')
+  })
+
+  await t.test('a user on one platform', async (t) => {
+    const { web, onlyKicked } = await household(t, 'platform')
+    t.equal(await c.admin.kick('platform', { platformID: WEB }), 1)
+    await onlyKicked([web])
+  })
+
+  await t.test('one connection of the list', async (t) => {
+    const { android, onlyKicked } = await household(t, 'one')
+    const { connectionID } = (await c.admin.connections('one')).find(
+      ({ platformID }) => platformID === ANDROID,
+    )!
+    t.equal(await c.admin.kick('one', { connectionID }), 1)
+    await onlyKicked([android])
+    t.equal(await c.admin.kick('one', { connectionID }), 0, 'that connection is no more')
+  })
+
+  await t.test('one connection of two that were made with the same token', async (t) => {
+    const first = await arrive('twins', WEB, a)
+    const second = new Device('twins', WEB, first.token)
+    await second.login(t, b)
+    const { connectionID } = (await listed(c, 'twins', 2)).find(({ nodeID }) => nodeID === a.nodeId)!
+    t.equal(await c.admin.kick('twins', { connectionID }), 1)
+    await isKicked(first)
+    t.equal(await refusalOf(t, first, c), TOKEN_KICKED)
+  })
+
+  await t.test('the logins of one token', async (t) => {
+    const { phone, onlyKicked } = await household(t, 'token')
+    t.equal(await c.admin.kick('token', { token: phone.token }), 1)
+    await onlyKicked([phone])
+  })
+
+  await t.test('/auth/force_logout, on HarmonyOS', async (t) => {
+    const { onlyKicked } = await household(t, 'harmony')
+    const tablet = await arrive('harmony', HARMONY, b)
+    await listed(c, 'harmony', 4)
+    await c.admin.forceLogout('harmony', HARMONY)
+    await onlyKicked([tablet])
+  })
+
+  await t.test('/auth/kick_tokens', async (t) => {
+    const { phone, android, onlyKicked } = await household(t, 'tokens')
+    const tokens = [phone.token, 'no token', android.token]
+    t.match(await askRest(c, '/auth/kick_tokens', { tokens }), { errCode: 0, data: { skipped: [1] } })
+    await onlyKicked([phone, android])
+  })
+
+  await t.test('/auth/invalidate_token spares the one that is preserved', async (t) => {
+    const { phone, onlyKicked } = await household(t, 'spared')
+    const second = await arrive('spared', IOS, b)
+    const kept = await arrive('spared', IOS, c)
+    await listed(c, 'spared', 5)
+    const preserving = { userID: 'spared', platformID: IOS, preservedToken: kept.token }
+    t.match(await askRest(c, '/auth/invalidate_token', preserving), { errCode: 0 })
+    await onlyKicked([phone, second])
+    t.equal(await kept.client!.ping('here'), 'here')
+    t.same([kept.kicks, await recordedState(redis, kept)], [0, '0'])
+  })
+
+  await t.test('a user who logs out and in again is out of reach of the kick before', async (t) => {
+    const phone = await arrive('returns', IOS, a)
+    await listed(c, 'returns', 1)
+    t.equal(await c.admin.kick('returns'), 1)
+    await isKicked(phone)
+    const anew = await newDevice(redis, 'returns', IOS)
+    t.ok(await anew.login(t, a), 'with a new token he is welcome')
+    t.same((await listed(c, 'returns', 1)).length, 1)
+    t.equal(await anew.client!.ping('here'), 'here')
+  })
+})
+
+t.test('a login that was under way when its token was kicked does not stay', async (t) => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const redis = server.client()
+  const wire = await Wire.start(t, server.port, () => 1)
+  const far = await TestNode.start(t, { REDIS_URL: wire.url })
+  const near = await TestNode.start(t, { REDIS_URL: server.url })
+  const kicks: Record<string, (device: Device) => Promise<unknown>> = {
+    user: ({ userId }) => near.admin.kick(userId),
+    platform: ({ userId, platformId }) => near.admin.forceLogout(userId, platformId),
+    token: ({ userId, token }) => near.admin.kick(userId, { token }),
+  }
+  for (const [name, kick] of Object.entries(kicks)) {
+    // Found good there a moment ago, so that the next login asks nobody; and what the store says comes late.
+    wire.delayMaxMs = 0
+    const device = await newDevice(redis, `overtaken-${name}`, IOS)
+    await device.login(t, far)
+    await device.client!.close()
+    await listed(near, device.userId, 0)
+    wire.delayMaxMs = 300
+    await kick(device)
+    if (await device.login(t, far))
+      await isKicked(device).catch((error: Error) => t.fail(`${name}: ${error.message}`))
+    t.equal(device.isIn, false, `kicked by ${name}`)
+    t.equal(await refusalOf(t, device, far), TOKEN_KICKED)
+  }
+  wire.delayMaxMs = 0
+})
+
+/** A kick again and again until it succeeds. Every answer came within its deadline, or this throws. */
+async function kickUntilDone(t: Test, node: TestNode, device: Device, deadlineMs: number): Promise<void> {
+  for (;;) {
+    const startMs = performance.now()
+    const { errCode, errDlt, data } = await askRest(
+      node,
+      '/connection/kick',
+      { userID: device.userId },
+      deadlineMs,
+    )
+    const tookMs = Math.round(performance.now() - startMs)
+    if (errCode === 0) {
+      t.comment(`a kick took ${tookMs} ms and ended ${(data as { kicked: number }).kicked}`)
+      return
+    }
+    t.comment(`a kick said after ${tookMs} ms that it failed: ${errCode} ${errDlt}`)
+  }
+}
+
+const KICK_DEADLINE_MS = 15_000
+
+t.test('R-28: a kick during a fail-over of Redis takes effect, or says that it failed', async (t) => {
+  const WITHIN_MS = 30_000
+  const cluster = await startRedisCluster({ replicas: true })
+  t.teardown(() => cluster.stop())
+  const redis = cluster.client()
+  const env = { REDIS_CLUSTER_NODES: cluster.nodes }
+  const [a, b] = await Promise.all([TestNode.start(t, env), TestNode.start(t, env)])
+  // Whose presence and whose tokens are on the first master: slots are shared out evenly, in order.
+  const isOnFirst = (key: string) => slotOf(key) < 16_384 / 3
+  const ids = Array.from({ length: 1_000 }, (_, n) => `lost-${n}`)
+  const userId = ids.find((id) => isOnFirst(`ONLINE:${id}`) && isOnFirst(recordKey(id, IOS)))!
+  const device = await newDevice(redis, userId, IOS)
+  await device.login(t, a)
+  await listed(b, userId, 1)
+  await cluster.masters[0]!.client().call('WAIT', 1, 5_000)
+  const before = await b.admin.connections(userId)
+  t.equal(before.length, 1)
+
+  await cluster.masters[0]!.kill()
+  const killedMs = performance.now()
+  await kickUntilDone(t, b, device, KICK_DEADLINE_MS)
+  const doneMs = performance.now() - killedMs
+  t.comment(`the kick succeeded ${Math.round(doneMs)} ms after the master was killed (node timeout 2000 ms)`)
+  t.ok(doneMs < WITHIN_MS)
+  await isKicked(device)
+  for (const node of [a, b]) {
+    const code = await refusalOf(t, device, node)
+    t.ok(code === TOKEN_KICKED || code === TOKEN_NOT_ON_RECORD, `${code}: the token is good no more`)
+  }
+})
+
+t.test('a kick while Redis hangs says that it failed, and takes effect when it is repeated', async (t) => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const redis = server.client()
+  const env = { REDIS_URL: server.url }
+  const [a, b] = await Promise.all([TestNode.start(t, env), TestNode.start(t, env)])
+  const device = await newDevice(redis, 'ann', IOS)
+  await device.login(t, a)
+  const [connection] = await listed(b, 'ann', 1)
+  await a.admin.login()
+
+  server.freeze()
+  t.teardown(() => server.thaw())
+  const { connectionID } = connection!
+  const calls: [string, object][] = [
+    ['/connection/kick', { userID: 'ann' }],
+    ['/connection/kick', { userID: 'ann', connectionID }],
+    ['/auth/force_logout', { userID: 'ann', platformID: IOS }],
+  ]
+  await Promise.all(
+    calls.map(async ([path, body]) => {
+      const startMs = performance.now()
+      const { errCode, errDlt } = await askRest(b, path, body, KICK_DEADLINE_MS)
+      t.not(errCode, 0, `${path} failed: ${errCode} ${errDlt}`)
+      t.comment(`${path} said so after ${Math.round(performance.now() - startMs)} ms`)
+    }),
+  )
+  server.thaw()
+  await kickUntilDone(t, b, device, KICK_DEADLINE_MS)
+  await isKicked(device)
+  for (const node of [a, b]) t.equal(await refusalOf(t, device, node), TOKEN_KICKED)
+})
