@@ -128,6 +128,7 @@ function start(ctx: Ctx, args: Args): State {
     fanOut: args.fanOut,
     sync: args.sync,
     settings,
+    rates: args.rates,
     counts: args.counts,
     onEnd: args.onEnd,
     report,
@@ -170,7 +171,7 @@ function onFrame(ctx: Ctx, state: State, data: Uint8Array, isBinary: boolean): v
   // What comes after our own goodbye was sent before it arrived.
   if (state.ending !== undefined) return
   state.heardMs = ctx.nowMs()
-  const overdrawn = state.bucket.take(state.heardMs) > 0
+  const isConnectionOverdrawn = state.bucket.take(state.heardMs) > 0
   if (state.bucket.isFlooded) {
     return end(state, POLICY_VIOLATION, 'too many requests', { reason: 'flood', isGoodbye: false })
   }
@@ -182,7 +183,9 @@ function onFrame(ctx: Ctx, state: State, data: Uint8Array, isBinary: boolean): v
     return onBadFrame(state, error)
   }
   if (request.sendID !== state.userId) return drop(state, 'wrongUser')
-  if (overdrawn) return send(state, failure(request, WireCode.TooManyRequests, 'slow down and ask again'))
+  if (isConnectionOverdrawn || state.rates.requestOfUser(state.userId) > 0) {
+    return send(state, failure(request, WireCode.TooManyRequests, 'slow down and ask again'))
+  }
   onRequest(ctx, state, request)
 }
 

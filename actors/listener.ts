@@ -25,8 +25,8 @@ import {
   refusal,
 } from '../src/gateway/handshake.js'
 import type { Hub } from '../src/gateway/hub.js'
-import type { LoginRates } from '../src/gateway/login-rates.js'
 import { isOriginAllowed } from '../src/gateway/origin.js'
+import type { Rates } from '../src/gateway/rates.js'
 import { TokenBucket } from '../src/gateway/token-bucket.js'
 import type { Socket, UpgradeRequest } from '../src/gateway/transport/transport.js'
 import { ERROR_CONTENT_TYPE, errorJson, SUCCESS_TEXT, WireCode } from '../src/gateway/wire-errors.js'
@@ -71,7 +71,7 @@ export interface Owner {
 export interface Args {
   hub: Hub
   places: SharedConnectionCounts
-  rates: LoginRates
+  rates: Rates
   addresses: Addresses
   settings: ListenerSettings
   counts: ListenerCounts
@@ -193,7 +193,7 @@ function onVerdict(ctx: Ctx, state: State, attempt: Attempt, verdict: TokenVerdi
   if (mismatch !== undefined) return rejectFor(state, attempt, mismatch)
   attempt.tokenEndsMs = ctx.nowMs() + verdict.expiresAtS * 1_000 - state.wallMs()
   // Only now: nobody may use up the logins of another by guessing tokens.
-  const waitMs = state.rates.ofUser(userId)
+  const waitMs = state.rates.loginOfUser(userId)
   if (waitMs > 0) {
     return reject(
       state,
@@ -280,6 +280,7 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     fanOut: state.addresses.fanOutOn(ctx.self.thread),
     sync: state.addresses.sync,
     settings: state.settings,
+    rates: state.rates,
     counts: state.counts,
     onEnd: placeKeeper(state.places, request.address),
   })
@@ -311,7 +312,7 @@ function findNoPlace(ctx: Ctx, state: State, address: string): HandshakeError | 
     return connectionLimitError(`at most ${maxConnectionsPerAddress} connections from one address`)
   }
   // Before the rate of the node, which one address alone must not use up.
-  const waitMs = state.rates.ofAddress(address)
+  const waitMs = state.rates.loginOfAddress(address)
   if (waitMs > 0) return loginRateError(`too many logins from this address, ${comeBackIn(waitMs)}`)
   if (state.rate.take(ctx.nowMs()) > 0)
     return connectionLimitError('too many logins at once, try again in 1 s')

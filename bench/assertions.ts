@@ -1,5 +1,6 @@
 /** How many users a second get from the shards through sync into Redis? */
 import type { Redis } from 'ioredis'
+import type { Assertion } from '../src/presence/types.js'
 import { claimsKey, onlineKey } from '../src/store/redis/keys.js'
 import { assertPresence, decodeReplies, defineScripts, runScript } from '../src/store/redis/scripts.js'
 import { startRedis } from '../test/support/redis.js'
@@ -7,12 +8,12 @@ import { defineBenchmark, figure, short } from './support/figures.js'
 import { cpuSecondsOf } from './support/gateway.js'
 import { interleave, medianOf, mustBe, withCpu } from './support/measure.js'
 import { OwnIo } from './support/own-io.js'
+import { countOnline, keysInCalls } from './support/records.js'
 import { withScope } from './support/scope.js'
 
 /** A shard has at most two batches in flight. */
 const FLIGHTS_PER_SHARD = 2
 const TTL_S = 1_800
-const KEYS_A_CALL = 1_000
 
 export const assertions = defineBenchmark({
   name: 'assertions',
@@ -103,7 +104,13 @@ async function callInBatches(
     while (at < userIds.length) {
       const users = userIds.slice(at, at + batchSize)
       at += batchSize
-      const batch = users.map((userId) => ({ userId, platformIds: [2], versionSeen: 0 }))
+      // As a shard says it of users who come, with the default policy: their logins are to be numbered.
+      const batch: Assertion[] = users.map((userId) => ({
+        userId,
+        platformIds: [2],
+        versionSeen: 0,
+        isLogin: true,
+      }))
       replies.push((await runScript(client, assertPresence(batch, settings))) as Buffer)
     }
   }
@@ -111,18 +118,8 @@ async function callInBatches(
   return replies
 }
 
-async function countOnline(client: Redis, userIds: readonly string[]): Promise<number> {
-  let count = 0
-  for (const keys of inCalls(userIds.map(onlineKey))) count += await client.exists(...keys)
-  return count
-}
-
 async function forget(client: Redis, userIds: readonly string[]): Promise<void> {
-  for (const keys of inCalls(userIds.flatMap((id) => [onlineKey(id), claimsKey(id)]))) {
+  for (const keys of keysInCalls(userIds.flatMap((id) => [onlineKey(id), claimsKey(id)]))) {
     await client.unlink(...keys)
   }
-}
-
-function* inCalls(keys: string[]): Iterable<string[]> {
-  for (let at = 0; at < keys.length; at += KEYS_A_CALL) yield keys.slice(at, at + KEYS_A_CALL)
 }

@@ -4,12 +4,13 @@ import { parseArgs } from 'node:util'
 import { assertions } from './assertions.js'
 import { changeLatency } from './change-latency.js'
 import { fanOut } from './fan-out.js'
+import { logins } from './logins.js'
 import { memory } from './memory.js'
 import { roundTrip } from './round-trip.js'
 import { type Benchmark, type Figure, tableOf } from './support/figures.js'
 import { tells } from './tells.js'
 
-const benchmarks: readonly Benchmark[] = [tells, roundTrip, assertions, changeLatency, fanOut, memory]
+const benchmarks: readonly Benchmark[] = [tells, roundTrip, assertions, changeLatency, fanOut, logins, memory]
 
 const INTERRUPTED = 130
 

@@ -1,23 +1,17 @@
 /** How much memory does an idle logged-in connection take? */
 
-import type { Redis } from 'ioredis'
-import { loadTokenKeys } from '../src/auth/keys.js'
-import { issueToken } from '../src/auth/tokens.js'
-import { nextPlace } from '../src/presence/token-order.js'
-import { tokensKey } from '../src/store/redis/keys.js'
 import { startRedis } from '../test/support/redis.js'
 import { Crowd, openimPath } from './support/crowd.js'
 import { defineBenchmark, figure } from './support/figures.js'
-import { GATEWAY_SECRET, residentBytes, startGateway } from './support/gateway.js'
+import { residentBytes, startGateway } from './support/gateway.js'
 import { interleave, mustBe } from './support/measure.js'
 import { RawUws } from './support/raw-uws.js'
+import { makeTokens, recordTokens } from './support/records.js'
 import { withScope } from './support/scope.js'
 
 const WEB = 5
 const KIB = 1024
 const NOTHING = new Uint8Array(1)
-const WEB_NAME = 'Web'
-const SECONDS_A_DAY = 86_400
 
 export const memory = defineBenchmark({
   name: 'memory',
@@ -36,7 +30,7 @@ export const memory = defineBenchmark({
     withScope(async (outer) => {
       const settle = () => new Promise((resolve) => setTimeout(resolve, sizes.settleMs))
       /** The process before its crowd, with the first half of it, and with all of it. */
-      const growth = async (process: Measured, open: (from: number, to: number) => Promise<void>) => {
+      const growth = async (process: Measured, open: (from: number, to: number) => Promise<unknown>) => {
         const heap = async () => {
           process.collectGarbage()
           await settle()
@@ -63,13 +57,14 @@ export const memory = defineBenchmark({
       outer.defer(() => redis.stop())
       const env = { REDIS_URL: redis.url, NODE_ID: 'bench' }
       const userIds = Array.from({ length: sizes.first + sizes.next }, (_, n) => `user-${n}`)
-      const tokens = await recordTokens(redis.client(), userIds)
+      const tokens = await makeTokens(userIds, WEB)
+      await recordTokens(redis.client(), tokens)
       const ways = {
         gateway: () =>
           withScope(async (scope) => {
             const gateway = await startGateway(scope, { env, collectable: true })
             const crowd = Crowd.start(scope)
-            const paths = userIds.map((userId, n) => openimPath(userId, WEB, tokens[n]!))
+            const paths = tokens.map(({ userId, token }) => openimPath(userId, WEB, token))
             const found = await growth(
               { ...gateway, heapBytes: () => gateway.metric('porchlight_heap_bytes') },
               (from, to) => crowd.open('gateway', gateway.wsPort, paths.slice(from, to)),
@@ -119,28 +114,4 @@ interface Measured {
   /** JavaScript heap in use, all threads. */
   heapBytes(): Promise<number>
   collectGarbage(): void
-}
-
-/** Tokens that every gateway on this Redis takes. Thousands of them over REST would take most of the time. */
-async function recordTokens(client: Redis, userIds: readonly string[]): Promise<string[]> {
-  const keys = await loadTokenKeys({
-    algorithm: 'HS256',
-    secret: GATEWAY_SECRET,
-    publicKeysPath: '',
-    privateKeyPath: '',
-    nowMs: Date.now,
-    report: console.error,
-  })
-  const place = nextPlace([], Date.now(), '00000000')
-  const pipeline = client.pipeline()
-  const tokens: string[] = []
-  for (const userId of userIds) {
-    const claims = { userId, platformId: WEB, ...place }
-    const token = await issueToken(claims, { keys, ttlS: SECONDS_A_DAY, nowMs: Date.now() })
-    tokens.push(token)
-    pipeline.hset(tokensKey(userId, WEB_NAME), token, '0')
-    pipeline.expire(tokensKey(userId, WEB_NAME), SECONDS_A_DAY)
-  }
-  await pipeline.exec()
-  return tokens
 }

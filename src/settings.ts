@@ -277,6 +277,13 @@ export const settings = {
     max: 1_000_000,
     doc: 'Requests of one connection in a second, at most.',
   }),
+  requestsPerSPerUser: int({
+    env: 'REQUESTS_PER_S_PER_USER',
+    default: 500,
+    min: 1,
+    max: 10_000_000,
+    doc: 'Requests of one user in a second, over all his connections to this node.',
+  }),
   watchesPerConnectionMax: int({
     env: 'WATCHES_PER_CONNECTION_MAX',
     default: 1000,

@@ -1,7 +1,7 @@
 /** The main thread: hosts the others, answers for all of them, and brings them down in order. */
 import type { Config } from './config.js'
 import { createConnectionCounts } from './gateway/connection-counts.js'
-import { createLoginRates } from './gateway/login-rates.js'
+import { createRates } from './gateway/rates.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
 import { assertPortFree, freePort } from './gateway/transport/port-check.js'
 import type { Log } from './observe/log.js'
@@ -45,7 +45,7 @@ export class Supervisor {
         config,
         topology: topologyOf(config),
         connectionCounts: createConnectionCounts(config.ioThreads),
-        loginRates: createLoginRates(),
+        rates: createRates(),
       },
       log,
       readyDeadlineMs: READY_DEADLINE_MS,

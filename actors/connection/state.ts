@@ -3,6 +3,7 @@
 import type { FrameEncoding } from '../../src/gateway/codec/encodings.js'
 import type { RequestEnvelope, ResponseEnvelope } from '../../src/gateway/codec/envelope.js'
 import type { Hub } from '../../src/gateway/hub.js'
+import type { Rates } from '../../src/gateway/rates.js'
 import type { TokenBucket } from '../../src/gateway/token-bucket.js'
 import type { Socket } from '../../src/gateway/transport/transport.js'
 import type { TokenDigest } from '../../src/presence/token-digest.js'
@@ -48,6 +49,7 @@ export interface Args {
   fanOut: Ref<FanOut.Command>
   sync: Ref<Sync.Command>
   settings: ConnectionSettings
+  rates: Pick<Rates, 'requestOfUser'>
   counts: ConnectionCounts
   /** The connection has ended: give its place to another. */
   onEnd: () => void

@@ -12,6 +12,8 @@ import { learn, tellPartially, watchAllAgain } from './watching.js'
 const STORE_DEADLINE_MS = 3_000
 export const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2_000
+/** For single users whom the store could not serve: the others are not held up. */
+const REST_MS = 1_000
 
 export function flush(ctx: Ctx, state: State): void {
   if (state.isRebuilding || state.isPaused) return
@@ -64,13 +66,13 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
     }
   }
   for (const userId of failed) onUnrecorded(ctx, state, userId)
-  state.asserts.land(users, failed, ctx.nowMs())
+  state.asserts.land(users, failed, ctx.nowMs(), outcome.ok ? REST_MS : 0)
   for (const userId of users) {
     if (!state.asserts.has(userId) && state.roster.forgetIfGone(userId)) state.renewals.remove(userId)
   }
   learn(ctx, state, changed, ctx.nowMs())
   state.counts.assertionErrors += failed.size
-  afterFlight(ctx, state, failed.size === 0)
+  afterFlight(ctx, state, outcome.ok)
 }
 
 function sendInterests(ctx: Ctx, state: State, users: UserId[]): void {
@@ -92,12 +94,12 @@ export function onInterestSet(ctx: Ctx, state: State, message: InterestSet): voi
   const failed = new Set(
     outcome.ok ? users.filter((userId) => state.watches.has(userId) && !read.has(userId)) : users,
   )
-  state.interests.land(users, failed, ctx.nowMs())
+  state.interests.land(users, failed, ctx.nowMs(), outcome.ok ? REST_MS : 0)
   for (const userId of read) if (state.watches.has(userId)) state.rewatches.add(userId)
   learn(ctx, state, snapshots, askedMs)
   askDoubtedAgain(ctx, state, read)
   tellPartially(ctx, state, [...failed])
-  afterFlight(ctx, state, failed.size === 0)
+  afterFlight(ctx, state, outcome.ok)
 }
 
 /** Later, and all of them at once. */

@@ -8,8 +8,13 @@ import type { CrowdAnswer, CrowdOrder } from './crowd.js'
 import { inParallel } from './gateway.js'
 
 const OPENS_IN_FLIGHT = 64
+/** One for all: nobody looks at what the server makes of it. */
+const KEY = randomBytes(16).toString('base64')
+const SWITCHING = Buffer.from('HTTP/1.1 101')
 const END_OF_HEAD = Buffer.from('\r\n\r\n')
 const BINARY = 0x82
+/** A close frame with code 1000, masked with zeros. */
+const GOODBYE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])
 const MASKED = 0x80
 const LENGTH_16 = 126
 
@@ -38,12 +43,24 @@ class Member {
   frames = 0
   bytes = 0
   onFrame: (() => void) | undefined
+  /** Set once it is leaving: its end is no failure then. */
+  onEnd: (() => void) | undefined
   /** Bytes of the frame under way that are still to come. */
   #rest = 0
   /** A header that was cut in two. */
   #head: Buffer | undefined
 
-  constructor(private readonly party: Party) {}
+  constructor(
+    private readonly party: Party,
+    private readonly socket: Socket,
+  ) {}
+
+  leave(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onEnd = resolve
+      this.socket.write(GOODBYE)
+    })
+  }
 
   reset(): void {
     this.frames = 0
@@ -91,53 +108,79 @@ function answer(message: CrowdAnswer): void {
 }
 
 async function open(order: Extract<CrowdOrder, { verb: 'open' }>): Promise<void> {
+  const { port, paths, frames, hearsFrame } = order
   const party = parties.get(order.party) ?? new Party()
   parties.set(order.party, party)
-  const places = order.paths.map((path, at) => ({ path, frame: order.frames?.[at] }))
-  await inParallel(places, OPENS_IN_FLIGHT, ({ path, frame }) => join(party, order.port, path, frame))
-  answer({ verb: 'opened', count: party.members.length })
+  const places = paths.map((path, at) => ({ request: requestOf(path, port), frame: frames?.[at] }))
+  const startMs = performance.now()
+  const cpuBefore = process.cpuUsage()
+  await inParallel(places, OPENS_IN_FLIGHT, ({ request, frame }) =>
+    join(party, port, request, hearsFrame, frame),
+  )
+  const { user, system } = process.cpuUsage(cpuBefore)
+  const seconds = (performance.now() - startMs) / 1_000
+  answer({ verb: 'opened', seconds, cpuSeconds: (user + system) / 1e6 })
 }
 
-function join(party: Party, port: number, path: string, frame: string | undefined): Promise<void> {
+async function leave(name: string): Promise<void> {
+  const { members } = parties.get(name)!
+  parties.delete(name)
+  await Promise.all(members.map((member) => member.leave()))
+  answer({ verb: 'left' })
+}
+
+function requestOf(path: string, port: number): string {
+  return (
+    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`
+  )
+}
+
+function join(
+  party: Party,
+  port: number,
+  request: string,
+  hearsFrame: boolean,
+  frame: string | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
-    const member = new Member(party)
-    let head: Buffer | undefined = Buffer.alloc(0)
+    const member = new Member(party, socket)
+    let head: Buffer | undefined
+    let isUpgraded = false
     let joinedMs = 0
     socket.setNoDelay(true)
     socket.on('error', reject)
     socket.on('close', () => {
-      if (head === undefined) {
-        const age = `${Math.round(performance.now() - joinedMs)} ms after its upgrade, ${member.frames} frames`
-        answer({ verb: 'failed', reason: `the server on port ${port} closed a socket of the crowd ${age}` })
-      } else reject(new Error(`a socket was closed before its upgrade; it had heard: ${head}`))
+      if (!isUpgraded)
+        return reject(new Error(`a socket was closed before its upgrade; it had heard: ${head}`))
+      if (member.onEnd !== undefined) return member.onEnd()
+      const age = `${Math.round(performance.now() - joinedMs)} ms after its upgrade, ${member.frames} frames`
+      answer({ verb: 'failed', reason: `the server on port ${port} closed a socket of the crowd ${age}` })
     })
     socket.on('data', (chunk: Buffer) => {
-      if (head === undefined) return member.take(chunk)
-      head = Buffer.concat([head, chunk])
+      if (isUpgraded) return member.take(chunk)
+      head = head === undefined ? chunk : Buffer.concat([head, chunk])
       const end = head.indexOf(END_OF_HEAD)
       if (end < 0) return
-      if (!head.toString('latin1').startsWith('HTTP/1.1 101')) {
+      if (!head.subarray(0, SWITCHING.length).equals(SWITCHING)) {
         return socket.destroy(new Error(`refused: ${head}`))
       }
       const rest = head.subarray(end + END_OF_HEAD.length)
       head = undefined
+      isUpgraded = true
       joinedMs = performance.now()
       party.members.push(member)
-      if (frame === undefined) resolve()
-      else {
+      if (hearsFrame) {
         member.onFrame = () => {
           member.onFrame = undefined
           resolve()
         }
-        send(socket, Buffer.from(frame, 'base64'))
-      }
+      } else resolve()
+      if (frame !== undefined) send(socket, Buffer.from(frame, 'base64'))
       member.take(rest)
     })
-    socket.write(
-      `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`,
-    )
+    socket.write(request, 'latin1')
   })
 }
 
@@ -152,8 +195,9 @@ function send(socket: Socket, payload: Buffer): void {
 }
 
 process.on('message', (order: CrowdOrder) => {
-  if (order.verb === 'open') {
-    open(order).catch((error: Error) => answer({ verb: 'failed', reason: error.message }))
+  if (order.verb === 'open' || order.verb === 'leave') {
+    const done = order.verb === 'open' ? open(order) : leave(order.party)
+    done.catch((error: Error) => answer({ verb: 'failed', reason: error.message }))
     return
   }
   const party = parties.get(order.party)!

@@ -5,15 +5,19 @@ import type { Scope } from './scope.js'
 
 /** What the crowd is told. A party is a number of sockets to one server. */
 export type CrowdOrder =
-  /** Connect `paths.length` sockets, send each its frame if there is one, and wait for one frame in reply. */
-  | { verb: 'open'; party: string; port: number; paths: string[]; frames?: string[] }
+  /** Connect `paths.length` sockets, send each its frame if there is one, and wait for one frame if one is to come. */
+  | { verb: 'open'; party: string; port: number; paths: string[]; frames?: string[]; hearsFrame: boolean }
+  /** Say goodbye on every socket of the party, and wait for their ends. */
+  | { verb: 'leave'; party: string }
   /** Count anew; answer when every socket of the party has `frames` frames. */
   | { verb: 'expect'; party: string; frames: number }
   /** How many frames there are by now: the least and the most of a socket, and the bytes of all. */
   | { verb: 'count'; party: string }
 
 export type CrowdAnswer =
-  | { verb: 'opened'; count: number }
+  /** `seconds`: from the first connect to the last socket that is open, and has its frame if one was to come. */
+  | { verb: 'opened'; seconds: number; cpuSeconds: number }
+  | { verb: 'left' }
   | { verb: 'expecting' }
   | { verb: 'complete'; atNs: bigint }
   | { verb: 'counted'; least: number; most: number; bytes: number }
@@ -46,10 +50,23 @@ export class Crowd {
     return new Crowd(child)
   }
 
-  /** `frames`: one for each path, payload bytes of a binary frame to send. */
-  async open(party: string, port: number, paths: string[], frames?: Uint8Array[]): Promise<void> {
+  /**
+   * `frames`: one for each path, payload bytes of a binary frame to send, which the server answers. `hearsFrame`: the
+   * server has a frame for each socket without being asked.
+   */
+  open(
+    party: string,
+    port: number,
+    paths: string[],
+    { frames, hearsFrame = frames !== undefined }: { frames?: Uint8Array[]; hearsFrame?: boolean } = {},
+  ): Promise<AnswerOf<'opened'>> {
     const encoded = frames?.map((frame) => Buffer.from(frame).toString('base64'))
-    await this.#answered('opened', { verb: 'open', party, port, paths, frames: encoded })
+    return this.#answered('opened', { verb: 'open', party, port, paths, frames: encoded, hearsFrame })
+  }
+
+  /** The party is over then, and its name free. */
+  async leave(party: string): Promise<void> {
+    await this.#answered('left', { verb: 'leave', party })
   }
 
   /** Returns how to wait for the last frame of the last socket; it gives the time of the system's clock, ns. */
@@ -76,7 +93,7 @@ export class Crowd {
   }
 }
 
-/** Where a socket of the crowd logs in at a gateway. Without a verdict: the first frame is the first reply. */
-export function openimPath(userId: string, platformId: number, token: string): string {
-  return `/?${handshakeQuery({ url: '', token, userId, platformId, isMsgResp: false })}`
+/** Where a socket of the crowd logs in at a gateway. Without `isMsgResp` the first frame is the first reply. */
+export function openimPath(userId: string, platformId: number, token: string, isMsgResp = false): string {
+  return `/?${handshakeQuery({ url: '', token, userId, platformId, isMsgResp })}`
 }

@@ -1,7 +1,7 @@
 /** A whole gateway in a process of its own, as an operator would start it. */
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Admin } from '../../src/client/admin.js'
@@ -26,6 +26,8 @@ export interface Gateway {
   tokens(userIds: readonly string[], platformId: number): Promise<string[]>
   /** The sum of a metric over all its labels. */
   metric(name: string): Promise<number>
+  /** Several at one time. */
+  metrics<N extends string>(names: readonly N[]): Promise<Record<N, number>>
   /** Have every thread collect its garbage, soon; only with `collectable`. */
   collectGarbage(): void
 }
@@ -33,12 +35,14 @@ export interface Gateway {
 interface Options {
   env?: Record<string, string>
   collectable?: boolean
+  /** Put something into its data directory, which is its own, before it starts. */
+  prepare?: (dataDir: string) => Promise<void>
 }
 
 /** Resolves when `/readyz` says so. Ended with the scope. */
 export async function startGateway(
   scope: Scope,
-  { env = {}, collectable = false }: Options = {},
+  { env = {}, collectable = false, prepare = async () => {} }: Options = {},
 ): Promise<Gateway> {
   const cwd = mkdtempSync(join(tmpdir(), 'porchlight-bench-'))
   const remove = () => rmSync(cwd, { recursive: true, force: true })
@@ -47,6 +51,8 @@ export async function startGateway(
     process.off('exit', remove)
     remove()
   })
+  const dataDir = join(cwd, 'data')
+  await prepare(dataDir)
   const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
   const child = scope.fork(MAIN, [], {
     cwd,
@@ -55,11 +61,14 @@ export async function startGateway(
       PATH: process.env.PATH,
       WS_PORT: String(wsPort),
       API_PORT: String(apiPort),
+      DATA_DIR: dataDir,
       AUTH_SECRET: GATEWAY_SECRET,
       LOG_LEVEL: 'warn',
       // Not what is measured, and low enough by default to stop a crowd that comes at once.
       HANDSHAKES_PER_S_MAX: '1000000',
       MAX_CONNECTIONS_PER_ADDRESS: '100000',
+      LOGINS_PER_MIN_PER_ADDRESS: '10000000',
+      LOGINS_PER_MIN_PER_USER: '1000000',
       // Crowds are silent: nobody is to be taken for dead.
       READ_TIMEOUT_MS: '600000',
       ...env,
@@ -75,7 +84,8 @@ export async function startGateway(
     pid: child.pid!,
     tokens: (userIds, platformId) =>
       inParallel(userIds, TOKENS_IN_FLIGHT, (userId) => admin.userToken(userId, platformId)),
-    metric: (name) => readMetric(apiUrl, name),
+    metric: async (name) => (await readMetrics(apiUrl, [name]))[name]!,
+    metrics: (names) => readMetrics(apiUrl, names),
     collectGarbage: () => collectGarbage(child),
   }
 }
@@ -98,11 +108,25 @@ export function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024
 }
 
-/** Linux counts CPU time in hundredths of a second. */
+/** CPU seconds that a process has used, all threads that still run, user and system. */
+export function cpuSecondsOf(pid: number): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`)
+    return threads.reduce((sum, thread) => sum + onCpuNs(`/proc/${pid}/task/${thread}`), 0) / 1e9
+  } catch {
+    return countedCpuSecondsOf(pid)
+  }
+}
+
+/** As the scheduler knows it. Not every kernel tells. */
+function onCpuNs(thread: string): number {
+  return Number(readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0])
+}
+
+/** Linux counts CPU time in hundredths of a second for everyone to see. */
 const TICKS_PER_S = 100
 
-/** CPU seconds that a process has used, all threads, user and system. */
-export function cpuSecondsOf(pid: number): number {
+function countedCpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   // The name may hold blanks; what follows its parenthesis does not. `state` is field 3, `utime` 14, `stime` 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -151,8 +175,15 @@ async function untilReady(child: ChildProcess, apiUrl: string): Promise<void> {
   throw new Error(`the gateway is not ready within ${READY_MS} ms`)
 }
 
-async function readMetric(apiUrl: string, name: string): Promise<number> {
+async function readMetrics<N extends string>(
+  apiUrl: string,
+  names: readonly N[],
+): Promise<Record<N, number>> {
   const text = await (await fetch(`${apiUrl}/metrics`)).text()
+  return Object.fromEntries(names.map((name) => [name, sumOf(name, text)])) as Record<N, number>
+}
+
+function sumOf(name: string, text: string): number {
   const values = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))]
   if (values.length === 0) throw new Error(`the gateway has no metric ${name}`)
   return values.reduce((sum, [, value]) => sum + Number(value), 0)

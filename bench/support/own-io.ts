@@ -71,7 +71,7 @@ export class OwnIo {
         config,
         topology,
         connectionCounts: new SharedArrayBuffer(4),
-        loginRates: new SharedArrayBuffer(8),
+        rates: new SharedArrayBuffer(8),
       },
       log: silentLog,
       readyDeadlineMs: READY_MS,

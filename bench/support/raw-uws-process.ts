@@ -35,6 +35,7 @@ app.ws<UserData>('/*', {
     const { path } = socket.getUserData()
     if (path === '/watch') socket.subscribe(TOPIC)
     if (path === '/star') app.publish(TOPIC, online!, true)
+    if (path === '/greet') socket.send(online!, false)
   },
   close: (socket) => {
     connections--

@@ -20,7 +20,7 @@ export class RawUws {
 
   /**
    * Sockets that ask for `/watch` subscribe to a topic; each socket that asks for `/star` publishes `online` when
-   * it comes and `offline` when it goes. Others are idle.
+   * it comes and `offline` when it goes; each that asks for `/greet` gets `online` as a text. Others are idle.
    */
   static async start(scope: Scope, online: Uint8Array, offline: Uint8Array): Promise<RawUws> {
     const texts = [online, offline].map((bytes) => Buffer.from(bytes).toString('base64'))

@@ -25,22 +25,24 @@ export class AdaptiveBatch {
   readonly #returned = new Map<UserId, number>()
   /** Users in flight; a number = changed again meanwhile, waiting since then. */
   readonly #inFlight = new Map<UserId, number | undefined>()
+  /** Users who failed alone, with the time until which they rest, in that order. */
+  readonly #resting = new Map<UserId, number>()
   #flights = 0
 
   constructor(limits: BatchLimits) {
     this.#limits = limits
   }
 
-  /** Users waiting or in flight. */
+  /** Users waiting, resting or in flight. */
   get size(): number {
-    return this.#waiting.size + this.#returned.size + this.#inFlight.size
+    return this.#waiting.size + this.#returned.size + this.#resting.size + this.#inFlight.size
   }
 
   has(userId: UserId): boolean {
-    return this.#waiting.has(userId) || this.#returned.has(userId) || this.#inFlight.has(userId)
+    return [this.#waiting, this.#returned, this.#resting, this.#inFlight].some((users) => users.has(userId))
   }
 
-  /** The user changed. */
+  /** The user changed. Who rests goes on resting: his state is read when he is taken. */
   add(userId: UserId, nowMs: number): void {
     if (this.#inFlight.has(userId)) {
       if (this.#inFlight.get(userId) === undefined) this.#inFlight.set(userId, nowMs)
@@ -50,6 +52,7 @@ export class AdaptiveBatch {
   /** The batch to send now; undefined when there is none, or when it is better to wait. */
   take(nowMs: number): UserId[] | undefined {
     const { batchSize, flightsMax } = this.#limits
+    this.#wake(nowMs)
     const size = this.#waiting.size + this.#returned.size
     if (size === 0 || this.#flights >= flightsMax) return undefined
     const isDue = this.#flights === 0 || size >= batchSize || nowMs >= this.#oldestDueMs()
@@ -67,13 +70,17 @@ export class AdaptiveBatch {
     return batch
   }
 
-  /** A flight ended. Those in `failed` wait again, behind all others: whoever always fails must hold up nobody. */
-  land(batch: UserId[], failed: ReadonlySet<UserId>, nowMs: number): void {
+  /**
+   * A flight ended. Those in `failed` wait again, behind all others; with `restMs` they rest so long before, so that
+   * whoever always fails holds up nobody. To be the same for all who fail alone.
+   */
+  land(batch: UserId[], failed: ReadonlySet<UserId>, nowMs: number, restMs = 0): void {
     this.#flights--
     for (const userId of batch) {
       const changedAgainMs = this.#inFlight.get(userId)
       this.#inFlight.delete(userId)
-      if (changedAgainMs !== undefined) this.#returned.set(userId, changedAgainMs)
+      if (failed.has(userId) && restMs > 0) this.#resting.set(userId, nowMs + restMs)
+      else if (changedAgainMs !== undefined) this.#returned.set(userId, changedAgainMs)
       else if (failed.has(userId)) this.#waiting.set(userId, nowMs)
     }
   }
@@ -81,8 +88,17 @@ export class AdaptiveBatch {
   /** When `take` may give a batch without any other event; undefined = not before one. */
   dueMs(): number | undefined {
     if (this.#flights >= this.#limits.flightsMax) return undefined
-    const dueMs = this.#oldestDueMs()
+    const [restsUntilMs = Number.POSITIVE_INFINITY] = this.#resting.values()
+    const dueMs = Math.min(restsUntilMs, this.#oldestDueMs())
     return dueMs === Number.POSITIVE_INFINITY ? undefined : dueMs
+  }
+
+  #wake(nowMs: number): void {
+    for (const [userId, untilMs] of this.#resting) {
+      if (untilMs > nowMs) return
+      this.#resting.delete(userId)
+      this.#waiting.set(userId, untilMs)
+    }
   }
 
   #oldestDueMs(): number {

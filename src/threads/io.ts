@@ -8,7 +8,7 @@ import { adminCheck, verifyToken } from '../auth/tokens.js'
 import { VerificationCache } from '../auth/verification-cache.js'
 import { SharedConnectionCounts } from '../gateway/connection-counts.js'
 import { Hub, userOfTopic } from '../gateway/hub.js'
-import { LoginRates } from '../gateway/login-rates.js'
+import { Rates } from '../gateway/rates.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import type { Transport, TransportHandlers } from '../gateway/transport/transport.js'
 import type { Report } from '../observe/metrics.js'
@@ -66,11 +66,7 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     {
       hub,
       places: new SharedConnectionCounts(settings.connectionCounts, thread.index),
-      rates: new LoginRates(
-        settings.loginRates,
-        { perMinPerAddress: config.loginsPerMinPerAddress, perMinPerUser: config.loginsPerMinPerUser },
-        Date.now,
-      ),
+      rates: new Rates(settings.rates, config, Date.now),
       addresses,
       settings: {
         ...config,

@@ -15,8 +15,8 @@ export interface ThreadSettings {
   topology: Topology
   /** See `SharedConnectionCounts`. */
   connectionCounts: SharedArrayBuffer
-  /** See `LoginRates`. */
-  loginRates: SharedArrayBuffer
+  /** See `Rates`. */
+  rates: SharedArrayBuffer
 }
 
 export type Role = 'io' | 'shard' | 'sync' | 'api'

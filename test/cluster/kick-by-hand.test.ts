@@ -2,6 +2,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { slotOf } from '../../src/store/redis/routing.js'
 import { Device } from '../support/device.js'
 import { eventually, TestNode } from '../support/node.js'
@@ -16,6 +17,9 @@ const WEB = 5
 const HARMONY = 11
 const TOKEN_KICKED = 1506
 const TOKEN_NOT_ON_RECORD = 1507
+
+/** RACE_SEED replays the choices of a run. */
+const seed = Number(process.env.RACE_SEED ?? Date.now() % 1_000_000)
 
 async function newDevice(redis: Redis | Cluster, userId: UserId, platformId: PlatformId): Promise<Device> {
   return new Device(userId, platformId, await recordToken(redis, userId, platformId))
@@ -213,6 +217,47 @@ t.test('a login that was under way when its token was kicked does not stay', asy
   wire.delayMaxMs = 0
 })
 
+t.test('no login stays that met the kick of its token at the same instant', async (t) => {
+  const USERS = 300
+  const AT_ONCE = 30
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const redis = server.client()
+  const env = { REDIS_URL: server.url }
+  const [a, b] = await Promise.all([TestNode.start(t, env), TestNode.start(t, env)])
+  const random = mulberry32(seed)
+  const devices: Device[] = []
+  const kicks = [
+    ({ userId }: Device) => b.admin.kick(userId),
+    ({ userId, platformId }: Device) => b.admin.forceLogout(userId, platformId),
+    ({ token }: Device) => askRest(b, '/auth/kick_tokens', { tokens: [token] }),
+  ]
+  for (let n = 0; n < USERS; n += AT_ONCE) {
+    const some = await Promise.all(
+      Array.from({ length: AT_ONCE }, (_, m) => newDevice(redis, `at-once-${n + m}`, IOS)),
+    )
+    devices.push(...some)
+    await Promise.all(
+      some.map(async (device, m) => {
+        const kick = kicks[m % kicks.length]!
+        const login = device.login(t, a)
+        // A login takes some milliseconds, and so does a kick.
+        await new Promise((resolve) => setTimeout(resolve, random() * 20))
+        await Promise.all([kick(device), login])
+      }),
+    )
+  }
+  await eventually(() => (devices.every(({ isIn }) => !isIn) ? true : undefined)).catch(() => {})
+  for (const device of devices) {
+    if (device.isIn)
+      t.fail(`seed ${seed}: ${device.userId} is in, token ${await recordedState(redis, device)}`)
+    if (device.kicks + device.refusals.length !== 1) t.fail(`${device.userId} was told ${device.kicks} times`)
+  }
+  const met = devices.filter(({ kicks }) => kicks > 0).length
+  t.comment(`seed ${seed}: ${met} were kicked, ${USERS - met} refused`)
+  t.ok(met > 0 && met < USERS, 'some were in before, some were too late')
+})
+
 /** A kick again and again until it succeeds. Every answer came within its deadline, or this throws. */
 async function kickUntilDone(t: Test, node: TestNode, device: Device, deadlineMs: number): Promise<void> {
   for (;;) {
@@ -242,7 +287,7 @@ t.test('R-28: a kick during a fail-over of Redis takes effect, or says that it f
   const env = { REDIS_CLUSTER_NODES: cluster.nodes }
   const [a, b] = await Promise.all([TestNode.start(t, env), TestNode.start(t, env)])
   // Whose presence and whose tokens are on the first master: slots are shared out evenly, in order.
-  const isOnFirst = (key: string) => slotOf(key) < 16_384 / 3
+  const isOnFirst = (key: string) => slotOf(key) < Math.floor(16_384 / 3)
   const ids = Array.from({ length: 1_000 }, (_, n) => `lost-${n}`)
   const userId = ids.find((id) => isOnFirst(`ONLINE:${id}`) && isOnFirst(recordKey(id, IOS)))!
   const device = await newDevice(redis, userId, IOS)

@@ -169,6 +169,7 @@ t.test(
         watchesPerConnectionMax: 1,
         readTimeoutMs: READ_TIMEOUT_MS,
       },
+      rates: { requestOfUser: () => 0 },
       counts: { requests: {}, requestErrors: {}, closes: {}, subscriptions: 0 },
       onEnd: () => {
         isPlaceFree = true

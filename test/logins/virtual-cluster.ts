@@ -11,7 +11,7 @@ import { type NewToken, TokenService } from '../../src/auth/token-service.js'
 import type { TokenVerdict } from '../../src/auth/tokens.js'
 import type { SharedConnectionCounts } from '../../src/gateway/connection-counts.js'
 import { Hub } from '../../src/gateway/hub.js'
-import type { LoginRates } from '../../src/gateway/login-rates.js'
+import type { Rates } from '../../src/gateway/rates.js'
 import { RequestId } from '../../src/gateway/requests.js'
 import type { Socket, UpgradeRequest } from '../../src/gateway/transport/transport.js'
 import { WireCode, wireErrorText } from '../../src/gateway/wire-errors.js'
@@ -279,7 +279,7 @@ class VirtualNode {
           add: () => {},
           remove: () => {},
         } as unknown as SharedConnectionCounts,
-        rates: { ofUser: () => 0, ofAddress: () => 0 } as unknown as LoginRates,
+        rates: { loginOfUser: () => 0, loginOfAddress: () => 0, requestOfUser: () => 0 } as unknown as Rates,
         addresses: ADDRESSES,
         settings: {
           ...CONNECTION_SETTINGS,

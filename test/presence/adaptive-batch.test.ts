@@ -3,6 +3,8 @@ import t from 'tap'
 import { AdaptiveBatch, type BatchLimits } from '../../src/presence/adaptive-batch.js'
 import type { UserId } from '../../src/presence/types.js'
 
+const REST_MS = 70
+
 /** What should be so, in the plainest words: everything is looked at every time. */
 class Model {
   nowMs = 0
@@ -10,6 +12,8 @@ class Model {
   waiting = new Map<UserId, number>()
   /** Who changed again during the own flight, and when. */
   changedAgain = new Map<UserId, number>()
+  /** Who failed alone, and until when he rests. */
+  resting = new Map<UserId, number>()
   flights: UserId[][] = []
 
   constructor(readonly limits: BatchLimits) {}
@@ -19,6 +23,7 @@ class Model {
   }
 
   add(userId: UserId): void {
+    if (this.resting.has(userId)) return
     const since = this.isFlying(userId) ? this.changedAgain : this.waiting
     if (!since.has(userId)) since.set(userId, this.nowMs)
   }
@@ -44,12 +49,28 @@ class Model {
     this.flights.push(batch)
   }
 
-  land(flight: UserId[], failed: ReadonlySet<UserId>): void {
+  wake(): void {
+    for (const [userId, untilMs] of this.resting) {
+      if (untilMs > this.nowMs) continue
+      this.resting.delete(userId)
+      this.waiting.set(userId, untilMs)
+    }
+  }
+
+  /** When a batch may have to go if nothing else happens. */
+  get dueMs(): number | undefined {
+    if (!this.hasFreeFlight) return undefined
+    const dueMs = Math.min(this.oldestMs + this.limits.mergeIntervalMs, ...this.resting.values())
+    return dueMs === Number.POSITIVE_INFINITY ? undefined : dueMs
+  }
+
+  land(flight: UserId[], failed: ReadonlySet<UserId>, restMs: number): void {
     this.flights = this.flights.filter((batch) => batch !== flight)
     for (const userId of flight) {
       const againMs = this.changedAgain.get(userId)
       this.changedAgain.delete(userId)
-      if (againMs !== undefined) this.waiting.set(userId, againMs)
+      if (failed.has(userId) && restMs > 0) this.resting.set(userId, this.nowMs + restMs)
+      else if (againMs !== undefined) this.waiting.set(userId, againMs)
       else if (failed.has(userId)) this.waiting.set(userId, this.nowMs)
     }
   }
@@ -89,10 +110,9 @@ class Take implements Command {
 /** Take, and check all that is promised of a batch. True = there was one. */
 function take(model: Model, batch: AdaptiveBatch): boolean {
   const { batchSize } = model.limits
+  if (batch.dueMs() !== model.dueMs) throw new Error(`due at ${batch.dueMs()}, should be at ${model.dueMs}`)
+  model.wake()
   const { isDue } = model
-  const dueMs =
-    model.waiting.size > 0 && model.hasFreeFlight ? model.oldestMs + model.limits.mergeIntervalMs : undefined
-  if (batch.dueMs() !== dueMs) throw new Error(`due at ${batch.dueMs()}, should be at ${dueMs}`)
   const taken = batch.take(model.nowMs)
   if ((taken !== undefined) !== isDue) throw new Error(`${taken ? 'a' : 'no'} batch at ${model.nowMs}`)
   if (taken === undefined) return false
@@ -109,16 +129,18 @@ class Land implements Command {
   constructor(
     readonly flight: number,
     readonly failing: number,
+    readonly isAlone: boolean,
   ) {}
   check = (model: Readonly<Model>) => model.flights.length > 0
   run(model: Model, { batch }: Real): void {
     const flight = model.flights[this.flight % model.flights.length]!
     // Each bit of `failing` is one user of the flight.
     const failed = new Set(flight.filter((_, at) => (this.failing >> (at % 30)) & 1))
-    batch.land(flight, failed, model.nowMs)
-    model.land(flight, failed)
+    const restMs = this.isAlone ? REST_MS : 0
+    batch.land(flight, failed, model.nowMs, restMs)
+    model.land(flight, failed, restMs)
   }
-  toString = () => `land(${this.flight}, ${this.failing})`
+  toString = () => `land(${this.flight}, ${this.failing}${this.isAlone ? ', alone' : ''})`
 }
 
 const limits = fc.record({
@@ -133,8 +155,8 @@ const commands = fc.commands<Model, Real>(
     fc.nat(120).map((ms) => new Wait(ms)),
     fc.constant(new Take()),
     fc
-      .record({ flight: fc.nat(5), failing: fc.nat(2 ** 30) })
-      .map(({ flight, failing }) => new Land(flight, failing)),
+      .record({ flight: fc.nat(5), failing: fc.nat(2 ** 30), isAlone: fc.boolean() })
+      .map(({ flight, failing, isAlone }) => new Land(flight, failing, isAlone)),
   ],
   { maxCommands: 80 },
 )
@@ -150,13 +172,14 @@ t.test(
         // Nothing is lost: whoever waits is taken in the end.
         for (let round = 0; real.batch.size > 0; round++) {
           if (round > 200) throw new Error(`${real.batch.size} users are never taken`)
+          model.nowMs += REST_MS
           while (take(model, real.batch));
           const [flight] = model.flights
           if (flight === undefined) continue
           real.batch.land(flight, new Set(), model.nowMs)
-          model.land(flight, new Set())
+          model.land(flight, new Set(), 0)
         }
-        return model.waiting.size === 0 && model.changedAgain.size === 0
+        return model.waiting.size + model.changedAgain.size + model.resting.size === 0
       }),
       { numRuns: 3_000 },
     )
@@ -222,6 +245,19 @@ t.test('who failed goes behind those who wait already: whoever always fails hold
   t.same(next, ['dan', 'eve', 'fay'])
   batch.land(next, none, 30)
   t.same(batch.take(30), ['ann', 'bob', 'cid'])
+})
+
+t.test('who failed alone rests, and nobody waits for him', async (t) => {
+  const batch = new AdaptiveBatch({ ...usual, flightsMax: 1 })
+  for (const userId of ['ann', 'bob']) batch.add(userId, 0)
+  batch.land(batch.take(0)!, new Set(['ann']), 20, 1_000)
+  batch.add('ann', 30)
+  batch.add('cid', 30)
+  const flight = batch.take(30)!
+  t.same(flight, ['cid'])
+  batch.land(flight, none, 40)
+  t.same([batch.take(1_019), batch.dueMs()], [undefined, 1_020])
+  t.same(batch.take(1_020), ['ann'])
 })
 
 t.test('who changed during the own flight waits no longer than the merge interval after it', async (t) => {

@@ -1,15 +1,19 @@
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import t from 'tap'
-import { createLoginRates, LoginRates } from '../../src/gateway/login-rates.js'
+import { createRates, Rates } from '../../src/gateway/rates.js'
 
 const START_MS = 1_700_000_000_000
 const MINUTE_MS = 60_000
 
 /** Rates with a clock to turn. */
-function setUp(perMinPerUser: number, perMinPerAddress = perMinPerUser, shared = createLoginRates()) {
+function setUp(perMinPerUser: number, perMinPerAddress = perMinPerUser, shared = createRates()) {
   const clock = { nowMs: START_MS }
-  const rates = new LoginRates(shared, { perMinPerUser, perMinPerAddress }, () => clock.nowMs)
+  const rates = new Rates(
+    shared,
+    { loginsPerMinPerUser: perMinPerUser, loginsPerMinPerAddress: perMinPerAddress, requestsPerSPerUser: 10 },
+    () => clock.nowMs,
+  )
   return { rates, clock, shared }
 }
 
@@ -25,13 +29,13 @@ t.test('after a quiet minute, as many as the limit pass at once', async (t) => {
   for (const perMin of [1, 2, 7, 120, 60_000, 999_999]) {
     const { rates, clock } = setUp(perMin)
     t.equal(
-      passes(perMin + 10, () => rates.ofUser('u1')),
+      passes(perMin + 10, () => rates.loginOfUser('u1')),
       perMin,
       `${perMin} a minute`,
     )
     clock.nowMs += MINUTE_MS
     t.equal(
-      passes(perMin + 10, () => rates.ofUser('u1')),
+      passes(perMin + 10, () => rates.loginOfUser('u1')),
       perMin,
       `${perMin} a minute, again`,
     )
@@ -40,38 +44,38 @@ t.test('after a quiet minute, as many as the limit pass at once', async (t) => {
 
 t.test('then they pass evenly, and whoever is refused is told when', async (t) => {
   const { rates, clock } = setUp(120)
-  passes(120, () => rates.ofUser('u1'))
-  t.equal(rates.ofUser('u1'), 500)
+  passes(120, () => rates.loginOfUser('u1'))
+  t.equal(rates.loginOfUser('u1'), 500)
   clock.nowMs += 499
-  t.equal(rates.ofUser('u1'), 1)
+  t.equal(rates.loginOfUser('u1'), 1)
   clock.nowMs += 1
-  t.equal(rates.ofUser('u1'), 0)
-  t.equal(rates.ofUser('u1'), 500)
+  t.equal(rates.loginOfUser('u1'), 0)
+  t.equal(rates.loginOfUser('u1'), 500)
 })
 
 t.test('a limit of several in a millisecond is kept too', async (t) => {
   const { rates, clock } = setUp(3_000_000)
-  passes(3_000_000, () => rates.ofAddress('10.0.0.1'))
-  t.equal(rates.ofAddress('10.0.0.1'), 1)
+  passes(3_000_000, () => rates.loginOfAddress('10.0.0.1'))
+  t.equal(rates.loginOfAddress('10.0.0.1'), 1)
   clock.nowMs += 3
   t.equal(
-    passes(1_000, () => rates.ofAddress('10.0.0.1')),
+    passes(1_000, () => rates.loginOfAddress('10.0.0.1')),
     150,
   )
 })
 
 t.test('users and addresses have limits of their own, and each has his own', async (t) => {
   const { rates } = setUp(1, 2)
-  t.equal(rates.ofUser('x'), 0)
-  t.not(rates.ofUser('x'), 0)
+  t.equal(rates.loginOfUser('x'), 0)
+  t.not(rates.loginOfUser('x'), 0)
   t.equal(
-    passes(5, () => rates.ofAddress('x')),
+    passes(5, () => rates.loginOfAddress('x')),
     2,
   )
   // The salt is chance: once in a while two of them share a bucket.
   const others = Array.from({ length: 50 }, (_, n) => `other ${n}`)
-  t.ok(others.filter((userId) => rates.ofUser(userId) === 0).length > 45)
-  t.ok(others.filter((address) => rates.ofAddress(address) === 0).length > 45)
+  t.ok(others.filter((userId) => rates.loginOfUser(userId) === 0).length > 45)
+  t.ok(others.filter((address) => rates.loginOfAddress(address) === 0).length > 45)
 })
 
 const steps = fc.array(fc.oneof(fc.nat(50), fc.nat(5_000), fc.nat(100_000)), { maxLength: 200 })
@@ -86,7 +90,7 @@ t.test('one key is served as by a bucket that holds a minute of credit', async (
       for (const stepMs of stepsMs) {
         clock.nowMs += stepMs
         creditMs = Math.min(MINUTE_MS, creditMs + stepMs)
-        const waitMs = rates.ofUser('u1')
+        const waitMs = rates.loginOfUser('u1')
         if (waitMs !== Math.max(0, costMs - creditMs)) return false
         if (waitMs === 0) creditMs -= costMs
       }
@@ -101,13 +105,13 @@ t.test('who waits as long as he is told is let in, and not a millisecond earlier
       const { rates, clock } = setUp(perMin)
       for (const stepMs of [0, ...stepsMs]) {
         clock.nowMs += stepMs
-        passes(perMin, () => rates.ofUser('u1'))
-        const waitMs = rates.ofUser('u1')
+        passes(perMin, () => rates.loginOfUser('u1'))
+        const waitMs = rates.loginOfUser('u1')
         if (waitMs < 1 || waitMs > MINUTE_MS) return false
         clock.nowMs += waitMs - 1
-        if (rates.ofUser('u1') === 0) return false
+        if (rates.loginOfUser('u1') === 0) return false
         clock.nowMs += 1
-        if (rates.ofUser('u1') !== 0) return false
+        if (rates.loginOfUser('u1') !== 0) return false
       }
       return true
     }),
@@ -123,17 +127,17 @@ t.test('a clock that is set back locks nobody out for longer than an interval', 
       fc.nat(10 * 86_400_000),
       (perMin, taken, backMs) => {
         const { rates, clock } = setUp(perMin)
-        passes(taken, () => rates.ofUser('u1'))
+        passes(taken, () => rates.loginOfUser('u1'))
         clock.nowMs -= backMs
-        const waitMs = rates.ofUser('u1')
+        const waitMs = rates.loginOfUser('u1')
         if (waitMs > Math.ceil(MINUTE_MS / perMin)) return false
         clock.nowMs += waitMs
-        if (waitMs > 0 && rates.ofUser('u1') !== 0) return false
+        if (waitMs > 0 && rates.loginOfUser('u1') !== 0) return false
         // Nor is anything given away: a minute's worth passes in the next minute, and what was left before.
         let passed = 0
         for (let n = 0; n < 60; n++) {
           clock.nowMs += 1_000
-          passed += passes(perMin, () => rates.ofUser('u1'))
+          passed += passes(perMin, () => rates.loginOfUser('u1'))
         }
         return passed <= 2 * perMin
       },
@@ -145,7 +149,7 @@ t.test('threads whose clocks read a blink apart share one limit', async (t) => {
   const early = setUp(100)
   const late = setUp(100, 100, early.shared)
   late.clock.nowMs += 5
-  const tries = Array.from({ length: 200 }, (_, n) => (n % 2 ? early : late).rates.ofUser('u1'))
+  const tries = Array.from({ length: 200 }, (_, n) => (n % 2 ? early : late).rates.loginOfUser('u1'))
   t.equal(tries.filter((waitMs) => waitMs === 0).length, 100)
 })
 
@@ -154,7 +158,7 @@ t.test('months of quiet change nothing', async (t) => {
   for (const days of [1, 25, 30, 49, 50, 1_000]) {
     clock.nowMs += days * 86_400_000
     t.equal(
-      passes(20, () => rates.ofUser('u1')),
+      passes(20, () => rates.loginOfUser('u1')),
       10,
       `after ${days} days`,
     )
@@ -165,7 +169,9 @@ t.test('two processes do not put the same users together', async (t) => {
   // Of 2,000 users in 65,536 buckets some 30 share one with another, in every process others.
   const sharing = () => {
     const { rates } = setUp(1)
-    return Array.from({ length: 2_000 }, (_, n) => `user ${n}`).filter((userId) => rates.ofUser(userId) > 0)
+    return Array.from({ length: 2_000 }, (_, n) => `user ${n}`).filter(
+      (userId) => rates.loginOfUser(userId) > 0,
+    )
   }
   const [first, second] = [sharing(), sharing()]
   t.ok(first.length > 0 && first.length < 200, `${first.length} share a bucket`)
@@ -174,20 +180,20 @@ t.test('two processes do not put the same users together', async (t) => {
 
 t.test('threads at the same bucket let no more through than one would', async (t) => {
   const perMin = 20_000
-  const shared = createLoginRates()
+  const shared = createRates()
   const gate = new SharedArrayBuffer(8)
-  const module = new URL('../../src/gateway/login-rates.js', import.meta.url).href
+  const module = new URL('../../src/gateway/rates.js', import.meta.url).href
   const hammer = `
     const { parentPort, workerData } = require('node:worker_threads')
-    import(workerData.module).then(({ LoginRates }) => {
+    import(workerData.module).then(({ Rates }) => {
       const { perMin, shared } = workerData
       const limits = { perMinPerAddress: perMin, perMinPerUser: perMin }
-      const rates = new LoginRates(shared, limits, () => ${START_MS})
+      const rates = new Rates(shared, limits, () => ${START_MS})
       const gate = new Int32Array(workerData.gate)
       Atomics.add(gate, 0, 1)
       while (Atomics.load(gate, 0) < 2);
       let passed = 0
-      for (let n = 0; n < perMin; n++) if (rates.ofUser('u1') === 0) passed++
+      for (let n = 0; n < perMin; n++) if (rates.loginOfUser('u1') === 0) passed++
       parentPort.postMessage(passed)
     })`
   const workers = [0, 1].map(

@@ -1,10 +1,11 @@
 /**
- * How often logins may be tried, counted across io threads: so many a minute, and as many at once after a quiet one.
+ * How often logins may be tried and a user's requests come, counted across io threads: so many in a period, and as
+ * many at once after a quiet one.
  *
- * GCRA: a bucket is one number, the time at which it would be quiet again if nobody came any more. A login puts it
- * one interval (a minute / limit) later, and is refused when that would be more than a minute's worth from now.
+ * GCRA: a bucket is one number, the time at which it would be quiet again if nobody came any more. Each event puts it
+ * one interval (period / limit) later, and is refused when that would be more than a period from now.
  *
- * The SharedArrayBuffer of `createLoginRates` holds a salt and one such time for each bucket, in nanoseconds since
+ * The SharedArrayBuffer of `createRates` holds a salt and one such time for each bucket, in nanoseconds since
  * 1970: 64 bits, because at ten million a minute the interval is 6 microseconds, and because they never wrap around.
  * Every thread writes every bucket, by compare-and-exchange.
  *
@@ -20,56 +21,66 @@ const USER_BUCKETS = 65_536
 const SALT_AT = 0
 const ADDRESSES_AT = 1
 const USERS_AT = ADDRESSES_AT + ADDRESS_BUCKETS
-const SLOTS = USERS_AT + USER_BUCKETS
+const REQUESTS_AT = USERS_AT + USER_BUCKETS
+const SLOTS = REQUESTS_AT + USER_BUCKETS
 
 const NS_PER_MS = 1_000_000n
-const NS_PER_MIN = 60_000n * NS_PER_MS
+const SECOND_NS = 1_000n * NS_PER_MS
+const MINUTE_NS = 60n * SECOND_NS
 
-export interface LoginLimits {
-  perMinPerAddress: number
-  perMinPerUser: number
+export interface RateLimits {
+  loginsPerMinPerAddress: number
+  loginsPerMinPerUser: number
+  requestsPerSPerUser: number
 }
 
 /** One for a process. Every bucket is quiet. */
-export function createLoginRates(): SharedArrayBuffer {
+export function createRates(): SharedArrayBuffer {
   const shared = new SharedArrayBuffer(SLOTS * BigInt64Array.BYTES_PER_ELEMENT)
   new BigInt64Array(shared)[SALT_AT] = randomBytes(8).readBigInt64LE()
   return shared
 }
 
-/** One limit: `burstNs` is `perMin` intervals. */
+/** One limit: `burstNs` is as many intervals as may come in a period. */
 interface Limit {
   intervalNs: bigint
   burstNs: bigint
 }
 
-export class LoginRates {
+export class Rates {
   readonly #quietAtNs: BigInt64Array
   readonly #salt: string
-  readonly #perAddress: Limit
-  readonly #perUser: Limit
+  readonly #loginsPerAddress: Limit
+  readonly #loginsPerUser: Limit
+  readonly #requestsPerUser: Limit
   readonly #nowMs: () => number
 
   /**
    * One thread's view. `nowMs` must be one clock for all threads: Date.now is, performance.now is not. When it is
    * set back, a bucket counts as full until an interval has passed, and never longer.
    */
-  constructor(shared: SharedArrayBuffer, limits: LoginLimits, nowMs: () => number) {
+  constructor(shared: SharedArrayBuffer, limits: RateLimits, nowMs: () => number) {
     this.#quietAtNs = new BigInt64Array(shared)
     this.#salt = `${this.#quietAtNs[SALT_AT]} `
-    this.#perAddress = limitOf(limits.perMinPerAddress)
-    this.#perUser = limitOf(limits.perMinPerUser)
+    this.#loginsPerAddress = limitOf(limits.loginsPerMinPerAddress, MINUTE_NS)
+    this.#loginsPerUser = limitOf(limits.loginsPerMinPerUser, MINUTE_NS)
+    this.#requestsPerUser = limitOf(limits.requestsPerSPerUser, SECOND_NS)
     this.#nowMs = nowMs
   }
 
   /** Count a login from an address: 0 = it may go on; else the ms until one may, and this one is not counted. */
-  ofAddress(address: string): number {
-    return this.#take(ADDRESSES_AT + (this.#hashOf(address) % ADDRESS_BUCKETS), this.#perAddress)
+  loginOfAddress(address: string): number {
+    return this.#take(ADDRESSES_AT + (this.#hashOf(address) % ADDRESS_BUCKETS), this.#loginsPerAddress)
   }
 
   /** Count a login of a user, in the same way. */
-  ofUser(userId: UserId): number {
-    return this.#take(USERS_AT + (this.#hashOf(userId) % USER_BUCKETS), this.#perUser)
+  loginOfUser(userId: UserId): number {
+    return this.#take(USERS_AT + (this.#hashOf(userId) % USER_BUCKETS), this.#loginsPerUser)
+  }
+
+  /** Count a request of a user, over whichever of his connections. */
+  requestOfUser(userId: UserId): number {
+    return this.#take(REQUESTS_AT + (this.#hashOf(userId) % USER_BUCKETS), this.#requestsPerUser)
   }
 
   #hashOf(key: string): number {
@@ -93,10 +104,10 @@ export class LoginRates {
   }
 }
 
-function limitOf(perMin: number): Limit {
-  const intervalNs = NS_PER_MIN / BigInt(perMin)
-  // Not NS_PER_MIN: what the division dropped must not add up to one more login.
-  return { intervalNs, burstNs: intervalNs * BigInt(perMin) }
+function limitOf(count: number, periodNs: bigint): Limit {
+  const intervalNs = periodNs / BigInt(count)
+  // Not the period: what the division dropped must not add up to one more.
+  return { intervalNs, burstNs: intervalNs * BigInt(count) }
 }
 
 function later(a: bigint, b: bigint): bigint {

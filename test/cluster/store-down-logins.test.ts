@@ -1,0 +1,281 @@
+/** Logins while the store is out of reach, what it costs to come back, and what survives a restart. */
+import type { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { WebSocket } from 'ws'
+import { handshakeQuery, parseVerdict } from '../../src/client/openim-handshake.js'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { Device } from '../support/device.js'
+import { temporaryFolder } from '../support/leftovers.js'
+import { eventually, TestNode } from '../support/node.js'
+import { type RedisServer, startRedis } from '../support/redis.js'
+import { claimants, recordedState, recordKey, recordToken, signToken } from '../support/tokens.js'
+import { Wire } from '../support/wire.js'
+
+const ANDROID = 2
+const GOOD = '0'
+const KICKED = '2'
+const TOKEN_KICKED = 1506
+const TOO_MANY_LOGINS = 1612
+const STORE_AWAY = 90_002
+
+/** What it has survives a crash. */
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
+
+async function startStore(t: Test, extra: string[] = []): Promise<{ server: RedisServer; redis: Redis }> {
+  const server = await startRedis(extra)
+  t.teardown(() => server.stop())
+  return { server, redis: server.client() }
+}
+
+async function newDevice(redis: Redis, userId: UserId, platformId: PlatformId = ANDROID): Promise<Device> {
+  return new Device(userId, platformId, await recordToken(redis, userId, platformId))
+}
+
+async function knowsTheStore(node: TestNode, isUp: boolean): Promise<void> {
+  await eventually(async () =>
+    (await node.metric('porchlight_store_up')) === Number(isUp) ? true : undefined,
+  )
+}
+
+t.test('AUTH_WHEN_STORE_DOWN=deny: only a token that was checked a short while ago lets in', async (t) => {
+  const { server, redis } = await startStore(t)
+  const node = await TestNode.start(t, { REDIS_URL: server.url })
+  const known = await newDevice(redis, 'known')
+  const unknown = await newDevice(redis, 'unknown')
+  await known.login(t, node)
+  await known.client!.close()
+  await server.kill()
+  await knowsTheStore(node, false)
+  t.ok(await known.login(t, node), 'the one that was checked')
+  t.notOk(await unknown.login(t, node))
+  t.same(
+    unknown.refusals,
+    [STORE_AWAY],
+    'the other is told that the store is away, not that its token is bad',
+  )
+})
+
+t.test('AUTH_WHEN_STORE_DOWN=deny: a check that was long ago counts no more', async (t) => {
+  const { server, redis } = await startStore(t)
+  const node = await TestNode.start(t, { REDIS_URL: server.url, TOKEN_CACHE_S: '0' })
+  const known = await newDevice(redis, 'known')
+  await known.login(t, node)
+  await known.client!.close()
+  await server.kill()
+  await knowsTheStore(node, false)
+  t.notOk(await known.login(t, node))
+  t.same(known.refusals, [STORE_AWAY])
+})
+
+t.test(
+  'AUTH_WHEN_STORE_DOWN=allow: good tokens let in, and are checked when the store is back',
+  async (t) => {
+    const { server, redis } = await startStore(t)
+    const wire = await Wire.start(t, server.port)
+    const env = { REDIS_URL: wire.url, AUTH_WHEN_STORE_DOWN: 'allow', LOGIN_POLICY: '1' }
+    const node = await TestNode.start(t, env)
+    const [good, kickedBefore, flaggedMeanwhile, flaggedBefore, notOnRecord] = await Promise.all([
+      newDevice(redis, 'good'),
+      newDevice(redis, 'kicked-before'),
+      newDevice(redis, 'flagged-meanwhile'),
+      newDevice(redis, 'flagged-before'),
+      signToken('not-on-record', ANDROID).then((token) => new Device('not-on-record', ANDROID, token)),
+    ])
+    await kickedBefore.login(t, node)
+    await redis.hset(recordKey('flagged-before', ANDROID), flaggedBefore.token, KICKED)
+
+    wire.cut()
+    await knowsTheStore(node, false)
+    // Through this node, which can tell nobody now, not even whether somebody else holds the user.
+    await node.admin.kick('kicked-before', { token: kickedBefore.token }).catch(() => {})
+    t.notOk(await kickedBefore.login(t, node))
+    t.same(kickedBefore.refusals, [TOKEN_KICKED], 'a token kicked through this node is refused')
+    for (const device of [good, flaggedMeanwhile, flaggedBefore, notOnRecord])
+      t.ok(await device.login(t, node))
+    t.equal(await node.metric('porchlight_unchecked_logins_total'), 4)
+    const forged = new Device('forged', ANDROID, `${good.token.slice(0, -4)}AAAA`)
+    t.notOk(await forged.login(t, node), 'but not with a bad signature')
+
+    await redis.hset(recordKey('flagged-meanwhile', ANDROID), flaggedMeanwhile.token, KICKED)
+    wire.mend()
+    await knowsTheStore(node, true)
+    for (const device of [flaggedMeanwhile, flaggedBefore, notOnRecord]) {
+      await eventually(() => (device.isIn ? undefined : true)).catch(() =>
+        t.fail(`${device.userId} is still in`),
+      )
+      t.equal(device.kicks, 1, `${device.userId} was kicked`)
+    }
+    await eventually(async () => ((await recordedState(redis, kickedBefore)) === KICKED ? true : undefined))
+    t.equal(await good.client!.ping('here'), 'here')
+    t.same([good.kicks, await recordedState(redis, good)], [0, GOOD])
+  },
+)
+
+for (const { name, outage } of [
+  {
+    name: 'the store crashes and comes back with what it had',
+    outage: async (server: RedisServer, _wires: Wire[]) => {
+      await server.kill()
+      return () => server.restart()
+    },
+  },
+  {
+    name: 'both nodes are cut off',
+    outage: async (_server: RedisServer, wires: Wire[]) => {
+      for (const wire of wires) wire.cut()
+      return async () => {
+        for (const wire of wires) wire.mend()
+      }
+    },
+  },
+]) {
+  t.test(`of two conflicting logins let in on two nodes meanwhile one stays: ${name}`, async (t) => {
+    const USERS = 40
+    const { server, redis } = await startStore(t, DURABLE)
+    const wires = [await Wire.start(t, server.port), await Wire.start(t, server.port)]
+    const nodes = await Promise.all(
+      wires.map(({ url }) =>
+        TestNode.start(t, { REDIS_URL: url, AUTH_WHEN_STORE_DOWN: 'allow', LOGIN_POLICY: '1' }),
+      ),
+    )
+    const pairs = await Promise.all(
+      Array.from({ length: USERS }, (_, n) =>
+        Promise.all([newDevice(redis, `both-${n}`), newDevice(redis, `both-${n}`)]),
+      ),
+    )
+    const end = await outage(server, wires)
+    for (const node of nodes) await knowsTheStore(node, false)
+    for (const pair of pairs) {
+      const accepted = await Promise.all(pair.map((device, n) => device.login(t, nodes[n]!)))
+      if (!accepted.every((isIn) => isIn)) t.fail(`${pair[0].userId} was not let in`)
+    }
+    await end()
+    for (const node of nodes) await knowsTheStore(node, true)
+    /** Why a pair is not as it has to be; undefined = it is. */
+    const fault = async (pair: Device[]) => {
+      const inside = pair.filter(({ isIn }) => isIn)
+      if (inside.length !== 1) return `${inside.length} are in`
+      const [goes] = pair.filter(({ isIn }) => !isIn)
+      if (goes!.kicks !== 1) return 'who went was not told'
+      if ((await recordedState(redis, inside[0]!)) !== GOOD) return 'the token of who stays is bad'
+      if ((await recordedState(redis, goes!)) !== KICKED) return 'the token of who went is good'
+      const nodeId = nodes[pair.indexOf(inside[0]!)]!.nodeId
+      return (await claimants(redis, goes!.userId)).join() === nodeId ? undefined : 'the claims'
+    }
+    const faults = async () => {
+      const found = await Promise.all(pairs.map(async (pair) => [pair[0].userId, await fault(pair)]))
+      return found.filter(([, why]) => why !== undefined)
+    }
+    const isRight = async () => ((await faults()).length === 0 ? true : undefined)
+    await eventually(isRight).catch(() => {})
+    t.same(await faults(), [])
+    for (const [{ userId }] of pairs) {
+      const counts = await Promise.all(
+        nodes.map(async ({ admin }) => (await admin.connections(userId)).length),
+      )
+      if (counts.join() !== '1,1') t.fail(`the nodes list ${counts.join()} of ${userId}`)
+    }
+    t.same(await faults(), [], 'and it is still so')
+  })
+}
+
+t.test('R-41: clients that come back again and again with their tokens cost one question each', async (t) => {
+  const CLIENTS = 200
+  const TIMES = 5
+  const { server, redis } = await startStore(t)
+  const node = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: '1' })
+  const devices = await Promise.all(Array.from({ length: CLIENTS }, (_, n) => newDevice(redis, `storm-${n}`)))
+  for (let time = 0; time < TIMES; time++) {
+    const accepted = await Promise.all(devices.map((device) => device.login(t, node)))
+    t.ok(accepted.every((isIn) => isIn))
+    await Promise.all(devices.map((device) => device.client!.terminate()))
+  }
+  const lookups = await node.metric('porchlight_token_lookups_total')
+  t.comment(`${CLIENTS * TIMES} logins, ${lookups} questions to the store`)
+  t.ok(lookups > 0 && lookups <= CLIENTS)
+})
+
+t.test('tokens of the embedded store survive a restart: good ones and kicked ones', async (t) => {
+  const env = { DATA_DIR: temporaryFolder('survives'), LOGIN_POLICY: '1' }
+  const before = await TestNode.start(t, env)
+  const good = new Device('good', ANDROID, await before.token('good', ANDROID))
+  const kicked = new Device('kicked', ANDROID, await before.token('kicked', ANDROID))
+  const loser = new Device('loser', ANDROID, await before.token('loser', ANDROID))
+  for (const device of [good, kicked, loser]) t.ok(await device.login(t, before))
+  t.equal(await before.admin.kick('kicked'), 1)
+  // Another login takes the place of this one, which flags its token.
+  const winner = new Device('loser', ANDROID, await before.admin.userToken('loser', ANDROID))
+  t.ok(await winner.login(t, before))
+  await eventually(() => (loser.isIn ? undefined : true))
+  t.ok(await before.supervisor.stop())
+
+  const after = await TestNode.start(t, env)
+  t.ok(await good.login(t, after))
+  t.ok(await winner.login(t, after))
+  for (const device of [kicked, loser]) {
+    t.notOk(await device.login(t, after))
+    t.equal(device.refusals.at(-1), TOKEN_KICKED)
+  }
+})
+
+t.test('LOGINS_PER_MIN_PER_USER: who comes too often is told when to come again', async (t) => {
+  const LIMIT = 5
+  const { server, redis } = await startStore(t)
+  const node = await TestNode.start(t, { REDIS_URL: server.url, LOGINS_PER_MIN_PER_USER: String(LIMIT) })
+  const often = await newDevice(redis, 'often')
+  const other = await newDevice(redis, 'other')
+  const login = (token: string) => refusal(node.wsUrl, { userId: 'often', token })
+  // Whoever guesses tokens must not lock the user out.
+  const wrong = [`${often.token.slice(0, -4)}AAAA`, other.token, 'no token']
+  for (const token of [...wrong, ...wrong]) {
+    const { errCode } = (await login(token))!
+    t.ok(errCode >= 1501 && errCode <= 1507, `${errCode}`)
+  }
+  for (let n = 0; n < LIMIT; n++) t.equal(await login(often.token), undefined)
+  t.match(await login(often.token), { errCode: TOO_MANY_LOGINS, errDlt: /come back in 1[012] s$/ })
+  t.ok(await other.login(t, node), 'another user is not touched')
+  // The token is good: who waits is let in again.
+  t.equal(await recordedState(redis, often), GOOD)
+})
+
+t.test(
+  'LOGINS_PER_MIN_PER_ADDRESS: handshakes count, good and bad, for each address by itself',
+  async (t) => {
+    const LIMIT = 5
+    const { server, redis } = await startStore(t)
+    const node = await TestNode.start(t, { REDIS_URL: server.url, LOGINS_PER_MIN_PER_ADDRESS: String(LIMIT) })
+    const users = await Promise.all(
+      Array.from({ length: LIMIT + 1 }, (_, n) => newDevice(redis, `user-${n}`)),
+    )
+    const login = (n: number, from: string) => refusal(node.wsUrl, users[n]!, from)
+    t.match(await refusal(node.wsUrl, { userId: 'user-0', token: 'no token' }, '127.0.0.2'), {
+      errCode: 1503,
+    })
+    for (let n = 0; n < LIMIT - 1; n++) t.equal(await login(n, '127.0.0.2'), undefined)
+    t.match(await login(LIMIT, '127.0.0.2'), { errCode: TOO_MANY_LOGINS, errDlt: /come back in 1[012] s$/ })
+    t.equal(await login(LIMIT, '127.0.0.3'), undefined, 'another address is not touched')
+  },
+)
+
+/** Log in from an address of this machine, and leave again. Why it was refused; undefined = it was not. */
+function refusal(
+  wsUrl: string,
+  { userId, token }: { userId: UserId; token: string },
+  localAddress = '127.0.0.1',
+): Promise<{ errCode: number; errDlt: string } | undefined> {
+  const query = handshakeQuery({ url: wsUrl, userId, platformId: ANDROID, token })
+  const socket = new WebSocket(`${wsUrl}?${query}`, { localAddress })
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.on('unexpected-response', async (_request, response) => {
+      let body = ''
+      for await (const chunk of response) body += String(chunk)
+      resolve(parseVerdict(body))
+    })
+    socket.once('message', (data) => {
+      const verdict = parseVerdict(String(data))
+      socket.terminate()
+      resolve(verdict?.errCode === 0 ? undefined : verdict)
+    })
+  })
+}
