@@ -3,6 +3,7 @@ import t from 'tap'
 import { assertions } from '../bench/assertions.js'
 import { changeLatency } from '../bench/change-latency.js'
 import { fanOut } from '../bench/fan-out.js'
+import { logins } from '../bench/logins.js'
 import { memory } from '../bench/memory.js'
 import { roundTrip } from '../bench/round-trip.js'
 import { type Benchmark, figure, tableOf } from '../bench/support/figures.js'
@@ -16,6 +17,7 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
   { benchmark: assertions, sizes: { users: 500, shards: 4, batch: 20, rounds: 1 } },
   { benchmark: changeLatency, sizes: { users: 2, rounds: 1 } },
   { benchmark: fanOut, sizes: { watchers: 20, toggles: 2, rounds: 1 }, skip: noNativeTransport },
+  { benchmark: logins, sizes: { users: 20, atOnce: 8, rounds: 1 }, skip: noNativeTransport },
   { benchmark: memory, sizes: { first: 10, next: 20, settleMs: 50, rounds: 1 }, skip: noNativeTransport },
 ]
 

@@ -5,14 +5,23 @@
  * those of a node that died. Before a login is refused, the nodes in question are asked to make room.
  */
 import { StoreUnavailableError } from '../../src/errors.js'
-import type { Eviction } from '../../src/presence/eviction.js'
+import { BY_HAND, type Eviction } from '../../src/presence/eviction.js'
 import { OLD } from '../../src/presence/roster.js'
-import type { HeldSeats, Holder, Seat, SeatOutcome, SeatRefusal, UserId } from '../../src/presence/types.js'
+import type { TokenDigest } from '../../src/presence/token-digest.js'
+import type {
+  HeldSeats,
+  Holder,
+  PlatformId,
+  Seat,
+  SeatOutcome,
+  SeatRefusal,
+  UserId,
+} from '../../src/presence/types.js'
 import { nodeOfHolder } from '../../src/presence/watch-index.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { type Outcome, type ReplyTo, refOfKey } from '../../src/runtime/index.js'
-import { send } from './logins.js'
+import { obey, send } from './logins.js'
 import { type Admission, type Ctx, flushSoon, type State } from './state.js'
 
 const STORE_DEADLINE_MS = 3_000
@@ -37,6 +46,8 @@ export function onAdmit(ctx: Ctx, state: State, question: PresenceShard.Admit): 
     replyTo,
     sinceMs: ctx.nowMs(),
     isGranted: false,
+    displaces: [],
+    isDisplaced: false,
     hasLookedAgain: false,
     asked: new Set(),
     unanswered: new Set(),
@@ -49,15 +60,14 @@ export function onAdmit(ctx: Ctx, state: State, question: PresenceShard.Admit): 
 function askForSeat(ctx: Ctx, state: State, admission: Admission, onlyLiving: boolean): void {
   const { seat, userId, platformId } = admission
   const { rivals, rivalsYield, perUserMax, perPlatformMax } = state.seating!
+  admission.displaces = formerSeats(state, admission)
   const request = {
     userId,
     platformId,
     seat,
     rivals: [...rivals.removedBy(platformId)],
     rivalsYield,
-    yielding: [...replacedHere(state, admission), ...sameAtDoor(state, admission)].flatMap(
-      ({ seat }) => seat ?? [],
-    ),
+    yielding: admission.displaces,
     perUserMax,
     perPlatformMax,
   }
@@ -68,22 +78,13 @@ function askForSeat(ctx: Ctx, state: State, admission: Admission, onlyLiving: bo
   }))
 }
 
-/** Connections of the same device here, which leave when it comes back. */
-function replacedHere(
-  state: State,
-  { userId, platformId, token }: Pick<Admission, 'userId' | 'platformId' | 'token'>,
-) {
+/** What the same device has here: connections, and places at the door. They leave when it comes in. */
+function formerSeats(state: State, { seat, userId, platformId, token }: Admission): Seat[] {
   const rivals = state.seating!.rivals.removedBy(platformId)
-  return state.roster
-    .logins(userId)
-    .filter((login) => login.token === token && rivals.includes(login.platformId))
-}
-
-/** The same device, let in a moment ago and not connected yet. */
-function sameAtDoor(state: State, { seat, userId, token }: Admission): Admission[] {
-  return [...state.admissions.values()].filter(
-    (other) => other.isGranted && other.seat !== seat && other.userId === userId && other.token === token,
-  )
+  const isFormer = (other: { token: TokenDigest; platformId: PlatformId; seat?: Seat | undefined }) =>
+    other.token === token && other.seat !== seat && rivals.includes(other.platformId)
+  const atDoor = [...state.admissions.values()].filter((other) => other.isGranted && other.userId === userId)
+  return [...state.roster.logins(userId), ...atDoor].filter(isFormer).flatMap((other) => other.seat ?? [])
 }
 
 export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outcome<SeatOutcome>): void {
@@ -93,37 +94,36 @@ export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outc
     forget(ctx, state, admission)
     return ctx.fail(admission.replyTo, outcome.error)
   }
-  if (outcome.value.isTaken) return grant(ctx, admission)
-  const { reason, holders } = outcome.value
-  const isLate = ctx.nowMs() - admission.sinceMs >= ROOM_WAIT_MS
-  const strangers = holders.filter(
-    (holder) => nodeOfHolder(holder) !== state.settings.nodeId && !admission.asked.has(holder),
-  )
-  if (strangers.length > 0 && !isLate) return askForRoom(ctx, state, admission, reason, strangers)
-  // At least one more look, without the dead.
+  const { value } = outcome
+  if (value.isTaken) return grant(ctx, state, admission)
+  // The first look counted nodes that may be dead.
   if (!admission.hasLookedAgain) return lookAgain(ctx, state, admission)
-  if (admission.gone === 0 || isLate) return refuse(ctx, state, admission, reason)
+  const isLate = ctx.nowMs() - admission.sinceMs >= ROOM_WAIT_MS
+  const holders = new Set(value.holders.filter((holder) => !admission.asked.has(holder)))
+  if (holders.size > 0 && !isLate) return askForRoom(ctx, state, admission, holders)
+  if (admission.gone === 0 || isLate) return refuse(ctx, state, admission, value.reason)
   // Room was made, and the store has perhaps not heard of it yet.
   ctx.once(`seat ${seat}`, ROOM_LOOK_MS, { kind: 'seatDue', seat })
 }
 
-function askForRoom(
-  ctx: Ctx,
-  state: State,
-  admission: Admission,
-  reason: SeatRefusal,
-  holders: Holder[],
-): void {
-  const { seat, userId, platformId, token } = admission
-  const eviction: Eviction = { userId, before: OLD, newcomer: token, makesRoom: true }
-  if (reason === 'conflict') eviction.platformIds = [...state.seating!.rivals.removedBy(platformId)]
-  admission.gone = 0
-  for (const to of new Set(holders)) {
+function askForRoom(ctx: Ctx, state: State, admission: Admission, holders: ReadonlySet<Holder>): void {
+  const { seat, userId } = admission
+  const obeying = state.roster.evict(roomFor(admission))
+  obey(ctx, state, userId, obeying, OLD)
+  admission.gone = obeying.leaving.length
+  for (const to of holders) {
     admission.asked.add(to)
+    if (nodeOfHolder(to) === state.settings.nodeId) continue
     admission.unanswered.add(to)
-    send(ctx, state, { to, eviction, admission })
+    send(ctx, state, { to, eviction: roomFor(admission), admission })
   }
-  ctx.once(`seat ${seat}`, ROOM_WAIT_MS, { kind: 'seatDue', seat })
+  const waitMs = admission.unanswered.size > 0 ? ROOM_WAIT_MS : ROOM_LOOK_MS
+  ctx.once(`seat ${seat}`, waitMs, { kind: 'seatDue', seat })
+}
+
+/** The former sockets of the same device leave, in silence. */
+function roomFor({ userId, token }: Admission): Eviction {
+  return { userId, before: BY_HAND, token, newcomer: token }
 }
 
 /** A node that was asked to make room has answered. */
@@ -148,8 +148,12 @@ function lookAgain(ctx: Ctx, state: State, admission: Admission): void {
   askForSeat(ctx, state, admission, true)
 }
 
-function grant(ctx: Ctx, admission: Admission): void {
+function grant(ctx: Ctx, state: State, admission: Admission): void {
   admission.isGranted = true
+  for (const displaced of admission.displaces) {
+    const other = state.admissions.get(displaced)
+    if (other !== undefined) other.isDisplaced = true
+  }
   const { seat } = admission
   ctx.reply(admission.replyTo, { isAdmitted: true, seat })
   ctx.once(`seat ${seat}`, CONNECT_WAIT_MS, { kind: 'seatDue', seat })
@@ -169,12 +173,19 @@ function forget(ctx: Ctx, state: State, { seat, userId, isGranted }: Admission):
 }
 
 /** A login that was let in is there: the same device's former sockets here leave. */
-export function onSeated(ctx: Ctx, state: State, report: PresenceShard.Connected): void {
-  const { userId, platformId, token, seat } = report
-  if (seat === undefined || !state.admissions.delete(seat)) return
-  ctx.cancel(`seat ${seat}`)
-  for (const login of replacedHere(state, { userId, platformId, token })) {
-    if (login.seat !== seat) ctx.tell(refOfKey<Connection.Command>(login.key), { kind: 'replace' })
+export function onSeated(
+  ctx: Ctx,
+  state: State,
+  { connection, userId, seat }: PresenceShard.Connected,
+): void {
+  const admission = seat === undefined ? undefined : state.admissions.get(seat)
+  if (admission === undefined) return
+  state.admissions.delete(admission.seat)
+  ctx.cancel(`seat ${admission.seat}`)
+  if (admission.isDisplaced) return ctx.tell(connection, { kind: 'replace' })
+  for (const login of state.roster.logins(userId)) {
+    if (login.seat === undefined || !admission.displaces.includes(login.seat)) continue
+    ctx.tell(refOfKey<Connection.Command>(login.key), { kind: 'replace' })
   }
 }
 
@@ -192,8 +203,8 @@ export function seatsOf(state: State, userId: UserId): HeldSeats | undefined {
     taken: state.roster.logins(userId).flatMap((login) => login.seat ?? []),
     asked: [],
   }
-  for (const { seat, isGranted, userId: other } of state.admissions.values()) {
-    if (other === userId) (isGranted ? seats.taken : seats.asked).push(seat)
+  for (const { seat, isGranted, isDisplaced, userId: other } of state.admissions.values()) {
+    if (other === userId && !isDisplaced) (isGranted ? seats.taken : seats.asked).push(seat)
   }
   return seats
 }

@@ -166,8 +166,7 @@ export function onEvict(ctx: Ctx, state: State, message: PresenceShard.Evict): v
   const { gone, left, isWaiting } = carryOut(ctx, state, eviction)
   // Whose number is on the way may have come before or after.
   if (isWaiting) return stash(state, eviction.userId, message)
-  if (eviction.newcomer !== undefined && eviction.makesRoom === undefined)
-    contradict(ctx, state, from, eviction)
+  if (eviction.newcomer !== undefined) contradict(ctx, state, from, eviction)
   ctx.tell(state.addresses.sync, { kind: 'evicted', to: from, id, userId: eviction.userId, gone, left })
 }
 
@@ -234,7 +233,7 @@ function carryOut(ctx: Ctx, state: State, eviction: Eviction): PresenceShard.Kic
   return { gone: obeying.leaving.length, left, isWaiting: obeying.isWaiting }
 }
 
-function obey(ctx: Ctx, state: State, userId: UserId, obeying: Obeying, by: LoginNumber): void {
+export function obey(ctx: Ctx, state: State, userId: UserId, obeying: Obeying, by: LoginNumber): void {
   for (const { key, isReplaced } of obeying.leaving) {
     ctx.tell(refOfKey<Connection.Command>(key), isReplaced ? { kind: 'replace' } : { kind: 'kick', by })
   }

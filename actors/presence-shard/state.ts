@@ -105,6 +105,10 @@ export interface Admission {
   replyTo: ReplyTo<PresenceShard.AdmitVerdict>
   sinceMs: number
   isGranted: boolean
+  /** Seats here of the same device's former sockets, which leave when it comes in. */
+  displaces: Seat[]
+  /** The same device was let in once more. */
+  isDisplaced: boolean
   hasLookedAgain: boolean
   /** Nodes that were asked to make room, and those of them that have not answered. */
   asked: Set<Holder>

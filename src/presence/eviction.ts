@@ -29,8 +29,6 @@ export interface Eviction {
    * without a kick frame, and its token stays good.
    */
   newcomer?: TokenDigest
-  /** The newcomer waits at the door: who has its token, or no socket any more, makes room whatever its number. */
-  makesRoom?: true
 }
 
 /** One login as an operator sees it. */

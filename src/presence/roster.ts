@@ -206,15 +206,15 @@ export class Roster {
   }
 
   /** Who of the user's logins obeys an eviction. */
-  evict({ userId, before, newcomer, makesRoom, ...eviction }: Eviction & { key?: ConnectionKey }): Obeying {
+  evict({ userId, before, newcomer, ...eviction }: Eviction & { key?: ConnectionKey }): Obeying {
     const obeying: Obeying = { leaving: [], isChanged: false, isWaiting: false }
     const user = this.#users.get(userId)
     for (const held of user?.held ?? []) {
       if (!isMeant(held, eviction)) continue
       const isReplaced = newcomer !== undefined && held.token === newcomer
       const isOpen = held.brokenAtMs === undefined
-      const obeys = (held.number ?? OLD) < before || (makesRoom === true && (isReplaced || !isOpen))
-      if (held.number === undefined && before < BY_HAND && isOpen && !makesRoom) obeying.isWaiting = true
+      const obeys = (held.number ?? OLD) < before
+      if (held.number === undefined && before < BY_HAND && isOpen) obeying.isWaiting = true
       else if (obeys) this.#send(user!, held, isReplaced, obeying)
     }
     return obeying

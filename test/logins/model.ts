@@ -24,6 +24,7 @@ const QUIET_AFTER_LOSS_MS = 3_000
 
 const KICKED = 1506
 const CONFLICT = 1613
+const FULL = 1614
 
 interface Token {
   userId: UserId
@@ -44,6 +45,8 @@ interface Login {
 interface World {
   policy: Policy
   refusesNew: boolean
+  perUserMax: number
+  perPlatformMax: number
   tokens: Token[]
   logins: Login[]
   /** A node was lost: some answers never come. */
@@ -56,6 +59,9 @@ export interface History {
   seed: number
   policy: Policy
   refusesNew: boolean
+  /** 0 = no cap. */
+  perUserMax: number
+  perPlatformMax: number
 }
 
 // The rules
@@ -86,8 +92,28 @@ function expectLogin(world: World, login: Login): void {
   const rivals = inside(world).filter((other) => other !== login && conflicts(world, token, other.token))
   const strangers = rivals.filter((other) => other.token !== token)
   if (world.refusesNew && strangers.length > 0) return expectRefusal(login, CONFLICT)
+  if (!hasRoom(world, login, rivals)) return expectRefusal(login, FULL)
   for (const other of rivals) if (other.token === token) other.state = 'closed'
   kick(world, strangers)
+}
+
+/** Rivals leave, and do not count. At the cap the same device's former sockets make room. */
+function hasRoom(world: World, login: Login, rivals: Login[]): boolean {
+  const { perUserMax, perPlatformMax } = world
+  const { userId, platformId } = login.token
+  const isFull = () => {
+    const counted = inside(world, userId).filter((other) => other !== login && !rivals.includes(other))
+    const here = counted.filter(({ token }) => token.platformId === platformId)
+    return (
+      (perUserMax > 0 && counted.length >= perUserMax) ||
+      (perPlatformMax > 0 && here.length >= perPlatformMax)
+    )
+  }
+  if (!isFull()) return true
+  for (const other of inside(world, userId)) {
+    if (other !== login && other.token === login.token) other.state = 'closed'
+  }
+  return !isFull()
 }
 
 function expectRefusal(login: Login, errCode: number): void {
@@ -98,7 +124,8 @@ function expectRefusal(login: Login, errCode: number): void {
 // The comparison
 
 function quiet(world: World, cluster: VirtualCluster): Promise<void> {
-  return cluster.run(world.hasLoss ? QUIET_AFTER_LOSS_MS : world.refusesNew ? QUIET_AT_DOOR_MS : QUIET_MS)
+  const hasDoor = world.refusesNew || world.perUserMax + world.perPlatformMax > 0
+  return cluster.run(world.hasLoss ? QUIET_AFTER_LOSS_MS : hasDoor ? QUIET_AT_DOOR_MS : QUIET_MS)
 }
 
 async function agree(world: World, cluster: VirtualCluster): Promise<void> {
@@ -387,13 +414,19 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
       continue
     }
     const reasons = isRacer && world.refusesNew ? [...rivals, ...before] : rivals
-    const winners = reasons.filter(
-      (other) => isIn(other) && other !== login && conflicts(world, other.token, login.token),
+    // At a cap others stand in the way, or the same device, which made room.
+    const isCapped = world.perUserMax + world.perPlatformMax > 0
+    const winners = (isCapped ? [...before, ...racers] : reasons).filter(
+      (other) =>
+        isIn(other) &&
+        other !== login &&
+        (isCapped ? other.token.userId === login.token.userId : conflicts(world, other.token, login.token)),
     )
     if (winners.length === 0) throw new Error(`${login.token.userId} is out, and for nobody who is in`)
     if (world.refusesNew && login.kicks > 0)
       throw new Error('somebody was kicked where newcomers are refused')
   }
+  judgeCaps(world)
   if (world.refusesNew) return
   // The tokens of the dead, and no others.
   for (const token of wasGood) {
@@ -401,6 +434,20 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
     if (holders.some(isIn)) continue
     if (holders.some((login) => login.kicks > 0 || login.errCode === KICKED)) token.isGood = false
   }
+}
+
+function judgeCaps(world: World): void {
+  for (const userId of USERS) {
+    const logins = inside(world, userId)
+    const most = Math.max(0, ...logins.map(({ token }) => onPlatform(logins, token.platformId)))
+    if (world.perUserMax > 0 && logins.length > world.perUserMax) throw new Error(`${userId} is in too often`)
+    if (world.perPlatformMax > 0 && most > world.perPlatformMax)
+      throw new Error(`${userId} is on one platform too often`)
+  }
+}
+
+function onPlatform(logins: Login[], platformId: PlatformId): number {
+  return logins.filter(({ token }) => token.platformId === platformId).length
 }
 
 function pick<T>(list: readonly T[], which: number): T {
@@ -442,6 +489,8 @@ const history = fc.record({
   seed: fc.nat(2 ** 31 - 1),
   policy: fc.constantFrom(...POLICY_NUMBERS),
   refusesNew: fc.boolean(),
+  perUserMax: fc.constantFrom(0, 0, 0, 1, 2, 3),
+  perPlatformMax: fc.constantFrom(0, 0, 0, 1, 2),
 })
 
 export interface ModelRun {
@@ -467,9 +516,9 @@ export async function compareWithModel({ seed, sequences, replay, onSequence }: 
   })
 }
 
-async function runHistory({ seed, policy, refusesNew }: History, commands: Iterable<Step>): Promise<void> {
-  const cluster = new VirtualCluster({ seed, nodes: NODES, policy, refusesNew, delayMaxMs: 10 })
+async function runHistory(history: History, commands: Iterable<Step>): Promise<void> {
+  const cluster = new VirtualCluster({ ...history, nodes: NODES, delayMaxMs: 10 })
   await cluster.run(QUIET_MS)
-  const world: World = { policy, refusesNew, tokens: [], logins: [], hasLoss: false }
+  const world: World = { ...history, tokens: [], logins: [], hasLoss: false }
   await fc.asyncModelRun(() => ({ model: world, real: cluster }), commands)
 }

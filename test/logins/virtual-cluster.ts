@@ -352,7 +352,7 @@ export class VirtualCluster {
     const { policy, refusesNew = false, perUserMax = 0, perPlatformMax = 0 } = options
     const rivals = new LoginPolicy(policy, this.platforms)
     this.policy = refusesNew ? new LoginPolicy(0, this.platforms) : rivals
-    const isSeated = refusesNew || perUserMax > 0 || perPlatformMax > 0
+    const isSeated = (refusesNew && policy !== 0) || perUserMax > 0 || perPlatformMax > 0
     this.seating = isSeated ? { rivals, rivalsYield: !refusesNew, perUserMax, perPlatformMax } : undefined
     this.nodes = Array.from({ length: nodes }, (_, n) => new VirtualNode(this, `node-${n}`))
   }

@@ -26,7 +26,6 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
           connectionId: 'c',
           token: 't1',
           newcomer: 't2',
-          makesRoom: true,
         },
       },
       {

@@ -10,6 +10,7 @@ import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/
 import type { AssertOutcome, PresenceStore, StoreEvents, TokenState } from '../../src/store/presence-store.js'
 import { until } from '../support/redis.js'
 import { noteTests } from './note-suite.js'
+import { seatTests } from './seat-suite.js'
 import { tokenTests } from './token-suite.js'
 
 export interface NodeSettings {
@@ -94,6 +95,11 @@ export async function openNode(
 
 export function holds(userId: UserId, platformIds: PlatformId[], versionSeen = 0): Assertion {
   return { userId, platformIds, versionSeen }
+}
+
+/** The same, with a login that waits for its number. */
+function login(userId: UserId, platformIds: PlatformId[], versionSeen = 0): Assertion {
+  return { ...holds(userId, platformIds, versionSeen), isLogin: true }
 }
 
 type Ok = Extract<AssertOutcome, { ok: true }>
@@ -247,6 +253,98 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       }
       t.same(b.heard.misses, [])
     })
+
+    t.test('a login gets a greater number each time, and hears who else holds the user', async (t) => {
+      const [a, b] = [await open(t), await open(t)]
+      const user = fresh('user')
+      const first = await assertOne(a.store, login(user, [1]))
+      t.same(claimsOf(first.changed), [`1@${a.holder}`])
+      let last = (await assertOne(b.store, holds(user, [5]))).version
+      t.ok(last > first.version)
+      for (const { store } of [b, a, a, b]) {
+        const { version, changed } = await assertOne(store, login(user, store === a.store ? [1] : [5]))
+        t.ok(version > last)
+        t.equal(changed?.version, version)
+        t.same(claimsOf(changed), [`1@${a.holder}`, `5@${b.holder}`])
+        t.same(changed?.foreign, [])
+        t.same(await readOne(b.store, user), changed)
+        last = version
+      }
+      const seen = last + 3_600_000_000
+      t.equal((await assertOne(a.store, login(user, [1], seen))).version, seen + 1)
+      t.equal((await assertOne(b.store, login(user, [5]))).version, seen + 2)
+      t.notOk('changed' in (await assertOne(a.store, holds(user, [1]))), 'without a login all is as ever')
+    })
+
+    t.test('a number is news for nobody else; what changed with it is', async (t) => {
+      const [a, b, c] = [await open(t), await open(t), await open(t)]
+      const [user, probe] = [fresh('user'), fresh('user')]
+      await assertOne(a.store, holds(user, [1]))
+      await c.store.watch([user, probe])
+      const same = await assertOne(a.store, login(user, [1]))
+      const nothing = await assertOne(b.store, login(user, []))
+      await assertOne(a.store, holds(probe, [1]))
+      await until('c hears of the probe', () => c.heard.of(probe).length)
+      t.same(c.heard.of(user), [])
+      t.ok(nothing.version > same.version)
+      const more = await assertOne(b.store, login(user, [5]))
+      await until('c hears of the login that brought a claim', () => c.heard.of(user).length)
+      t.same(c.heard.of(user), [more.changed])
+      t.same(claimsOf(more.changed), [`1@${a.holder}`, `5@${b.holder}`])
+    })
+
+    t.test('a node that holds nothing gets a number too, and leaves no claim', async (t) => {
+      const [a, b] = [await open(t), await open(t)]
+      const [user, nobody] = [fresh('user'), fresh('user')]
+      await assertOne(a.store, holds(user, [1]))
+      const held = await assertOne(b.store, login(user, []))
+      t.same(claimsOf(held.changed), [`1@${a.holder}`])
+      t.same(await readOne(a.store, user), held.changed)
+      const { version, changed } = await assertOne(b.store, login(nobody, []))
+      t.ok(version > 0)
+      t.same(changed, { userId: nobody, version, claims: [], foreign: [] })
+      t.same(await readOne(a.store, nobody), changed, 'the number is remembered')
+      t.ok((await assertOne(b.store, login(nobody, []))).version > version)
+    })
+
+    t.test('a login sees neither what has expired nor what was given up', async (t) => {
+      const [a, b, c] = [await open(t, { presenceTtlS: 1 }), await open(t), await open(t)]
+      const user = fresh('user')
+      for (const [i, { store }] of [a, b, c].entries()) await assertOne(store, holds(user, [i + 1]))
+      await assertOne(c.store, holds(user, []))
+      backend.pass(2)
+      await until('a claim has expired', async () => (await readOne(b.store, user)).claims.length === 1)
+      const { changed } = await assertOne(c.store, login(user, []))
+      t.same(claimsOf(changed), [`2@${b.holder}`])
+    })
+
+    t.test(
+      'of two logins at once, on two nodes, the one with the greater number sees the other',
+      async (t) => {
+        const [a, b] = [await open(t), await open(t)]
+        const users = Array.from({ length: 200 }, () => fresh('user'))
+        const pairs = await Promise.all(
+          users.map((user, i) => {
+            const both = [
+              () => assertOne(a.store, login(user, [1])),
+              () => assertOne(b.store, login(user, [5])),
+            ]
+            // Either may be the first to be sent.
+            if (i % 2 === 1) both.reverse()
+            return Promise.all(both.map((assert) => assert()))
+          }),
+        )
+        const claims = [`1@${a.holder}`, `5@${b.holder}`]
+        const blind = pairs.filter((pair) => {
+          const [earlier, later] = pair.sort((one, other) => one.version - other.version)
+          const seen = claimsOf(later?.changed)?.join()
+          return earlier!.version === later!.version || seen !== claims.join()
+        })
+        t.same(blind, [], `of ${pairs.length} pairs`)
+        const alone = pairs.filter(([earlier]) => earlier?.changed?.claims.length === 1)
+        t.equal(alone.length, pairs.length, 'and the other was alone when it came')
+      },
+    )
 
     t.test('a new incarnation of a node replaces what the earlier one held', async (t) => {
       const nodeId = fresh('node')
@@ -445,6 +543,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
 
     t.test('notes', async (t) => noteTests(t, { backend, open, fresh }))
     t.test('tokens', async (t) => tokenTests(t, { backend, open, fresh }))
+    t.test('seats', async (t) => seatTests(t, { backend, open, fresh }))
 
     t.test('a node ID that records cannot hold is refused', async (t) => {
       for (const nodeId of ['', 'a#b', 'a@b', 'a:b', 'x'.repeat(65), 'a b']) {

@@ -15,6 +15,8 @@ export class SeatRecords {
   take(request: SeatRequest, holder: Holder, ttlS: number, nowS: number, living?: Holder[]): SeatOutcome {
     const { userId, seat, rivals, rivalsYield, yielding, perUserMax, perPlatformMax } = request
     const left = this.#living(userId, nowS).filter((taken) => living?.includes(taken.holder) ?? true)
+    // Also when the seat is refused.
+    this.#put(userId, left)
     const others = left.filter(
       (taken) => taken.holder !== holder || (taken.seat !== seat && !yielding.includes(taken.seat)),
     )

@@ -13,7 +13,7 @@ local own_node, own_holder = ARGV[1] .. '#', ARGV[1] .. '#' .. ARGV[2]
 local expires = string.format('%.0f', now_s + tonumber(ARGV[3]))
 
 return each_user(4, 2, function(user, list)
-  local key, kept, asked, gone = seats_key(user), {}, {}, {}
+  local key, kept, asked = seats_key(user), {}, {}
   for mark, seat in string.gmatch(list, '(%??)([^,?]+)') do
     local seats = mark == '' and kept or asked
     seats[seat .. '@' .. own_holder] = true
@@ -21,17 +21,15 @@ return each_user(4, 2, function(user, list)
   for _, member in ipairs(redis.call('ZRANGE', key, '0', '-1')) do
     local holder = string.match(member, '@(.+)$')
     if not kept[member] and not asked[member] and holder and string.sub(holder, 1, #own_node) == own_node then
-      gone[#gone + 1] = member
+      redis.call('ZREM', key, member)
     end
-  end
-  if #gone > 0 then
-    redis.call('ZREM', key, unpack(gone))
   end
   for member in pairs(kept) do
     redis.call('ZADD', key, expires, member)
   end
-  if next(kept) then
-    redis.call('EXPIRE', key, ARGV[3])
+  -- Never cut: seats of other nodes may live longer.
+  if next(kept) and redis.call('EXPIRE', key, ARGV[3], 'GT') == 0 then
+    redis.call('EXPIRE', key, ARGV[3], 'NX')
   end
   return 1
 end)

@@ -19,7 +19,9 @@ local function has(list, item)
 end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now_s)
-local of_user, of_platform, conflicts, holders, platform_holders = 0, 0, {}, {}, {}
+local of_user, of_platform = 0, 0
+-- Answers as they may be given: unpacked, thousands of holders would be too many for Lua.
+local conflicts, holders, platform_holders = { 'conflict' }, { 'user' }, { 'platform' }
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], '0', '-1')) do
   local taken, by = string.match(member, '^([^@]+)@(.+)$')
   local platform = taken and string.match(taken, '^(%d+)/')
@@ -41,15 +43,18 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[1], '0', '-1')) do
   end
 end
 
-if #conflicts > 0 then
-  return { 'conflict', unpack(conflicts) }
+if #conflicts > 1 then
+  return conflicts
 end
 if platform_max > 0 and of_platform >= platform_max then
-  return { 'platform', unpack(platform_holders) }
+  return platform_holders
 end
 if user_max > 0 and of_user >= user_max then
-  return { 'user', unpack(holders) }
+  return holders
 end
 redis.call('ZADD', KEYS[1], string.format('%.0f', now_s + tonumber(ARGV[3])), seat .. '@' .. holder)
-redis.call('EXPIRE', KEYS[1], ARGV[3])
+-- Never cut: seats of other nodes may live longer.
+if redis.call('EXPIRE', KEYS[1], ARGV[3], 'GT') == 0 then
+  redis.call('EXPIRE', KEYS[1], ARGV[3], 'NX')
+end
 return { '' }
