@@ -16,6 +16,7 @@ import { WatchIndex } from '../src/presence/watch-index.js'
 import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, type Signal, type ThreadSlot } from '../src/runtime/index.js'
 import { onAdmit, onSeatAnswered, onSeatDue, onSeated } from './presence-shard/admissions.js'
+import { onEvict, onEvictAgainDue, onEvicted } from './presence-shard/evictions.js'
 import {
   armGrace,
   onConnected,
@@ -24,17 +25,8 @@ import {
   onRenewDue,
   platformsChanged,
 } from './presence-shard/here.js'
-import {
-  areNumbered,
-  onEvict,
-  onEvictAgainDue,
-  onEvicted,
-  onKick,
-  onKickDue,
-  onLateLogin,
-  onWithdrawn,
-  rememberWithdrawn,
-} from './presence-shard/logins.js'
+import { onKick, onKickDue } from './presence-shard/kicks.js'
+import { areNumbered, onLateLogin, onWithdrawn, rememberWithdrawn } from './presence-shard/logins.js'
 import { askForTheLost, finishRebuilding, onAnnounced, onHeldBefore } from './presence-shard/rebuild.js'
 import type { Args, Ctx, Private, State } from './presence-shard/state.js'
 import {
@@ -180,6 +172,7 @@ function start(ctx: Ctx, args: Args): State {
     doubted: new Set(),
     contested: new Map(),
     evictions: new Map(),
+    orders: new Set(),
     lastId: Math.floor(ctx.random() * FIRST_IDS),
     admissions: new Map(),
     kicks: new Map(),

@@ -21,7 +21,7 @@ import { nodeOfHolder } from '../../src/presence/watch-index.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { type Outcome, type ReplyTo, refOfKey } from '../../src/runtime/index.js'
-import { obey, send } from './logins.js'
+import { forgetOrders, obey, send } from './evictions.js'
 import { type Admission, type Ctx, flushSoon, type State } from './state.js'
 
 const STORE_DEADLINE_MS = 3_000
@@ -168,7 +168,7 @@ function refuse(ctx: Ctx, state: State, admission: Admission, reason: SeatRefusa
 function forget(ctx: Ctx, state: State, { seat, userId, isGranted }: Admission): void {
   state.admissions.delete(seat)
   ctx.cancel(`seat ${seat}`)
-  for (const [id, sent] of state.evictions) if (sent.admission?.seat === seat) state.evictions.delete(id)
+  forgetOrders(ctx, state, (order) => order.admission?.seat === seat)
   if (isGranted) seatsChanged(ctx, state, userId)
 }
 

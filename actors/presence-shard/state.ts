@@ -71,6 +71,8 @@ export interface State extends Args {
   contested: Map<UserId, 'wanted' | 'asked'>
   /** Evictions sent to other nodes and not answered yet, by id. */
   evictions: Map<number, SentEviction>
+  /** The same by what they say. */
+  orders: Set<string>
   /** Of evictions, kicks and seats. */
   lastId: number
   /** Logins at the door, and those that were let in and have not connected yet. */
@@ -117,11 +119,15 @@ export interface Admission {
   gone: number
 }
 
-export interface SentEviction {
+/** An eviction for one other node, and who waits for its answer. */
+export interface Order {
   to: Holder
   eviction: Eviction
-  kick?: Kick | undefined
-  admission?: Admission | undefined
+  kick?: Kick
+  admission?: Admission
+}
+
+export interface SentEviction extends Order {
   tries: number
   dueMs: number
 }

@@ -68,7 +68,10 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
   for (const userId of failed) onUnrecorded(ctx, state, userId)
   state.asserts.land(users, failed, ctx.nowMs(), outcome.ok ? REST_MS : 0)
   for (const userId of users) {
-    if (!state.asserts.has(userId) && state.roster.forgetIfGone(userId)) state.renewals.remove(userId)
+    if (state.asserts.has(userId) || !state.roster.forgetIfGone(userId)) continue
+    state.renewals.remove(userId)
+    // Whoever asked will ask again, and be told that nobody is here.
+    state.stashed.delete(userId)
   }
   learn(ctx, state, changed, ctx.nowMs())
   state.counts.assertionErrors += failed.size
