@@ -41,10 +41,15 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry(
     'TokenUnknownError',
     LOGIN,
-    'Not signed with HS256 and our secret, or withdrawn.',
+    'Not signed as AUTH_ALGORITHM and its keys have it, or withdrawn.',
     'with a new token',
   ),
-  entry('TokenKickedError', LOGIN, 'Another login took the place of this one.', 'with a new token'),
+  entry(
+    'TokenKickedError',
+    LOGIN,
+    'Another login took the place of this one, or it was kicked by hand.',
+    'with a new token',
+  ),
   entry('TokenNotExistError', LOGIN, 'The token is not on record.', 'with a new token'),
   entry(
     'ConnOverMaxNumLimit',
