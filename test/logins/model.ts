@@ -16,9 +16,9 @@ import { GRACE_MS, type VirtualClient, VirtualCluster } from './virtual-cluster.
 const NODES = 3
 const USERS = ['ann', 'bob']
 /** Longer than anything takes... */
-const QUIET_MS = 400
+const QUIET_MS = 1_000
 /** ...where a login may wait at the door for others to make room, */
-const QUIET_AT_DOOR_MS = 1_800
+const QUIET_AT_DOOR_MS = 2_400
 /** ...and where a node was lost that had to be asked. */
 const QUIET_AFTER_LOSS_MS = 3_000
 
@@ -464,7 +464,7 @@ const platform = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(1, 2, 3, 8) },
   { weight: 1, arbitrary: fc.constantFrom(...PLATFORMS) },
 )
-const entry = fc.record({ node, which, afterMs: fc.nat(12) })
+const entry = fc.record({ node, which, afterMs: fc.oneof(fc.constant(0), fc.nat(40)) })
 const steps = (replayPath?: string) =>
   fc.commands<World, VirtualCluster, false>(
     [
@@ -517,7 +517,7 @@ export async function compareWithModel({ seed, sequences, replay, onSequence }: 
 }
 
 async function runHistory(history: History, commands: Iterable<Step>): Promise<void> {
-  const cluster = new VirtualCluster({ ...history, nodes: NODES, delayMaxMs: 10 })
+  const cluster = new VirtualCluster({ ...history, nodes: NODES, delayMaxMs: 40 })
   await cluster.run(QUIET_MS)
   const world: World = { ...history, tokens: [], logins: [], hasLoss: false }
   await fc.asyncModelRun(() => ({ model: world, real: cluster }), commands)

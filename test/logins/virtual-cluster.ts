@@ -347,7 +347,7 @@ export class VirtualCluster {
 
   constructor(readonly options: ClusterOptions) {
     const { seed, nodes, delayMaxMs } = options
-    this.world = new World({ seed, linkDelayMs: (random) => (random * delayMaxMs) / 4 })
+    this.world = new World({ seed, linkDelayMs: (random) => (random ** 3 * delayMaxMs) / 4 })
     this.backend = new MemoryBackend(() => wallMs(this.world))
     const { policy, refusesNew = false, perUserMax = 0, perPlatformMax = 0 } = options
     const rivals = new LoginPolicy(policy, this.platforms)
@@ -462,6 +462,9 @@ export class VirtualCluster {
   }
 }
 
+const SLOW_PART = 0.25
+const QUICK = 0.1
+
 /** A store at a distance: calls, answers and news take a while, each way in order. */
 function distant(
   store: MemoryStore,
@@ -472,10 +475,13 @@ function distant(
     isDead,
   }: { world: World; delayMaxMs: number; traffic: Traffic; isDead: () => boolean },
 ): PresenceStore {
+  const { random } = world.environment
+  // Most are quick and some are slow, so that one overtakes several of another lane.
+  const delayMs = () => random() * delayMaxMs * (random() < SLOW_PART ? 1 : QUICK)
   const lane = () => {
     let lastMs = 0
     return (run: () => void) => {
-      lastMs = Math.max(lastMs, world.nowMs + world.environment.random() * delayMaxMs)
+      lastMs = Math.max(lastMs, world.nowMs + delayMs())
       world.environment.wake(lastMs - world.nowMs, run)
     }
   }
