@@ -42,7 +42,7 @@ export const fanOut = defineBenchmark({
         'gateway',
         gateway.wsPort,
         watcherIds.map((userId, n) => openimPath(userId, WEB, tokens[n]!)),
-        { frames: watcherIds.map(subscribeFrame) },
+        { isGreeted: true, frames: watcherIds.map(subscribeFrame) },
       )
       await crowd.open(
         'raw',

@@ -67,7 +67,7 @@ export const memory = defineBenchmark({
             const paths = tokens.map(({ userId, token }) => openimPath(userId, WEB, token))
             const found = await growth(
               { ...gateway, heapBytes: () => gateway.metric('porchlight_heap_bytes') },
-              (from, to) => crowd.open('gateway', gateway.wsPort, paths.slice(from, to)),
+              (from, to) => crowd.open('gateway', gateway.wsPort, paths.slice(from, to), { isGreeted: true }),
             )
             mustBe(await gateway.metric('porchlight_connections'), userIds.length, 'connections')
             mustBe(await gateway.metric('porchlight_online_users'), userIds.length, 'users online')

@@ -7,7 +7,6 @@ import { connect, type Socket } from 'node:net'
 import type { CrowdAnswer, CrowdOrder } from './crowd.js'
 import { inParallel } from './gateway.js'
 
-const OPENS_IN_FLIGHT = 64
 /** One for all: nobody looks at what the server makes of it. */
 const KEY = randomBytes(16).toString('base64')
 const SWITCHING = Buffer.from('HTTP/1.1 101')
@@ -42,7 +41,7 @@ class Party {
 class Member {
   frames = 0
   bytes = 0
-  onFrame: (() => void) | undefined
+  #onFrame: (() => void) | undefined
   /** Set once it is leaving: its end is no failure then. */
   onEnd: (() => void) | undefined
   /** Bytes of the frame under way that are still to come. */
@@ -54,6 +53,10 @@ class Member {
     private readonly party: Party,
     private readonly socket: Socket,
   ) {}
+
+  onNextFrame(hear: () => void): void {
+    this.#onFrame = hear
+  }
 
   leave(): Promise<void> {
     return new Promise((resolve) => {
@@ -96,7 +99,9 @@ class Member {
 
   #framed(): void {
     this.frames++
-    this.onFrame?.()
+    const hear = this.#onFrame
+    this.#onFrame = undefined
+    hear?.()
     if (this.frames === this.party.expected) this.party.satisfied()
   }
 }
@@ -108,15 +113,13 @@ function answer(message: CrowdAnswer): void {
 }
 
 async function open(order: Extract<CrowdOrder, { verb: 'open' }>): Promise<void> {
-  const { port, paths, frames, hearsFrame } = order
+  const { port, paths, frames, isGreeted, atOnce } = order
   const party = parties.get(order.party) ?? new Party()
   parties.set(order.party, party)
   const places = paths.map((path, at) => ({ request: requestOf(path, port), frame: frames?.[at] }))
   const startMs = performance.now()
   const cpuBefore = process.cpuUsage()
-  await inParallel(places, OPENS_IN_FLIGHT, ({ request, frame }) =>
-    join(party, port, request, hearsFrame, frame),
-  )
+  await inParallel(places, atOnce, ({ request, frame }) => join(party, port, request, isGreeted, frame))
   const { user, system } = process.cpuUsage(cpuBefore)
   const seconds = (performance.now() - startMs) / 1_000
   answer({ verb: 'opened', seconds, cpuSeconds: (user + system) / 1e6 })
@@ -140,7 +143,7 @@ function join(
   party: Party,
   port: number,
   request: string,
-  hearsFrame: boolean,
+  isGreeted: boolean,
   frame: string | undefined,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -149,6 +152,11 @@ function join(
     let head: Buffer | undefined
     let isUpgraded = false
     let joinedMs = 0
+    const ask = () => {
+      if (frame === undefined) return resolve()
+      member.onNextFrame(resolve)
+      send(socket, Buffer.from(frame, 'base64'))
+    }
     socket.setNoDelay(true)
     socket.on('error', reject)
     socket.on('close', () => {
@@ -171,13 +179,8 @@ function join(
       isUpgraded = true
       joinedMs = performance.now()
       party.members.push(member)
-      if (hearsFrame) {
-        member.onFrame = () => {
-          member.onFrame = undefined
-          resolve()
-        }
-      } else resolve()
-      if (frame !== undefined) send(socket, Buffer.from(frame, 'base64'))
+      if (isGreeted) member.onNextFrame(ask)
+      else ask()
       member.take(rest)
     })
     socket.write(request, 'latin1')

@@ -5,8 +5,16 @@ import type { Scope } from './scope.js'
 
 /** What the crowd is told. A party is a number of sockets to one server. */
 export type CrowdOrder =
-  /** Connect `paths.length` sockets, send each its frame if there is one, and wait for one frame if one is to come. */
-  | { verb: 'open'; party: string; port: number; paths: string[]; frames?: string[]; hearsFrame: boolean }
+  /** Connect `paths.length` sockets, hear the greetings, send each its frame if there is one, and hear the reply. */
+  | {
+      verb: 'open'
+      party: string
+      port: number
+      paths: string[]
+      frames?: string[]
+      isGreeted: boolean
+      atOnce: number
+    }
   /** Say goodbye on every socket of the party, and wait for their ends. */
   | { verb: 'leave'; party: string }
   /** Count anew; answer when every socket of the party has `frames` frames. */
@@ -15,13 +23,21 @@ export type CrowdOrder =
   | { verb: 'count'; party: string }
 
 export type CrowdAnswer =
-  /** `seconds`: from the first connect to the last socket that is open, and has its frame if one was to come. */
+  /** `seconds`: from the first connect to the last socket that has heard all it waits for. */
   | { verb: 'opened'; seconds: number; cpuSeconds: number }
   | { verb: 'left' }
   | { verb: 'expecting' }
   | { verb: 'complete'; atNs: bigint }
   | { verb: 'counted'; least: number; most: number; bytes: number }
   | { verb: 'failed'; reason: string }
+
+interface OpenOptions {
+  isGreeted?: boolean
+  frames?: Uint8Array[]
+  atOnce?: number
+}
+
+const OPENS_AT_ONCE = 64
 
 type AnswerOf<V extends CrowdAnswer['verb']> = Extract<CrowdAnswer, { verb: V }>
 
@@ -51,17 +67,18 @@ export class Crowd {
   }
 
   /**
-   * `frames`: one for each path, payload bytes of a binary frame to send, which the server answers. `hearsFrame`: the
-   * server has a frame for each socket without being asked.
+   * `isGreeted`: the server has a frame for each socket that comes, as a gateway has its verdict. `frames`: one for
+   * each path, payload bytes of a binary frame to send, which the server answers. `atOnce`: sockets that are on their
+   * way at one time.
    */
   open(
     party: string,
     port: number,
     paths: string[],
-    { frames, hearsFrame = frames !== undefined }: { frames?: Uint8Array[]; hearsFrame?: boolean } = {},
+    { isGreeted = false, frames, atOnce = OPENS_AT_ONCE }: OpenOptions = {},
   ): Promise<AnswerOf<'opened'>> {
     const encoded = frames?.map((frame) => Buffer.from(frame).toString('base64'))
-    return this.#answered('opened', { verb: 'open', party, port, paths, frames: encoded, hearsFrame })
+    return this.#answered('opened', { verb: 'open', party, port, paths, frames: encoded, isGreeted, atOnce })
   }
 
   /** The party is over then, and its name free. */
@@ -93,7 +110,7 @@ export class Crowd {
   }
 }
 
-/** Where a socket of the crowd logs in at a gateway. Without `isMsgResp` the first frame is the first reply. */
-export function openimPath(userId: string, platformId: number, token: string, isMsgResp = false): string {
-  return `/?${handshakeQuery({ url: '', token, userId, platformId, isMsgResp })}`
+/** Where a socket of the crowd logs in at a gateway, and is greeted with the verdict. */
+export function openimPath(userId: string, platformId: number, token: string): string {
+  return `/?${handshakeQuery({ url: '', token, userId, platformId, isMsgResp: true })}`
 }

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { handshakeQuery, parseVerdict } from '../../src/client/openim-handshake.js'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { seatsKey } from '../../src/store/redis/keys.js'
 import { Device } from '../support/device.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually, TestNode } from '../support/node.js'
@@ -110,6 +111,89 @@ t.test(
     t.same([good.kicks, await recordedState(redis, good)], [0, GOOD])
   },
 )
+
+t.test(
+  'a node that is cut off believes a token for a while; whoever it lets in is looked at later',
+  async (t) => {
+    const { server, redis } = await startStore(t)
+    for (const policy of ['0', '1']) {
+      const wire = await Wire.start(t, server.port)
+      const far = await TestNode.start(t, { REDIS_URL: wire.url, LOGIN_POLICY: policy })
+      const near = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: policy })
+      const kicked = await newDevice(redis, `kicked-${policy}`)
+      await kicked.login(t, far)
+      const isOn = (nodes: number) => async () =>
+        (await claimants(redis, kicked.userId)).length === nodes || undefined
+      await eventually(isOn(1))
+      await kicked.client!.close()
+      await eventually(isOn(0))
+      wire.cut()
+      await knowsTheStore(far, false)
+      await near.admin.kick(kicked.userId, { token: kicked.token })
+      t.ok(await kicked.login(t, far), 'there it is not known')
+      wire.mend()
+      await knowsTheStore(far, true)
+      await eventually(() => (kicked.isIn ? undefined : true)).catch(() =>
+        t.fail(`policy ${policy}: who was kicked by hand is still in`),
+      )
+      t.equal(kicked.kicks, 1)
+    }
+  },
+)
+
+t.test(
+  'login A, login B, login A again on a node that is cut off: one stays, with a good token',
+  async (t) => {
+    const { server, redis } = await startStore(t)
+    const wire = await Wire.start(t, server.port)
+    const far = await TestNode.start(t, { REDIS_URL: wire.url, LOGIN_POLICY: '1' })
+    const near = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: '1' })
+    const [first, b] = [await newDevice(redis, 'ann'), await newDevice(redis, 'ann')]
+    const again = new Device('ann', ANDROID, first.token)
+    await first.login(t, far)
+    await first.client!.close()
+    await first.login(t, near)
+    wire.cut()
+    await knowsTheStore(far, false)
+    t.ok(await b.login(t, near))
+    await eventually(() => (first.isIn ? undefined : true))
+    t.equal(await recordedState(redis, first), KICKED)
+    t.ok(await again.login(t, far), 'there the kick is not known')
+    wire.mend()
+    await knowsTheStore(far, true)
+    // Which of the two stays is a matter of when the store heard of them.
+    const states = () => Promise.all([b, again].map((device) => recordedState(redis, device)))
+    const isRight = async () => {
+      const wanted = b.isIn ? [GOOD, KICKED] : [KICKED, GOOD]
+      return b.isIn !== again.isIn && (await states()).join() === wanted.join() ? true : undefined
+    }
+    await eventually(isRight).catch(async () =>
+      t.fail(`B ${b.isIn ? 'in' : 'out'}, A ${again.isIn ? 'in' : 'out'}; their tokens: ${await states()}`),
+    )
+  },
+)
+
+t.test('a login that the store knows of, but not the node that asked, locks nobody out', async (t) => {
+  const { server, redis } = await startStore(t)
+  const wire = await Wire.start(t, server.port, () => 1)
+  const env = { LOGIN_POLICY: '1', LOGIN_CONFLICT: 'refuse-new', LOGINS_PER_MIN_PER_USER: '100000' }
+  const far = await TestNode.start(t, { ...env, REDIS_URL: wire.url })
+  const near = await TestNode.start(t, { ...env, REDIS_URL: server.url })
+  const [unlucky, other] = [await newDevice(redis, 'ann'), await newDevice(redis, 'ann')]
+  wire.delayMaxMs = 300
+  const login = unlucky.login(t, far)
+  await eventually(async () => (await redis.exists(seatsKey('ann'))) || undefined)
+  // The answer is on its way.
+  wire.cut()
+  t.notOk(await login)
+  t.same(unlucky.refusals, [STORE_AWAY])
+  wire.delayMaxMs = 0
+  wire.mend()
+  await knowsTheStore(far, true)
+  await eventually(async () => (await other.login(t, near)) || undefined).catch(() =>
+    t.fail(`nobody is in, and the user is refused: ${other.refusals.at(-1)}`),
+  )
+})
 
 for (const { name, outage } of [
   {

@@ -1,26 +1,38 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Roster } from '../../src/presence/roster.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { BY_HAND, type Eviction, TOKEN_ONLY } from '../../src/presence/eviction.js'
+import { type ConnectionKey, OLD, Roster } from '../../src/presence/roster.js'
+import type { LoginNumber, PlatformId, UserId } from '../../src/presence/types.js'
 
 const GRACE_MS = 100
 const THREADS = 3
 
 /** A socket, open or broken, or a place held without one. */
 interface Place {
+  key: ConnectionKey
   userId: UserId
   platformId: PlatformId
   thread: number | undefined
+  token: string
+  number: LoginNumber | undefined
+  isAsked: boolean
+  isLeaving: boolean
   brokenAtMs: number | undefined
 }
 
-/** Every place there ever was; who is shown is worked out anew each time. */
+/** Every place there ever was; who is shown, and who came before whom, is worked out anew each time. */
 class Model {
   nowMs = 0
   keys = 0
-  places = new Map<number, Place>()
+  numbers: LoginNumber = OLD
+  places = new Map<ConnectionKey, Place>()
 
   constructor(readonly graceMs: number) {}
+
+  add(place: Pick<Place, 'userId' | 'platformId' | 'thread' | 'token' | 'number' | 'brokenAtMs'>): void {
+    const key = ++this.keys
+    this.places.set(key, { ...place, key, isAsked: false, isLeaving: false })
+  }
 
   open(userId?: UserId): [number, Place][] {
     return [...this.places].filter(
@@ -28,11 +40,24 @@ class Model {
     )
   }
 
+  /** The user's places whose grace is not over: first those held without a socket, then by number, then who waits. */
+  inOrder(userId: UserId): Place[] {
+    const rank = ({ thread, number }: Place) => (thread === undefined ? -1 : (number ?? BY_HAND))
+    return [...this.places.values()]
+      .filter((place) => place.userId === userId && this.isHeld(place))
+      .sort((a, b) => rank(a) - rank(b))
+  }
+
+  logins(userId: UserId): Place[] {
+    return this.inOrder(userId).filter(({ brokenAtMs, isLeaving }) => brokenAtMs === undefined && !isLeaving)
+  }
+
+  isWaiting(userId: UserId): boolean {
+    return this.inOrder(userId).some(({ number, isAsked }) => number === undefined && !isAsked)
+  }
+
   shown(userId: UserId): PlatformId[] {
-    return this.platforms(
-      userId,
-      ({ brokenAtMs }) => brokenAtMs === undefined || brokenAtMs + this.graceMs > this.nowMs,
-    )
+    return this.platforms(userId, (place) => this.isHeld(place))
   }
 
   reachable(userId: UserId): PlatformId[] {
@@ -51,6 +76,21 @@ class Model {
     const place = this.places.get(key)!
     if (clean) this.places.delete(key)
     else place.brokenAtMs = this.nowMs
+  }
+
+  /** Those that have to go, as `key`, or `key in silence`: a socket is only on its way out, the others vanish. */
+  send(places: Place[], newcomer: string | undefined): string[] {
+    for (const place of places) {
+      if (place.brokenAtMs === undefined) place.isLeaving = true
+      else this.places.delete(place.key)
+    }
+    return places
+      .filter(({ brokenAtMs }) => brokenAtMs === undefined)
+      .map(({ key, token }) => (token === newcomer ? `${key} in silence` : `${key}`))
+  }
+
+  private isHeld({ brokenAtMs }: Place): boolean {
+    return brokenAtMs === undefined || brokenAtMs + this.graceMs > this.nowMs
   }
 
   private platforms(userId: UserId, counts: (place: Place) => boolean): PlatformId[] {
@@ -79,34 +119,45 @@ function step(model: Model, { roster }: Real, change: () => Iterable<UserId>, ap
     }
     const changed = before.get(userId) !== shown.join()
     if (changed !== reported.has(userId)) throw new Error(`${userId}: ${changed ? 'no' : 'needless'} report`)
+    same(loginsOf(roster.logins(userId)), loginsOf(model.logins(userId)), `logins of ${userId}`)
+    same(String(roster.isWaiting(userId)), String(model.isWaiting(userId)), `whether ${userId} waits`)
   }
 }
 
+function loginsOf(logins: readonly { key: ConnectionKey; number: LoginNumber | undefined }[]): string {
+  return logins.map(({ key, number }) => `${key}: ${number ?? 'waits'}`).join()
+}
+
+function same(found: string, expected: string, what: string): void {
+  if (found !== expected) throw new Error(`${what}: [${found}], should be [${expected}]`)
+}
+
+/** A socket that is new, or that was announced: of those the number is not known, only that it is old. */
 class Connect implements Command {
   constructor(
     readonly userId: UserId,
     readonly platformId: PlatformId,
     readonly thread: number,
-    readonly background: boolean,
+    readonly token: string,
+    readonly isAnnounced: boolean,
   ) {}
   check = () => true
   run(model: Model, real: Real): void {
-    const { userId, platformId, thread, background } = this
-    const key = ++model.keys
+    const { userId, platformId, thread, token } = this
+    const number = this.isAnnounced ? OLD : undefined
+    const login = { key: model.keys + 1, platformId, background: false, thread, token }
     step(
       model,
       real,
-      () =>
-        real.roster.connect(userId, { key, platformId, background: background, thread: thread, token: 'T' })
-          ? [userId]
-          : [],
+      () => (real.roster.connect(userId, login, number) ? [userId] : []),
       () => {
         model.replaceBroken(userId, platformId)
-        model.places.set(key, { userId, platformId, thread, brokenAtMs: undefined })
+        model.add({ userId, platformId, thread, token, number, brokenAtMs: undefined })
       },
     )
   }
-  toString = () => `connect(${this.userId}, ${this.platformId}, thread ${this.thread})`
+  toString = () =>
+    `${this.isAnnounced ? 'announce' : 'connect'}(${this.userId}, ${this.platformId}, thread ${this.thread}, ${this.token})`
 }
 
 /** The background flag of an open socket changed, or it was announced again. */
@@ -114,25 +165,19 @@ class Report implements Command {
   constructor(
     readonly which: number,
     readonly background: boolean,
+    /** Whatever number it comes with, it has its own. */
+    readonly number: LoginNumber | undefined,
   ) {}
   check = (model: Readonly<Model>) => model.open().some(([, { thread }]) => thread !== undefined)
   run(model: Model, real: Real): void {
     const sockets = model.open().filter(([, { thread }]) => thread !== undefined)
-    const [key, { userId, platformId, thread }] = sockets[this.which % sockets.length]!
+    const [key, { userId, platformId, thread, token }] = sockets[this.which % sockets.length]!
+    const login = { key, platformId, background: this.background, thread: thread!, token }
     step(
       model,
       real,
-      () =>
-        real.roster.connect(userId, {
-          key,
-          platformId,
-          background: this.background,
-          thread: thread!,
-          token: 'T',
-        })
-          ? [userId]
-          : [],
-      () => model.replaceBroken(userId, platformId),
+      () => (real.roster.connect(userId, login, this.number) ? [userId] : []),
+      () => {},
     )
   }
   toString = () => `report(${this.which})`
@@ -199,7 +244,7 @@ class Hold implements Command {
     roster.hold(this.userId, this.platformId, model.nowMs)
     if (model.shown(this.userId).includes(this.platformId)) return
     const { userId, platformId } = this
-    model.places.set(++model.keys, { userId, platformId, thread: undefined, brokenAtMs: model.nowMs })
+    model.add({ userId, platformId, thread: undefined, token: '', number: OLD, brokenAtMs: model.nowMs })
     step(
       model,
       { roster },
@@ -242,25 +287,160 @@ class Wait implements Command {
   toString = () => `wait(${this.ms})`
 }
 
+class AskNumbers implements Command {
+  constructor(readonly userId: UserId) {}
+  check = () => true
+  run(model: Model, real: Real): void {
+    const apply = () => {
+      for (const place of model.inOrder(this.userId)) place.isAsked = place.number === undefined
+    }
+    const ask = () => {
+      real.roster.askNumbers(this.userId)
+      return []
+    }
+    step(model, real, ask, apply)
+  }
+  toString = () => `askNumbers(${this.userId})`
+}
+
+/** The store has answered, or not. */
+class GiveNumbers implements Command {
+  constructor(
+    readonly userId: UserId,
+    readonly comes: boolean,
+  ) {}
+  check = () => true
+  run(model: Model, real: Real): void {
+    const number = this.comes ? ++model.numbers : undefined
+    const asked = model.inOrder(this.userId).filter(({ isAsked }) => isAsked)
+    const give = () => {
+      const given = real.roster.giveNumbers(this.userId, number)
+      same(given.map(({ key }) => key).join(), asked.map(({ key }) => key).join(), `who was given ${number}`)
+      return []
+    }
+    const apply = () => {
+      for (const place of asked) Object.assign(place, { number, isAsked: false })
+    }
+    step(model, real, give, apply)
+  }
+  toString = () => `giveNumbers(${this.userId}, ${this.comes ? 'the next' : 'none'})`
+}
+
+type Order = Omit<Eviction, 'userId' | 'connectionId'> & { which?: number }
+
+/** An eviction from elsewhere, of whatever form. */
+class Evict implements Command {
+  constructor(
+    readonly userId: UserId,
+    readonly order: Order,
+  ) {}
+  check = () => true
+  run(model: Model, real: Real): void {
+    const { userId } = this
+    const { which, ...order } = this.order
+    const { before, newcomer } = order
+    const sockets = model.open(userId)
+    // One more than there are: a connection that is not there any more.
+    const key = which === undefined ? undefined : (sockets[which % (sockets.length + 1)]?.[0] ?? 999_999)
+    const meant = model.inOrder(userId).filter((place) => isMeant(place, { ...order, key }))
+    const mustWait = (place: Place) =>
+      place.number === undefined && place.brokenAtMs === undefined && before !== BY_HAND
+    const obeys = (place: Place) => !mustWait(place) && (place.number ?? OLD) < before
+    let leaving = ''
+    const evict = () => {
+      const obeying = real.roster.evict({ userId, ...order, key })
+      leaving = leavingOf(obeying)
+      same(String(obeying.isWaiting), String(meant.some(mustWait)), 'whether it waits')
+      return obeying.isChanged ? [userId] : []
+    }
+    const apply = () => same(leaving, model.send(meant.filter(obeys), newcomer).join(), 'who leaves')
+    step(model, real, evict, apply)
+  }
+  toString = () => `evict(${this.userId}, ${JSON.stringify(this.order)})`
+}
+
+function isMeant(place: Place, order: Order & { key?: ConnectionKey | undefined }): boolean {
+  const { platformIds, key, token, spares } = order
+  if (platformIds !== undefined && !platformIds.includes(place.platformId)) return false
+  if (key !== undefined && (place.key !== key || place.thread === undefined)) return false
+  if (token !== undefined && place.token !== token) return false
+  return spares === undefined || place.token !== spares
+}
+
+/** A login here removes those that came before it. */
+class EvictBefore implements Command {
+  constructor(
+    readonly userId: UserId,
+    readonly which: number,
+    readonly platformIds: PlatformId[],
+  ) {}
+  check = () => true
+  run(model: Model, real: Real): void {
+    const { userId, platformIds } = this
+    const sockets = model.open(userId)
+    const key = sockets[this.which % (sockets.length + 1)]?.[0] ?? 999_999
+    const places = model.inOrder(userId)
+    const at = places.findIndex((place) => place.key === key && place.thread !== undefined)
+    const meant = places.slice(0, Math.max(0, at)).filter((one) => platformIds.includes(one.platformId))
+    let leaving = ''
+    const evict = () => {
+      const obeying = real.roster.evictBefore(userId, key, platformIds)
+      leaving = leavingOf(obeying)
+      same(String(obeying.isWaiting), 'false', 'whether it waits')
+      return obeying.isChanged ? [userId] : []
+    }
+    const apply = () => same(leaving, model.send(meant, places[at]?.token).join(), 'who leaves')
+    step(model, real, evict, apply)
+  }
+  toString = () => `evictBefore(${this.userId}, ${this.which}, [${this.platformIds}])`
+}
+
+function leavingOf({ leaving }: { leaving: { key: ConnectionKey; isReplaced: boolean }[] }): string {
+  return leaving.map(({ key, isReplaced }) => (isReplaced ? `${key} in silence` : `${key}`)).join()
+}
+
+const PLATFORMS = [1, 2, 3]
 const user = fc.constantFrom(...USERS)
-const platform = fc.integer({ min: 1, max: 3 })
+const platform = fc.constantFrom(...PLATFORMS)
+const platforms = fc.subarray(PLATFORMS)
 const thread = fc.nat(THREADS - 1)
+const token = fc.constantFrom('t1', 't2', 't3')
+const order: fc.Arbitrary<Order> = fc.record(
+  {
+    before: fc.oneof(fc.nat(12), fc.constantFrom(OLD, TOKEN_ONLY, BY_HAND)),
+    platformIds: platforms,
+    which: fc.nat(6),
+    token,
+    spares: token,
+    newcomer: token,
+  },
+  { requiredKeys: ['before'] },
+)
+const connect = fc
+  .tuple(user, platform, thread, token, fc.oneof({ arbitrary: fc.constant(false), weight: 5 }, fc.boolean()))
+  .map((args) => new Connect(...args))
 const commands = fc.commands<Model, Real>(
   [
-    fc.tuple(user, platform, thread, fc.boolean()).map((args) => new Connect(...args)),
-    fc.tuple(user, platform, thread, fc.boolean()).map((args) => new Connect(...args)),
-    fc.tuple(fc.nat(20), fc.boolean()).map((args) => new Report(...args)),
+    connect,
+    connect,
+    connect,
+    fc.tuple(fc.nat(20), fc.boolean(), fc.constantFrom(undefined, OLD)).map((args) => new Report(...args)),
     fc.tuple(fc.nat(20), fc.boolean()).map((args) => new Disconnect(...args)),
     fc.tuple(user, fc.boolean()).map((args) => new DisconnectUnknown(...args)),
     thread.map((lost) => new LoseThread(lost)),
     fc.tuple(user, platform).map((args) => new Hold(...args)),
     fc.tuple(fc.nat(GRACE_MS * 2), fc.boolean()).map((args) => new Wait(...args)),
+    user.map((userId) => new AskNumbers(userId)),
+    fc.tuple(user, fc.boolean()).map((args) => new GiveNumbers(...args)),
+    fc.tuple(user, order).map((args) => new Evict(...args)),
+    fc.tuple(user, fc.nat(6), platforms).map((args) => new EvictBefore(...args)),
   ],
-  { maxCommands: 60 },
+  // Without a size there are ten commands at most.
+  { maxCommands: 80, size: 'max' },
 )
 
 t.test(
-  'who is shown and who is reachable follows from the sockets, and every change is reported once',
+  'who is shown, who is reachable and who has to go follows from all that was, and every change is reported once',
   async () => {
     fc.assert(
       fc.property(commands, (cmds) => {
@@ -270,6 +450,22 @@ t.test(
     )
   },
 )
+
+const ANY = { platformId: 5, background: false, thread: 0, token: 'T' }
+
+/** A roster with these logins of ann's, given their numbers in this order: `undefined` = it waits. */
+function rosterWith(...logins: { key: number; number?: number; platformId?: PlatformId; token?: string }[]) {
+  const roster = new Roster(GRACE_MS)
+  for (const { number, ...login } of logins) {
+    roster.connect('ann', { ...ANY, ...login })
+    if (number === undefined) continue
+    roster.askNumbers('ann')
+    roster.giveNumbers('ann', number)
+  }
+  return roster
+}
+
+const loginKeys = (roster: Roster) => roster.logins('ann').map(({ key }) => key)
 
 t.test('with a grace of nothing a broken socket is gone at once', async (t) => {
   const roster = new Roster(0)
@@ -308,3 +504,210 @@ t.test(
     t.equal(roster.size, 0, 'a late answer brings nobody back')
   },
 )
+
+t.test('a login waits for its number until it was asked for, and gets it with all who were', async (t) => {
+  const roster = new Roster(GRACE_MS)
+  t.equal(roster.isWaiting('ann'), false)
+  for (const key of [1, 2]) roster.connect('ann', { ...ANY, key })
+  t.equal(roster.isWaiting('ann'), true)
+  roster.askNumbers('ann')
+  t.equal(roster.isWaiting('ann'), false, 'it is on its way')
+  roster.connect('ann', { ...ANY, key: 3 })
+  t.equal(roster.isWaiting('ann'), true, 'who came later has not been asked for')
+  t.same(
+    roster.giveNumbers('ann', 7).map(({ key }) => key),
+    [1, 2],
+  )
+  t.same(
+    roster.logins('ann').map(({ key, number }) => [key, number]),
+    [
+      [1, 7],
+      [2, 7],
+      [3, undefined],
+    ],
+  )
+  t.same(roster.giveNumbers('ann', 8), [], 'nobody was asked for')
+  t.equal(roster.isWaiting('ann'), true)
+  t.same(roster.giveNumbers('bob', 8), [])
+})
+
+t.test('a number that did not come is asked for again', async (t) => {
+  const roster = rosterWith({ key: 1, number: 5 }, { key: 2 })
+  roster.askNumbers('ann')
+  t.same(
+    roster.giveNumbers('ann', undefined).map(({ key }) => key),
+    [2],
+  )
+  t.equal(roster.isWaiting('ann'), true)
+  t.same(
+    roster.logins('ann').map(({ number }) => number),
+    [5, undefined],
+  )
+})
+
+t.test(
+  'logins that were announced stand before those that wait, in the order in which they came',
+  async (t) => {
+    const roster = rosterWith({ key: 1 }, { key: 2 })
+    roster.hold('ann', 1, 0)
+    for (const key of [3, 4]) roster.connect('ann', { ...ANY, key }, OLD)
+    t.same(loginKeys(roster), [3, 4, 1, 2])
+    t.same(
+      roster.evictBefore('ann', 1, [1, 5]).leaving.map(({ key }) => key),
+      [3, 4],
+    )
+    t.same(loginKeys(roster), [1, 2])
+  },
+)
+
+t.test('an eviction is obeyed by those with a smaller number only', async (t) => {
+  const roster = rosterWith({ key: 1, number: 5 }, { key: 2, number: 6 }, { key: 3, number: 7 })
+  const obeying = roster.evict({ userId: 'ann', before: 6 })
+  t.same(obeying, { leaving: [{ key: 1, isReplaced: false }], isChanged: false, isWaiting: false })
+  t.same(roster.evict({ userId: 'ann', before: OLD }).leaving, [])
+  t.same(roster.evict({ userId: 'bob', before: BY_HAND }).leaving, [])
+})
+
+t.test(
+  'a login that leaves is no login any more, but shown and reachable until its socket has closed',
+  async (t) => {
+    const roster = rosterWith({ key: 1, number: 5 }, { key: 2, number: 6, platformId: 1 })
+    roster.evict({ userId: 'ann', before: 6 })
+    t.same(loginKeys(roster), [2])
+    t.same(
+      [roster.shownPlatforms('ann'), roster.reachablePlatforms('ann')],
+      [
+        [1, 5],
+        [1, 5],
+      ],
+    )
+    t.same(
+      roster.evict({ userId: 'ann', before: 6 }).leaving,
+      [{ key: 1, isReplaced: false }],
+      'asked again, it says the same',
+    )
+    t.equal(roster.disconnect('ann', 1, true, 0), true)
+    t.same(roster.shownPlatforms('ann'), [1])
+  },
+)
+
+t.test('an eviction may be for platforms, for one connection, for a token, or for all but one', async (t) => {
+  const all = () =>
+    rosterWith(
+      { key: 1, number: 1, platformId: 1, token: 'a' },
+      { key: 2, number: 2, platformId: 2, token: 'b' },
+      { key: 3, number: 3, platformId: 2, token: 'c' },
+    )
+  const met = (order: Omit<Parameters<Roster['evict']>[0], 'userId' | 'before'>) =>
+    all()
+      .evict({ userId: 'ann', before: BY_HAND, ...order })
+      .leaving.map(({ key }) => key)
+  t.same(met({}), [1, 2, 3])
+  t.same(met({ platformIds: [2, 7] }), [2, 3])
+  t.same(met({ platformIds: [] }), [])
+  t.same(met({ key: 2 }), [2])
+  t.same(met({ key: 9 }), [])
+  t.same(met({ token: 'c' }), [3])
+  t.same(met({ spares: 'b' }), [1, 3])
+  t.same(met({ platformIds: [1], token: 'c' }), [])
+})
+
+t.test('a login with the token of the newcomer is the same device: it goes in silence', async (t) => {
+  const roster = rosterWith({ key: 1, number: 1, token: 'a' }, { key: 2, number: 2, token: 'b' })
+  t.same(roster.evict({ userId: 'ann', before: 9, newcomer: 'b' }).leaving, [
+    { key: 1, isReplaced: false },
+    { key: 2, isReplaced: true },
+  ])
+})
+
+t.test('who waits for his number makes an eviction wait, unless it is by hand', async (t) => {
+  for (const before of [7, TOKEN_ONLY]) {
+    const roster = rosterWith({ key: 1, number: 5 }, { key: 2 })
+    t.same(
+      roster.evict({ userId: 'ann', before }),
+      { leaving: [{ key: 1, isReplaced: false }], isChanged: false, isWaiting: true },
+      'the others go at once',
+    )
+    t.equal(roster.evict({ userId: 'ann', before, token: 'another' }).isWaiting, false, 'if he is meant')
+    roster.askNumbers('ann')
+    t.equal(roster.evict({ userId: 'ann', before }).isWaiting, true, 'also when it is on its way')
+    roster.giveNumbers('ann', 6)
+    const later = roster.evict({ userId: 'ann', before })
+    t.same([later.isWaiting, later.leaving.at(-1)], [false, { key: 2, isReplaced: false }])
+  }
+  const byHand = rosterWith({ key: 1, number: 5 }, { key: 2 }).evict({ userId: 'ann', before: BY_HAND })
+  t.same([byHand.isWaiting, byHand.leaving.length], [false, 2])
+})
+
+t.test('a place without a socket goes at once, and what is shown changes with it', async (t) => {
+  const roster = rosterWith({ key: 1, number: 5 }, { key: 2, platformId: 1 })
+  roster.hold('ann', 3, 0)
+  for (const key of [1, 2]) roster.disconnect('ann', key, false, 0)
+  t.same(roster.shownPlatforms('ann'), [1, 3, 5])
+  const nothing = { leaving: [], isChanged: false, isWaiting: false }
+  t.same(roster.evict({ userId: 'ann', before: OLD }), nothing, 'by no number at all')
+  t.same(roster.evict({ userId: 'ann', before: 5, platformIds: [5] }), nothing, 'by its own number')
+  t.same(
+    roster.evict({ userId: 'ann', before: 5 }),
+    { ...nothing, isChanged: true },
+    'the held one, and the one that waited for a number: nobody waits any more',
+  )
+  t.same(roster.shownPlatforms('ann'), [5])
+  roster.connect('ann', { ...ANY, key: 4 })
+  t.equal(roster.disconnect('ann', 4, true, 0), true)
+})
+
+t.test('a broken place beside an open one of its platform goes without a change', async (t) => {
+  const roster = rosterWith({ key: 1, number: 5 }, { key: 2, number: 6 })
+  roster.disconnect('ann', 1, false, 0)
+  t.same(roster.evict({ userId: 'ann', before: 6 }), { leaving: [], isChanged: false, isWaiting: false })
+  t.same(roster.endGrace(GRACE_MS), [])
+  t.same(roster.shownPlatforms('ann'), [5])
+})
+
+t.test('who comes back sends away what he had, in silence, with numbers and without', async (t) => {
+  const roster = rosterWith(
+    { key: 1, number: 5, token: 'his' },
+    { key: 2, number: 6, token: 'other', platformId: 1 },
+    { key: 3, number: 7, token: 'his', platformId: 2 },
+    { key: 4, token: 'his', platformId: 3 },
+    { key: 5, token: 'other', platformId: 4 },
+  )
+  roster.disconnect('ann', 3, false, 0)
+  t.same(roster.evict({ userId: 'ann', before: BY_HAND, token: 'his', newcomer: 'his' }), {
+    leaving: [
+      { key: 1, isReplaced: true },
+      { key: 4, isReplaced: true },
+    ],
+    isChanged: true,
+    isWaiting: false,
+  })
+  t.same(loginKeys(roster), [2, 5], 'who is somebody else stays')
+  t.same(roster.shownPlatforms('ann'), [1, 3, 4, 5])
+})
+
+t.test('a login here removes those that came before it, whatever their numbers', async (t) => {
+  const roster = rosterWith(
+    { key: 1, number: 5, token: 'a' },
+    { key: 2, platformId: 1, token: 'b' },
+    { key: 3, token: 'b' },
+    { key: 4, token: 'c' },
+  )
+  t.same(roster.evictBefore('ann', 3, [5]), {
+    leaving: [{ key: 1, isReplaced: false }],
+    isChanged: false,
+    isWaiting: false,
+  })
+  t.same(roster.evictBefore('ann', 3, [1]).leaving, [{ key: 2, isReplaced: true }])
+  t.same(loginKeys(roster), [3, 4], 'itself and those after it stay')
+  t.same(roster.evictBefore('ann', 9, [1, 5]).leaving, [], 'one that has gone removes nobody')
+  t.same(roster.evictBefore('bob', 3, [1, 5]).leaving, [])
+})
+
+t.test('a login here also ends what its user left behind here', async (t) => {
+  const roster = rosterWith({ key: 1, number: 5, platformId: 1 }, { key: 2 })
+  roster.hold('ann', 2, 0)
+  roster.disconnect('ann', 1, false, 0)
+  t.same(roster.evictBefore('ann', 2, [1, 2]), { leaving: [], isChanged: true, isWaiting: false })
+  t.same(roster.shownPlatforms('ann'), [5])
+})

@@ -321,31 +321,27 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
   })
 
   t.test('a seat that is not kept ends by itself; keeping and taking it again prolong it', async (t) => {
-    const a = await open(t, { presenceTtlS: 3 })
-    const b = await open(t)
-    const [kept, takenAgain, left, clock] = [fresh('user'), fresh('user'), fresh('user'), fresh('user')]
-    for (const user of [kept, takenAgain, left, clock]) await take(a, user, '1/a')
-    const renew = async () => {
-      await seatsKept(a.store, kept, { taken: ['1/a'], asked: [] })
-      await take(a, takenAgain, '1/a')
-      // Nobody prolongs what was only asked for.
-      await seatsKept(a.store, left, { taken: [], asked: ['1/a'] })
-    }
-    for (let i = 0; i < 4; i++) {
-      backend.pass(1)
-      await renew()
-    }
-    await until('a seat that nobody touched has gone', async () => {
-      await renew()
-      return (await seated(clock)).length === 0
-    })
-    await until('so has one that was only asked for', async () => {
-      await renew()
-      return (await seated(left)).length === 0
-    })
-    t.equal(await take(b, left, '1/b', { rivals: [IOS], perUserMax: 1 }), 'taken')
+    const [a, b] = [await open(t, { presenceTtlS: 4 }), await open(t)]
+    const clocks = [await open(t, { presenceTtlS: 3 }), await open(t, { presenceTtlS: 5 })] as const
+    const [kept, takenAgain, asked, left] = [fresh('user'), fresh('user'), fresh('user'), fresh('user')]
+    const times = [fresh('user'), fresh('user')] as const
+    // The clocks first: a second may end between two of these.
+    for (const at of [0, 1] as const) await take(clocks[at], times[at], '1/a')
+    for (const user of [kept, takenAgain, asked, left]) await take(a, user, '1/a')
+
+    backend.pass(3)
+    await until('3 s have gone', async () => (await seated(times[0])).length === 0)
+    t.same(await seated(left), [`1@${a.holder}`])
+    await seatsKept(a.store, kept, { taken: ['1/a'], asked: [] })
+    await seatsKept(a.store, asked, { taken: [], asked: ['1/a'] })
+    await take(a, takenAgain, '1/a')
+
+    backend.pass(2)
+    await until('5 s have gone', async () => (await seated(times[1])).length === 0)
     t.same(await seated(kept), [`1@${a.holder}`])
     t.same(await seated(takenAgain), [`1@${a.holder}`])
+    t.same(await seated(asked), [], 'nobody prolongs what was only asked for')
+    t.equal(await take(b, left, '1/b', { rivals: [IOS], perUserMax: 1 }), 'taken')
   })
 
   t.test('an expired seat neither hinders nor counts beside one that lives', async (t) => {
