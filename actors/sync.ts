@@ -264,7 +264,7 @@ function onNoted(ctx: Ctx, state: State, note: Note): void {
 }
 
 function onStoreMissed(ctx: Ctx, state: State, reason: string): void {
-  distrustAll(state)
+  distrustAll(ctx, state)
   state.counts.gaps++
   ctx.log.warn({ reason }, 'changes may have been lost; reading again what is watched')
   for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'changesMissed' })

@@ -94,7 +94,7 @@ function helpText(): string {
     const shown = Object.entries(sizes).map(([size, value]) => `${size}=${value}`)
     return `  ${name.padEnd(16)} ${question}\n${' '.repeat(19)}sizes: ${shown.join(' ')}\n`
   })
-  return `Measure Porchlight beside raw ceilings, in one run, on loopback; about two minutes for everything.
+  return `Measure Porchlight beside raw ceilings, in one run, on loopback; two to three minutes for everything.
 
   npm run bench -- [options] [NAME...]
 

@@ -92,6 +92,8 @@ export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outc
   if (admission === undefined) return
   if (!outcome.ok) {
     forget(ctx, state, admission)
+    // The answer may have been a yes.
+    seatsChanged(ctx, state, admission.userId)
     return ctx.fail(admission.replyTo, outcome.error)
   }
   const { value } = outcome

@@ -51,7 +51,8 @@ function assertionOf(state: State, userId: UserId): Assertion {
   if (state.contested.has(userId)) state.contested.set(userId, 'asked')
   else if (!state.roster.isWaiting(userId)) return assertion
   state.roster.askNumbers(userId)
-  return { ...assertion, isLogin: true }
+  assertion.isLogin = true
+  return assertion
 }
 
 export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<AssertOutcome[]>): void {

@@ -29,6 +29,12 @@ export interface TokenCounts {
   uncheckedLogins: number
 }
 
+interface Found {
+  state: TokenState
+  /** Who kicked it, if it was. */
+  by: LoginNumber
+}
+
 interface Lookup {
   waiting: { replyTo: ReplyTo<TokenState>; question: Sync.CheckToken }[]
   /** The token was kicked while the question was on its way. */
@@ -42,7 +48,9 @@ export interface TokenDesk {
   lookups: Map<TokenDigest, Lookup>
   /** Kicks that the store has not taken, oldest first. */
   unwritten: Map<TokenDigest, Sync.KickTokens>
-  /** Let in without an answer of the store; to be asked when it is back. */
+  /** Logins of the last LATELY_MS, oldest first: of the kick of their token this node may not have heard. */
+  lately: Map<TokenDigest, { question: Sync.CheckToken; atMs: number }>
+  /** Let in while the store could not be asked, or may not have been heard; to be asked when it is back. */
   unchecked: Map<TokenDigest, Sync.CheckToken>
   /** Those of them whose question is on its way. */
   asked: Set<TokenDigest>
@@ -51,10 +59,12 @@ export interface TokenDesk {
 export type FromTokens =
   | { kind: 'tokenFound'; digest: TokenDigest; outcome: Outcome<TokenState> }
   | { kind: 'tokensKicked'; question: Sync.KickTokens; replyTo?: ReplyTo<null>; outcome: Outcome<void> }
-  | { kind: 'uncheckedFound'; digest: TokenDigest; outcome: Outcome<TokenState> }
+  | { kind: 'uncheckedFound'; digest: TokenDigest; outcome: Outcome<Found> }
   | { kind: 'writeKicksDue' }
 
 const WRITE_KICKS_AGAIN_MS = 1_000
+/** Longer than it takes to notice that the connection to the store is dead. */
+const LATELY_MS = 15_000
 /** Beyond this many the oldest is given up: somebody kicks without end while there is no store. */
 const UNWRITTEN_MAX = 100_000
 const UNCHECKED_MAX = 100_000
@@ -62,7 +72,14 @@ const UNCHECKED_MAX = 100_000
 const UNCHECKED_AT_ONCE = 64
 
 export function newTokenDesk(): TokenDesk {
-  return { good: new Map(), lookups: new Map(), unwritten: new Map(), unchecked: new Map(), asked: new Set() }
+  return {
+    good: new Map(),
+    lookups: new Map(),
+    unwritten: new Map(),
+    lately: new Map(),
+    unchecked: new Map(),
+    asked: new Set(),
+  }
 }
 
 // Is it good?
@@ -72,7 +89,10 @@ export function onCheckToken(ctx: Ctx, state: State, question: Sync.CheckToken):
   const replyTo = ctx.replyTo as ReplyTo<TokenState>
   const digest = tokenDigest(question.token)
   if (desk.unwritten.has(digest)) return ctx.reply(replyTo, 'kicked')
-  if (isFresh(ctx, state, digest)) return ctx.reply(replyTo, 'normal')
+  if (isFresh(ctx, state, digest)) {
+    noteLogin(ctx, state, digest, question)
+    return ctx.reply(replyTo, 'normal')
+  }
   const underWay = desk.lookups.get(digest)
   if (underWay !== undefined) {
     underWay.waiting.push({ replyTo, question })
@@ -111,8 +131,24 @@ export function onTokenFound(
     return
   }
   const found = isWithdrawn ? 'kicked' : outcome.value
-  if (isGood(state, found)) remember(ctx, state, digest)
+  if (isGood(state, found)) {
+    remember(ctx, state, digest)
+    noteLogin(ctx, state, digest, waiting[0]!.question)
+  }
   for (const { replyTo } of waiting) ctx.reply(replyTo, found)
+}
+
+/** Let in on what this node knows. Longer ago than a lost connection goes unnoticed, it knew what there was to know. */
+function noteLogin(ctx: Ctx, { desk, health }: State, digest: TokenDigest, question: Sync.CheckToken): void {
+  if (!question.isLogin) return
+  if (!health.isUp) return void desk.unchecked.set(digest, question)
+  const nowMs = ctx.nowMs()
+  for (const [oldest, { atMs }] of desk.lately) {
+    if (nowMs - atMs < LATELY_MS) break
+    desk.lately.delete(oldest)
+  }
+  desk.lately.delete(digest)
+  desk.lately.set(digest, { question, atMs: nowMs })
 }
 
 function isGood({ tokens }: State, found: TokenState): boolean {
@@ -222,15 +258,18 @@ function forget({ desk }: State, digest: TokenDigest): void {
 
 // The store
 
-/** Kicks may have been missed: believe nothing without asking. */
-export function distrustAll({ desk }: State): void {
+/** Kicks may have been missed: believe nothing without asking, and ask about whoever came in on what was believed. */
+export function distrustAll(ctx: Ctx, state: State): void {
+  const { desk } = state
   desk.good.clear()
+  for (const [digest, { question }] of desk.lately) desk.unchecked.set(digest, question)
+  desk.lately.clear()
+  checkSome(ctx, state)
 }
 
 export function onStoreBackForTokens(ctx: Ctx, state: State): void {
-  distrustAll(state)
   onWriteKicksDue(ctx, state)
-  checkSome(ctx, state)
+  distrustAll(ctx, state)
 }
 
 function checkSome(ctx: Ctx, state: State): void {
@@ -240,7 +279,7 @@ function checkSome(ctx: Ctx, state: State): void {
     if (asked.has(digest)) continue
     asked.add(digest)
     state.counts.tokenLookups++
-    ctx.pipe(state.store.tokenState(userId, platformId, token), (outcome) => ({
+    ctx.pipe(find(state, userId, platformId, token), (outcome) => ({
       kind: 'uncheckedFound',
       digest,
       outcome,
@@ -248,13 +287,13 @@ function checkSome(ctx: Ctx, state: State): void {
   }
 }
 
+async function find({ store }: State, userId: UserId, platformId: PlatformId, token: string): Promise<Found> {
+  const state = await store.tokenState(userId, platformId, token)
+  return { state, by: state === 'kicked' ? await store.kickedBy(userId, platformId, token) : BY_HAND }
+}
+
 /** Whoever was let in with a token that turns out bad has to go. */
-export function onUncheckedFound(
-  ctx: Ctx,
-  state: State,
-  digest: TokenDigest,
-  outcome: Outcome<TokenState>,
-): void {
+export function onUncheckedFound(ctx: Ctx, state: State, digest: TokenDigest, outcome: Outcome<Found>): void {
   const { unchecked, asked } = state.desk
   const question = unchecked.get(digest)
   asked.delete(digest)
@@ -262,7 +301,8 @@ export function onUncheckedFound(
   if (question === undefined || !outcome.ok) return
   unchecked.delete(digest)
   const { userId, platformId } = question
-  if (!isGood(state, outcome.value)) onWithdraw(ctx, state, userId, platformId, [digest], BY_HAND)
+  const { state: found, by } = outcome.value
+  if (!isGood(state, found)) onWithdraw(ctx, state, userId, platformId, [digest], by)
   checkSome(ctx, state)
 }
 

@@ -131,6 +131,9 @@ export interface PresenceStore {
     ttlS: number,
   ): Promise<void>
 
+  /** The number of the login that kicked a token; BY_HAND where none did, or none is known. */
+  kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber>
+
   /** A login with this number was made with the token: undo what an earlier login did to it, and prevent it. */
   vouchForToken(userId: UserId, platformId: PlatformId, token: string, login: LoginNumber): Promise<void>
 

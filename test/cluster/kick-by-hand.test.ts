@@ -1,15 +1,15 @@
 /** Kicks over REST, through a node that does not hold the user: whom they end, and that the token is good nowhere. */
-import type { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { slotOf } from '../../src/store/redis/routing.js'
 import { Device } from '../support/device.js'
 import { eventually, TestNode } from '../support/node.js'
-import { startRedis, startRedisCluster } from '../support/redis.js'
+import { startRedisCluster } from '../support/redis.js'
 import { askRest } from '../support/rest.js'
-import { recordedState, recordKey, recordToken } from '../support/tokens.js'
+import { recordedState, recordKey } from '../support/tokens.js'
 import { Wire } from '../support/wire.js'
+import { GOOD, KICKED, newDevice, seed, startNodes, startStore } from './races.js'
 
 const IOS = 1
 const ANDROID = 2
@@ -17,13 +17,6 @@ const WEB = 5
 const HARMONY = 11
 const TOKEN_KICKED = 1506
 const TOKEN_NOT_ON_RECORD = 1507
-
-/** RACE_SEED replays the choices of a run. */
-const seed = Number(process.env.RACE_SEED ?? Date.now() % 1_000_000)
-
-async function newDevice(redis: Redis | Cluster, userId: UserId, platformId: PlatformId): Promise<Device> {
-  return new Device(userId, platformId, await recordToken(redis, userId, platformId))
-}
 
 /** Its kick frame has come, and its connection has ended. */
 async function isKicked(device: Device): Promise<void> {
@@ -46,11 +39,9 @@ async function listed(node: TestNode, userId: UserId, count: number) {
 }
 
 t.test('kicks over REST, on three nodes', async (t) => {
-  const server = await startRedis()
-  t.teardown(() => server.stop())
-  const redis = server.client()
+  const { server, redis } = await startStore(t)
   const env = { REDIS_URL: server.url }
-  const nodes = await Promise.all([TestNode.start(t, env), TestNode.start(t, env), TestNode.start(t, env)])
+  const nodes = await startNodes(t, 3, env)
   const [a, b, c] = nodes as [TestNode, TestNode, TestNode]
 
   /** A device in on `node`, whose token every node has found good a moment ago. */
@@ -80,12 +71,12 @@ t.test('kicks over REST, on three nodes', async (t) => {
         for (const node of nodes)
           t.equal(await refusalOf(t, device, node), TOKEN_KICKED, 'its token is good nowhere')
         await isKicked(device)
-        t.equal(await recordedState(redis, device), '2')
+        t.equal(await recordedState(redis, device), KICKED)
       }
       for (const device of Object.values(home)) {
         if (kicked.includes(device)) continue
         t.equal(await device.client!.ping('here'), 'here', 'who was not meant is still here')
-        t.same([device.kicks, await recordedState(redis, device)], [0, '0'])
+        t.same([device.kicks, await recordedState(redis, device)], [0, GOOD])
         for (const node of nodes) t.equal(await refusalOf(t, device, node), 0, 'and his token is good')
       }
     }
@@ -173,7 +164,7 @@ t.test('kicks over REST, on three nodes', async (t) => {
     t.match(await askRest(c, '/auth/invalidate_token', preserving), { errCode: 0 })
     await onlyKicked([phone, second])
     t.equal(await kept.client!.ping('here'), 'here')
-    t.same([kept.kicks, await recordedState(redis, kept)], [0, '0'])
+    t.same([kept.kicks, await recordedState(redis, kept)], [0, GOOD])
   })
 
   await t.test('a user who logs out and in again is out of reach of the kick before', async (t) => {
@@ -189,9 +180,7 @@ t.test('kicks over REST, on three nodes', async (t) => {
 })
 
 t.test('a login that was under way when its token was kicked does not stay', async (t) => {
-  const server = await startRedis()
-  t.teardown(() => server.stop())
-  const redis = server.client()
+  const { server, redis } = await startStore(t)
   const wire = await Wire.start(t, server.port, () => 1)
   const far = await TestNode.start(t, { REDIS_URL: wire.url })
   const near = await TestNode.start(t, { REDIS_URL: server.url })
@@ -220,11 +209,9 @@ t.test('a login that was under way when its token was kicked does not stay', asy
 t.test('no login stays that met the kick of its token at the same instant', async (t) => {
   const USERS = 300
   const AT_ONCE = 30
-  const server = await startRedis()
-  t.teardown(() => server.stop())
-  const redis = server.client()
+  const { server, redis } = await startStore(t)
   const env = { REDIS_URL: server.url }
-  const [a, b] = await Promise.all([TestNode.start(t, env), TestNode.start(t, env)])
+  const [a, b] = (await startNodes(t, 2, env)) as [TestNode, TestNode]
   const random = mulberry32(seed)
   const devices: Device[] = []
   const kicks = [
@@ -285,7 +272,7 @@ t.test('R-28: a kick during a fail-over of Redis takes effect, or says that it f
   t.teardown(() => cluster.stop())
   const redis = cluster.client()
   const env = { REDIS_CLUSTER_NODES: cluster.nodes }
-  const [a, b] = await Promise.all([TestNode.start(t, env), TestNode.start(t, env)])
+  const [a, b] = (await startNodes(t, 2, env)) as [TestNode, TestNode]
   // Whose presence and whose tokens are on the first master: slots are shared out evenly, in order.
   const isOnFirst = (key: string) => slotOf(key) < Math.floor(16_384 / 3)
   const ids = Array.from({ length: 1_000 }, (_, n) => `lost-${n}`)
@@ -312,11 +299,9 @@ t.test('R-28: a kick during a fail-over of Redis takes effect, or says that it f
 })
 
 t.test('a kick while Redis hangs says that it failed, and takes effect when it is repeated', async (t) => {
-  const server = await startRedis()
-  t.teardown(() => server.stop())
-  const redis = server.client()
+  const { server, redis } = await startStore(t)
   const env = { REDIS_URL: server.url }
-  const [a, b] = await Promise.all([TestNode.start(t, env), TestNode.start(t, env)])
+  const [a, b] = (await startNodes(t, 2, env)) as [TestNode, TestNode]
   const device = await newDevice(redis, 'ann', IOS)
   await device.login(t, a)
   const [connection] = await listed(b, 'ann', 1)

@@ -1,69 +1,34 @@
 /**
- * Logins of one user that conflict, on several nodes and one Redis: who stays, and what becomes of the tokens.
- * RACE_SEED replays the choices of a run; the machine's own timing stays what it is.
+ * Logins of one user that conflict, one after another, on several nodes and one Redis: who stays, and what becomes of
+ * the tokens.
  */
-import type { Redis } from 'ioredis'
-import t, { type Test } from 'tap'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import t from 'tap'
+import type { UserId } from '../../src/presence/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { ChildNode } from '../support/child-node.js'
 import { Device } from '../support/device.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
-import { startRedis } from '../support/redis.js'
-import { claimants, recordedState, recordToken } from '../support/tokens.js'
+import { claimants, recordedState } from '../support/tokens.js'
 import { Wire } from '../support/wire.js'
+import {
+  allNodesList,
+  describe,
+  forEachSome,
+  GOOD,
+  KICKED,
+  newDevice,
+  onlyOneIn,
+  seed,
+  startNodes,
+  startStore,
+  statesOf,
+} from './races.js'
 
 const ANDROID = 2
 const IOS = 1
 const WEB = 5
 const IPAD = 9
-const GOOD = '0'
-const KICKED = '2'
 const TOKEN_KICKED = 1506
-const LOGIN_CONFLICT = 1613
-const TOO_MANY_OF_USER = 1614
-
-const seed = Number(process.env.RACE_SEED ?? Date.now() % 1_000_000)
-
-async function startNodes(t: Test, count: number, env: Record<string, string>): Promise<TestNode[]> {
-  return Promise.all(Array.from({ length: count }, () => TestNode.start(t, env)))
-}
-
-async function startStore(t: Test): Promise<{ url: string; port: number; redis: Redis }> {
-  const server = await startRedis()
-  t.teardown(() => server.stop())
-  return { url: server.url, port: server.port, redis: server.client() }
-}
-
-async function newDevice(redis: Redis, userId: UserId, platformId: PlatformId): Promise<Device> {
-  return new Device(userId, platformId, await recordToken(redis, userId, platformId))
-}
-
-/** Run `work` for each item, at most `atOnce` at a time. */
-async function forEachSome<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>) {
-  const queue = [...items]
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
-    }),
-  )
-}
-
-/** The one of them that is in; undefined while there is none, or several. */
-function onlyOneIn(devices: readonly Device[]): Device | undefined {
-  const inside = devices.filter(({ isIn }) => isIn)
-  return inside.length === 1 ? inside[0] : undefined
-}
-
-/** What Redis says of these devices' tokens, in order. */
-function statesOf(redis: Redis, devices: readonly Device[]): Promise<(string | null)[]> {
-  return Promise.all(devices.map((device) => recordedState(redis, device)))
-}
-
-/** Every node says, when asked over REST, that the user has exactly this many connections. */
-async function allNodesList(nodes: readonly TestNode[], userId: UserId): Promise<number[]> {
-  return Promise.all(nodes.map(async ({ admin }) => (await admin.connections(userId)).length))
-}
 
 t.comment(`seed ${seed}`)
 
@@ -110,11 +75,13 @@ t.test(
   'R-24: login A, login B, login A again within 100 ms on three nodes far from Redis: one stays',
   async (t) => {
     const USERS = 30
-    const ROUNDS = 3
+    const ROUNDS = 2
     const WITHIN_MS = 100
-    const { port, redis } = await startStore(t)
+    const { server, redis } = await startStore(t)
     const random = mulberry32(seed)
-    const wires = await Promise.all([0, 1, 2].map((n) => Wire.start(t, port, mulberry32(seed + 1 + n))))
+    const wires = await Promise.all(
+      [0, 1, 2].map((n) => Wire.start(t, server.port, mulberry32(seed + 1 + n))),
+    )
     const nodes = await Promise.all(
       wires.map(({ url }) => TestNode.start(t, { REDIS_URL: url, LOGIN_POLICY: '1' })),
     )
@@ -177,15 +144,6 @@ t.test(
     t.comment(`seed ${seed}: who stayed: ${JSON.stringify(stayed)}`)
   },
 )
-
-async function describe(redis: Redis, devices: readonly Device[]): Promise<string> {
-  const states = await statesOf(redis, devices)
-  const parts = devices.map(
-    ({ userId, isIn, kicks, refusals }, n) =>
-      `${userId} ${isIn ? 'in' : 'out'} token ${states[n]} kicks ${kicks} refused [${refusals.join()}]`,
-  )
-  return `seed ${seed}: ${parts.join(' | ')}`
-}
 
 for (const { policy, platforms } of [
   { policy: '5', platforms: [ANDROID, IPAD] },
@@ -344,123 +302,5 @@ t.test('a node that hung for longer than its lease gives way to those who came m
   for (const pair of pairs) {
     t.same([pair[0].kicks, pair[1].kicks, pair[1].isIn], [1, 0, true])
     t.same(await statesOf(redis, pair), [KICKED, GOOD])
-  }
-})
-
-/** Two devices of each user log in at the same instant on two nodes, some users at a time. */
-async function meet(
-  t: Test,
-  { redis, nodes, users, atOnce }: { redis: Redis; nodes: TestNode[]; users: number; atOnce: number },
-): Promise<[Device, Device][]> {
-  const pairs: [Device, Device][] = []
-  for (let n = 0; n < users; n += atOnce) {
-    const some = await Promise.all(
-      Array.from({ length: atOnce }, async (_, m): Promise<[Device, Device]> => {
-        const userId = `pair-${n + m}`
-        return [await newDevice(redis, userId, ANDROID), await newDevice(redis, userId, ANDROID)]
-      }),
-    )
-    await Promise.all(some.flatMap((pair) => pair.map((device, m) => device.login(t, nodes[m]!))))
-    pairs.push(...some)
-  }
-  return pairs
-}
-
-t.test(
-  'two devices that log in at the same instant on two nodes, 1,000 times: one stays each time',
-  async (t) => {
-    const { url, redis } = await startStore(t)
-    const nodes = await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })
-    const pairs = await meet(t, { redis, nodes, users: 1_000, atOnce: 50 })
-
-    /** Why a pair is not as it has to be when all is quiet. */
-    async function fault(pair: [Device, Device]): Promise<string | undefined> {
-      const stays = onlyOneIn(pair)
-      if (stays === undefined) return 'not one is in'
-      const goes = pair[0] === stays ? pair[1] : pair[0]
-      if ((await statesOf(redis, [stays, goes])).join() !== `${GOOD},${KICKED}`) return 'the tokens'
-      const holder = nodes[pair.indexOf(stays)]!.nodeId
-      if ((await claimants(redis, stays.userId)).join() !== holder) return 'the claims'
-      if (stays.kicks !== 0 || stays.refusals.length > 0) return 'who stays was kicked or refused'
-      if (goes.kicks + goes.refusals.length !== 1) return 'who goes was not told once'
-      if (goes.refusals.some((code) => code !== TOKEN_KICKED)) return 'a strange refusal'
-      return undefined
-    }
-    const faults = async () => {
-      const found = await Promise.all(pairs.map(fault))
-      return pairs.flatMap((pair, n) => (found[n] === undefined ? [] : [{ pair, why: found[n] }]))
-    }
-    await eventually(async () => ((await faults()).length === 0 ? true : undefined)).catch(async () => {
-      for (const { pair, why } of await faults()) t.fail(`${why}: ${await describe(redis, pair)}`)
-    })
-    await forEachSome(pairs, 20, async (pair) => {
-      const counts = await allNodesList(nodes, pair[0].userId)
-      if (counts.join() !== '1,1') t.fail(`the nodes list ${counts.join()} of ${pair[0].userId}`)
-    })
-    t.same(await faults(), [], 'and it is still so')
-    const first = pairs.filter(([one]) => one.isIn).length
-    t.comment(`${first} times the first node's, ${pairs.length - first} times the second's`)
-  },
-)
-
-t.test('LOGIN_CONFLICT=refuse-new: of two at the same instant one is taken, the other told so', async (t) => {
-  const { url, redis } = await startStore(t)
-  const env = { REDIS_URL: url, LOGIN_POLICY: '1', LOGIN_CONFLICT: 'refuse-new' }
-  const nodes = await startNodes(t, 2, env)
-  const pairs = await meet(t, { redis, nodes, users: 1_000, atOnce: 50 })
-  for (const pair of pairs) {
-    const stays = onlyOneIn(pair)
-    const goes = pair.find((device) => device !== stays)!
-    const isRight =
-      stays !== undefined &&
-      stays.kicks + stays.refusals.length === 0 &&
-      goes.logins === 0 &&
-      goes.refusals.join() === String(LOGIN_CONFLICT)
-    if (!isRight) t.fail(await describe(redis, pair))
-  }
-  const states = await Promise.all(pairs.map((pair) => statesOf(redis, pair)))
-  t.ok(
-    states.every((two) => two.join() === `${GOOD},${GOOD}`),
-    'all tokens stay good',
-  )
-  const [refused, taken] = [...pairs[0]!].sort((a, b) => a.logins - b.logins) as [Device, Device]
-  await taken.client!.close()
-  await eventually(async () => (await refused.login(t, nodes[0]!)) || undefined)
-  t.ok(refused.isIn, 'who was refused comes in when the other has left')
-})
-
-t.test('MAX_CONNECTIONS_PER_USER: of 20 logins at once on two nodes as many stay as may', async (t) => {
-  const USERS = 20
-  const LOGINS = 20
-  const CAP = 3
-  const { url, redis } = await startStore(t)
-  const env = { REDIS_URL: url, LOGIN_POLICY: '0', MAX_CONNECTIONS_PER_USER: String(CAP) }
-  const nodes = await startNodes(t, 2, env)
-  const crowd = await Promise.all(
-    Array.from({ length: USERS }, (_, n) =>
-      Promise.all(Array.from({ length: LOGINS }, () => newDevice(redis, `many-${n}`, ANDROID))),
-    ),
-  )
-  await forEachSome(crowd, 5, async (devices) => {
-    await Promise.all(devices.map((device, n) => device.login(t, nodes[n % 2]!)))
-  })
-  for (const devices of crowd) {
-    const inside = devices.filter(({ isIn }) => isIn)
-    const refused = devices.filter(({ refusals }) => refusals.join() === String(TOO_MANY_OF_USER))
-    t.same([inside.length, refused.length], [CAP, LOGINS - CAP], devices[0]!.userId)
-    t.same(await allNodesList(nodes, devices[0]!.userId), [CAP, CAP])
-  }
-
-  for (const devices of crowd.slice(0, 5)) {
-    const { userId } = devices[0]!
-    await devices.find(({ isIn }) => isIn)!.client!.close()
-    await eventually(async () =>
-      (await nodes[0]!.admin.connections(userId)).length === CAP - 1 ? true : undefined,
-    )
-    const outside = devices.filter(({ logins }) => logins === 0)
-    await eventually(async () => (await outside[0]!.login(t, nodes[1]!)) || undefined)
-    t.ok(outside[0]!.isIn, 'when one has left, one more may come')
-    t.notOk(await outside[1]!.login(t, nodes[0]!), 'and not two')
-    t.equal(outside[1]!.refusals.at(-1), TOO_MANY_OF_USER)
   }
 })

@@ -1,36 +1,24 @@
 /** Logins while the store is out of reach, what it costs to come back, and what survives a restart. */
-import type { Redis } from 'ioredis'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { WebSocket } from 'ws'
 import { handshakeQuery, parseVerdict } from '../../src/client/openim-handshake.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { UserId } from '../../src/presence/types.js'
 import { seatsKey } from '../../src/store/redis/keys.js'
 import { Device } from '../support/device.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually, TestNode } from '../support/node.js'
-import { type RedisServer, startRedis } from '../support/redis.js'
-import { claimants, recordedState, recordKey, recordToken, signToken } from '../support/tokens.js'
+import type { RedisServer } from '../support/redis.js'
+import { claimants, recordedState, recordKey, signToken } from '../support/tokens.js'
 import { Wire } from '../support/wire.js'
+import { GOOD, KICKED, newDevice, startStore } from './races.js'
 
 const ANDROID = 2
-const GOOD = '0'
-const KICKED = '2'
 const TOKEN_KICKED = 1506
 const TOO_MANY_LOGINS = 1612
 const STORE_AWAY = 90_002
 
 /** What it has survives a crash. */
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
-
-async function startStore(t: Test, extra: string[] = []): Promise<{ server: RedisServer; redis: Redis }> {
-  const server = await startRedis(extra)
-  t.teardown(() => server.stop())
-  return { server, redis: server.client() }
-}
-
-async function newDevice(redis: Redis, userId: UserId, platformId: PlatformId = ANDROID): Promise<Device> {
-  return new Device(userId, platformId, await recordToken(redis, userId, platformId))
-}
 
 async function knowsTheStore(node: TestNode, isUp: boolean): Promise<void> {
   await eventually(async () =>
@@ -41,8 +29,8 @@ async function knowsTheStore(node: TestNode, isUp: boolean): Promise<void> {
 t.test('AUTH_WHEN_STORE_DOWN=deny: only a token that was checked a short while ago lets in', async (t) => {
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url })
-  const known = await newDevice(redis, 'known')
-  const unknown = await newDevice(redis, 'unknown')
+  const known = await newDevice(redis, 'known', ANDROID)
+  const unknown = await newDevice(redis, 'unknown', ANDROID)
   await known.login(t, node)
   await known.client!.close()
   await server.kill()
@@ -59,7 +47,7 @@ t.test('AUTH_WHEN_STORE_DOWN=deny: only a token that was checked a short while a
 t.test('AUTH_WHEN_STORE_DOWN=deny: a check that was long ago counts no more', async (t) => {
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url, TOKEN_CACHE_S: '0' })
-  const known = await newDevice(redis, 'known')
+  const known = await newDevice(redis, 'known', ANDROID)
   await known.login(t, node)
   await known.client!.close()
   await server.kill()
@@ -76,10 +64,10 @@ t.test(
     const env = { REDIS_URL: wire.url, AUTH_WHEN_STORE_DOWN: 'allow', LOGIN_POLICY: '1' }
     const node = await TestNode.start(t, env)
     const [good, kickedBefore, flaggedMeanwhile, flaggedBefore, notOnRecord] = await Promise.all([
-      newDevice(redis, 'good'),
-      newDevice(redis, 'kicked-before'),
-      newDevice(redis, 'flagged-meanwhile'),
-      newDevice(redis, 'flagged-before'),
+      newDevice(redis, 'good', ANDROID),
+      newDevice(redis, 'kicked-before', ANDROID),
+      newDevice(redis, 'flagged-meanwhile', ANDROID),
+      newDevice(redis, 'flagged-before', ANDROID),
       signToken('not-on-record', ANDROID).then((token) => new Device('not-on-record', ANDROID, token)),
     ])
     await kickedBefore.login(t, node)
@@ -120,7 +108,7 @@ t.test(
       const wire = await Wire.start(t, server.port)
       const far = await TestNode.start(t, { REDIS_URL: wire.url, LOGIN_POLICY: policy })
       const near = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: policy })
-      const kicked = await newDevice(redis, `kicked-${policy}`)
+      const kicked = await newDevice(redis, `kicked-${policy}`, ANDROID)
       await kicked.login(t, far)
       const isOn = (nodes: number) => async () =>
         (await claimants(redis, kicked.userId)).length === nodes || undefined
@@ -148,7 +136,7 @@ t.test(
     const wire = await Wire.start(t, server.port)
     const far = await TestNode.start(t, { REDIS_URL: wire.url, LOGIN_POLICY: '1' })
     const near = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: '1' })
-    const [first, b] = [await newDevice(redis, 'ann'), await newDevice(redis, 'ann')]
+    const [first, b] = [await newDevice(redis, 'ann', ANDROID), await newDevice(redis, 'ann', ANDROID)]
     const again = new Device('ann', ANDROID, first.token)
     await first.login(t, far)
     await first.client!.close()
@@ -179,7 +167,7 @@ t.test('a login that the store knows of, but not the node that asked, locks nobo
   const env = { LOGIN_POLICY: '1', LOGIN_CONFLICT: 'refuse-new', LOGINS_PER_MIN_PER_USER: '100000' }
   const far = await TestNode.start(t, { ...env, REDIS_URL: wire.url })
   const near = await TestNode.start(t, { ...env, REDIS_URL: server.url })
-  const [unlucky, other] = [await newDevice(redis, 'ann'), await newDevice(redis, 'ann')]
+  const [unlucky, other] = [await newDevice(redis, 'ann', ANDROID), await newDevice(redis, 'ann', ANDROID)]
   wire.delayMaxMs = 300
   const login = unlucky.login(t, far)
   await eventually(async () => (await redis.exists(seatsKey('ann'))) || undefined)
@@ -224,7 +212,7 @@ for (const { name, outage } of [
     )
     const pairs = await Promise.all(
       Array.from({ length: USERS }, (_, n) =>
-        Promise.all([newDevice(redis, `both-${n}`), newDevice(redis, `both-${n}`)]),
+        Promise.all([newDevice(redis, `both-${n}`, ANDROID), newDevice(redis, `both-${n}`, ANDROID)]),
       ),
     )
     const end = await outage(server, wires)
@@ -268,7 +256,9 @@ t.test('R-41: clients that come back again and again with their tokens cost one 
   const TIMES = 5
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: '1' })
-  const devices = await Promise.all(Array.from({ length: CLIENTS }, (_, n) => newDevice(redis, `storm-${n}`)))
+  const devices = await Promise.all(
+    Array.from({ length: CLIENTS }, (_, n) => newDevice(redis, `storm-${n}`, ANDROID)),
+  )
   for (let time = 0; time < TIMES; time++) {
     const accepted = await Promise.all(devices.map((device) => device.login(t, node)))
     t.ok(accepted.every((isIn) => isIn))
@@ -306,8 +296,8 @@ t.test('LOGINS_PER_MIN_PER_USER: who comes too often is told when to come again'
   const LIMIT = 5
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url, LOGINS_PER_MIN_PER_USER: String(LIMIT) })
-  const often = await newDevice(redis, 'often')
-  const other = await newDevice(redis, 'other')
+  const often = await newDevice(redis, 'often', ANDROID)
+  const other = await newDevice(redis, 'other', ANDROID)
   const login = (token: string) => refusal(node.wsUrl, { userId: 'often', token })
   // Whoever guesses tokens must not lock the user out.
   const wrong = [`${often.token.slice(0, -4)}AAAA`, other.token, 'no token']
@@ -329,7 +319,7 @@ t.test(
     const { server, redis } = await startStore(t)
     const node = await TestNode.start(t, { REDIS_URL: server.url, LOGINS_PER_MIN_PER_ADDRESS: String(LIMIT) })
     const users = await Promise.all(
-      Array.from({ length: LIMIT + 1 }, (_, n) => newDevice(redis, `user-${n}`)),
+      Array.from({ length: LIMIT + 1 }, (_, n) => newDevice(redis, `user-${n}`, ANDROID)),
     )
     const login = (n: number, from: string) => refusal(node.wsUrl, users[n]!, from)
     t.match(await refusal(node.wsUrl, { userId: 'user-0', token: 'no token' }, '127.0.0.2'), {

@@ -52,6 +52,17 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     t.strictSame(other.heard.notes, [ofProbe])
   })
 
+  t.test('who kicked a token is known, also when nobody did who could be outranked', async (t) => {
+    const { store } = await open(t)
+    const user = fresh('user')
+    await store.rememberToken(user, WEB, 'token', HOUR_S)
+    t.equal(await store.kickedBy(user, WEB, 'token'), BY_HAND)
+    await store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    t.equal(await store.kickedBy(user, WEB, 'token'), LOGIN)
+    await backend.setToken(user, WEB, 'of OpenIM', 'kicked')
+    t.equal(await store.kickedBy(user, WEB, 'of OpenIM'), BY_HAND)
+  })
+
   t.test('a kick of several tokens is one note about those that it flagged', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const user = fresh('user')

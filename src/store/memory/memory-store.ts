@@ -121,6 +121,10 @@ export class MemoryStore implements PresenceStore {
     await kicked.saved
   }
 
+  async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
+    return this.#tokens(userId).kickedBy(userId, platformId, token)
+  }
+
   async vouchForToken(
     userId: UserId,
     platformId: PlatformId,

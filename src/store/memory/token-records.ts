@@ -7,6 +7,7 @@
  * the caches that they are about end with the process.
  */
 import { StoreUnavailableError } from '../../errors.js'
+import { BY_HAND } from '../../presence/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../presence/token-digest.js'
 import type { LoginNumber, PlatformId, UserId } from '../../presence/types.js'
 import type { TokenRecord, TokenState } from '../presence-store.js'
@@ -106,6 +107,10 @@ export class TokenRecords {
     const set = this.#set(userId, platformId)
     set.relying.set(nodeId, this.#nowS() + RELIANCE_S)
     return set.states.get(token) ?? 'unknown'
+  }
+
+  kickedBy(userId: UserId, platformId: PlatformId, token: string): LoginNumber {
+    return this.#set(userId, platformId).kicks.get(tokenDigest(token))?.by ?? BY_HAND
   }
 
   all(userId: UserId): TokenRecord[] {

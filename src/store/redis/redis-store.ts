@@ -181,6 +181,10 @@ export class RedisStore implements PresenceStore {
     return this.#tokens.state(userId, platformId, token, this.#opened().holder)
   }
 
+  async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
+    return this.#tokens.kickedBy(userId, platformId, token)
+  }
+
   async tokensOf(userId: UserId): Promise<TokenRecord[]> {
     return this.#tokens.all(userId)
   }

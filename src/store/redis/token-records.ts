@@ -3,6 +3,7 @@
  * token, who vouched for it, which nodes rely on it (include/token-side.lua), and the refresh tokens.
  */
 import { Cluster, type Redis } from 'ioredis'
+import { BY_HAND } from '../../presence/eviction.js'
 import type { PlatformTable } from '../../presence/platforms.js'
 import { type TokenDigest, tokenDigest } from '../../presence/token-digest.js'
 import type { Holder, LoginNumber, PlatformId, UserId } from '../../presence/types.js'
@@ -42,6 +43,14 @@ export class TokenRecords {
   async state(userId: UserId, platformId: PlatformId, token: string, holder: Holder): Promise<TokenState> {
     const state = await this.#run(scripts.checkToken(this.#owner(userId, platformId), token, holder))
     return state === null ? 'unknown' : stateOf(String(state))
+  }
+
+  async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
+    const { platformName } = this.#owner(userId, platformId)
+    const field = `k:${tokenDigest(token)}`
+    const kick = await this.#client.hget(tokenSideKey(userId, platformName), field).catch(rejectUnavailable)
+    // number:expiry:state before
+    return kick === null ? BY_HAND : Number(kick.split(':')[0])
   }
 
   async all(userId: UserId): Promise<TokenRecord[]> {

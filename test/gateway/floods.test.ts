@@ -1,0 +1,103 @@
+/** R-58: clients that flood are limited, each connection and each user by itself, and nobody else is touched. */
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import type { OpenimClient } from '../../src/client/openim-client.js'
+import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import { seesOn, TestNode } from '../support/node.js'
+
+const ANDROID = 2
+const WEB = 5
+const SET_BACKGROUND = 2004
+const SUBSCRIBE = 2005
+const TOO_MANY_REQUESTS = 1610
+const POLICY_VIOLATION = 1008
+const PER_CONNECTION = 40
+const PER_USER = 60
+const FLOOD = PER_CONNECTION * 3
+
+t.test('R-58: floods of status, background, pings and unknown requests', async (t) => {
+  const node = await TestNode.start(t, {
+    REQUESTS_PER_S_MAX: String(PER_CONNECTION),
+    REQUESTS_PER_S_PER_USER: String(PER_USER),
+  })
+  const bystander = await node.login('bystander', WEB)
+  await bystander.subscribe(['friend'])
+
+  /** The bystander is served and told of changes, whatever goes on. */
+  const othersGoOn = async (t: Test) => {
+    t.equal(await bystander.ping('still here'), 'still here')
+    const friend = await node.login('friend', ANDROID)
+    await seesOn(bystander, 'friend', [ANDROID])
+    await friend.close()
+    await seesOn(bystander, 'friend', [])
+  }
+  const data = {
+    [SUBSCRIBE]: SubUserOnlineStatus.encode({ subscribeUserID: ['x'], unsubscribeUserID: [] }).finish(),
+    [SET_BACKGROUND]: SetAppBackgroundStatusReq.encode({ userID: 'f', isBackground: true }).finish(),
+  }
+
+  for (const request of [SUBSCRIBE, SET_BACKGROUND] as const) {
+    await t.test(`${request}: served, then told to slow down, then closed`, async (t) => {
+      const client = await node.login(`flooder-${request}`, ANDROID)
+      // On the status board from then on: answers do not wait for the store.
+      await client.subscribe(['x'])
+      const closed = once(client, 'close')
+      const codes = await sendMany(client, FLOOD, request, data[request])
+      t.same((await closed)[0], POLICY_VIOLATION)
+      t.ok(codes.filter((code) => code === 0).length >= PER_CONNECTION - 1)
+      t.ok(codes.includes(TOO_MANY_REQUESTS))
+      await othersGoOn(t)
+    })
+  }
+
+  await t.test('pings: closed as a flood', async (t) => {
+    const client = await node.login('pinger', ANDROID)
+    const closed = once(client, 'close')
+    for (let n = 0; n < FLOOD; n++) client.sendRaw('{"type":"ping","body":"x"}')
+    t.same((await closed)[0], POLICY_VIOLATION)
+    await othersGoOn(t)
+  })
+
+  await t.test('unknown requests: closed at the first, counted under one label', async (t) => {
+    for (let n = 0; n < 20; n++) {
+      const client = await node.login(`stranger-${n}`, ANDROID)
+      const closed = once(client, 'close')
+      client.request(7_000 + n, new Uint8Array()).catch(() => {})
+      await closed
+    }
+    const metrics = await (await fetch(`${node.apiUrl}/metrics`)).text()
+    t.match(metrics, /porchlight_requests_total\{req="unknown"\} 20/)
+    t.notMatch(metrics, /req="70\d\d"/)
+    await othersGoOn(t)
+  })
+
+  await t.test('a user with several connections has one limit for all of them', async (t) => {
+    const clients = await Promise.all([1, 2, 3].map(() => node.login('many', ANDROID)))
+    const each = PER_CONNECTION - 5
+    const codes = await Promise.all(
+      clients.map((client) => sendMany(client, each, SUBSCRIBE, data[SUBSCRIBE])),
+    )
+    const all = codes.flat()
+    t.equal(all.length, 3 * each, 'each request has an answer')
+    t.ok(all.includes(TOO_MANY_REQUESTS), 'though no connection asked for more than it may')
+    t.ok(all.filter((code) => code === 0).length >= PER_USER)
+    for (const client of clients) t.equal(client.closeCode, undefined, 'and none is closed')
+    await othersGoOn(t)
+  })
+})
+
+/** Send as many at once; the codes of the answers that came. */
+async function sendMany(
+  client: OpenimClient,
+  count: number,
+  request: number,
+  data: Uint8Array,
+): Promise<number[]> {
+  const answers = Array.from({ length: count }, () =>
+    client.request(request, data).then(
+      ({ errCode }) => errCode,
+      () => undefined,
+    ),
+  )
+  return (await Promise.all(answers)).filter((code) => code !== undefined)
+}
