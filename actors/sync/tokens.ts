@@ -29,6 +29,12 @@ export interface TokenCounts {
   uncheckedLogins: number
 }
 
+interface Unchecked {
+  question: Sync.CheckToken
+  /** The store knew the token once: that it has no record of it any more says that records were lost. */
+  wasGood: boolean
+}
+
 interface Found {
   state: TokenState
   /** Who kicked it, if it was. */
@@ -51,7 +57,7 @@ export interface TokenDesk {
   /** Logins of the last LATELY_MS, oldest first: of the kick of their token this node may not have heard. */
   lately: Map<TokenDigest, { question: Sync.CheckToken; atMs: number }>
   /** Let in while the store could not be asked, or may not have been heard; to be asked when it is back. */
-  unchecked: Map<TokenDigest, Sync.CheckToken>
+  unchecked: Map<TokenDigest, Unchecked>
   /** Those of them whose question is on its way. */
   asked: Set<TokenDigest>
 }
@@ -141,7 +147,7 @@ export function onTokenFound(
 /** Let in on what this node knows. Longer ago than a lost connection goes unnoticed, it knew what there was to know. */
 function noteLogin(ctx: Ctx, { desk, health }: State, digest: TokenDigest, question: Sync.CheckToken): void {
   if (!question.isLogin) return
-  if (!health.isUp) return void desk.unchecked.set(digest, question)
+  if (!health.isUp) return void desk.unchecked.set(digest, { question, wasGood: true })
   const nowMs = ctx.nowMs()
   for (const [oldest, { atMs }] of desk.lately) {
     if (nowMs - atMs < LATELY_MS) break
@@ -171,7 +177,7 @@ function withoutStore(
   const { desk, tokens, counts } = state
   if (!question.isLogin || tokens.authWhenStoreDown === 'deny') return ctx.fail(replyTo, error)
   counts.uncheckedLogins++
-  desk.unchecked.set(digest, question)
+  desk.unchecked.set(digest, { question, wasGood: false })
   if (desk.unchecked.size > UNCHECKED_MAX) dropOldest(desk.unchecked)
   ctx.reply(replyTo, 'normal')
 }
@@ -262,7 +268,7 @@ function forget({ desk }: State, digest: TokenDigest): void {
 export function distrustAll(ctx: Ctx, state: State): void {
   const { desk } = state
   desk.good.clear()
-  for (const [digest, { question }] of desk.lately) desk.unchecked.set(digest, question)
+  for (const [digest, { question }] of desk.lately) desk.unchecked.set(digest, { question, wasGood: true })
   desk.lately.clear()
   checkSome(ctx, state)
 }
@@ -274,7 +280,8 @@ export function onStoreBackForTokens(ctx: Ctx, state: State): void {
 
 function checkSome(ctx: Ctx, state: State): void {
   const { unchecked, asked } = state.desk
-  for (const [digest, { userId, platformId, token }] of unchecked) {
+  for (const [digest, { question }] of unchecked) {
+    const { userId, platformId, token } = question
     if (asked.size === UNCHECKED_AT_ONCE) return
     if (asked.has(digest)) continue
     asked.add(digest)
@@ -295,14 +302,15 @@ async function find({ store }: State, userId: UserId, platformId: PlatformId, to
 /** Whoever was let in with a token that turns out bad has to go. */
 export function onUncheckedFound(ctx: Ctx, state: State, digest: TokenDigest, outcome: Outcome<Found>): void {
   const { unchecked, asked } = state.desk
-  const question = unchecked.get(digest)
+  const login = unchecked.get(digest)
   asked.delete(digest)
   // Still away: all are asked again when it is back.
-  if (question === undefined || !outcome.ok) return
+  if (login === undefined || !outcome.ok) return
   unchecked.delete(digest)
-  const { userId, platformId } = question
+  const { userId, platformId } = login.question
   const { state: found, by } = outcome.value
-  if (!isGood(state, found)) onWithdraw(ctx, state, userId, platformId, [digest], by)
+  const isLost = found === 'unknown' && login.wasGood
+  if (!isGood(state, found) && !isLost) onWithdraw(ctx, state, userId, platformId, [digest], by)
   checkSome(ctx, state)
 }
 

@@ -97,7 +97,7 @@ export class AdaptiveBatch {
     for (const [userId, untilMs] of this.#resting) {
       if (untilMs > nowMs) return
       this.#resting.delete(userId)
-      this.#waiting.set(userId, untilMs)
+      this.#waiting.set(userId, nowMs)
     }
   }
 

@@ -187,7 +187,11 @@ t.test('threads at the same bucket let no more through than one would', async (t
     const { parentPort, workerData } = require('node:worker_threads')
     import(workerData.module).then(({ Rates }) => {
       const { perMin, shared } = workerData
-      const limits = { perMinPerAddress: perMin, perMinPerUser: perMin }
+      const limits = {
+        loginsPerMinPerAddress: perMin,
+        loginsPerMinPerUser: perMin,
+        requestsPerSPerUser: 1,
+      }
       const rates = new Rates(shared, limits, () => ${START_MS})
       const gate = new Int32Array(workerData.gate)
       Atomics.add(gate, 0, 1)

@@ -53,7 +53,7 @@ class Model {
     for (const [userId, untilMs] of this.resting) {
       if (untilMs > this.nowMs) continue
       this.resting.delete(userId)
-      this.waiting.set(userId, untilMs)
+      this.waiting.set(userId, this.nowMs)
     }
   }
 
