@@ -17,7 +17,8 @@ import {
 } from './threads/settings.js'
 import { meterThread } from './threads/thread-meter.js'
 
-const READY_DEADLINE_MS = 15_000
+/** A thread starts within a second; on a machine with much else to do it may take many. */
+const READY_DEADLINE_MS = 60_000
 
 export class Supervisor {
   readonly #log: Log

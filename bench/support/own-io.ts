@@ -13,7 +13,7 @@ import { layOut, ThreadHost } from '../../src/runtime/thread-host.js'
 import type { ThreadSettings, ThreadStats } from '../../src/threads/settings.js'
 import type { Scope } from './scope.js'
 
-const READY_MS = 10_000
+const READY_MS = 60_000
 const LOOK_MS = 10
 const FLUSH_DEADLINE_MS = 60_000
 /** Connections reported in one turn: an io thread that takes up a crowd reports about so many at once. */

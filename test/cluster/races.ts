@@ -25,7 +25,10 @@ export async function startStore(
 }
 
 export async function startNodes(t: Test, count: number, env: Record<string, string>): Promise<TestNode[]> {
-  return Promise.all(Array.from({ length: count }, () => TestNode.start(t, env)))
+  const nodes: TestNode[] = []
+  // One by one: each has a thread of every kind to start, and they would keep each other waiting.
+  for (let n = 0; n < count; n++) nodes.push(await TestNode.start(t, env))
+  return nodes
 }
 
 /** With a token of its own, good and on record. */
