@@ -70,6 +70,9 @@ function receive(ctx: Ctx, state: State, message: Message): void {
       return drop(state, 'replaced', true)
     case 'vouch':
       return onVouch(ctx, state, message.login)
+    case 'numbered':
+      state.report.number = message.login
+      return
     case 'dismiss':
       return end(state, GOING_AWAY, 'the node goes away', { reason: 'shutdown', isGoodbye: true })
     case 'closed':

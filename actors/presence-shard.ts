@@ -11,7 +11,7 @@
  */
 import { AdaptiveBatch } from '../src/presence/adaptive-batch.js'
 import { RenewalWheel } from '../src/presence/renewal-wheel.js'
-import { OLD, Roster } from '../src/presence/roster.js'
+import { Roster } from '../src/presence/roster.js'
 import { WatchIndex } from '../src/presence/watch-index.js'
 import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, type Signal, type ThreadSlot } from '../src/runtime/index.js'
@@ -26,7 +26,7 @@ import {
   platformsChanged,
 } from './presence-shard/here.js'
 import { onKick, onKickDue } from './presence-shard/kicks.js'
-import { areNumbered, onLateLogin, onWithdrawn, rememberWithdrawn } from './presence-shard/logins.js'
+import { onLateLogin, onWithdrawn, rememberWithdrawn } from './presence-shard/logins.js'
 import { askForTheLost, finishRebuilding, onAnnounced, onHeldBefore } from './presence-shard/rebuild.js'
 import type { Args, Ctx, Private, State } from './presence-shard/state.js'
 import {
@@ -65,7 +65,7 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onAdmit(ctx, state, message)
     case 'connected':
       onSeated(ctx, state, message)
-      onConnected(ctx, state, message, areNumbered(state) ? undefined : OLD)
+      onConnected(ctx, state, message)
       return onLateLogin(ctx, state, message)
     case 'disconnected':
       return onDisconnected(ctx, state, message)

@@ -12,11 +12,11 @@
  * empty can withdraw those who left while it was gone.
  */
 import type { Note } from '../src/presence/eviction.js'
-import type { Holder, Snapshot } from '../src/presence/types.js'
+import type { Assertion, Holder, Snapshot } from '../src/presence/types.js'
 import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { StoreEvents } from '../src/store/presence-store.js'
-import type { Args, Ctx, Private, State } from './sync/state.js'
+import type { Args, Asserted, Ctx, Private, State } from './sync/state.js'
 import {
   distrustAll,
   newTokenDesk,
@@ -170,29 +170,34 @@ function onLeaseRenewed(ctx: Ctx, state: State, outcome: Outcome<boolean>): void
 
 // Handlers: questions of shards, io and api threads
 
-function onAssert(ctx: Ctx, state: State, question: Sync.Assert): void {
-  const ledger = state.ledger[question.shard]!
-  for (const { userId, platformIds } of question.batch) {
+function onAssert(ctx: Ctx, state: State, { shard, batch }: Sync.Assert): void {
+  // Who came in unchecked removes nobody before his token was found good.
+  const isHeldBack = ({ userId, isLogin }: Assertion) =>
+    isLogin === true && state.desk.unchecked.concerns(userId)
+  const heldBack = batch.filter(isHeldBack)
+  const sent = heldBack.length === 0 ? batch : batch.filter((assertion) => !isHeldBack(assertion))
+  const ledger = state.ledger[shard]!
+  for (const { userId, platformIds } of sent) {
     if (platformIds.length > 0) ledger.set(userId, platformIds)
   }
   const replyTo = ctx.replyTo as ReplyTo<unknown>
   const sentMs = ctx.nowMs()
-  ctx.pipe(state.store.assert(question.batch), (outcome) => {
+  ctx.pipe(state.store.assert(sent), (outcome) => {
     state.counts.flushSeconds((ctx.nowMs() - sentMs) / 1_000)
-    return { kind: 'asserted', question, replyTo, outcome }
+    return { kind: 'asserted', shard, sent, heldBack, replyTo, outcome }
   })
 }
 
-function onAsserted(ctx: Ctx, state: State, done: Extract<Private, { kind: 'asserted' }>): void {
-  const { question, replyTo, outcome } = done
-  if (outcome.ok) {
-    const ledger = state.ledger[question.shard]!
-    outcome.value.forEach((result, at) => {
-      // At most one assertion of a user is in flight, so what was just written is what the ledger holds.
-      if (result.ok && question.batch[at]!.platformIds.length === 0) ledger.delete(result.userId)
-    })
-  }
-  answer(ctx, replyTo, outcome)
+function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
+  const { shard, sent, heldBack, replyTo, outcome } = done
+  if (!outcome.ok) return ctx.fail(replyTo, outcome.error)
+  const ledger = state.ledger[shard]!
+  outcome.value.forEach((result, at) => {
+    // At most one assertion of a user is in flight, so what was just written is what the ledger holds.
+    if (result.ok && sent[at]!.platformIds.length === 0) ledger.delete(result.userId)
+  })
+  const failed = heldBack.map(({ userId }) => ({ ok: false, userId, error: 'his token is being checked' }))
+  ctx.reply(replyTo, [...outcome.value, ...failed])
 }
 
 async function setInterest(state: State, { watch, unwatch }: Sync.SetInterest): Promise<Snapshot[]> {

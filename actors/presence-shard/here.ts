@@ -1,19 +1,16 @@
 /** What happens on this node: its own sockets come, break and leave. */
-import type { LoginNumber, UserId } from '../../src/presence/types.js'
+import { OLD } from '../../src/presence/roster.js'
+import type { UserId } from '../../src/presence/types.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { refKey } from '../../src/runtime/index.js'
 import { seatsChanged } from './admissions.js'
-import { type Ctx, flushSoon, type State } from './state.js'
+import { areNumbered, type Ctx, flushSoon, type State } from './state.js'
 import { tellWatchers } from './watching.js'
 
-/** `number` for a login that is not new; undefined = it waits for its number. */
-export function onConnected(
-  ctx: Ctx,
-  state: State,
-  report: PresenceShard.ConnectionReport,
-  number: LoginNumber | undefined,
-): void {
+/** A login without a number waits for it, where its order matters. */
+export function onConnected(ctx: Ctx, state: State, report: PresenceShard.ConnectionReport): void {
   const { userId, platformId, background, connection, token, seat } = report
+  const number = report.number ?? (areNumbered(state) ? undefined : OLD)
   const login = { key: refKey(connection), platformId, background, thread: connection.thread, token, seat }
   const changed = state.roster.connect(userId, login, number)
   state.renewals.add(userId)

@@ -11,17 +11,12 @@ import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { refOfKey } from '../../src/runtime/index.js'
 import { holdersElsewhere, obey, onEvict, send } from './evictions.js'
 import { startKicks } from './kicks.js'
-import type { Ctx, State } from './state.js'
+import { areNumbered, type Ctx, type State } from './state.js'
 
 /** Of one user, while his number is on the way; what finds no room is asked again, or read from the store. */
 const STASHED_MAX = 64
 
 // Numbers
-
-/** Whether logins are numbered at all: where none conflicts with another, their order does not matter. */
-export function areNumbered({ policy }: State): boolean {
-  return policy.policy !== 0
-}
 
 /** The store has recorded what this node holds of a user; `snapshot` says who else does, if it was asked or new. */
 export function onRecorded(
@@ -34,6 +29,7 @@ export function onRecorded(
   // Flags bear the number before: of those that got this one together, the last may have the token of the first.
   for (const newcomer of state.roster.giveNumbers(userId, version)) {
     evictHere(ctx, state, userId, newcomer, version - 1)
+    ctx.tell(refOfKey<Connection.Command>(newcomer.key), { kind: 'numbered', login: version })
   }
   if (snapshot === undefined) return
   for (const login of state.roster.logins(userId)) evictElsewhere(ctx, state, snapshot, login)
@@ -57,7 +53,7 @@ export function onUnrecorded(ctx: Ctx, state: State, userId: UserId): void {
   }
 }
 
-/** Logins that were announced have no number, only an order. */
+/** What a former life has begun is begun again. */
 export function onRebuilt(ctx: Ctx, state: State, userId: UserId): void {
   if (!areNumbered(state)) return
   state.contested.set(userId, 'wanted')

@@ -1,5 +1,4 @@
 /** Rebuild: how a shard that starts empty learns what its io threads and the store hold of its users. */
-import { OLD } from '../../src/presence/roster.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { Outcome } from '../../src/runtime/index.js'
 import { armGrace, onConnected } from './here.js'
@@ -26,7 +25,7 @@ export function askForTheLost(ctx: Ctx, state: State): void {
 
 export function onAnnounced(ctx: Ctx, state: State, announced: PresenceShard.Announced): void {
   state.unannounced.delete(announced.thread)
-  for (const report of announced.connections) onConnected(ctx, state, report, OLD)
+  for (const report of announced.connections) onConnected(ctx, state, report)
   finishRebuilding(ctx, state)
 }
 

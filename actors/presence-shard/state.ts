@@ -170,6 +170,11 @@ export interface InterestSet {
 
 export type Ctx = Context<PresenceShard.Command | Private>
 
+/** Whether logins are numbered at all: where none conflicts with another, their order does not matter. */
+export function areNumbered({ policy }: State): boolean {
+  return policy.policy !== 0
+}
+
 /** After the messages that wait already: what they change goes in the same batch. */
 export function flushSoon(ctx: Ctx, state: State): void {
   if (state.isFlushDue) return

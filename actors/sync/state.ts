@@ -1,6 +1,6 @@
 /** What sync owns, and what it sends itself. */
 import type { Note } from '../../src/presence/eviction.js'
-import type { Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import type { Context, Outcome, ReplyTo } from '../../src/runtime/index.js'
@@ -42,6 +42,16 @@ export interface State extends Args {
   desk: TokenDesk
 }
 
+export interface Asserted {
+  kind: 'asserted'
+  shard: number
+  sent: Assertion[]
+  /** Not sent: a login of theirs is still to be checked. */
+  heldBack: Assertion[]
+  replyTo: ReplyTo<unknown>
+  outcome: Outcome<AssertOutcome[]>
+}
+
 /** What only sync sends itself. */
 export type Private =
   | { kind: 'open' }
@@ -49,7 +59,7 @@ export type Private =
   | { kind: 'renewLease' }
   | { kind: 'leaseRenewed'; outcome: Outcome<boolean> }
   | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
-  | { kind: 'asserted'; question: Sync.Assert; replyTo: ReplyTo<unknown>; outcome: Outcome<AssertOutcome[]> }
+  | Asserted
   | { kind: 'storeChanged'; snapshots: Snapshot[] }
   | { kind: 'storeMissed'; reason: string }
   | { kind: 'storeNoted'; note: Note }

@@ -11,6 +11,7 @@ import type * as Sync from '../../src/protocol/sync.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { TokenState } from '../../src/store/presence-store.js'
 import type { Ctx, State } from './state.js'
+import { UncheckedLogins } from './unchecked.js'
 
 export interface TokenSettings {
   tokenCacheS: number
@@ -27,12 +28,6 @@ export interface TokenCounts {
   tokenLookups: number
   /** Logins let in without an answer of the store (AUTH_WHEN_STORE_DOWN=allow). */
   uncheckedLogins: number
-}
-
-interface Unchecked {
-  question: Sync.CheckToken
-  /** The store knew the token once: that it has no record of it any more says that records were lost. */
-  wasGood: boolean
 }
 
 interface Found {
@@ -57,7 +52,7 @@ export interface TokenDesk {
   /** Logins of the last LATELY_MS, oldest first: of the kick of their token this node may not have heard. */
   lately: Map<TokenDigest, { question: Sync.CheckToken; atMs: number }>
   /** Let in while the store could not be asked, or may not have been heard; to be asked when it is back. */
-  unchecked: Map<TokenDigest, Unchecked>
+  unchecked: UncheckedLogins
   /** Those of them whose question is on its way. */
   asked: Set<TokenDigest>
 }
@@ -73,7 +68,6 @@ const WRITE_KICKS_AGAIN_MS = 1_000
 const LATELY_MS = 15_000
 /** Beyond this many the oldest is given up: somebody kicks without end while there is no store. */
 const UNWRITTEN_MAX = 100_000
-const UNCHECKED_MAX = 100_000
 /** Questions at once when the store is back. */
 const UNCHECKED_AT_ONCE = 64
 
@@ -83,7 +77,7 @@ export function newTokenDesk(): TokenDesk {
     lookups: new Map(),
     unwritten: new Map(),
     lately: new Map(),
-    unchecked: new Map(),
+    unchecked: new UncheckedLogins(),
     asked: new Set(),
   }
 }
@@ -147,7 +141,7 @@ export function onTokenFound(
 /** Let in on what this node knows. Longer ago than a lost connection goes unnoticed, it knew what there was to know. */
 function noteLogin(ctx: Ctx, { desk, health }: State, digest: TokenDigest, question: Sync.CheckToken): void {
   if (!question.isLogin) return
-  if (!health.isUp) return void desk.unchecked.set(digest, { question, wasGood: true })
+  if (!health.isUp) return desk.unchecked.add(digest, { question, wasGood: true, isLate: true })
   const nowMs = ctx.nowMs()
   for (const [oldest, { atMs }] of desk.lately) {
     if (nowMs - atMs < LATELY_MS) break
@@ -177,8 +171,7 @@ function withoutStore(
   const { desk, tokens, counts } = state
   if (!question.isLogin || tokens.authWhenStoreDown === 'deny') return ctx.fail(replyTo, error)
   counts.uncheckedLogins++
-  desk.unchecked.set(digest, { question, wasGood: false })
-  if (desk.unchecked.size > UNCHECKED_MAX) dropOldest(desk.unchecked)
+  desk.unchecked.add(digest, { question, wasGood: false, isLate: true })
   ctx.reply(replyTo, 'normal')
 }
 
@@ -268,7 +261,11 @@ function forget({ desk }: State, digest: TokenDigest): void {
 export function distrustAll(ctx: Ctx, state: State): void {
   const { desk } = state
   desk.good.clear()
-  for (const [digest, { question }] of desk.lately) desk.unchecked.set(digest, { question, wasGood: true })
+  for (const [digest, { question }] of desk.lately) {
+    if (desk.unchecked.get(digest) === undefined) {
+      desk.unchecked.add(digest, { question, wasGood: true, isLate: false })
+    }
+  }
   desk.lately.clear()
   checkSome(ctx, state)
 }
@@ -280,7 +277,7 @@ export function onStoreBackForTokens(ctx: Ctx, state: State): void {
 
 function checkSome(ctx: Ctx, state: State): void {
   const { unchecked, asked } = state.desk
-  for (const [digest, { question }] of unchecked) {
+  for (const [digest, { question }] of unchecked.entries()) {
     const { userId, platformId, token } = question
     if (asked.size === UNCHECKED_AT_ONCE) return
     if (asked.has(digest)) continue
@@ -310,7 +307,9 @@ export function onUncheckedFound(ctx: Ctx, state: State, digest: TokenDigest, ou
   const { userId, platformId } = login.question
   const { state: found, by } = outcome.value
   const isLost = found === 'unknown' && login.wasGood
-  if (!isGood(state, found) && !isLost) onWithdraw(ctx, state, userId, platformId, [digest], by)
+  if (!isGood(state, found) && !isLost) {
+    onWithdraw(ctx, state, userId, platformId, [digest], login.isLate ? BY_HAND : by)
+  }
   checkSome(ctx, state)
 }
 

@@ -21,6 +21,12 @@ export interface Vouch {
   login: LoginNumber
 }
 
+/** The login has its number: keep it for the shard, which forgets it when it restarts. presence shard → connection (io). */
+export interface Numbered {
+  kind: 'numbered'
+  login: LoginNumber
+}
+
 /** All users of a pending subscription are on the status board now. fan-out → connection, same thread. */
 export interface Watched {
   kind: 'watched'
@@ -32,4 +38,4 @@ export interface Dismiss {
   kind: 'dismiss'
 }
 
-export type Command = Kick | Replace | Vouch | Watched | Dismiss
+export type Command = Kick | Replace | Vouch | Numbered | Watched | Dismiss

@@ -24,6 +24,8 @@ export interface ConnectionReport {
   token: TokenDigest
   /** Where seats are in use: what `Admit` was answered with. */
   seat?: Seat
+  /** Absent = the connection has not heard of it. */
+  number?: LoginNumber
 }
 
 /** May this login come in? Only where seats are in use. listener (io) → presence shard. */

@@ -307,3 +307,54 @@ t.test('a node that hung for longer than its lease gives way to those who came m
     t.same(await statesOf(redis, pair), [KICKED, GOOD])
   }
 })
+
+t.test('logins while shards are hosted anew on both nodes: one of two stays', async (t) => {
+  const PAIRS = 40
+  const APART_MS = 5
+  const { url, redis } = await startStore(t)
+  const [a, b] = (await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })) as [TestNode, TestNode]
+  const pairs = await Promise.all(
+    Array.from({ length: PAIRS }, async (_, n): Promise<[Device, Device]> => {
+      const userId = `rehosted-${n}`
+      return [await newDevice(redis, userId, ANDROID), await newDevice(redis, userId, ANDROID)]
+    }),
+  )
+  for (const [there] of pairs) await there.login(t, a)
+  await eventually(async () => (await claimants(redis, `rehosted-${PAIRS - 1}`)).length || undefined)
+  // What it knows of its logins after this is only that they are old.
+  await rehostShards(a)
+  const rehosted = rehostShards(b)
+  await Promise.all(
+    pairs.map(async ([, comes], n) => {
+      await new Promise((resolve) => setTimeout(resolve, n * APART_MS))
+      t.ok(await comes.login(t, b))
+    }),
+  )
+  await rehosted
+  const isRight = async (pair: [Device, Device]) => {
+    const stays = onlyOneIn(pair)
+    const goes = pair.find((device) => device !== stays)!
+    return stays !== undefined && (await statesOf(redis, [stays, goes])).join() === `${GOOD},${KICKED}`
+  }
+  const wrong = async () => {
+    const right = await Promise.all(pairs.map(isRight))
+    return pairs.filter((_, n) => !right[n])
+  }
+  await eventually(async () => ((await wrong()).length === 0 ? true : undefined)).catch(async () => {
+    for (const pair of await wrong()) t.fail(await describe(redis, pair))
+  })
+  for (const [{ userId }] of pairs) t.same(await allNodesList([a, b], userId), [1, 1])
+  t.equal((await wrong()).length, 0, 'and it is still so')
+})
+
+/** End the thread of a node's shards; resolves when another has taken its place and knows its connections. */
+async function rehostShards({ supervisor }: TestNode): Promise<void> {
+  const thread = supervisor.host.threads.find(({ role }) => role === 'shard')!
+  const before = supervisor.host.restarts.shard ?? 0
+  supervisor.host.control(thread).fault('throw')
+  await eventually(() => ((supervisor.host.restarts.shard ?? 0) > before ? true : undefined))
+  await eventually(async () => {
+    const parts = (await supervisor.stats()).flatMap((stats) => stats.parts)
+    return parts.every(({ ready }) => ready) ? true : undefined
+  })
+}

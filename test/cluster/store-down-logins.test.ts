@@ -10,7 +10,7 @@ import { eventually, TestNode } from '../support/node.js'
 import type { RedisServer } from '../support/redis.js'
 import { claimants, recordedState, recordKey, signToken } from '../support/tokens.js'
 import { Wire } from '../support/wire.js'
-import { GOOD, KICKED, newDevice, startStore } from './races.js'
+import { allNodesList, GOOD, KICKED, newDevice, startStore, statesOf } from './races.js'
 
 const ANDROID = 2
 const TOKEN_KICKED = 1506
@@ -97,6 +97,32 @@ t.test(
     await eventually(async () => ((await recordedState(redis, kickedBefore)) === KICKED ? true : undefined))
     t.equal(await good.client!.ping('here'), 'here')
     t.same([good.kicks, await recordedState(redis, good)], [0, GOOD])
+  },
+)
+
+t.test(
+  'AUTH_WHEN_STORE_DOWN=allow: a login that was kicked before comes in, but removes nobody',
+  async (t) => {
+    const { server, redis } = await startStore(t)
+    const wire = await Wire.start(t, server.port)
+    const env = { AUTH_WHEN_STORE_DOWN: 'allow', LOGIN_POLICY: '1' }
+    const far = await TestNode.start(t, { ...env, REDIS_URL: wire.url })
+    const near = await TestNode.start(t, { ...env, REDIS_URL: server.url })
+    const [kicked, stays] = [await newDevice(redis, 'ann', ANDROID), await newDevice(redis, 'ann', ANDROID)]
+    await kicked.login(t, near)
+    await stays.login(t, near)
+    await eventually(() => (kicked.isIn ? undefined : true))
+    t.equal(await recordedState(redis, kicked), KICKED)
+    wire.cut()
+    await knowsTheStore(far, false)
+    t.ok(await kicked.login(t, far), 'there it is not known')
+    wire.mend()
+    await knowsTheStore(far, true)
+    await eventually(() => (kicked.isIn ? undefined : true)).catch(() => t.fail('it is still in'))
+    t.equal(kicked.kicks, 2)
+    t.same(await allNodesList([far, near], 'ann'), [1, 1])
+    t.same([stays.isIn, stays.kicks], [true, 0])
+    t.same(await statesOf(redis, [kicked, stays]), [KICKED, GOOD])
   },
 )
 

@@ -1,0 +1,52 @@
+/** Logins that were let in without an answer of the store, by token and by user. */
+import type { TokenDigest } from '../../src/presence/token-digest.js'
+import type { UserId } from '../../src/presence/types.js'
+import type * as Sync from '../../src/protocol/sync.js'
+
+export interface Unchecked {
+  question: Sync.CheckToken
+  /** The store knew the token once: that it has no record of it any more says that records were lost. */
+  wasGood: boolean
+  /** The store was known to be away when it came: whatever kicked its token did so before. */
+  isLate: boolean
+}
+
+/** Beyond this many the oldest is given up. */
+const COUNT_MAX = 100_000
+
+export class UncheckedLogins {
+  readonly #logins = new Map<TokenDigest, Unchecked>()
+  readonly #perUser = new Map<UserId, number>()
+
+  add(digest: TokenDigest, login: Unchecked): void {
+    this.delete(digest)
+    this.#logins.set(digest, login)
+    const { userId } = login.question
+    this.#perUser.set(userId, (this.#perUser.get(userId) ?? 0) + 1)
+    if (this.#logins.size <= COUNT_MAX) return
+    for (const oldest of this.#logins.keys()) return this.delete(oldest)
+  }
+
+  get(digest: TokenDigest): Unchecked | undefined {
+    return this.#logins.get(digest)
+  }
+
+  /** Oldest first. */
+  entries(): Iterable<[TokenDigest, Unchecked]> {
+    return this.#logins
+  }
+
+  delete(digest: TokenDigest): void {
+    const userId = this.#logins.get(digest)?.question.userId
+    if (userId === undefined) return
+    this.#logins.delete(digest)
+    const left = this.#perUser.get(userId)! - 1
+    if (left === 0) this.#perUser.delete(userId)
+    else this.#perUser.set(userId, left)
+  }
+
+  /** Whether one of the user's logins is still to be checked. */
+  concerns(userId: UserId): boolean {
+    return this.#perUser.has(userId)
+  }
+}
