@@ -40,6 +40,7 @@ import {
 } from './presence-shard/store-flights.js'
 import {
   onChanges,
+  onNodesLost,
   onNoticed,
   onRewatchDue,
   onUnwatch,
@@ -90,6 +91,8 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onKick(ctx, state, message)
     case 'changesMissed':
       return watchAllAgain(ctx, state)
+    case 'nodesLost':
+      return onNodesLost(ctx, state, message)
     case 'storeBack':
       return onStoreBack(ctx, state)
     case 'flush':

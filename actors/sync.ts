@@ -3,7 +3,7 @@
  *
  * Thread  sync                        Owns   the PresenceStore, the ledger of what each shard asserted, the token desk
  * Hears   Sync.Command                Tells  PresenceShard.Command
- * Timers  open, lease, writeKicks
+ * Timers  open, lease, death, writeKicks
  * Fails   restarts with a new connection; the shards assert everything again
  *
  * A new life, or a lost lease, means a new epoch of this node.
@@ -12,10 +12,19 @@
  * empty can withdraw those who left while it was gone.
  */
 import type { Note } from '../src/presence/eviction.js'
-import type { Assertion, Holder, Snapshot } from '../src/presence/types.js'
+import type { Assertion, Snapshot } from '../src/presence/types.js'
 import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
-import type { StoreEvents } from '../src/store/presence-store.js'
+import type { Incarnation, Lease, StoreEvents } from '../src/store/presence-store.js'
+import {
+  filterAll,
+  newLease,
+  onDeathDue,
+  onLeaseRenewed,
+  onSwept,
+  renewLease,
+  startLease,
+} from './sync/lease.js'
 import type { Args, Asserted, Ctx, Private, State } from './sync/state.js'
 import {
   distrustAll,
@@ -31,10 +40,9 @@ import {
   onWriteKicksDue,
 } from './sync/tokens.js'
 
-export type { StoreHealth } from './sync/state.js'
+export { newSyncCounts, type StoreHealth } from './sync/state.js'
 
 const REOPEN_MS = 1_000
-const LEASE_RENEWALS = 3
 
 export const sync = defineActor<Sync.Command | Private, State, Args>({ kind: 'sync', start, receive, onStop })
 
@@ -45,7 +53,9 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
     case 'assert':
       return onAssert(ctx, state, message)
     case 'setInterest':
-      return answerWith(ctx, setInterest(state, message))
+      return onSetInterest(ctx, state, message)
+    case 'interestSet':
+      return onInterestSet(ctx, state, message.replyTo, message.outcome)
     case 'held':
       return onHeld(ctx, state, message)
     case 'takeSeat':
@@ -64,8 +74,6 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return answerWith(ctx, callStore(state, message))
     case 'asserted':
       return onAsserted(ctx, state, message)
-    case 'livingFound':
-      return onLivingFound(ctx, state, message.eviction, message.outcome)
     case 'tokenFound':
       return onTokenFound(ctx, state, message.digest, message.outcome)
     case 'tokensKicked':
@@ -95,9 +103,13 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
     case 'opened':
       return onOpened(ctx, state, message.outcome)
     case 'renewLease':
-      return onRenewLease(ctx, state)
+      return renewLease(ctx, state)
     case 'leaseRenewed':
-      return onLeaseRenewed(ctx, state, message.outcome)
+      return onRenewed(ctx, state, message.sentMs, message.outcome)
+    case 'deathDue':
+      return onDeathDue(ctx, state)
+    case 'swept':
+      return onSwept(ctx, state, message.dead, message.outcome)
     default:
       assertNever(message)
   }
@@ -113,7 +125,9 @@ function start(ctx: Ctx, args: Args): State {
     holder: undefined,
     ledger: args.addresses.shards.map(() => new Map()),
     desk: newTokenDesk(),
+    lease: newLease(),
   }
+  state.health.held = () => state.ledger.reduce((sum, users) => sum + users.size, 0)
   open(ctx, state)
   return state
 }
@@ -129,13 +143,12 @@ function open(ctx: Ctx, state: State): void {
   ctx.pipe(state.store.open(events), (outcome) => ({ kind: 'opened', outcome }))
 }
 
-function onOpened(ctx: Ctx, state: State, outcome: Outcome<Holder>): void {
+function onOpened(ctx: Ctx, state: State, outcome: Outcome<Incarnation>): void {
   if (outcome.ok) {
-    state.isOpen = true
-    state.holder = outcome.value
-    ctx.log.info({ holder: outcome.value }, 'store open')
-    ctx.every('lease', state.nodeLeaseMs / LEASE_RENEWALS, { kind: 'renewLease' })
-    return onStoreReachable(ctx, state, true, 'open')
+    const { holder } = outcome.value
+    state.holder = holder
+    ctx.log.info({ holder }, 'store open')
+    return startLease(ctx, state, outcome.value)
   }
   state.health.reason = outcome.error.message
   if (outcome.error.code === 'STORE_UNSUITABLE') {
@@ -144,7 +157,7 @@ function onOpened(ctx: Ctx, state: State, outcome: Outcome<Holder>): void {
   }
   state.isOpen = false
   ctx.log.warn({ reason: outcome.error.message, againMs: REOPEN_MS }, 'store not reachable yet')
-  void state.store.close()
+  void state.store.close(false)
   state.store = state.createStore()
   ctx.once('open', REOPEN_MS, { kind: 'open' })
 }
@@ -152,16 +165,18 @@ function onOpened(ctx: Ctx, state: State, outcome: Outcome<Holder>): void {
 function onStop(_ctx: Ctx, state: State): void {
   state.health.isUp = false
   state.health.reason = 'sync restarts'
-  void state.store.close()
+  void state.store.close(false)
 }
 
-function onRenewLease(ctx: Ctx, state: State): void {
-  ctx.pipe(state.store.renewLease(), (outcome) => ({ kind: 'leaseRenewed', outcome }))
-}
-
-function onLeaseRenewed(ctx: Ctx, state: State, outcome: Outcome<boolean>): void {
+function onRenewed(ctx: Ctx, state: State, sentMs: number, outcome: Outcome<Lease>): void {
+  state.lease.isRenewing = false
   if (!outcome.ok) return ctx.log.warn({ reason: outcome.error.message }, 'lease not renewed')
-  if (outcome.value) return
+  if (onLeaseRenewed(ctx, state, sentMs, outcome.value)) {
+    if (!state.lease.isNew) return
+    state.lease.isNew = false
+    state.isOpen = true
+    return onStoreReachable(ctx, state, true, 'open')
+  }
   // Whoever lost its lease may already be taken for dead: only a new epoch is believed again.
   ctx.log.warn({}, 'the lease of this node was lost; taking a new epoch')
   state.health.isUp = false
@@ -195,9 +210,26 @@ function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
   outcome.value.forEach((result, at) => {
     // At most one assertion of a user is in flight, so what was just written is what the ledger holds.
     if (result.ok && sent[at]!.platformIds.length === 0) ledger.delete(result.userId)
+    if (result.ok && result.changed !== undefined) result.changed = state.lease.members.filter(result.changed)
   })
   const failed = heldBack.map(({ userId }) => ({ ok: false, userId, error: 'his token is being checked' }))
   ctx.reply(replyTo, [...outcome.value, ...failed])
+}
+
+function onSetInterest(ctx: Ctx, state: State, question: Sync.SetInterest): void {
+  const replyTo = ctx.replyTo as ReplyTo<Snapshot[]>
+  ctx.pipe(setInterest(state, question), (outcome) => ({ kind: 'interestSet', replyTo, outcome }))
+}
+
+function onInterestSet(
+  ctx: Ctx,
+  state: State,
+  replyTo: ReplyTo<Snapshot[]>,
+  outcome: Outcome<Snapshot[]>,
+): void {
+  // Now, and not when the store answered: a death of which the shards know already must not be undone.
+  if (outcome.ok) ctx.reply(replyTo, filterAll(state, outcome.value))
+  else ctx.fail(replyTo, outcome.error)
 }
 
 async function setInterest(state: State, { watch, unwatch }: Sync.SetInterest): Promise<Snapshot[]> {
@@ -212,20 +244,12 @@ async function callStore({ store }: State, { method, args }: Sync.CallStore): Pr
   return (store[method] as (...args: unknown[]) => Promise<unknown>)(...args)
 }
 
-function onEvict(ctx: Ctx, state: State, eviction: Sync.Evict): void {
-  if (!eviction.isAgain) return sendEviction(state, eviction)
-  ctx.pipe(state.store.living(), (outcome) => ({ kind: 'livingFound', eviction, outcome }))
-}
-
-function onLivingFound(ctx: Ctx, state: State, eviction: Sync.Evict, living: Outcome<Holder[]>): void {
-  const { to, id } = eviction
-  if (!living.ok || living.value.includes(to)) return sendEviction(state, eviction)
-  const { userId } = eviction.eviction
-  ctx.tell(state.addresses.shardFor(userId), { kind: 'evicted', id, userId, gone: 0, left: [] })
-}
-
-function sendEviction({ store, holder }: State, { to, id, eviction }: Sync.Evict): void {
-  if (holder !== undefined) store.send(to, { kind: 'evict', id, from: holder, eviction })
+function onEvict(ctx: Ctx, state: State, { to, id, eviction }: Sync.Evict): void {
+  const { store, holder, lease } = state
+  const { userId } = eviction
+  if (lease.members.isGone(to)) {
+    ctx.tell(state.addresses.shardFor(userId), { kind: 'evicted', id, userId, gone: 0, left: [] })
+  } else if (holder !== undefined) store.send(to, { kind: 'evict', id, from: holder, eviction })
 }
 
 function onEvicted({ store }: State, { to, id, userId, gone, left }: Sync.Evicted): void {
@@ -250,7 +274,8 @@ function answer(ctx: Ctx, replyTo: ReplyTo<unknown>, outcome: Outcome<unknown>):
 // Handlers: news from the store
 
 function onStoreChanged(ctx: Ctx, state: State, snapshots: Snapshot[]): void {
-  for (const [shard, list] of state.addresses.byShard(snapshots, ({ userId }) => userId)) {
+  const living = filterAll(state, snapshots)
+  for (const [shard, list] of state.addresses.byShard(living, ({ userId }) => userId)) {
     ctx.tell(shard, { kind: 'changes', snapshots: list })
   }
 }

@@ -1,4 +1,5 @@
 /** The main thread: hosts the others, answers for all of them, and brings them down in order. */
+import { randomUUID } from 'node:crypto'
 import type { Config } from './config.js'
 import { createConnectionCounts } from './gateway/connection-counts.js'
 import { createRates } from './gateway/rates.js'
@@ -45,6 +46,7 @@ export class Supervisor {
       settings: {
         config,
         topology: topologyOf(config),
+        processId: randomUUID(),
         connectionCounts: createConnectionCounts(config.ioThreads),
         rates: createRates(),
       },

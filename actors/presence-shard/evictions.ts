@@ -47,7 +47,6 @@ export function send(ctx: Ctx, state: State, order: Order): void {
     kind: 'evict',
     to: order.to,
     id,
-    isAgain: false,
     eviction: order.eviction,
   })
   if (state.evictions.size === 1) ctx.once('evictAgain', EVICT_AGAIN_MS, { kind: 'evictAgainDue' })
@@ -82,7 +81,7 @@ export function onEvictAgainDue(ctx: Ctx, state: State): void {
     sent.dueMs = nowMs + EVICT_AGAIN_MS * 2 ** tries
     sent.tries++
     state.counts.evictionsSent++
-    ctx.tell(state.addresses.sync, { kind: 'evict', to, id, isAgain: true, eviction })
+    ctx.tell(state.addresses.sync, { kind: 'evict', to, id, eviction })
   }
   if (state.evictions.size > 0) ctx.once('evictAgain', EVICT_AGAIN_MS, { kind: 'evictAgainDue' })
 }

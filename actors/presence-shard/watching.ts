@@ -38,6 +38,10 @@ export function onChanges(ctx: Ctx, state: State, { snapshots }: PresenceShard.C
   learn(ctx, state, snapshots, ctx.nowMs())
 }
 
+export function onNodesLost(ctx: Ctx, state: State, { holders }: PresenceShard.NodesLost): void {
+  tellWatchers(ctx, state, state.watches.loseHolders(holders))
+}
+
 export function onNoticed(ctx: Ctx, state: State, { userId, platformIds }: PresenceShard.Noticed): void {
   const here = state.roster.shownPlatforms(userId)
   // The echo: whoever wrote this list overlooked a device that is here.

@@ -4,7 +4,8 @@ import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import type { Context, Outcome, ReplyTo } from '../../src/runtime/index.js'
-import type { AssertOutcome, PresenceStore } from '../../src/store/presence-store.js'
+import type { AssertOutcome, Incarnation, PresenceStore } from '../../src/store/presence-store.js'
+import type { FromLease, LeaseState } from './lease.js'
 import type { FromTokens, TokenCounts, TokenDesk, TokenSettings } from './tokens.js'
 
 /** How things stand with the store; the sync thread's to show. */
@@ -14,11 +15,19 @@ export interface StoreHealth {
   reason: string
   /** It never will be: wrong server or options. */
   unsuitable: Error | undefined
+  /** Users whom this node has in the store, or is about to. */
+  held: () => number
 }
 
 export interface SyncCounts extends TokenCounts {
   gaps: number
+  nodesLost: number
+  usersSwept: number
   flushSeconds: (seconds: number) => void
+}
+
+export function newSyncCounts(flushSeconds: SyncCounts['flushSeconds'] = () => {}): SyncCounts {
+  return { gaps: 0, nodesLost: 0, usersSwept: 0, tokenLookups: 0, uncheckedLogins: 0, flushSeconds }
 }
 
 export interface Args {
@@ -40,6 +49,7 @@ export interface State extends Args {
   /** Per shard: the users that this node has in the store, or is about to, and where. */
   ledger: Map<UserId, PlatformId[]>[]
   desk: TokenDesk
+  lease: LeaseState
 }
 
 export interface Asserted {
@@ -55,9 +65,8 @@ export interface Asserted {
 /** What only sync sends itself. */
 export type Private =
   | { kind: 'open' }
-  | { kind: 'opened'; outcome: Outcome<Holder> }
-  | { kind: 'renewLease' }
-  | { kind: 'leaseRenewed'; outcome: Outcome<boolean> }
+  | { kind: 'opened'; outcome: Outcome<Incarnation> }
+  | { kind: 'interestSet'; replyTo: ReplyTo<Snapshot[]>; outcome: Outcome<Snapshot[]> }
   | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
   | Asserted
   | { kind: 'storeChanged'; snapshots: Snapshot[] }
@@ -65,7 +74,7 @@ export type Private =
   | { kind: 'storeNoted'; note: Note }
   | { kind: 'storeNoticed'; userId: UserId; platformIds: PlatformId[] }
   | { kind: 'storeReachable'; up: boolean; reason: string }
-  | { kind: 'livingFound'; eviction: Sync.Evict; outcome: Outcome<Holder[]> }
+  | FromLease
   | FromTokens
 
 export type Ctx = Context<Sync.Command | Private>

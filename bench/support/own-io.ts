@@ -70,6 +70,7 @@ export class OwnIo {
       settings: {
         config,
         topology,
+        processId: 'bench',
         connectionCounts: new SharedArrayBuffer(4),
         rates: new SharedArrayBuffer(8),
       },

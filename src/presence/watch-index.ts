@@ -9,11 +9,17 @@ import type { Claim, Holder, PlatformId, Snapshot, UserId } from './types.js'
 /** Longer than nodes need to assert again what a store has lost; short against PRESENCE_TTL_S. */
 export const GONE_CONFIRM_MS = 5_000
 
+/** A platform, and who holds it elsewhere; undefined = OpenIM's own gateways. */
+interface Holding {
+  platformId: PlatformId
+  holder: Holder | undefined
+}
+
 interface Watched {
   threads: Set<number>
   version: number
-  /** Platforms that others hold: claims of other nodes, and foreign ones. */
-  elsewhere: PlatformId[]
+  /** What others hold, as indices of holdings: claims of other nodes, and foreign ones. */
+  elsewhere: number[]
   /** The store has answered at least once. */
   isKnown: boolean
   /** As of when the last that was taken in was true. */
@@ -27,6 +33,9 @@ interface Watched {
 export class WatchIndex {
   readonly #nodeId: string
   readonly #users = new Map<UserId, Watched>()
+  /** Every holding that was ever met; many users share each, and a number takes little room with each of them. */
+  readonly #holdings: Holding[] = []
+  readonly #indexOf = new Map<string, number>()
 
   /** `nodeId`: claims of this node, of whatever epoch, are left out: its own sockets know better. */
   constructor(nodeId: string) {
@@ -92,7 +101,7 @@ export class WatchIndex {
     user.learntMs = asOfMs
     user.goneSinceMs = undefined
     user.isKnown = true
-    user.elsewhere = platformsElsewhere(snapshot, this.#nodeId)
+    user.elsewhere = this.#heldElsewhere(snapshot)
     return true
   }
 
@@ -102,6 +111,19 @@ export class WatchIndex {
     if (user.version === 0 || user.elsewhere.length === 0) return true
     user.goneSinceMs ??= asOfMs
     return asOfMs - user.goneSinceMs >= GONE_CONFIRM_MS
+  }
+
+  /** These holders count no more: what they hold is void. Returns the users concerned. */
+  loseHolders(holders: readonly Holder[]): UserId[] {
+    const lost = new Set<Holder | undefined>(holders)
+    const isLost = (held: number) => lost.has(this.#holdings[held]!.holder)
+    const concerned: UserId[] = []
+    for (const [userId, user] of this.#users) {
+      if (!user.elsewhere.some(isLost)) continue
+      user.elsewhere = user.elsewhere.filter((held) => !isLost(held))
+      concerned.push(userId)
+    }
+    return concerned
   }
 
   /** The store says that it has no record of a user whom others held: to be asked again after GONE_CONFIRM_MS. */
@@ -117,7 +139,9 @@ export class WatchIndex {
   viewOf(userId: UserId, here: PlatformId[]): PlatformId[] {
     const elsewhere = this.#users.get(userId)?.elsewhere ?? []
     if (elsewhere.length === 0) return here
-    return [...new Set([...here, ...elsewhere])].sort((a, b) => a - b)
+    return [...new Set([...here, ...elsewhere.map((held) => this.#holdings[held]!.platformId)])].sort(
+      (a, b) => a - b,
+    )
   }
 
   /** What to tell whom, now that something may have changed; undefined = nothing, or the store has not answered. */
@@ -143,6 +167,24 @@ export class WatchIndex {
   toldOf(userId: UserId): PlatformId[] | undefined {
     return this.#users.get(userId)?.told
   }
+
+  #heldElsewhere({ claims, foreign }: Snapshot): number[] {
+    const held = foreign.map((platformId) => this.#index(platformId, undefined))
+    for (const claim of claims) {
+      if (nodeOf(claim) !== this.#nodeId) held.push(this.#index(claim.platformId, claim.holder))
+    }
+    return held
+  }
+
+  #index(platformId: PlatformId, holder: Holder | undefined): number {
+    const key = `${platformId}@${holder ?? ''}`
+    let index = this.#indexOf.get(key)
+    if (index === undefined) {
+      index = this.#holdings.push({ platformId, holder }) - 1
+      this.#indexOf.set(key, index)
+    }
+    return index
+  }
 }
 
 export function nodeOf(claim: Claim): string {
@@ -156,12 +198,4 @@ export function nodeOfHolder(holder: Holder): string {
 
 export function sameList(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((value, at) => value === b[at])
-}
-
-function platformsElsewhere(snapshot: Snapshot, nodeId: string): PlatformId[] {
-  const platforms = new Set(snapshot.foreign)
-  for (const claim of snapshot.claims) {
-    if (nodeOf(claim) !== nodeId) platforms.add(claim.platformId)
-  }
-  return [...platforms]
 }

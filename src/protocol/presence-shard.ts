@@ -133,6 +133,12 @@ export interface ChangesMissed {
   kind: 'changesMissed'
 }
 
+/** These nodes are dead: what they hold is void. sync → presence shard. */
+export interface NodesLost {
+  kind: 'nodesLost'
+  holders: Holder[]
+}
+
 /** The store is reachable, perhaps empty: assert and watch everything again. sync → presence shard. */
 export interface StoreBack {
   kind: 'storeBack'
@@ -157,5 +163,6 @@ export type Command =
   | Withdrawn
   | Kick
   | ChangesMissed
+  | NodesLost
   | StoreBack
   | Flush

@@ -45,14 +45,12 @@ export interface TakeSeat extends Question<SeatOutcome> {
 
 /**
  * Tell another node's shard of an eviction. At most once: send it again until `PresenceShard.Evicted` comes. For a
- * node that has lost its lease sync answers: it holds nobody any more. shard → sync.
+ * node that is dead or has left sync answers: it holds nobody any more. shard → sync.
  */
 export interface Evict {
   kind: 'evict'
   to: Holder
   id: number
-  /** It was sent before: look first whether the node lives. */
-  isAgain: boolean
   eviction: Eviction
 }
 

@@ -6,6 +6,7 @@
  * after any loss the shards assert again.
  */
 import type { Note } from '../presence/eviction.js'
+import type { Registry, Suspect } from '../presence/membership.js'
 import type { TokenDigest } from '../presence/token-digest.js'
 import type {
   Assertion,
@@ -39,6 +40,36 @@ export interface TokenRecord {
   state: TokenState
 }
 
+/** What a node says when it renews its lease. */
+export interface LeaseRenewal {
+  /** Version of the registry that it knows; 0 = none. */
+  known: number
+  /** Who had missed a renewal when it renewed the last time, if that was no longer ago than usual. */
+  suspects: Suspect[]
+  /** Earlier incarnations of the same process, which count until everything is asserted under the new epoch. */
+  formers: Holder[]
+  /** The dead node whose records it sweeps; undefined = it may be given one. */
+  sweeping: Holder | undefined
+}
+
+export interface Lease {
+  /** False = the lease was lost: a new epoch is due. */
+  isHeld: boolean
+  /** Absent = as known. */
+  registry?: Registry
+  /** To be sent with the next renewal. */
+  suspects: Suspect[]
+  /** A dead node whose records this node is to sweep. */
+  toSweep?: Holder
+}
+
+/** One incarnation of a node, as it enters the registry. */
+export interface Incarnation {
+  holder: Holder
+  /** Earlier ones of the same process that still count. */
+  formers: Holder[]
+}
+
 /** What a store tells its node. Called on the node's own thread, never inside a call of the store's. */
 export interface StoreEvents {
   /** Users that this node watches changed elsewhere. In order for a user and a sender; may repeat. */
@@ -64,10 +95,11 @@ export interface PresenceStore {
   /**
    * Connect, check the server, register the node under a new epoch and listen to its channel.
    * Fails with STORE_UNAVAILABLE (retry later) or STORE_UNSUITABLE (do not: wrong server, bad options).
-   * Returns this incarnation's name. After a lost lease: once more, on an open store, takes a new epoch on the same
+   * Earlier incarnations of the node count until the grace is over; those of the same process as long as it renews
+   * them. After a lost lease: once more, on an open store, takes a new epoch on the same
    * connections; everything is then to be asserted and watched again. After a failure it may be called again too.
    */
-  open(events: StoreEvents): Promise<Holder>
+  open(events: StoreEvents): Promise<Incarnation>
 
   /**
    * Record what this node holds of each user, as a whole; tell the nodes that watch a user whose claims changed
@@ -91,11 +123,22 @@ export interface PresenceStore {
   /** Snapshots of users whom nobody here watches, in order. At most 1,000 users. */
   read(userIds: UserId[]): Promise<Snapshot[]>
 
-  /** Keep this node in the registry; to be called every NODE_LEASE_MS / 3. False = the lease was lost. */
-  renewLease(): Promise<boolean>
+  /**
+   * Keep this node in the registry, and hear what changed there; to be called every NODE_LEASE_MS / 3. A node whose
+   * lease has ended, and that has not renewed since it was a suspect, is dead from then on, for everybody. Whatever
+   * time the store was away or its clock stood wrong, a node that renews is not dead.
+   */
+  renewLease(renewal: LeaseRenewal): Promise<Lease>
 
-  /** Every node whose lease has not ended, this one too. Claims of all other holders are ghosts. */
+  /** Every incarnation in the registry that is not dead, this one too. */
   living(): Promise<Holder[]>
+
+  /**
+   * Withdraw what a dead node holds, of all users, and tell those who watch them. Slow on purpose: the store stays
+   * free for others at least half of the time. Returns the number of users. Rejects when the store goes away or this
+   * node closes; whoever is given the dead node next starts anew.
+   */
+  sweep(dead: Holder): Promise<number>
 
   /**
    * Take a seat, if nothing is in the way at that instant; `onlyLiving` leaves out, and clears, seats of nodes whose
@@ -152,6 +195,9 @@ export interface PresenceStore {
   /** Round trip to the store; for readiness. */
   ping(): Promise<void>
 
-  /** Leave the registry, end every connection. Claims are the shards' to withdraw before. Never rejects. */
-  close(): Promise<void>
+  /**
+   * End every connection. `leaves`: this node holds nobody any more, and leaves the registry; otherwise its lease ends
+   * by itself, and others sweep. Never rejects.
+   */
+  close(leaves: boolean): Promise<void>
 }

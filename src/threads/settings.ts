@@ -13,6 +13,8 @@ import { layOut } from '../runtime/thread-host.js'
 export interface ThreadSettings {
   config: Config
   topology: Topology
+  /** Tells a thread that is hosted anew from a process that was started anew. */
+  processId: string
   /** See `SharedConnectionCounts`. */
   connectionCounts: SharedArrayBuffer
   /** See `Rates`. */

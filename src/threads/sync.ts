@@ -1,6 +1,5 @@
 /** The sync thread: the sync actor and its store. */
-import { type StoreHealth, sync } from '../../actors/sync.js'
-import type { Config } from '../config.js'
+import { newSyncCounts, type StoreHealth, sync } from '../../actors/sync.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
 import type { Log } from '../runtime/index.js'
 import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
@@ -21,21 +20,23 @@ export default hostThread({ log: threadLog, prepare: nothingToPrepare, open })
 function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   const { system, settings, log } = thread
   const { config } = settings
-  const health: StoreHealth = { isUp: false, reason: 'not reached yet', unsuitable: undefined }
-  const meter = meterThread(threadName(thread))
-  const counts = {
-    gaps: 0,
-    tokenLookups: 0,
-    uncheckedLogins: 0,
-    flushSeconds: (seconds: number) => meter.metrics.all.assertFlushSeconds.observe(seconds),
+  const health: StoreHealth = {
+    isUp: false,
+    reason: 'not reached yet',
+    unsuitable: undefined,
+    held: () => 0,
   }
+  const meter = meterThread(threadName(thread))
+  const counts = newSyncCounts((seconds) => meter.metrics.all.assertFlushSeconds.observe(seconds))
   meter.metrics.onSnapshot((report) => {
     report.total('gaps', counts.gaps)
+    report.total('nodesLost', counts.nodesLost)
+    report.total('usersSwept', counts.usersSwept)
     report.total('tokenLookups', counts.tokenLookups)
     report.total('uncheckedLogins', counts.uncheckedLogins)
     report.level('storeUp', health.isUp ? 1 : 0)
   })
-  const stores = storesOf(config, log)
+  const stores = storesOf(settings, log)
   let store: PresenceStore | undefined
   system.spawn(
     sync,
@@ -63,7 +64,8 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     },
     drain: async () => {},
     stop: async () => {
-      await store?.close()
+      // Who is still held here is for the others to show through the grace, and to sweep.
+      await store?.close(health.held() === 0)
       await stores.close()
     },
     release: () => {},
@@ -81,13 +83,15 @@ interface Stores {
 }
 
 /** The store that the settings ask for. The embedded one keeps its records over a restart of the actor. */
-function storesOf(config: Config, log: Log): Stores {
+function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   const platforms = platformTable(config)
-  const { nodeId, presenceTtlS, nodeLeaseMs, openimCompat, redisUrl, redisClusterNodes } = config
+  const { nodeId, presenceTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config
+  const { redisUrl, redisClusterNodes } = config
+  const node = { nodeId, processId, presenceTtlS, nodeLeaseMs, offlineGraceMs }
   if (redisUrl === '' && redisClusterNodes.length === 0) {
     const backend = new MemoryBackend(Date.now, () => openTokenFile(config.dataDir))
     return {
-      create: () => new MemoryStore(backend, { nodeId, presenceTtlS, nodeLeaseMs }),
+      create: () => new MemoryStore(backend, node),
       close: () => backend.close(),
     }
   }
@@ -97,9 +101,7 @@ function storesOf(config: Config, log: Log): Stores {
         ...(redisUrl === ''
           ? { clusterNodes: redisClusterNodes.map(({ host, port }) => `${host}:${port}`) }
           : { url: redisUrl }),
-        nodeId,
-        presenceTtlS,
-        nodeLeaseMs,
+        ...node,
         openimCompat,
         platforms,
         log: (level, message, fields) => log[level](fields ?? {}, message),

@@ -6,7 +6,7 @@
 import { fanOut } from '../../actors/fan-out.js'
 import { listener, type Message, type Owner } from '../../actors/listener.js'
 import { presenceShard, type Seating } from '../../actors/presence-shard.js'
-import { sync } from '../../actors/sync.js'
+import { newSyncCounts, sync } from '../../actors/sync.js'
 import { type NewToken, TokenService } from '../../src/auth/token-service.js'
 import type { TokenVerdict } from '../../src/auth/tokens.js'
 import type { SharedConnectionCounts } from '../../src/gateway/connection-counts.js'
@@ -215,8 +215,10 @@ class VirtualNode {
         createStore: () => {
           const inner = new MemoryStore(backend, {
             nodeId: this.#nodeId,
+            processId: `${this.#nodeId} ${this.#incarnation}`,
             presenceTtlS: 1_800,
             nodeLeaseMs: 30_000,
+            offlineGraceMs: GRACE_MS,
           })
           this.store = distant(inner, { world, delayMaxMs: options.delayMaxMs, traffic, isDead })
           return this.store
@@ -230,8 +232,8 @@ class VirtualNode {
           authWhenStoreDown: 'deny',
           recordsNeeded: true,
         },
-        health: { isUp: false, reason: '', unsuitable: undefined },
-        counts: { gaps: 0, tokenLookups: 0, uncheckedLogins: 0, flushSeconds: () => {} },
+        health: { isUp: false, reason: '', unsuitable: undefined, held: () => 0 },
+        counts: newSyncCounts(),
         onUnsuitable: (error) => {
           throw error
         },

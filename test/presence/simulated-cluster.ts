@@ -3,11 +3,11 @@
  * that are only what a shard sees of them. Frames take a seeded time, and so do the store's answers.
  */
 import { type Args, presenceShard, type ShardCounts } from '../../actors/presence-shard.js'
-import { sync } from '../../actors/sync.js'
+import { newSyncCounts, sync } from '../../actors/sync.js'
 import { StoreUnavailableError } from '../../src/errors.js'
 import { LoginPolicy } from '../../src/presence/login-policy.js'
 import { PlatformTable } from '../../src/presence/platforms.js'
-import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import type { Assertion, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
@@ -19,7 +19,13 @@ import type { ActorSystem } from '../../src/runtime/system.js'
 import { mulberry32, World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory/memory-store.js'
-import type { AssertOutcome, StoreEvents } from '../../src/store/presence-store.js'
+import type {
+  AssertOutcome,
+  Incarnation,
+  Lease,
+  LeaseRenewal,
+  StoreEvents,
+} from '../../src/store/presence-store.js'
 
 export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   batchSize: 4,
@@ -28,7 +34,7 @@ export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   offlineGraceMs: 300,
   handshakeTimeoutMs: 10_000,
 }
-const NODE_LEASE_MS = 3_000
+const NODE_LEASE_MS = 10_000
 const TOKENS = {
   tokenCacheS: 60,
   tokenCacheMax: 1_000,
@@ -84,7 +90,7 @@ class DistantStore extends MemoryStore {
     this.#ground = ground
   }
 
-  override async open(events: StoreEvents): Promise<Holder> {
+  override async open(events: StoreEvents): Promise<Incarnation> {
     this.#check()
     this.#events = events
     this.#ground.waiting.add(events)
@@ -106,9 +112,14 @@ class DistantStore extends MemoryStore {
     return super.unwatch(userIds)
   }
 
-  override async close(): Promise<void> {
+  override async renewLease(renewal: LeaseRenewal): Promise<Lease> {
+    this.#check()
+    return super.renewLease(renewal)
+  }
+
+  override async close(leaves: boolean): Promise<void> {
     if (this.#events !== undefined) this.#ground.waiting.delete(this.#events)
-    return super.close()
+    return super.close(leaves)
   }
 
   #check(): void {
@@ -264,16 +275,23 @@ class SimulatedNode {
   }
 
   #spawnSync(system: ActorSystem): void {
-    const options = { nodeId: this.#nodeId, presenceTtlS: SETTINGS.presenceTtlS, nodeLeaseMs: NODE_LEASE_MS }
+    const { presenceTtlS, offlineGraceMs } = SETTINGS
+    const options = {
+      nodeId: this.#nodeId,
+      processId: this.#nodeId,
+      presenceTtlS,
+      nodeLeaseMs: NODE_LEASE_MS,
+      offlineGraceMs,
+    }
     system.spawn(
       mortal(sync),
       {
         createStore: () => new DistantStore(this.#ground, options),
         addresses: this.#addresses,
         nodeLeaseMs: NODE_LEASE_MS,
-        health: { isUp: false, reason: '', unsuitable: undefined },
+        health: { isUp: false, reason: '', unsuitable: undefined, held: () => 0 },
         tokens: TOKENS,
-        counts: { gaps: 0, tokenLookups: 0, uncheckedLogins: 0, flushSeconds: () => {} },
+        counts: newSyncCounts(),
         onUnsuitable: (error) => {
           throw error
         },

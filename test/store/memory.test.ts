@@ -3,7 +3,7 @@ import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { TokenState } from '../../src/store/presence-store.js'
-import { assertOne, conformance, Heard, holds } from './suite.js'
+import { assertOne, conformance, Heard, holds, nodeSettings } from './suite.js'
 
 function start() {
   let nowMs = 1_700_000_000_000
@@ -24,7 +24,7 @@ conformance('the embedded store', async () => start())
 
 t.test('memory follows the living, not all who ever came', async (t) => {
   const backend = start()
-  const store = backend.node({ nodeId: 'node', presenceTtlS: 60, nodeLeaseMs: 10_000 })
+  const store = backend.node({ ...nodeSettings(), presenceTtlS: 60 })
   await store.open(new Heard())
   for (let generation = 0; generation < 10; generation++) {
     for (let i = 0; i < 1000; i++) {

@@ -114,7 +114,7 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
     const before = b.holder
     a.store.send(before, evicted(1))
     await until('it is heard', () => b.heard.notes.length)
-    const now = await b.store.open(b.heard)
+    const { holder: now } = await b.store.open(b.heard)
     t.not(now, before)
     a.store.send(before, evicted(2))
     await until('it is heard', () => b.heard.notes.length === 2)
@@ -128,9 +128,9 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
 
   t.test('who is not open says nothing, and hears nothing', async (t) => {
     const [a, b, c] = [await open(t), await open(t), await open(t)]
-    await a.store.close()
+    await a.store.close(true)
     a.store.send(b.holder, evicted(1))
-    await b.store.close()
+    await b.store.close(true)
     c.store.send(b.holder, evicted(2))
     c.store.send(c.holder, evicted(3))
     const d = await open(t)

@@ -10,7 +10,7 @@ async function openNode(t: Test, server: RedisServer, openimCompat: boolean, pre
   const store = redisStore({ url: server.url, nodeId: fresh('node'), openimCompat, presenceTtlS })
   const heard = new Heard()
   const holder = await store.open(heard)
-  t.teardown(() => store.close())
+  t.teardown(() => store.close(true))
   return { store, heard, holder }
 }
 

@@ -10,8 +10,8 @@ async function openNode(t: Test, cluster: RedisCluster, nodeId = fresh('node')) 
   // The table is read again only when an answer says that it is old: the tests are about those answers.
   const store = redisStore({ clusterNodes: cluster.nodes.split(','), nodeId, slotsRefreshMs: 600_000 })
   const heard = new Heard()
-  const holder = await store.open(heard)
-  t.teardown(() => store.close())
+  const { holder } = await store.open(heard)
+  t.teardown(() => store.close(true))
   return { store, heard, holder }
 }
 

@@ -3,13 +3,13 @@ import t, { type Test } from 'tap'
 import type { RedisStoreOptions } from '../../src/store/redis/options.js'
 import { type RedisServer, startRedis, startRedisCluster, until } from '../support/redis.js'
 import { redisStore } from '../support/store-backends.js'
-import { assertOne, claimsOf, fresh, Heard, holds } from './suite.js'
+import { assertOne, claimsOf, fresh, Heard, holds, RENEWAL } from './suite.js'
 
 async function openNode(t: Test, server: RedisServer, options: Partial<RedisStoreOptions> = {}) {
   const store = redisStore({ url: server.url, nodeId: fresh('node'), ...options })
   const heard = new Heard()
-  const holder = await store.open(heard)
-  t.teardown(() => store.close())
+  const { holder } = await store.open(heard)
+  t.teardown(() => store.close(true))
   return { store, heard, holder }
 }
 
@@ -71,7 +71,7 @@ t.test('a server that dies is told, calls fail at once, and its return is told',
     () => a.store.watch([user]),
     () => a.store.read([user]),
     () => a.store.unwatch([user]),
-    () => a.store.renewLease(),
+    () => a.store.renewLease(RENEWAL),
     () => a.store.living(),
     () => a.store.tokenState(user, 1, 'token'),
     () => a.store.tokensOf(user),
@@ -89,7 +89,7 @@ t.test('a server that dies is told, calls fail at once, and its return is told',
   await until('both are told', () => a.heard.reaches.length > 1 && b.heard.reaches.length > 1)
   await until('the watcher listens again', () => b.heard.misses.length)
   t.same(a.heard.reaches, [false, true])
-  t.equal(await a.store.renewLease(), false, 'an empty server knows no lease')
+  t.notOk((await a.store.renewLease(RENEWAL)).isHeld, 'an empty server knows no lease')
   await a.store.open(a.heard)
   await b.store.open(b.heard)
   await b.store.watch([user])
@@ -183,7 +183,7 @@ t.test('a frozen server is given up, and found again', async (t) => {
   process.kill(server.pid, 'SIGSTOP')
   t.teardown(() => server.stop())
   await t.rejects(a.store.ping(), { code: 'STORE_UNAVAILABLE' })
-  await t.rejects(a.store.renewLease(), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(a.store.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE' })
   await until('silence is taken for a loss', () => a.heard.reaches.length)
   process.kill(server.pid, 'SIGCONT')
   await until('it is back', () => a.heard.reaches.length === 2 && a.heard.misses.length)
@@ -216,17 +216,17 @@ t.test('opening fails where nothing answers, and succeeds once something does', 
   const server = await serverFor(t)
   await server.kill()
   const store = redisStore({ url: server.url, nodeId: 'late' })
-  t.teardown(() => store.close())
+  t.teardown(() => store.close(true))
   await t.rejects(store.open(new Heard()), { code: 'STORE_UNAVAILABLE' })
   await server.restart()
-  t.match(await store.open(new Heard()), /^late#\d+$/)
+  t.match((await store.open(new Heard())).holder, /^late#\d+$/)
   await assertOne(store, holds(fresh('user'), [1]))
 })
 
 t.test('a password is used, and a wrong one is no matter of waiting', async (t) => {
   const server = await serverFor(t, ['--requirepass', 'secret'])
   const right = redisStore({ url: server.url.replace('//', '//:secret@'), nodeId: 'right' })
-  t.teardown(() => right.close())
+  t.teardown(() => right.close(true))
   await right.open(new Heard())
   await assertOne(right, holds(fresh('user'), [1]))
   for (const credentials of ['', ':wrong@']) {

@@ -7,9 +7,16 @@
 import t, { type Test } from 'tap'
 import type { Note } from '../../src/presence/eviction.js'
 import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
-import type { AssertOutcome, PresenceStore, StoreEvents, TokenState } from '../../src/store/presence-store.js'
+import type {
+  AssertOutcome,
+  LeaseRenewal,
+  PresenceStore,
+  StoreEvents,
+  TokenState,
+} from '../../src/store/presence-store.js'
 import { until } from '../support/redis.js'
 import { noteTests } from './note-suite.js'
+import { registryTests } from './registry-suite.js'
 import { seatTests } from './seat-suite.js'
 import { tokenTests } from './token-suite.js'
 
@@ -17,6 +24,8 @@ export interface NodeSettings {
   nodeId: string
   presenceTtlS: number
   nodeLeaseMs: number
+  processId: string
+  offlineGraceMs: number
 }
 
 /** One back end, for all tests of a file: users and nodes have names of their own in each test. */
@@ -81,15 +90,29 @@ export function fresh(word: string): string {
   return `${word}-${++serial}`
 }
 
+/** Of a node of its own, in a process of its own. */
+export function nodeSettings(): NodeSettings {
+  return {
+    nodeId: fresh('node'),
+    processId: fresh('process'),
+    presenceTtlS: 1800,
+    nodeLeaseMs: 10_000,
+    offlineGraceMs: 0,
+  }
+}
+
+/** A renewal of a node that knows nothing yet. */
+export const RENEWAL: LeaseRenewal = { known: 0, suspects: [], formers: [], sweeping: undefined }
+
 export async function openNode(
   t: Test,
   backend: Backend,
   settings: Partial<NodeSettings> = {},
 ): Promise<OpenNode> {
-  const store = backend.node({ nodeId: fresh('node'), presenceTtlS: 1800, nodeLeaseMs: 10_000, ...settings })
+  const store = backend.node({ ...nodeSettings(), ...settings })
   const heard = new Heard()
-  const holder = await store.open(heard)
-  t.teardown(() => store.close())
+  const { holder } = await store.open(heard)
+  t.teardown(() => store.close(true))
   return { store, heard, holder }
 }
 
@@ -478,44 +501,6 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       await a.store.ping()
     })
 
-    t.test('epochs of a node rise, and a lease that was kept is kept', async (t) => {
-      const nodeId = fresh('node')
-      const first = await open(t, { nodeId })
-      t.equal(await first.store.renewLease(), true)
-      t.ok((await first.store.living()).includes(first.holder))
-      const second = await open(t, { nodeId })
-      const epoch = (holder: string) => Number(holder.slice(nodeId.length + 1))
-      t.ok(epoch(second.holder) > epoch(first.holder))
-      t.equal(await first.store.renewLease(), false, 'the earlier incarnation has lost its lease')
-      t.notOk((await second.store.living()).includes(first.holder))
-      t.ok((await second.store.living()).includes(second.holder))
-    })
-
-    t.test('a lease that was not renewed is lost, and opening again gives a new one', async (t) => {
-      const a = await open(t, { nodeLeaseMs: 50 })
-      const b = await open(t)
-      backend.pass(1)
-      await until('the lease has ended', async () => !(await b.store.living()).includes(a.holder))
-      t.equal(await a.store.renewLease(), false)
-      const holder = await a.store.open(a.heard)
-      t.not(holder, a.holder)
-      t.ok((await b.store.living()).includes(holder))
-      const user = fresh('user')
-      await a.store.watch([user])
-      await assertOne(b.store, holds(user, [1]))
-      await until('the new incarnation hears', () => a.heard.of(user).length)
-      t.same(a.heard.misses, [])
-    })
-
-    t.test('a node that closes leaves the registry', async (t) => {
-      const a = await open(t)
-      const b = await open(t)
-      await a.store.close()
-      t.notOk((await b.store.living()).includes(a.holder))
-      await t.rejects(a.store.assert([holds(fresh('user'), [1])]), { code: 'STORE_UNAVAILABLE' })
-      await t.resolves(a.store.close(), 'closing twice does no harm')
-    })
-
     t.test('tokens are known by user, platform and text', async (t) => {
       const a = await open(t)
       const user = fresh('user')
@@ -541,13 +526,14 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       t.equal(await a.store.tokenState(long, 5, 'long'), 'normal')
     })
 
+    t.test('registry', async (t) => registryTests(t, { backend, open, fresh }))
     t.test('notes', async (t) => noteTests(t, { backend, open, fresh }))
     t.test('tokens', async (t) => tokenTests(t, { backend, open, fresh }))
     t.test('seats', async (t) => seatTests(t, { backend, open, fresh }))
 
     t.test('a node ID that records cannot hold is refused', async (t) => {
       for (const nodeId of ['', 'a#b', 'a@b', 'a:b', 'x'.repeat(65), 'a b']) {
-        t.throws(() => backend.node({ nodeId, presenceTtlS: 10, nodeLeaseMs: 1000 }), {
+        t.throws(() => backend.node({ ...nodeSettings(), nodeId }), {
           code: 'STORE_UNSUITABLE',
         })
       }

@@ -37,7 +37,13 @@ function folder(t: Test): string {
 async function openStore(t: Test, journal: string | (() => TokenJournal), nowMs = Date.now) {
   const openJournal = typeof journal === 'string' ? () => openTokenFile(journal) : journal
   const backend = new MemoryBackend(nowMs, openJournal)
-  const store = new MemoryStore(backend, { nodeId: 'node', presenceTtlS: 60, nodeLeaseMs: 10_000 })
+  const store = new MemoryStore(backend, {
+    nodeId: 'node',
+    processId: 'process',
+    presenceTtlS: 60,
+    nodeLeaseMs: 10_000,
+    offlineGraceMs: 0,
+  })
   await store.open(new Heard())
   t.teardown(() => backend.close())
   return { backend, store }

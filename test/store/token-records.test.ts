@@ -18,8 +18,8 @@ const digest = tokenDigest('token')
 async function openNode(t: Test, server: RedisServer, nodeId = fresh('node')) {
   const store = redisStore({ url: server.url, nodeId })
   const heard = new Heard()
-  const holder = await store.open(heard)
-  t.teardown(() => store.close())
+  const { holder } = await store.open(heard)
+  t.teardown(() => store.close(true))
   return { store, heard, holder, nodeId, epoch: holder.split('#')[1]! }
 }
 

@@ -13,7 +13,13 @@ const [dir, act] = (workerData as string[] | undefined) ?? process.argv.slice(2)
 const say = (line: string) => (parentPort ? parentPort.postMessage(line) : process.stdout.write(`${line}\n`))
 
 const backend = new MemoryBackend(Date.now, () => openTokenFile(dir!))
-const store = new MemoryStore(backend, { nodeId: 'writer', presenceTtlS: 60, nodeLeaseMs: 10_000 })
+const store = new MemoryStore(backend, {
+  nodeId: 'writer',
+  processId: 'process',
+  presenceTtlS: 60,
+  nodeLeaseMs: 10_000,
+  offlineGraceMs: 0,
+})
 const deaf: StoreEvents = {
   changed() {},
   missed() {},

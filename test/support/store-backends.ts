@@ -1,4 +1,5 @@
 /** The Redis back ends of the store's tests. */
+import { randomUUID } from 'node:crypto'
 import { PlatformTable } from '../../src/presence/platforms.js'
 import type { RedisStoreOptions } from '../../src/store/redis/options.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
@@ -9,8 +10,10 @@ const TOKEN_STATE_NUMBERS = { normal: 0, invalid: 1, kicked: 2, expired: 3, unkn
 
 export function redisStore(options: Partial<RedisStoreOptions> & { nodeId: string }): RedisStore {
   return new RedisStore({
+    processId: randomUUID(),
     presenceTtlS: 1800,
     nodeLeaseMs: 10_000,
+    offlineGraceMs: 0,
     openimCompat: false,
     platforms: new PlatformTable(),
     log: () => {},

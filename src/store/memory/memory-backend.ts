@@ -15,7 +15,9 @@ import type {
   Snapshot,
   UserId,
 } from '../../presence/types.js'
-import { holderOf, splitHolder } from '../names.js'
+import { splitHolder } from '../names.js'
+import type { Incarnation } from '../presence-store.js'
+import { NodeRegistry, type RegistrySettings } from './registry.js'
 import { SeatRecords } from './seat-records.js'
 import { type TokenJournal, TokenRecords } from './token-records.js'
 
@@ -47,18 +49,18 @@ export interface Asserted {
 }
 
 export class MemoryBackend {
+  readonly registry: NodeRegistry
   readonly tokens: TokenRecords
   readonly #nowMs: () => number
   readonly #users = new Map<UserId, UserRecord>()
   readonly #seats = new SeatRecords()
-  readonly #leases = new Map<Holder, number>()
-  readonly #epochs = new Map<string, number>()
   readonly #listeners = new Map<string, Listener>()
   #userSweep: Iterator<[UserId, UserRecord]> | undefined
 
   /** `nowMs`: Unix ms, the one clock of the store. `openJournal`: where tokens outlive the process, if they do. */
   constructor(nowMs: () => number, openJournal?: () => TokenJournal) {
     this.#nowMs = nowMs
+    this.registry = new NodeRegistry(nowMs)
     this.tokens = new TokenRecords(nowMs, openJournal)
   }
 
@@ -68,41 +70,25 @@ export class MemoryBackend {
   }
 
   /** Throws what opening the journal throws. */
-  register(nodeId: string, leaseMs: number, listener: Listener): Holder {
+  register(settings: RegistrySettings, listener: Listener): Incarnation {
     this.tokens.open()
-    const nowMs = this.#nowMs()
-    const epoch = Math.max(Math.floor(nowMs), (this.#epochs.get(nodeId) ?? 0) + 1)
-    for (const [holder, endMs] of this.#leases) {
-      if (endMs <= nowMs || splitHolder(holder).nodeId === nodeId) this.#leases.delete(holder)
-    }
-    const holder = holderOf(nodeId, epoch)
-    this.#epochs.set(nodeId, epoch)
-    this.#leases.set(holder, nowMs + leaseMs)
-    this.#listeners.set(nodeId, listener)
-    return holder
+    this.#listeners.set(settings.nodeId, listener)
+    return this.registry.register(settings)
   }
 
-  /** False = the lease had ended, or a newer incarnation took over. */
-  renew(holder: Holder, leaseMs: number): boolean {
-    const nowMs = this.#nowMs()
-    if ((this.#leases.get(holder) ?? 0) <= nowMs) return false
-    this.#leases.set(holder, nowMs + leaseMs)
-    return true
-  }
-
-  leave(holder: Holder): void {
-    const { nodeId, epoch } = splitHolder(holder)
-    this.#leases.delete(holder)
-    if (this.#epochs.get(nodeId) === epoch) this.#listeners.delete(nodeId)
-  }
-
-  living(): Holder[] {
-    const nowMs = this.#nowMs()
-    return [...this.#leases].filter(([, endMs]) => endMs > nowMs).map(([holder]) => holder)
+  /** Nobody listens for the node any more; unless a later incarnation does. */
+  deafen(nodeId: string, listener: Listener): void {
+    if (this.#listeners.get(nodeId) === listener) this.#listeners.delete(nodeId)
   }
 
   takeSeat(request: SeatRequest, holder: Holder, ttlS: number, onlyLiving: boolean): SeatOutcome {
-    return this.#seats.take(request, holder, ttlS, this.#nowS(), onlyLiving ? this.living() : undefined)
+    return this.#seats.take(
+      request,
+      holder,
+      ttlS,
+      this.#nowS(),
+      onlyLiving ? this.registry.living() : undefined,
+    )
   }
 
   assert(assertion: Assertion, holder: Holder, ttlS: number): Asserted {
@@ -142,6 +128,12 @@ export class MemoryBackend {
     for (const [watcher, endS] of user.watches) if (endS <= nowS) user.watches.delete(watcher)
     const watchers = [...user.watches.keys()].filter((watcher) => watcher !== nodeId)
     return { version: user.version, changed: this.read(userId), watchers }
+  }
+
+  /** Everybody on whom the holder has a claim. */
+  heldBy(holder: Holder): UserId[] {
+    const isHeld = ({ claims }: UserRecord) => [...claims.values()].some((claim) => claim.holder === holder)
+    return [...this.#users].filter(([, user]) => isHeld(user)).map(([userId]) => userId)
   }
 
   read(userId: UserId): Snapshot {

@@ -13,22 +13,28 @@ import type {
   UserId,
 } from '../../presence/types.js'
 import { nodeIdProblem, splitHolder, userIdProblem } from '../names.js'
-import type { AssertOutcome, PresenceStore, StoreEvents, TokenRecord, TokenState } from '../presence-store.js'
+import type {
+  AssertOutcome,
+  Incarnation,
+  Lease,
+  LeaseRenewal,
+  PresenceStore,
+  StoreEvents,
+  TokenRecord,
+  TokenState,
+} from '../presence-store.js'
 import type { MemoryBackend } from './memory-backend.js'
+import type { RegistrySettings } from './registry.js'
 import type { TokenRecords } from './token-records.js'
 
-export interface MemoryStoreOptions {
-  nodeId: string
-  /** Life of a claim and of a watch without renewal. */
-  presenceTtlS: number
-  nodeLeaseMs: number
-}
+/** As for the Redis store. */
+export type MemoryStoreOptions = RegistrySettings
 
 /** One node's store on a backend. Nothing here can be out of reach, so only calls outside open..close fail. */
 export class MemoryStore implements PresenceStore {
   readonly #backend: MemoryBackend
   readonly #options: MemoryStoreOptions
-  #holder: Holder | undefined
+  #opening: { incarnation: Incarnation; events: StoreEvents } | undefined
 
   /** Throws STORE_UNSUITABLE for a bad node ID. */
   constructor(backend: MemoryBackend, options: MemoryStoreOptions) {
@@ -38,14 +44,17 @@ export class MemoryStore implements PresenceStore {
     this.#options = options
   }
 
-  async open(events: StoreEvents): Promise<Holder> {
-    const { nodeId, nodeLeaseMs } = this.#options
-    this.#holder = this.#backend.register(nodeId, nodeLeaseMs, events)
-    return this.#holder
+  async open(events: StoreEvents): Promise<Incarnation> {
+    const incarnation = this.#backend.register(this.#options, events)
+    this.#opening = { incarnation, events }
+    return incarnation
   }
 
   async assert(batch: Assertion[]): Promise<AssertOutcome[]> {
-    const holder = this.#opened()
+    return this.#assert(batch, this.#opened())
+  }
+
+  #assert(batch: Assertion[], holder: Holder): AssertOutcome[] {
     const toTell = new Map<string, Snapshot[]>()
     const outcomes = batch.map((assertion): AssertOutcome => {
       const { userId } = assertion
@@ -79,13 +88,26 @@ export class MemoryStore implements PresenceStore {
     return served(userIds).map((userId) => this.#backend.read(userId))
   }
 
-  async renewLease(): Promise<boolean> {
-    return this.#backend.renew(this.#opened(), this.#options.nodeLeaseMs)
+  async renewLease(renewal: LeaseRenewal): Promise<Lease> {
+    return this.#backend.registry.renew(this.#opened(), renewal, this.#options)
   }
 
   async living(): Promise<Holder[]> {
     this.#opened()
-    return this.#backend.living()
+    return this.#backend.registry.living()
+  }
+
+  async sweep(dead: Holder): Promise<number> {
+    this.#opened()
+    const userIds = this.#backend.heldBy(dead)
+    const seats = { taken: [], asked: [] }
+    // As the dead node itself would have done it.
+    this.#assert(
+      userIds.map((userId) => ({ userId, platformIds: [], versionSeen: 0, seats })),
+      dead,
+    )
+    this.#backend.registry.swept(dead)
+    return userIds.length
   }
 
   async takeSeat(request: SeatRequest, onlyLiving: boolean): Promise<SeatOutcome> {
@@ -93,7 +115,7 @@ export class MemoryStore implements PresenceStore {
   }
 
   send(to: Holder, note: Note): void {
-    if (this.#holder !== undefined) this.#backend.note(splitHolder(to).nodeId, note)
+    if (this.#opening !== undefined) this.#backend.note(splitHolder(to).nodeId, note)
   }
 
   async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
@@ -159,9 +181,13 @@ export class MemoryStore implements PresenceStore {
     this.#opened()
   }
 
-  async close(): Promise<void> {
-    if (this.#holder !== undefined) this.#backend.leave(this.#holder)
-    this.#holder = undefined
+  async close(leaves: boolean): Promise<void> {
+    const opening = this.#opening
+    this.#opening = undefined
+    if (opening === undefined) return
+    const { holder, formers } = opening.incarnation
+    if (leaves) this.#backend.registry.leave([holder, ...formers])
+    this.#backend.deafen(this.#options.nodeId, opening.events)
   }
 
   /** Throws for a user who could have none. */
@@ -173,8 +199,8 @@ export class MemoryStore implements PresenceStore {
   }
 
   #opened(): Holder {
-    if (this.#holder === undefined) throw new StoreUnavailableError('The store is not open.')
-    return this.#holder
+    if (this.#opening === undefined) throw new StoreUnavailableError('The store is not open.')
+    return this.#opening.incarnation.holder
   }
 }
 

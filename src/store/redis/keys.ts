@@ -44,7 +44,22 @@ export function nodesKey(): string {
   return 'PORCHLIGHT:NODES'
 }
 
-/** The last epoch of a node, which outlives its lease, so that epochs rise although a clock went back. */
+/** Dead incarnations: zset `node#epoch` -> from when on their claims do not count (ms). */
+export function deadKey(): string {
+  return `DEAD:{${nodesKey()}}`
+}
+
+/** Dead incarnations to be swept: zset `node#epoch` -> when the next may begin with it (ms). */
+export function sweepsKey(): string {
+  return `SWEEPS:{${nodesKey()}}`
+}
+
+/** Version of the registry (µs). */
+export function registryVersionKey(): string {
+  return `VERSION:{${nodesKey()}}`
+}
+
+/** The last epoch of a node and its process, `epoch:process`. Outlives the lease: epochs rise although a clock went back. */
 export function epochKey(nodeId: string): string {
   return `EPOCH:{${nodesKey()}}:${nodeId}`
 }

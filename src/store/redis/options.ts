@@ -10,9 +10,13 @@ export interface RedisStoreOptions {
   /** Some nodes of a Cluster, `host:port` or as `url`; user, password and TLS of the first serve for all. */
   clusterNodes?: string[]
   nodeId: string
+  /** Tells a node that takes a new epoch from one that was started anew under the same name. */
+  processId: string
   /** Life of a claim and of a watch without renewal. */
   presenceTtlS: number
   nodeLeaseMs: number
+  /** How long users of a node that is started anew are shown at most, without being back. */
+  offlineGraceMs: number
   /** Write and hear OpenIM's `online_change`. */
   openimCompat: boolean
   platforms: PlatformTable

@@ -5,6 +5,7 @@
  * routing.ts       which master serves whom      dispatch.ts            calls about many users
  * node-channel.ts  what nodes tell each other    subscriber.ts          the listening connection
  * token-records.ts tokens, and what stands beside them
+ * registry.ts      who lives, who is dead         sweep.ts               what the dead have left
  */
 import { Cluster, Redis } from 'ioredis'
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
@@ -21,22 +22,32 @@ import type {
   Snapshot,
   UserId,
 } from '../../presence/types.js'
-import { holderOf, nodeIdProblem, splitHolder } from '../names.js'
-import type { AssertOutcome, PresenceStore, StoreEvents, TokenRecord, TokenState } from '../presence-store.js'
+import { nodeIdProblem, splitHolder } from '../names.js'
+import type {
+  AssertOutcome,
+  Incarnation,
+  Lease,
+  LeaseRenewal,
+  PresenceStore,
+  StoreEvents,
+  TokenRecord,
+  TokenState,
+} from '../presence-store.js'
 import { Connection, rejectUnavailable } from './connection.js'
 import { dispatch, type Reply } from './dispatch.js'
-import { nodeChannel, nodesKey, openimChannel } from './keys.js'
+import { nodeChannel, openimChannel } from './keys.js'
 import { ChangeReceiver, ChangeSender, Outgoing } from './node-channel.js'
 import { parseNotice } from './openim-notices.js'
 import { REDIS_DEFAULTS, type RedisStoreOptions } from './options.js'
+import { NodeRegistry } from './registry.js'
 import { Router } from './routing.js'
 import * as scripts from './scripts.js'
 import { Subscriber } from './subscriber.js'
+import { sweep } from './sweep.js'
 import { TokenRecords } from './token-records.js'
 
 /** What exists from `open` to `close`, and anew for each epoch. */
-interface Session {
-  holder: Holder
+interface Session extends Incarnation {
   events: StoreEvents
   sender: ChangeSender
   receiver: ChangeReceiver
@@ -46,6 +57,7 @@ export class RedisStore implements PresenceStore {
   readonly #options: RedisStoreOptions
   readonly #connection: Connection
   readonly #router: Router
+  readonly #registry: NodeRegistry
   readonly #tokens: TokenRecords
   readonly #subscriber: Subscriber
   #session: Session | undefined
@@ -57,6 +69,7 @@ export class RedisStore implements PresenceStore {
     this.#options = options
     this.#connection = new Connection(options, (up, reason) => this.#session?.events.reachable(up, reason))
     this.#router = new Router(this.#connection.client)
+    this.#registry = new NodeRegistry(this.#connection.client, options)
     this.#tokens = new TokenRecords(this.#connection.client, options.platforms)
     this.#subscriber = new Subscriber({
       locate: async () => {
@@ -77,17 +90,17 @@ export class RedisStore implements PresenceStore {
     return this.#connection.client
   }
 
-  async open(events: StoreEvents): Promise<Holder> {
+  async open(events: StoreEvents): Promise<Incarnation> {
     if (this.#session) {
       this.#session = await this.#register(events)
-      return this.#session.holder
+      return this.#session
     }
     try {
       await this.#connection.connect()
       const session = await this.#register(events)
       await this.#subscriber.start().catch(rejectUnavailable)
       this.#session = session
-      return session.holder
+      return session
     } catch (error) {
       this.#subscriber.stop()
       this.#connection.close()
@@ -97,6 +110,10 @@ export class RedisStore implements PresenceStore {
 
   async assert(batch: Assertion[]): Promise<AssertOutcome[]> {
     const { holder, sender } = this.#opened()
+    return this.#assert(batch, holder, sender)
+  }
+
+  async #assert(batch: Assertion[], holder: Holder, sender: ChangeSender): Promise<AssertOutcome[]> {
     const { presenceTtlS, openimCompat } = this.#options
     const snapshots = new Map<scripts.ChangedReply, Snapshot>()
     const replies = await dispatch<Assertion, number | scripts.ChangedReply>(
@@ -149,17 +166,32 @@ export class RedisStore implements PresenceStore {
     return this.#snapshots(userIds, await this.#aboutUsers<scripts.RecordReply>(userIds, scripts.readUsers))
   }
 
-  async renewLease(): Promise<boolean> {
+  async renewLease(renewal: LeaseRenewal): Promise<Lease> {
     const { holder } = this.#opened()
     this.#subscriber.check()
-    const call = scripts.renewLease(holder, this.#options.nodeLeaseMs)
-    return (await scripts.runScript(this.#client, call).catch(rejectUnavailable)) === 1
+    return this.#registry.renew(holder, renewal)
   }
 
   async living(): Promise<Holder[]> {
     this.#opened()
-    const holders = await scripts.runScript(this.#client, scripts.listNodes()).catch(rejectUnavailable)
-    return (holders as Buffer[]).map(String)
+    return this.#registry.living()
+  }
+
+  async sweep(dead: Holder): Promise<number> {
+    const session = this.#opened()
+    const nothing = (userId: UserId): Assertion => ({
+      userId,
+      platformIds: [],
+      versionSeen: 0,
+      seats: { taken: [], asked: [] },
+    })
+    return sweep({
+      client: this.#client,
+      dead,
+      // As the dead node itself would have done it.
+      withdraw: async (userIds) => void (await this.#assert(userIds.map(nothing), dead, session.sender)),
+      isStopped: () => this.#session === undefined,
+    }).catch(rejectUnavailable)
   }
 
   async takeSeat(request: SeatRequest, onlyLiving: boolean): Promise<SeatOutcome> {
@@ -238,18 +270,15 @@ export class RedisStore implements PresenceStore {
   }
 
   async ping(): Promise<void> {
-    const call = scripts.listNodes()
-    // In a Cluster a bare PING would go to any server: ask one that has to serve.
-    if (this.#client instanceof Cluster) await scripts.runScript(this.#client, call).catch(rejectUnavailable)
-    else await this.#client.ping().catch(rejectUnavailable)
+    await this.#registry.ping()
   }
 
-  async close(): Promise<void> {
+  async close(leaves: boolean): Promise<void> {
     const session = this.#session
     this.#session = undefined
     this.#subscriber.stop()
-    if (session) {
-      await this.#client.zrem(nodesKey(), session.holder).catch((error: Error) => {
+    if (session && leaves) {
+      await this.#registry.leave([session.holder, ...session.formers]).catch((error: Error) => {
         this.#options.log('warn', 'cannot leave the registry, the lease will end', { error: error.message })
       })
     }
@@ -257,11 +286,8 @@ export class RedisStore implements PresenceStore {
   }
 
   async #register(events: StoreEvents): Promise<Session> {
-    const { nodeId, nodeLeaseMs } = this.#options
-    const call = scripts.registerNode(nodeId, nodeLeaseMs)
-    const epoch = await scripts.runScript(this.#client, call).catch(rejectUnavailable)
-    const holder = holderOf(nodeId, String(epoch))
-    return { holder, events, sender: new ChangeSender(holder), receiver: new ChangeReceiver(holder) }
+    const { holder, formers } = await this.#registry.register()
+    return { holder, formers, events, sender: new ChangeSender(holder), receiver: new ChangeReceiver(holder) }
   }
 
   #opened(): Session {

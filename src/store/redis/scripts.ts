@@ -20,13 +20,17 @@ import type {
   UserId,
 } from '../../presence/types.js'
 import { splitHolder } from '../names.js'
+import type { LeaseRenewal } from '../presence-store.js'
 import { RELIANCE_S, VOUCH_S } from '../token-lives.js'
 import {
+  deadKey,
   epochKey,
   nodesKey,
   openimChannel,
   refreshKey,
+  registryVersionKey,
   seatsKey,
+  sweepsKey,
   tokenSideKey,
   tokensKey,
   userKeys,
@@ -43,9 +47,10 @@ const SCRIPT_FILES = {
   watchUsers: 'watch-users-n.lua',
   unwatchUsers: 'unwatch-users-n.lua',
   readUsers: 'read-users-n.lua',
-  registerNode: 'register-node-2.lua',
-  renewLease: 'renew-lease-1.lua',
-  listNodes: 'list-nodes-1.lua',
+  registerNode: 'register-node-5.lua',
+  renewLease: 'renew-lease-4.lua',
+  leaveRegistry: 'leave-registry-4.lua',
+  findHeld: 'find-held-0.lua',
   takeSeat: 'take-seat-1.lua',
   keepSeats: 'keep-seats-n.lua',
   checkToken: 'check-token-2.lua',
@@ -115,20 +120,52 @@ export function readUsers(userIds: readonly UserId[]): ScriptCall {
   return { script: 'readUsers', keys: userKeys(userIds[0]!), args: [...userIds] }
 }
 
-export function registerNode(nodeId: string, leaseMs: number): ScriptCall {
+/** What the scripts of the registry are told of the node that calls them. */
+export interface RegistrySettings {
+  nodeId: string
+  processId: string
+  nodeLeaseMs: number
+  presenceTtlS: number
+  offlineGraceMs: number
+}
+
+const REGISTRY_KEYS = [nodesKey(), deadKey(), sweepsKey(), registryVersionKey()]
+
+export function registerNode(settings: RegistrySettings): ScriptCall {
+  const { nodeId, nodeLeaseMs, processId, offlineGraceMs } = settings
   return {
     script: 'registerNode',
-    keys: [nodesKey(), epochKey(nodeId)],
-    args: [nodeId, leaseMs, EPOCH_MEMORY_S],
+    keys: [...REGISTRY_KEYS, epochKey(nodeId)],
+    args: [nodeId, nodeLeaseMs, EPOCH_MEMORY_S, processId, offlineGraceMs],
   }
 }
 
-export function renewLease(holder: string, leaseMs: number): ScriptCall {
-  return { script: 'renewLease', keys: [nodesKey()], args: [holder, leaseMs] }
+/** What `renewLease` returns; the last three only where the registry has another version. */
+export type RenewalReply = [
+  isHeld: number,
+  toSweep: Buffer,
+  suspects: Buffer[],
+  version?: Buffer,
+  living?: Buffer[],
+  dead?: Buffer[],
+]
+
+export function renewLease(holder: Holder, renewal: LeaseRenewal, settings: RegistrySettings): ScriptCall {
+  const { nodeLeaseMs, offlineGraceMs, presenceTtlS } = settings
+  const { known, suspects, formers, sweeping = '' } = renewal
+  const args: (string | number)[] = [holder, nodeLeaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
+  args.push(formers.length, ...formers)
+  for (const { holder: suspect, leaseEndMs } of suspects) args.push(suspect, leaseEndMs)
+  return { script: 'renewLease', keys: REGISTRY_KEYS, args }
 }
 
-export function listNodes(): ScriptCall {
-  return { script: 'listNodes', keys: [nodesKey()], args: [] }
+export function leaveRegistry(holders: readonly Holder[]): ScriptCall {
+  return { script: 'leaveRegistry', keys: REGISTRY_KEYS, args: [...holders] }
+}
+
+/** A page of the keys of the master that is asked; returns the next cursor and userIDs. */
+export function findHeld(cursor: string, count: number, holder: Holder): ScriptCall {
+  return { script: 'findHeld', keys: [], args: [cursor, count, holder] }
 }
 
 /** `living`: seats of other holders are cleared; undefined = all count as living. */

@@ -1,0 +1,122 @@
+/**
+ * The lease of this node, and which other nodes count.
+ *
+ * The registry decides who is dead, and all nodes hear of it with their renewals. Every snapshot that passes through
+ * sync loses the claims of the dead here, and shards are told of deaths on the same way: in whatever order news and
+ * deaths come, none of them shows a dead node's users.
+ */
+import { Membership, type Suspect } from '../../src/presence/membership.js'
+import type { Holder, Snapshot } from '../../src/presence/types.js'
+import type { Outcome } from '../../src/runtime/index.js'
+import type { Incarnation, Lease } from '../../src/store/presence-store.js'
+import type { Ctx, State } from './state.js'
+
+/** So long all users may take to be asserted under a new epoch. */
+const HANDOVER_MS = 60_000
+const RENEWALS_PER_LEASE = 3
+
+export interface LeaseState {
+  members: Membership
+  /** The epoch was taken and has not been renewed yet. */
+  isNew: boolean
+  isRenewing: boolean
+  suspects: Suspect[]
+  /** When the last renewal that succeeded was sent. */
+  renewedMs: number
+  /** Earlier incarnations of this process, and until when they are kept. */
+  formers: Holder[]
+  formersUntilMs: number
+  sweeping: Holder | undefined
+}
+
+export type FromLease =
+  | { kind: 'renewLease' }
+  | { kind: 'leaseRenewed'; sentMs: number; outcome: Outcome<Lease> }
+  | { kind: 'deathDue' }
+  | { kind: 'swept'; dead: Holder; outcome: Outcome<number> }
+
+export function newLease(): LeaseState {
+  return {
+    members: new Membership(),
+    isNew: false,
+    isRenewing: false,
+    suspects: [],
+    renewedMs: Number.NEGATIVE_INFINITY,
+    formers: [],
+    formersUntilMs: Number.NEGATIVE_INFINITY,
+    sweeping: undefined,
+  }
+}
+
+/** The store was opened: hear who counts before anything else is asked of it. */
+export function startLease(ctx: Ctx, state: State, { formers }: Incarnation): void {
+  const { lease } = state
+  lease.isNew = true
+  lease.isRenewing = false
+  lease.formers = formers
+  lease.formersUntilMs = ctx.nowMs() + HANDOVER_MS
+  ctx.every('lease', state.nodeLeaseMs / RENEWALS_PER_LEASE, { kind: 'renewLease' })
+  renewLease(ctx, state)
+}
+
+export function renewLease(ctx: Ctx, state: State): void {
+  const { lease, nodeLeaseMs } = state
+  if (lease.isRenewing) return
+  lease.isRenewing = true
+  const sentMs = ctx.nowMs()
+  if (sentMs >= lease.formersUntilMs) lease.formers = []
+  // Whoever could not renew because this node could not either is not suspect for that.
+  const isRecent = sentMs - lease.renewedMs <= nodeLeaseMs / 2
+  const renewal = {
+    known: lease.members.version,
+    suspects: isRecent ? lease.suspects : [],
+    formers: lease.formers,
+    sweeping: lease.sweeping,
+  }
+  ctx.pipe(state.store.renewLease(renewal), (outcome) => ({ kind: 'leaseRenewed', sentMs, outcome }))
+}
+
+/** True = the lease is held. */
+export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld, ...told }: Lease): boolean {
+  const { lease } = state
+  if (!isHeld) return false
+  lease.renewedMs = sentMs
+  lease.suspects = told.suspects
+  if (told.registry !== undefined) {
+    announceDeaths(ctx, state, lease.members.learn(told.registry, ctx.nowMs()))
+  }
+  if (told.toSweep !== undefined) startSweep(ctx, state, told.toSweep)
+  return true
+}
+
+export function onDeathDue(ctx: Ctx, state: State): void {
+  announceDeaths(ctx, state, state.lease.members.expire(ctx.nowMs()))
+}
+
+function announceDeaths(ctx: Ctx, state: State, holders: Holder[]): void {
+  const dueMs = state.lease.members.dueMs()
+  if (dueMs !== undefined) ctx.once('death', dueMs - ctx.nowMs(), { kind: 'deathDue' })
+  if (holders.length === 0) return
+  state.counts.nodesLost += holders.length
+  ctx.log.warn({ holders }, 'nodes are dead; what they held is void')
+  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'nodesLost', holders })
+}
+
+function startSweep(ctx: Ctx, state: State, dead: Holder): void {
+  state.lease.sweeping = dead
+  ctx.log.info({ dead }, 'sweeping what a dead node has left')
+  ctx.pipe(state.store.sweep(dead), (outcome) => ({ kind: 'swept', dead, outcome }))
+}
+
+export function onSwept(ctx: Ctx, state: State, dead: Holder, outcome: Outcome<number>): void {
+  state.lease.sweeping = undefined
+  // What is not finished is given to somebody again.
+  if (!outcome.ok) return ctx.log.warn({ dead, reason: outcome.error.message }, 'a sweep was broken off')
+  state.counts.usersSwept += outcome.value
+  ctx.log.info({ dead, users: outcome.value }, 'swept')
+}
+
+/** Without the claims of the dead. */
+export function filterAll({ lease }: State, snapshots: Snapshot[]): Snapshot[] {
+  return snapshots.map((snapshot) => lease.members.filter(snapshot))
+}

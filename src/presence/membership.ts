@@ -1,0 +1,76 @@
+/**
+ * Which nodes count: the registry of the store, as one node knows it.
+ *
+ * A claim counts while its holder does. One that is dead stays dead: a node that comes back does so under a new epoch.
+ */
+import type { Holder, Snapshot } from './types.js'
+
+/** What the store's registry says at one of its versions. */
+export interface Registry {
+  /** Of the registry; any change gives another. */
+  version: number
+  living: Holder[]
+  /** Whose claims count no more, `inMs` from now on; 0 = already. */
+  dead: { holder: Holder; inMs: number }[]
+}
+
+/** A node that has missed a renewal, and the end of its lease (ms of the store's clock). */
+export interface Suspect {
+  holder: Holder
+  leaseEndMs: number
+}
+
+export class Membership {
+  #version = 0
+  #living: ReadonlySet<Holder> = new Set()
+  /** Dead holders, and from when on they do not count. */
+  #dead = new Map<Holder, number>()
+  /** Those of them who do not count any more. */
+  readonly #void = new Set<Holder>()
+
+  /** 0 = nothing is known yet. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Returns those who counted until now and do not any more. */
+  learn({ version, living, dead }: Registry, nowMs: number): Holder[] {
+    this.#version = version
+    this.#living = new Set(living)
+    this.#dead = new Map(dead.map(({ holder, inMs }) => [holder, nowMs + inMs]))
+    for (const holder of this.#void) if (!this.#dead.has(holder)) this.#void.delete(holder)
+    return this.expire(nowMs)
+  }
+
+  /** The same, as time goes by. */
+  expire(nowMs: number): Holder[] {
+    const lost: Holder[] = []
+    for (const [holder, fromMs] of this.#dead) {
+      if (fromMs > nowMs || this.#void.has(holder)) continue
+      this.#void.add(holder)
+      lost.push(holder)
+    }
+    return lost
+  }
+
+  /** When `expire` has something to do; undefined = not before the registry changes. */
+  dueMs(): number | undefined {
+    const open = [...this.#dead].filter(([holder]) => !this.#void.has(holder)).map(([, fromMs]) => fromMs)
+    return open.length === 0 ? undefined : Math.min(...open)
+  }
+
+  /** It is dead, or has left: who asks it something will have no answer. */
+  isGone(holder: Holder): boolean {
+    if (this.#void.has(holder)) return true
+    // An epoch is the time (ms) of the change of the registry that began it: whoever is not in a later version has left.
+    const beganUs = (Number(holder.slice(holder.lastIndexOf('#') + 1)) + 1) * 1_000
+    return beganUs <= this.#version && !this.#living.has(holder)
+  }
+
+  /** A snapshot without the claims of those who do not count. */
+  filter(snapshot: Snapshot): Snapshot {
+    if (this.#void.size === 0 || !snapshot.claims.some(({ holder }) => this.#void.has(holder)))
+      return snapshot
+    return { ...snapshot, claims: snapshot.claims.filter(({ holder }) => !this.#void.has(holder)) }
+  }
+}

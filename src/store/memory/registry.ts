@@ -1,0 +1,117 @@
+/** The node registry of the embedded store: the rules of the Redis store's scripts, on plain maps. */
+import type { Holder } from '../../presence/types.js'
+import { holderOf, splitHolder } from '../names.js'
+import type { Incarnation, Lease, LeaseRenewal } from '../presence-store.js'
+
+export interface RegistrySettings {
+  nodeId: string
+  processId: string
+  nodeLeaseMs: number
+  presenceTtlS: number
+  offlineGraceMs: number
+}
+
+export class NodeRegistry {
+  readonly #nowMs: () => number
+  /** Holder -> end of its lease. */
+  readonly #nodes = new Map<Holder, number>()
+  /** Holder -> from when on its claims do not count. */
+  readonly #dead = new Map<Holder, number>()
+  /** Dead holder -> when the next may begin to sweep it. */
+  readonly #sweeps = new Map<Holder, number>()
+  readonly #epochs = new Map<string, { epoch: number; processId: string }>()
+  #version = 0
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  register({ nodeId, processId, nodeLeaseMs, offlineGraceMs }: RegistrySettings): Incarnation {
+    const nowMs = Math.floor(this.#nowMs())
+    const last = this.#epochs.get(nodeId)
+    const epoch = Math.max(nowMs, (last?.epoch ?? 0) + 1)
+    const formers: Holder[] = []
+    for (const holder of [...this.#nodes.keys()]) {
+      if (splitHolder(holder).nodeId !== nodeId) continue
+      if (last?.processId === processId) formers.push(holder)
+      else this.#bury(holder, nowMs + offlineGraceMs)
+    }
+    const holder = holderOf(nodeId, epoch)
+    this.#epochs.set(nodeId, { epoch, processId })
+    this.#nodes.set(holder, nowMs + nodeLeaseMs)
+    this.#changed()
+    return { holder, formers }
+  }
+
+  renew(holder: Holder, renewal: LeaseRenewal, settings: RegistrySettings): Lease {
+    const { nodeLeaseMs, presenceTtlS, offlineGraceMs } = settings
+    const nowMs = Math.floor(this.#nowMs())
+    if (!this.#nodes.has(holder)) return { isHeld: false, suspects: [] }
+    for (const kept of [holder, ...renewal.formers]) {
+      if (this.#nodes.has(kept)) this.#nodes.set(kept, nowMs + nodeLeaseMs)
+    }
+    // A lease end further off than any lease reaches was written by a clock that stood wrong: it says nothing.
+    const hasEnded = (endMs: number) => endMs <= nowMs || endMs > nowMs + 3 * nodeLeaseMs
+    for (const { holder: suspect, leaseEndMs } of renewal.suspects) {
+      if (this.#nodes.get(suspect) !== leaseEndMs || !hasEnded(leaseEndMs)) continue
+      this.#bury(suspect, Math.max(nowMs, Math.min(nowMs, leaseEndMs) - nodeLeaseMs + offlineGraceMs))
+      this.#changed()
+    }
+    for (const [dead, fromMs] of this.#dead) {
+      if (fromMs > nowMs - presenceTtlS * 1_000) continue
+      this.#dead.delete(dead)
+      this.#changed()
+    }
+    const lease: Lease = {
+      isHeld: true,
+      suspects: [...this.#nodes]
+        .filter(([, endMs]) => endMs - nowMs < nodeLeaseMs / 3 || hasEnded(endMs))
+        .map(([suspect, leaseEndMs]) => ({ holder: suspect, leaseEndMs })),
+    }
+    const toSweep = this.#giveSweep(renewal.sweeping, nowMs, nodeLeaseMs)
+    if (toSweep !== undefined) lease.toSweep = toSweep
+    if (this.#version !== renewal.known) {
+      lease.registry = {
+        version: this.#version,
+        living: this.living(),
+        dead: [...this.#dead].map(([dead, fromMs]) => ({ holder: dead, inMs: Math.max(0, fromMs - nowMs) })),
+      }
+    }
+    return lease
+  }
+
+  leave(holders: readonly Holder[]): void {
+    for (const holder of holders) this.#nodes.delete(holder)
+    this.#changed()
+  }
+
+  living(): Holder[] {
+    return [...this.#nodes.keys()]
+  }
+
+  swept(dead: Holder): void {
+    this.#sweeps.delete(dead)
+  }
+
+  /** A sweep belongs to whoever renews, and to another when that one does not come any more. */
+  #giveSweep(sweeping: Holder | undefined, nowMs: number, nodeLeaseMs: number): Holder | undefined {
+    const untilMs = nowMs + 2 * nodeLeaseMs
+    if (sweeping !== undefined) {
+      if (this.#sweeps.has(sweeping)) this.#sweeps.set(sweeping, untilMs)
+      return undefined
+    }
+    const due = [...this.#sweeps].find(([, dueMs]) => dueMs <= nowMs)?.[0]
+    if (due !== undefined) this.#sweeps.set(due, untilMs)
+    return due
+  }
+
+  #bury(holder: Holder, fromMs: number): void {
+    this.#nodes.delete(holder)
+    this.#dead.set(holder, fromMs)
+    this.#sweeps.set(holder, fromMs)
+  }
+
+  #changed(): void {
+    this.#version = Math.max(Math.floor(this.#nowMs() * 1_000), this.#version + 1)
+  }
+}

@@ -1,0 +1,84 @@
+#!lua
+-- Keep one node in the registry, bury those that did not keep themselves, and say what changed.
+-- KEYS[1] to KEYS[4]  the registry, see registry.lua
+-- ARGV[1]  node#epoch    ARGV[2]  lease (ms)    ARGV[3]  version of the registry that the node knows (us)
+-- ARGV[4]  how long claims count after their node's last renewal at least (ms)    ARGV[5]  life of a record (s)
+-- ARGV[6]  the dead node that this node sweeps, '' = none
+-- ARGV[7]  number of earlier incarnations that follow; then they, to be kept as well
+-- ARGV[..] suspects: node#epoch, lease end (ms) when it was seen last
+-- Returns  array: 1 = held, 0 = the lease was lost; a dead node to be swept, '' = none; suspects flat: node#epoch, lease
+--          end...; where the version is another: version, living flat, dead flat: node#epoch, ms from now on...
+
+-- @include clock
+-- @include registry
+
+local own, lease_ms, ttl_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5]) * 1000
+if not redis.call('ZSCORE', KEYS[1], own) then
+  return { 0, '', {} }
+end
+-- Also after its end: while nobody has buried it, nobody has acted on that.
+redis.call('ZADD', KEYS[1], now_ms + lease_ms, own)
+local first_suspect = 8 + tonumber(ARGV[7])
+for i = 8, first_suspect - 1 do
+  redis.call('ZADD', KEYS[1], 'XX', now_ms + lease_ms, ARGV[i])
+end
+
+-- A lease end further off than any lease reaches was written by a clock that stood wrong: it says nothing.
+local function has_ended(lease_end_ms)
+  return lease_end_ms <= now_ms or lease_end_ms > now_ms + 3 * lease_ms
+end
+
+-- It must have been a suspect before, and have done nothing since: an end that has come says little by itself, for the
+-- store may have been away, or its clock may have been set.
+local has_changed = false
+for i = first_suspect, #ARGV, 2 do
+  local lease_end = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if lease_end == ARGV[i + 1] and has_ended(tonumber(lease_end)) then
+    bury(ARGV[i], math.max(now_ms, math.min(now_ms, tonumber(lease_end)) - lease_ms + tonumber(ARGV[4])))
+    has_changed = true
+  end
+end
+-- A dead node is remembered as long as a record of it may live, also one that it wrote when it was dead already.
+if redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now_ms - ttl_ms) > 0 then
+  has_changed = true
+end
+if has_changed then
+  registry_changed()
+end
+
+-- Who has a third of the lease left has missed a renewal.
+local suspects = {}
+local nodes = redis.call('ZRANGE', KEYS[1], '0', '-1', 'WITHSCORES')
+for i = 1, #nodes, 2 do
+  local lease_end_ms = tonumber(nodes[i + 1])
+  if lease_end_ms - now_ms < lease_ms / 3 or has_ended(lease_end_ms) then
+    suspects[#suspects + 1] = nodes[i]
+    suspects[#suspects + 1] = nodes[i + 1]
+  end
+end
+
+-- A sweep belongs to whoever renews, and to another when that one does not come any more.
+local to_sweep = ''
+local sweep_until = string.format('%.0f', now_ms + 2 * lease_ms)
+if ARGV[6] ~= '' then
+  redis.call('ZADD', KEYS[3], 'XX', sweep_until, ARGV[6])
+else
+  to_sweep = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now_ms, 'LIMIT', '0', '1')[1] or ''
+  if to_sweep ~= '' then
+    redis.call('ZADD', KEYS[3], sweep_until, to_sweep)
+  end
+end
+
+local version = redis.call('GET', KEYS[4]) or '0'
+if version == ARGV[3] then
+  return { 1, to_sweep, suspects }
+end
+local living = {}
+for i = 1, #nodes, 2 do
+  living[#living + 1] = nodes[i]
+end
+local dead = redis.call('ZRANGE', KEYS[2], '0', '-1', 'WITHSCORES')
+for i = 2, #dead, 2 do
+  dead[i] = string.format('%.0f', math.max(0, tonumber(dead[i]) - now_ms))
+end
+return { 1, to_sweep, suspects, version, living, dead }
