@@ -16,6 +16,7 @@ import type { Assertion, Snapshot } from '../src/presence/types.js'
 import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { Incarnation, Lease, StoreEvents } from '../src/store/presence-store.js'
+import { Background } from './sync/background.js'
 import {
   filterAll,
   newLease,
@@ -124,6 +125,7 @@ function start(ctx: Ctx, args: Args): State {
     isOpen: false,
     holder: undefined,
     ledger: args.addresses.shards.map(() => new Map()),
+    background: new Background(),
     desk: newTokenDesk(),
     lease: newLease(),
   }
@@ -185,7 +187,7 @@ function onRenewed(ctx: Ctx, state: State, sentMs: number, outcome: Outcome<Leas
 
 // Handlers: questions of shards, io and api threads
 
-function onAssert(ctx: Ctx, state: State, { shard, batch }: Sync.Assert): void {
+function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }: Sync.Assert): void {
   // Who came in unchecked removes nobody before his token was found good.
   const isHeldBack = ({ userId, isLogin }: Assertion) =>
     isLogin === true && state.desk.unchecked.concerns(userId)
@@ -197,7 +199,8 @@ function onAssert(ctx: Ctx, state: State, { shard, batch }: Sync.Assert): void {
   }
   const replyTo = ctx.replyTo as ReplyTo<unknown>
   const sentMs = ctx.nowMs()
-  ctx.pipe(state.store.assert(sent), (outcome) => {
+  const call = () => state.store.assert(sent)
+  ctx.pipe(isBackground ? state.background.run(call) : call(), (outcome) => {
     state.counts.flushSeconds((ctx.nowMs() - sentMs) / 1_000)
     return { kind: 'asserted', shard, sent, heldBack, replyTo, outcome }
   })
@@ -218,7 +221,12 @@ function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
 
 function onSetInterest(ctx: Ctx, state: State, question: Sync.SetInterest): void {
   const replyTo = ctx.replyTo as ReplyTo<Snapshot[]>
-  ctx.pipe(setInterest(state, question), (outcome) => ({ kind: 'interestSet', replyTo, outcome }))
+  const call = () => setInterest(state, question)
+  ctx.pipe(question.isBackground ? state.background.run(call) : call(), (outcome) => ({
+    kind: 'interestSet',
+    replyTo,
+    outcome,
+  }))
 }
 
 function onInterestSet(

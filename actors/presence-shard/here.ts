@@ -34,7 +34,7 @@ export function onGraceDue(ctx: Ctx, state: State): void {
 }
 
 export function onRenewDue(ctx: Ctx, state: State): void {
-  for (const userId of state.renewals.due()) state.asserts.add(userId, ctx.nowMs())
+  for (const userId of state.renewals.due()) state.asserts.addBackground(userId, ctx.nowMs())
   flushSoon(ctx, state)
 }
 

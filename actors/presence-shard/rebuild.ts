@@ -46,7 +46,8 @@ export function finishRebuilding(ctx: Ctx, state: State): void {
   state.heldBefore = []
   for (const userId of state.roster.userIds) {
     state.renewals.add(userId)
-    state.asserts.add(userId, nowMs)
+    if (state.roster.isWaiting(userId)) state.asserts.add(userId, nowMs)
+    else state.asserts.addBackground(userId, nowMs)
     onRebuilt(ctx, state, userId)
   }
   tellWatchers(ctx, state, [...state.watches.userIds])

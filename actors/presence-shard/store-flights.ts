@@ -24,17 +24,21 @@ export function flush(ctx: Ctx, state: State): void {
   for (let users = state.interests.take(nowMs); users !== undefined; users = state.interests.take(nowMs)) {
     sendInterests(ctx, state, users)
   }
+  const assertedAgain = state.asserts.takeBackground()
+  if (assertedAgain !== undefined) sendAssertions(ctx, state, assertedAgain, true)
+  const watchedAgain = state.interests.takeBackground()
+  if (watchedAgain !== undefined) sendInterests(ctx, state, watchedAgain, true)
   const dueMs = Math.min(state.asserts.dueMs() ?? Infinity, state.interests.dueMs() ?? Infinity)
   if (dueMs !== Infinity) ctx.once('merge', dueMs - nowMs, { kind: 'flushDue' })
   answerFlushers(ctx, state)
 }
 
-function sendAssertions(ctx: Ctx, state: State, users: UserId[]): void {
+function sendAssertions(ctx: Ctx, state: State, users: UserId[], isBackground = false): void {
   const batch = users.map((userId) => assertionOf(state, userId))
   state.counts.assertions += batch.length
   ctx.ask(
     state.addresses.sync,
-    { kind: 'assert', shard: state.shard, batch },
+    { kind: 'assert', shard: state.shard, batch, isBackground },
     STORE_DEADLINE_MS,
     (outcome) => ({ kind: 'asserted', users, outcome }),
   )
@@ -79,11 +83,12 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
   afterFlight(ctx, state, outcome.ok)
 }
 
-function sendInterests(ctx: Ctx, state: State, users: UserId[]): void {
+function sendInterests(ctx: Ctx, state: State, users: UserId[], isBackground = false): void {
   const watch = users.filter((userId) => state.watches.has(userId))
   const unwatch = users.filter((userId) => !state.watches.has(userId))
   const askedMs = ctx.nowMs()
-  ctx.ask(state.addresses.sync, { kind: 'setInterest', watch, unwatch }, STORE_DEADLINE_MS, (outcome) => ({
+  const question = { kind: 'setInterest' as const, watch, unwatch, isBackground }
+  ctx.ask(state.addresses.sync, question, STORE_DEADLINE_MS, (outcome) => ({
     kind: 'interestSet',
     users,
     askedMs,
@@ -146,6 +151,6 @@ export function onStoreBack(ctx: Ctx, state: State): void {
   state.isPaused = false
   state.retryMs = RETRY_MIN_MS
   const nowMs = ctx.nowMs()
-  for (const userId of state.roster.userIds) state.asserts.add(userId, nowMs)
+  for (const userId of state.roster.userIds) state.asserts.addBackground(userId, nowMs)
   watchAllAgain(ctx, state)
 }

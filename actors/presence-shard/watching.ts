@@ -54,12 +54,12 @@ export function onNoticed(ctx: Ctx, state: State, { userId, platformIds }: Prese
 }
 
 export function onRewatchDue(ctx: Ctx, state: State): void {
-  for (const userId of state.rewatches.due()) state.interests.add(userId, ctx.nowMs())
+  for (const userId of state.rewatches.due()) state.interests.addBackground(userId, ctx.nowMs())
   flushSoon(ctx, state)
 }
 
 export function watchAllAgain(ctx: Ctx, state: State): void {
-  for (const userId of state.watches.userIds) state.interests.add(userId, ctx.nowMs())
+  for (const userId of state.watches.userIds) state.interests.addBackground(userId, ctx.nowMs())
   flushSoon(ctx, state)
 }
 

@@ -5,6 +5,7 @@ import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import type { Context, Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { AssertOutcome, Incarnation, PresenceStore } from '../../src/store/presence-store.js'
+import type { Background } from './background.js'
 import type { FromLease, LeaseState } from './lease.js'
 import type { FromTokens, TokenCounts, TokenDesk, TokenSettings } from './tokens.js'
 
@@ -48,6 +49,7 @@ export interface State extends Args {
   holder: Holder | undefined
   /** Per shard: the users that this node has in the store, or is about to, and where. */
   ledger: Map<UserId, PlatformId[]>[]
+  background: Background
   desk: TokenDesk
   lease: LeaseState
 }

@@ -5,6 +5,9 @@
  * waits longer than `mergeIntervalMs`, unless for the end of the user's own flight: at most one batch in flight
  * holds a user, so that his states can neither overtake each other nor be lost. Users are named only; what is sent
  * of them is read when they are taken, so the last state wins however often it changed.
+ *
+ * What is only said again (renewals, everything after an outage) goes in the background: in batches of its own, one at
+ * a time, so that no change waits behind it.
  */
 import type { UserId } from './types.js'
 
@@ -27,6 +30,10 @@ export class AdaptiveBatch {
   readonly #inFlight = new Map<UserId, number | undefined>()
   /** Users who failed alone, with the time until which they rest, in that order. */
   readonly #resting = new Map<UserId, number>()
+  /** Users of whom nothing is new. */
+  readonly #background = new Set<UserId>()
+  #backgroundFlight: UserId[] | undefined
+  /** Without that of the background. */
   #flights = 0
 
   constructor(limits: BatchLimits) {
@@ -35,18 +42,29 @@ export class AdaptiveBatch {
 
   /** Users waiting, resting or in flight. */
   get size(): number {
-    return this.#waiting.size + this.#returned.size + this.#resting.size + this.#inFlight.size
+    const changed = this.#waiting.size + this.#returned.size + this.#resting.size
+    return changed + this.#background.size + this.#inFlight.size
   }
 
   has(userId: UserId): boolean {
-    return [this.#waiting, this.#returned, this.#resting, this.#inFlight].some((users) => users.has(userId))
+    const isChanged = this.#waiting.has(userId) || this.#returned.has(userId) || this.#resting.has(userId)
+    return isChanged || this.#background.has(userId) || this.#inFlight.has(userId)
   }
 
   /** The user changed. Who rests goes on resting: his state is read when he is taken. */
   add(userId: UserId, nowMs: number): void {
     if (this.#inFlight.has(userId)) {
       if (this.#inFlight.get(userId) === undefined) this.#inFlight.set(userId, nowMs)
-    } else if (!this.has(userId)) this.#waiting.set(userId, nowMs)
+      return
+    }
+    this.#background.delete(userId)
+    if (!this.has(userId)) this.#waiting.set(userId, nowMs)
+  }
+
+  /** Say it again, sometime soon. */
+  addBackground(userId: UserId, nowMs: number): void {
+    if (this.#inFlight.has(userId)) this.add(userId, nowMs)
+    else if (!this.has(userId)) this.#background.add(userId)
   }
 
   /** The batch to send now; undefined when there is none, or when it is better to wait. */
@@ -70,17 +88,34 @@ export class AdaptiveBatch {
     return batch
   }
 
+  /** The batch of the background to send now; undefined when there is none, or one is in flight. */
+  takeBackground(): UserId[] | undefined {
+    if (this.#background.size === 0 || this.#backgroundFlight !== undefined) return undefined
+    const batch: UserId[] = []
+    for (const userId of this.#background) {
+      if (batch.length === this.#limits.batchSize) break
+      batch.push(userId)
+      this.#background.delete(userId)
+      this.#inFlight.set(userId, undefined)
+    }
+    this.#backgroundFlight = batch
+    return batch
+  }
+
   /**
    * A flight ended. Those in `failed` wait again, behind all others; with `restMs` they rest so long before, so that
    * whoever always fails holds up nobody. To be the same for all who fail alone.
    */
   land(batch: UserId[], failed: ReadonlySet<UserId>, nowMs: number, restMs = 0): void {
-    this.#flights--
+    const isBackground = batch === this.#backgroundFlight
+    if (isBackground) this.#backgroundFlight = undefined
+    else this.#flights--
     for (const userId of batch) {
       const changedAgainMs = this.#inFlight.get(userId)
       this.#inFlight.delete(userId)
       if (failed.has(userId) && restMs > 0) this.#resting.set(userId, nowMs + restMs)
       else if (changedAgainMs !== undefined) this.#returned.set(userId, changedAgainMs)
+      else if (failed.has(userId) && isBackground) this.#background.add(userId)
       else if (failed.has(userId)) this.#waiting.set(userId, nowMs)
     }
   }

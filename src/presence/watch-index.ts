@@ -6,8 +6,8 @@
  */
 import type { Claim, Holder, PlatformId, Snapshot, UserId } from './types.js'
 
-/** Longer than nodes need to assert again what a store has lost; short against PRESENCE_TTL_S. */
-export const GONE_CONFIRM_MS = 5_000
+/** Longer than nodes need to assert again what a store has lost, a million users each; short against PRESENCE_TTL_S. */
+export const GONE_CONFIRM_MS = 30_000
 
 /** A platform, and who holds it elsewhere; undefined = OpenIM's own gateways. */
 interface Holding {

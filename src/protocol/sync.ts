@@ -18,6 +18,8 @@ export interface Assert extends Question<AssertOutcome[]> {
   kind: 'assert'
   shard: number
   batch: Assertion[]
+  /** Nothing in it is new: it may wait for what is. */
+  isBackground: boolean
 }
 
 /**
@@ -28,6 +30,8 @@ export interface SetInterest extends Question<Snapshot[]> {
   kind: 'setInterest'
   watch: UserId[]
   unwatch: UserId[]
+  /** As with `Assert`. */
+  isBackground: boolean
 }
 
 /** Which users did former lives of this shard assert? presence shard → sync, when it starts. */

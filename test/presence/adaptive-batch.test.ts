@@ -14,18 +14,30 @@ class Model {
   changedAgain = new Map<UserId, number>()
   /** Who failed alone, and until when he rests. */
   resting = new Map<UserId, number>()
+  background = new Set<UserId>()
+  backgroundFlight: UserId[] | undefined
   flights: UserId[][] = []
 
   constructor(readonly limits: BatchLimits) {}
 
   isFlying(userId: UserId): boolean {
-    return this.flights.some((batch) => batch.includes(userId))
+    return this.allFlights.some((batch) => batch.includes(userId))
+  }
+
+  get allFlights(): UserId[][] {
+    return this.backgroundFlight === undefined ? this.flights : [...this.flights, this.backgroundFlight]
   }
 
   add(userId: UserId): void {
+    this.background.delete(userId)
     if (this.resting.has(userId)) return
     const since = this.isFlying(userId) ? this.changedAgain : this.waiting
     if (!since.has(userId)) since.set(userId, this.nowMs)
+  }
+
+  addBackground(userId: UserId): void {
+    if (this.isFlying(userId)) this.add(userId)
+    else if (!this.waiting.has(userId) && !this.resting.has(userId)) this.background.add(userId)
   }
 
   get oldestMs(): number {
@@ -65,12 +77,15 @@ class Model {
   }
 
   land(flight: UserId[], failed: ReadonlySet<UserId>, restMs: number): void {
+    const isBackground = flight === this.backgroundFlight
+    if (isBackground) this.backgroundFlight = undefined
     this.flights = this.flights.filter((batch) => batch !== flight)
     for (const userId of flight) {
       const againMs = this.changedAgain.get(userId)
       this.changedAgain.delete(userId)
       if (failed.has(userId) && restMs > 0) this.resting.set(userId, this.nowMs + restMs)
       else if (againMs !== undefined) this.waiting.set(userId, againMs)
+      else if (failed.has(userId) && isBackground) this.background.add(userId)
       else if (failed.has(userId)) this.waiting.set(userId, this.nowMs)
     }
   }
@@ -88,6 +103,38 @@ class Add implements Command {
     if (!batch.has(this.userId)) throw new Error(`${this.userId} is not there`)
   }
   toString = () => `add(${this.userId})`
+}
+
+class AddBackground implements Command {
+  constructor(readonly userId: UserId) {}
+  check = () => true
+  run(model: Model, { batch }: Real): void {
+    model.addBackground(this.userId)
+    batch.addBackground(this.userId, model.nowMs)
+    if (!batch.has(this.userId)) throw new Error(`${this.userId} is not there`)
+  }
+  toString = () => `addBackground(${this.userId})`
+}
+
+class TakeBackground implements Command {
+  check = () => true
+  run(model: Model, { batch }: Real): void {
+    takeBackground(model, batch)
+  }
+  toString = () => 'takeBackground'
+}
+
+/** The same for the background. */
+function takeBackground(model: Model, batch: AdaptiveBatch): boolean {
+  const isDue = model.background.size > 0 && model.backgroundFlight === undefined
+  const taken = batch.takeBackground()
+  if ((taken !== undefined) !== isDue) throw new Error(`${taken ? 'a' : 'no'} batch of the background`)
+  if (taken === undefined) return false
+  if (taken.length !== Math.min(model.limits.batchSize, model.background.size))
+    throw new Error(`a batch of ${taken.length}`)
+  for (const userId of taken) if (!model.background.delete(userId)) throw new Error(`${userId} does not wait`)
+  model.backgroundFlight = taken
+  return true
 }
 
 class Wait implements Command {
@@ -131,9 +178,9 @@ class Land implements Command {
     readonly failing: number,
     readonly isAlone: boolean,
   ) {}
-  check = (model: Readonly<Model>) => model.flights.length > 0
+  check = (model: Readonly<Model>) => model.allFlights.length > 0
   run(model: Model, { batch }: Real): void {
-    const flight = model.flights[this.flight % model.flights.length]!
+    const flight = model.allFlights[this.flight % model.allFlights.length]!
     // Each bit of `failing` is one user of the flight.
     const failed = new Set(flight.filter((_, at) => (this.failing >> (at % 30)) & 1))
     const restMs = this.isAlone ? REST_MS : 0
@@ -153,7 +200,9 @@ const commands = fc.commands<Model, Real>(
   [
     fc.nat(9).map((n) => new Add(`user-${n}`)),
     fc.nat(120).map((ms) => new Wait(ms)),
+    fc.nat(9).map((n) => new AddBackground(`user-${n}`)),
     fc.constant(new Take()),
+    fc.constant(new TakeBackground()),
     fc
       .record({ flight: fc.nat(5), failing: fc.nat(2 ** 30), isAlone: fc.boolean() })
       .map(({ flight, failing, isAlone }) => new Land(flight, failing, isAlone)),
@@ -174,12 +223,14 @@ t.test(
           if (round > 200) throw new Error(`${real.batch.size} users are never taken`)
           model.nowMs += REST_MS
           while (take(model, real.batch));
-          const [flight] = model.flights
+          takeBackground(model, real.batch)
+          const [flight] = model.allFlights
           if (flight === undefined) continue
           real.batch.land(flight, new Set(), model.nowMs)
           model.land(flight, new Set(), 0)
         }
-        return model.waiting.size + model.changedAgain.size + model.resting.size === 0
+        const left = [model.waiting, model.changedAgain, model.resting, model.background]
+        return left.every(({ size }) => size === 0)
       }),
       { numRuns: 3_000 },
     )
@@ -189,6 +240,19 @@ t.test(
 
 const usual: BatchLimits = { batchSize: 3, mergeIntervalMs: 1_000, flightsMax: 2 }
 const none: ReadonlySet<UserId> = new Set()
+
+t.test('what is only said again holds up no change, and one batch of it flies at a time', async (t) => {
+  const batch = new AdaptiveBatch(usual)
+  for (const userId of ['ann', 'bob', 'cid', 'dan', 'eve']) batch.addBackground(userId, 0)
+  const flight = batch.takeBackground()!
+  t.same(flight, ['ann', 'bob', 'cid'])
+  t.equal(batch.takeBackground(), undefined)
+  batch.add('eve', 1)
+  batch.add('ann', 1)
+  t.same(batch.take(1), ['eve'], 'at once, as in quiet')
+  batch.land(flight, new Set(['bob']), 2)
+  t.same(batch.takeBackground(), ['dan', 'bob'])
+})
 
 t.test('a change in quiet goes at once and alone', async (t) => {
   const batch = new AdaptiveBatch(usual)
