@@ -74,7 +74,7 @@ function receive(ctx: Ctx, state: State, message: Message): void {
       state.report.number = message.login
       return
     case 'dismiss':
-      return end(state, GOING_AWAY, 'the node goes away', { reason: 'shutdown', isGoodbye: true })
+      return end(state, GOING_AWAY, 'the node goes away', { reason: 'shutdown', isGoodbye: false })
     case 'closed':
       return onClosed(ctx, state, message)
     default:

@@ -96,7 +96,7 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
     case 'storeBack':
       return onStoreBack(ctx, state)
     case 'flush':
-      return onFlush(ctx, state)
+      return onFlush(ctx, state, message)
     case 'flushDue':
       state.isFlushDue = false
       return flush(ctx, state)

@@ -335,12 +335,21 @@ export const settings = {
     max: 65_536,
     doc: 'JavaScript heap of one thread, in MiB; a thread that needs more is ended and hosted anew.',
   }),
+  drainRate: int({
+    env: 'DRAIN_RATE',
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    doc: 'Clients that a stopping node sends away in a second, so that the others can take them.',
+  }),
   shutdownTimeoutMs: int({
     env: 'SHUTDOWN_TIMEOUT_MS',
-    default: 10 * SECOND_MS,
+    default: 30 * SECOND_MS,
     min: 0,
-    max: 10 * MINUTE_MS,
-    doc: 'How long a stop may take before what is left is cut.',
+    max: 60 * MINUTE_MS,
+    doc:
+      'How long a stop may take before what is left is cut: sending the clients away, their grace, the end. Without ' +
+      'time for twice the grace they are shown offline at once.',
   }),
   dataDir: path({
     env: 'DATA_DIR',

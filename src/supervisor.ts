@@ -7,6 +7,7 @@ import { loadTransport } from './gateway/transport/load-transport.js'
 import { assertPortFree, freePort } from './gateway/transport/port-check.js'
 import type { Log } from './observe/log.js'
 import { type HostedRole, name as nameOf, ThreadHost } from './runtime/thread-host.js'
+import { drainPlan } from './threads/drain-plan.js'
 import {
   LINKS,
   type Role,
@@ -20,6 +21,7 @@ import { meterThread } from './threads/thread-meter.js'
 
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
+const END_MIN_MS = 500
 
 export class Supervisor {
   readonly #log: Log
@@ -102,15 +104,15 @@ export class Supervisor {
   }
 
   /**
-   * Accept no more, say goodbye to the sockets, tell the store, end the threads. Takes at most about
+   * Accept no more, send the clients away, see their graces end, tell the store, end the threads. Takes at most about
    * SHUTDOWN_TIMEOUT_MS. False = a thread did not end, and only the end of the process ends it. Never rejects.
    */
   async stop(): Promise<boolean> {
-    const deadlineMs = this.#config.shutdownTimeoutMs / 3
-    await this.#host.each((control) => control.drain(), 'io' satisfies Role, deadlineMs)
-    await this.#host.each((control) => control.drain(), 'shard' satisfies Role, deadlineMs)
+    const { ioMs, shardMs, endMs } = drainPlan(this.#config)
+    await this.#host.each((control) => control.drain(), 'io' satisfies Role, ioMs)
+    await this.#host.each((control) => control.drain(), 'shard' satisfies Role, shardMs)
     const order = ['api', 'io', 'shard', 'sync'] satisfies Role[]
-    const left = await this.#host.stop(order, Math.max(500, deadlineMs / 4))
+    const left = await this.#host.stop(order, Math.max(END_MIN_MS, endMs))
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
     return left.length === 0

@@ -1,6 +1,7 @@
 /** To the store and back: batches of assertions and of interests, at most one in flight for a user. */
 import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
 import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
+import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { AssertOutcome } from '../../src/store/presence-store.js'
 import { seatsOf } from './admissions.js'
@@ -135,14 +136,14 @@ function afterFlight(ctx: Ctx, state: State, wentWell: boolean): void {
   state.retryMs = Math.min(RETRY_MAX_MS, state.retryMs * 2)
 }
 
-export function onFlush(ctx: Ctx, state: State): void {
+export function onFlush(ctx: Ctx, state: State, { keepsGrace }: PresenceShard.Flush): void {
   state.flushers.push(ctx.replyTo as ReplyTo<null>)
-  platformsChanged(ctx, state, state.roster.endGrace(Number.POSITIVE_INFINITY))
+  if (!keepsGrace) platformsChanged(ctx, state, state.roster.endGrace(Number.POSITIVE_INFINITY))
   flushSoon(ctx, state)
 }
 
 function answerFlushers(ctx: Ctx, state: State): void {
-  if (state.asserts.size > 0) return
+  if (state.asserts.size > 0 || state.roster.graceDueMs() !== undefined) return
   for (const replyTo of state.flushers) ctx.reply(replyTo, null)
   state.flushers = []
 }

@@ -144,7 +144,9 @@ export class OwnIo {
 
   async #flush(): Promise<void> {
     await Promise.all(
-      this.addresses.shards.map((shard) => this.system.ask(shard, { kind: 'flush' }, FLUSH_DEADLINE_MS)),
+      this.addresses.shards.map((shard) =>
+        this.system.ask(shard, { kind: 'flush', keepsGrace: false }, FLUSH_DEADLINE_MS),
+      ),
     )
   }
 }

@@ -33,7 +33,7 @@ export interface Watched {
   requestId: number
 }
 
-/** The node goes away: say goodbye with a close frame. listener → connection, same thread. */
+/** The node goes away: close with a close frame. The user may be back on another node. io thread → connection. */
 export interface Dismiss {
   kind: 'dismiss'
 }

@@ -144,9 +144,11 @@ export interface StoreBack {
   kind: 'storeBack'
 }
 
-/** End every grace, assert what is waiting, and answer when the store has it; for shutting down. */
+/** Answer when every grace is over and the store has all that was waiting; for shutting down. */
 export interface Flush extends Question<null> {
   kind: 'flush'
+  /** Otherwise graces end at once. */
+  keepsGrace: boolean
 }
 
 export type Command =

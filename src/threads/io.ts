@@ -26,7 +26,7 @@ import {
 } from './settings.js'
 import { meterThread, reportTotals } from './thread-meter.js'
 
-/** How long sockets have to take their goodbye. */
+/** How long the last sockets have to take their goodbye. */
 const GOODBYE_MS = 2_000
 const GOODBYE_LOOK_MS = 10
 /** Frames of a client that does not wait for the verdict; real ones wait. */
@@ -95,11 +95,7 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     drain: async () => {
       isListening = false
       transport.stopListening()
-      for (const { connection } of hub.connections.values()) system.tell(connection, { kind: 'dismiss' })
-      const deadlineMs = Date.now() + GOODBYE_MS
-      while (hub.connections.size > 0 && Date.now() < deadlineMs) {
-        await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS))
-      }
+      await dismissAll(system, hub, config.drainRate / config.ioThreads)
     },
     stop: async () => {},
     release: () => transport.close(),
@@ -110,6 +106,21 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
       metrics: await meter.snapshot(runtime),
     }),
   }
+}
+
+/** Send the clients away, so many a second. Ends when all have gone, or have had time to. */
+async function dismissAll(system: ActorSystem, hub: Hub, ratePerS: number): Promise<void> {
+  const pause = () => new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS))
+  const sinceMs = performance.now()
+  let dismissed = 0
+  for (const { connection } of [...hub.connections.values()]) {
+    while (dismissed > ((performance.now() - sinceMs) / 1_000) * ratePerS) await pause()
+    if (!hub.connections.has(connection.actor)) continue
+    system.tell(connection, { kind: 'dismiss' })
+    dismissed++
+  }
+  const deadlineMs = performance.now() + GOODBYE_MS
+  while (hub.connections.size > 0 && performance.now() < deadlineMs) await pause()
 }
 
 function openTransport({ system, settings, slot }: OpenThread<ThreadSettings>, hub: Hub): Transport {

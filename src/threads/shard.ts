@@ -2,6 +2,7 @@
 import { type Args, presenceShard, type ShardCounts } from '../../actors/presence-shard.js'
 import { Addresses, FIRST_SHARD } from '../protocol/addresses.js'
 import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
+import { drainPlan } from './drain-plan.js'
 import { loginPolicy, seating, type ThreadSettings, threadLog, threadName } from './settings.js'
 import { meterThread } from './thread-meter.js'
 
@@ -38,9 +39,8 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   return {
     ready: async () => {},
     drain: async () => {
-      const flushed = shards.map((shard) =>
-        system.ask(shard, { kind: 'flush' }, config.shutdownTimeoutMs / 2),
-      )
+      const { keepsGrace, shardMs } = drainPlan(config)
+      const flushed = shards.map((shard) => system.ask(shard, { kind: 'flush', keepsGrace }, shardMs))
       for (const outcome of await Promise.allSettled(flushed)) {
         if (outcome.status === 'rejected')
           log.warn({ reason: String(outcome.reason) }, 'the store was not told all')
