@@ -13,6 +13,7 @@
  */
 import { stateFault } from '../src/auth/token-service.js'
 import { checkLogin, type TokenFault, type TokenVerdict } from '../src/auth/tokens.js'
+import { Admission } from '../src/gateway/admission.js'
 import { frameEncoding } from '../src/gateway/codec/encodings.js'
 import type { SharedConnectionCounts } from '../src/gateway/connection-counts.js'
 import {
@@ -27,7 +28,6 @@ import {
 import type { Hub } from '../src/gateway/hub.js'
 import { isOriginAllowed } from '../src/gateway/origin.js'
 import type { Rates } from '../src/gateway/rates.js'
-import { TokenBucket } from '../src/gateway/token-bucket.js'
 import type { Socket, UpgradeRequest } from '../src/gateway/transport/transport.js'
 import { ERROR_CONTENT_TYPE, errorJson, SUCCESS_TEXT, WireCode } from '../src/gateway/wire-errors.js'
 import { type TokenDigest, tokenDigest } from '../src/presence/token-digest.js'
@@ -92,7 +92,7 @@ export interface Args {
 // State
 
 interface State extends Args {
-  rate: TokenBucket
+  admission: Admission
   /** Handshakes under way, each with a place taken. */
   attempts: Set<Attempt>
 }
@@ -314,8 +314,8 @@ function findNoPlace(ctx: Ctx, state: State, address: string): HandshakeError | 
   // Before the rate of the node, which one address alone must not use up.
   const waitMs = state.rates.loginOfAddress(address)
   if (waitMs > 0) return loginRateError(`too many logins from this address, ${comeBackIn(waitMs)}`)
-  if (state.rate.take(ctx.nowMs()) > 0)
-    return connectionLimitError('too many logins at once, try again in 1 s')
+  const awayMs = state.admission.admit(ctx.nowMs())
+  if (awayMs > 0) return connectionLimitError(`too many logins at once, ${comeBackIn(awayMs)}`)
   return undefined
 }
 
@@ -363,7 +363,7 @@ function count(state: State, errCode: number): void {
 function start(ctx: Ctx, args: Args): State {
   return {
     ...args,
-    rate: new TokenBucket(args.settings.handshakesPerSMax, ctx.nowMs()),
+    admission: new Admission(args.settings.handshakesPerSMax, ctx.nowMs()),
     attempts: new Set(),
   }
 }

@@ -10,6 +10,7 @@
  * changed here, a batch of assertions → sync → store.
  */
 import { AdaptiveBatch } from '../src/presence/adaptive-batch.js'
+import { Finds } from '../src/presence/finds.js'
 import { RenewalWheel } from '../src/presence/renewal-wheel.js'
 import { Roster } from '../src/presence/roster.js'
 import { WatchIndex } from '../src/presence/watch-index.js'
@@ -49,7 +50,7 @@ import {
   watchAllAgain,
 } from './presence-shard/watching.js'
 
-export type { Args, Seating, ShardCounts } from './presence-shard/state.js'
+export { type Args, newShardCounts, type Seating, type ShardCounts } from './presence-shard/state.js'
 
 export const presenceShard = defineActor<PresenceShard.Command | Private, State, Args>({
   kind: 'presence-shard',
@@ -165,6 +166,7 @@ function start(ctx: Ctx, args: Args): State {
     interests: new AdaptiveBatch(limits),
     renewals: new RenewalWheel(turnMs),
     rewatches: new RenewalWheel(turnMs),
+    finds: new Finds(),
     unannounced: new Set(args.addresses.listeners.map((listener) => listener.thread)),
     heldBefore: undefined,
     isRebuilding: true,
@@ -185,6 +187,7 @@ function start(ctx: Ctx, args: Args): State {
   args.gauges[args.shard] = () => ({
     held: state.roster.size,
     watched: state.watches.size,
+    waiting: state.asserts.size,
     isRebuilding: state.isRebuilding,
   })
   ctx.every('renew', state.renewals.tickMs, { kind: 'renewDue' })

@@ -3,7 +3,7 @@
  *
  * Thread  sync                        Owns   the PresenceStore, the ledger of what each shard asserted, the token desk
  * Hears   Sync.Command                Tells  PresenceShard.Command
- * Timers  open, lease, death, writeKicks
+ * Timers  open, lease, death, probe, writeKicks
  * Fails   restarts with a new connection; the shards assert everything again
  *
  * A new life, or a lost lease, means a new epoch of this node.
@@ -15,8 +15,9 @@ import type { Note } from '../src/presence/eviction.js'
 import type { Assertion, Snapshot } from '../src/presence/types.js'
 import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
-import type { Incarnation, Lease, StoreEvents } from '../src/store/presence-store.js'
+import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
 import { Background } from './sync/background.js'
+import { onProbeDue, onProbed, onStoreReachable } from './sync/health.js'
 import {
   filterAll,
   newLease,
@@ -26,13 +27,12 @@ import {
   renewLease,
   startLease,
 } from './sync/lease.js'
-import type { Args, Asserted, Ctx, Private, State } from './sync/state.js'
+import { type Args, type Asserted, askStore, type Ctx, type Private, type State } from './sync/state.js'
 import {
   distrustAll,
   newTokenDesk,
   onCheckToken,
   onKickTokens,
-  onStoreBackForTokens,
   onTokenFound,
   onTokensKicked,
   onUncheckedFound,
@@ -41,7 +41,8 @@ import {
   onWriteKicksDue,
 } from './sync/tokens.js'
 
-export { newSyncCounts, type StoreHealth } from './sync/state.js'
+export { newHealth, type StoreHealth } from './sync/health.js'
+export { newSyncCounts } from './sync/state.js'
 
 const REOPEN_MS = 1_000
 
@@ -60,7 +61,10 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
     case 'held':
       return onHeld(ctx, state, message)
     case 'takeSeat':
-      return answerWith(ctx, state.store.takeSeat(message.request, message.onlyLiving))
+      return answerWith(
+        ctx,
+        askStore(state, (store) => store.takeSeat(message.request, message.onlyLiving)),
+      )
     case 'evict':
       return onEvict(ctx, state, message)
     case 'evicted':
@@ -109,6 +113,10 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return onRenewed(ctx, state, message.sentMs, message.outcome)
     case 'deathDue':
       return onDeathDue(ctx, state)
+    case 'probeDue':
+      return onProbeDue(ctx, state)
+    case 'probed':
+      return onProbed(ctx, state, message.sentMs, message.outcome)
     case 'swept':
       return onSwept(ctx, state, message.dead, message.outcome)
     default:
@@ -126,6 +134,7 @@ function start(ctx: Ctx, args: Args): State {
     holder: undefined,
     ledger: args.addresses.shards.map(() => new Map()),
     background: new Background(),
+    breaker: { isOpen: false, probedMs: undefined },
     desk: newTokenDesk(),
     lease: newLease(),
   }
@@ -199,7 +208,7 @@ function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }: Sync.A
   }
   const replyTo = ctx.replyTo as ReplyTo<unknown>
   const sentMs = ctx.nowMs()
-  const call = () => state.store.assert(sent)
+  const call = () => askStore(state, (store) => store.assert(sent))
   ctx.pipe(isBackground ? state.background.run(call) : call(), (outcome) => {
     state.counts.flushSeconds((ctx.nowMs() - sentMs) / 1_000)
     return { kind: 'asserted', shard, sent, heldBack, replyTo, outcome }
@@ -221,7 +230,7 @@ function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
 
 function onSetInterest(ctx: Ctx, state: State, question: Sync.SetInterest): void {
   const replyTo = ctx.replyTo as ReplyTo<Snapshot[]>
-  const call = () => setInterest(state, question)
+  const call = () => askStore(state, (store) => setInterest(store, question))
   ctx.pipe(question.isBackground ? state.background.run(call) : call(), (outcome) => ({
     kind: 'interestSet',
     replyTo,
@@ -240,16 +249,16 @@ function onInterestSet(
   else ctx.fail(replyTo, outcome.error)
 }
 
-async function setInterest(state: State, { watch, unwatch }: Sync.SetInterest): Promise<Snapshot[]> {
+async function setInterest(store: PresenceStore, { watch, unwatch }: Sync.SetInterest): Promise<Snapshot[]> {
   const [snapshots] = await Promise.all([
-    watch.length > 0 ? state.store.watch(watch) : [],
-    unwatch.length > 0 ? state.store.unwatch(unwatch) : undefined,
+    watch.length > 0 ? store.watch(watch) : [],
+    unwatch.length > 0 ? store.unwatch(unwatch) : undefined,
   ])
   return snapshots
 }
 
-async function callStore({ store }: State, { method, args }: Sync.CallStore): Promise<unknown> {
-  return (store[method] as (...args: unknown[]) => Promise<unknown>)(...args)
+function callStore(state: State, { method, args }: Sync.CallStore): Promise<unknown> {
+  return askStore(state, (store) => (store[method] as (...args: unknown[]) => Promise<unknown>)(...args))
 }
 
 function onEvict(ctx: Ctx, state: State, { to, id, eviction }: Sync.Evict): void {
@@ -306,15 +315,4 @@ function onStoreMissed(ctx: Ctx, state: State, reason: string): void {
   state.counts.gaps++
   ctx.log.warn({ reason }, 'changes may have been lost; reading again what is watched')
   for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'changesMissed' })
-}
-
-function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: string): void {
-  if (!state.isOpen) return
-  state.health.isUp = up
-  state.health.reason = up ? '' : reason
-  ctx.log[up ? 'info' : 'warn']({ reason }, up ? 'store reachable' : 'store out of reach')
-  // Also when it was never out of reach as a whole: a master of a Cluster that was replaced may have lost writes.
-  if (!up) return
-  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
-  onStoreBackForTokens(ctx, state)
 }

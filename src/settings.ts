@@ -247,7 +247,7 @@ export const settings = {
     default: 5000,
     min: 1,
     max: 1_000_000,
-    doc: 'Handshakes taken up in a second on this node; the rest are told to come back.',
+    doc: 'Handshakes taken up in a second on this node; the rest are told when to come back.',
   }),
   handshakeTimeoutMs: int({
     env: 'HANDSHAKE_TIMEOUT_MS',

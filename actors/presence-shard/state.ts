@@ -2,6 +2,7 @@
 
 import type { AdaptiveBatch } from '../../src/presence/adaptive-batch.js'
 import type { Eviction } from '../../src/presence/eviction.js'
+import type { Finds } from '../../src/presence/finds.js'
 import type { LoginPolicy } from '../../src/presence/login-policy.js'
 import type { RenewalWheel } from '../../src/presence/renewal-wheel.js'
 import type { Roster } from '../../src/presence/roster.js'
@@ -30,6 +31,12 @@ export interface ShardCounts {
   changesHeard: number
   /** Evictions sent to other nodes, repeated ones included. */
   evictionsSent: number
+  /** Changes of watched users that no message told. */
+  antiEntropyFinds: number
+}
+
+export function newShardCounts(): ShardCounts {
+  return { assertions: 0, assertionErrors: 0, changesHeard: 0, evictionsSent: 0, antiEntropyFinds: 0 }
 }
 
 export interface Args {
@@ -41,8 +48,8 @@ export interface Args {
   /** Undefined = seats are not in use: every login may come in. */
   seating: Seating | undefined
   counts: ShardCounts
-  /** The thread's list of gauges: how many users the shard holds and watches. */
-  gauges: (() => { held: number; watched: number; isRebuilding: boolean })[]
+  /** The thread's list of gauges: how many users the shard holds, watches, and has still to tell the store of. */
+  gauges: (() => { held: number; watched: number; waiting: number; isRebuilding: boolean })[]
 }
 
 export interface State extends Args {
@@ -54,6 +61,7 @@ export interface State extends Args {
   interests: AdaptiveBatch
   renewals: RenewalWheel
   rewatches: RenewalWheel
+  finds: Finds
   /** Io threads whose connections are not known yet. Until all are, nothing is asserted: it would be half. */
   unannounced: Set<ThreadSlot>
   /** What former lives asserted; undefined = sync has not said yet. */

@@ -67,6 +67,7 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
     if (!result.ok) failed.add(result.userId)
     else {
       state.roster.saw(result.userId, result.version)
+      state.finds.heard(result.userId, result.version)
       if (result.changed !== undefined) changed.push(result.changed)
       onRecorded(ctx, state, result.userId, result.version, result.changed)
     }
@@ -106,10 +107,20 @@ export function onInterestSet(ctx: Ctx, state: State, message: InterestSet): voi
   )
   state.interests.land(users, failed, ctx.nowMs(), outcome.ok ? REST_MS : 0)
   for (const userId of read) if (state.watches.has(userId)) state.rewatches.add(userId)
+  const before = snapshots.map(({ userId }) => knownElsewhere(state, userId))
   learn(ctx, state, snapshots, askedMs)
+  snapshots.forEach(({ userId, version }, at) => {
+    const isFind = before[at] !== undefined && before[at] !== knownElsewhere(state, userId)
+    if (isFind) state.finds.read(userId, version, ctx.nowMs())
+  })
   askDoubtedAgain(ctx, state, read)
   tellPartially(ctx, state, [...failed])
   afterFlight(ctx, state, outcome.ok)
+}
+
+/** Where others hold the user, as text; undefined = not known yet. */
+function knownElsewhere({ watches }: State, userId: UserId): string | undefined {
+  return watches.toldOf(userId) && watches.viewOf(userId, []).join()
 }
 
 /** Later, and all of them at once. */

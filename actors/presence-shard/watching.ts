@@ -35,6 +35,7 @@ export function stopWatching(ctx: Ctx, state: State, userId: UserId): void {
 
 export function onChanges(ctx: Ctx, state: State, { snapshots }: PresenceShard.Changes): void {
   state.counts.changesHeard += snapshots.length
+  for (const { userId, version } of snapshots) state.finds.heard(userId, version)
   learn(ctx, state, snapshots, ctx.nowMs())
 }
 
@@ -54,6 +55,7 @@ export function onNoticed(ctx: Ctx, state: State, { userId, platformIds }: Prese
 }
 
 export function onRewatchDue(ctx: Ctx, state: State): void {
+  state.counts.antiEntropyFinds += state.finds.takeOverdue(ctx.nowMs())
   for (const userId of state.rewatches.due()) state.interests.addBackground(userId, ctx.nowMs())
   flushSoon(ctx, state)
 }

@@ -9,7 +9,7 @@ import { Membership, type Suspect } from '../../src/presence/membership.js'
 import type { Holder, Snapshot } from '../../src/presence/types.js'
 import type { Outcome } from '../../src/runtime/index.js'
 import type { Incarnation, Lease } from '../../src/store/presence-store.js'
-import type { Ctx, State } from './state.js'
+import { askStore, type Ctx, type State } from './state.js'
 
 /** So long all users may take to be asserted under a new epoch. */
 const HANDOVER_MS = 60_000
@@ -73,7 +73,8 @@ export function renewLease(ctx: Ctx, state: State): void {
     formers: lease.formers,
     sweeping: lease.sweeping,
   }
-  ctx.pipe(state.store.renewLease(renewal), (outcome) => ({ kind: 'leaseRenewed', sentMs, outcome }))
+  const call = askStore(state, (store) => store.renewLease(renewal))
+  ctx.pipe(call, (outcome) => ({ kind: 'leaseRenewed', sentMs, outcome }))
 }
 
 /** True = the lease is held. */

@@ -1,4 +1,5 @@
 /** What sync owns, and what it sends itself. */
+import { StoreUnavailableError } from '../../src/errors.js'
 import type { Note } from '../../src/presence/eviction.js'
 import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
@@ -6,19 +7,9 @@ import type * as Sync from '../../src/protocol/sync.js'
 import type { Context, Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { AssertOutcome, Incarnation, PresenceStore } from '../../src/store/presence-store.js'
 import type { Background } from './background.js'
+import type { Breaker, FromHealth, StoreHealth } from './health.js'
 import type { FromLease, LeaseState } from './lease.js'
 import type { FromTokens, TokenCounts, TokenDesk, TokenSettings } from './tokens.js'
-
-/** How things stand with the store; the sync thread's to show. */
-export interface StoreHealth {
-  isUp: boolean
-  /** Why it is not up. */
-  reason: string
-  /** It never will be: wrong server or options. */
-  unsuitable: Error | undefined
-  /** Users whom this node has in the store, or is about to. */
-  held: () => number
-}
 
 export interface SyncCounts extends TokenCounts {
   gaps: number
@@ -50,6 +41,7 @@ export interface State extends Args {
   /** Per shard: the users that this node has in the store, or is about to, and where. */
   ledger: Map<UserId, PlatformId[]>[]
   background: Background
+  breaker: Breaker
   desk: TokenDesk
   lease: LeaseState
 }
@@ -76,7 +68,17 @@ export type Private =
   | { kind: 'storeNoted'; note: Note }
   | { kind: 'storeNoticed'; userId: UserId; platformIds: PlatformId[] }
   | { kind: 'storeReachable'; up: boolean; reason: string }
+  | FromHealth
   | FromLease
   | FromTokens
 
 export type Ctx = Context<Sync.Command | Private>
+
+/** Ask something of the store, if it answers at all. */
+export async function askStore<T>(
+  { store, breaker }: State,
+  call: (store: PresenceStore) => Promise<T>,
+): Promise<T> {
+  if (breaker.isOpen) throw new StoreUnavailableError('The store does not answer; it is being looked for.')
+  return call(store)
+}

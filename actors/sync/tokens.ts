@@ -9,8 +9,8 @@ import { type TokenDigest, tokenDigest } from '../../src/presence/token-digest.j
 import type { LoginNumber, PlatformId, UserId } from '../../src/presence/types.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
-import type { TokenState } from '../../src/store/presence-store.js'
-import type { Ctx, State } from './state.js'
+import type { PresenceStore, TokenState } from '../../src/store/presence-store.js'
+import { askStore, type Ctx, type State } from './state.js'
 import { UncheckedLogins } from './unchecked.js'
 
 export interface TokenSettings {
@@ -101,7 +101,8 @@ export function onCheckToken(ctx: Ctx, state: State, question: Sync.CheckToken):
   desk.lookups.set(digest, { waiting: [{ replyTo, question }], isWithdrawn: false })
   state.counts.tokenLookups++
   const { userId, platformId, token } = question
-  ctx.pipe(state.store.tokenState(userId, platformId, token), (outcome) => ({
+  const call = askStore(state, (store) => store.tokenState(userId, platformId, token))
+  ctx.pipe(call, (outcome) => ({
     kind: 'tokenFound',
     digest,
     outcome,
@@ -189,7 +190,8 @@ export function onKickTokens(ctx: Ctx, state: State, question: Sync.KickTokens):
 
 function write(ctx: Ctx, state: State, question: Sync.KickTokens, replyTo?: ReplyTo<null>): void {
   const { userId, platformId, tokens, by, ttlS } = question
-  ctx.pipe(state.store.kickTokens(userId, platformId, tokens, by, ttlS), (outcome) => ({
+  const call = askStore(state, (store) => store.kickTokens(userId, platformId, tokens, by, ttlS))
+  ctx.pipe(call, (outcome) => ({
     kind: 'tokensKicked',
     question,
     replyTo,
@@ -227,7 +229,8 @@ export function onVouchForToken(
   state: State,
   { userId, platformId, token, login }: Sync.VouchForToken,
 ) {
-  state.store.vouchForToken(userId, platformId, token, login).catch((error: Error) => {
+  const call = askStore(state, (store) => store.vouchForToken(userId, platformId, token, login))
+  call.catch((error: Error) => {
     ctx.log.warn(
       { userId, reason: error.message },
       'a token that was kicked by an earlier login stays kicked',
@@ -283,15 +286,23 @@ function checkSome(ctx: Ctx, state: State): void {
     if (asked.has(digest)) continue
     asked.add(digest)
     state.counts.tokenLookups++
-    ctx.pipe(find(state, userId, platformId, token), (outcome) => ({
-      kind: 'uncheckedFound',
-      digest,
-      outcome,
-    }))
+    ctx.pipe(
+      askStore(state, (store) => find(store, userId, platformId, token)),
+      (outcome) => ({
+        kind: 'uncheckedFound',
+        digest,
+        outcome,
+      }),
+    )
   }
 }
 
-async function find({ store }: State, userId: UserId, platformId: PlatformId, token: string): Promise<Found> {
+async function find(
+  store: PresenceStore,
+  userId: UserId,
+  platformId: PlatformId,
+  token: string,
+): Promise<Found> {
   const state = await store.tokenState(userId, platformId, token)
   return { state, by: state === 'kicked' ? await store.kickedBy(userId, platformId, token) : BY_HAND }
 }

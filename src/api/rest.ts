@@ -20,7 +20,7 @@ import { limitBody, requireOperationId } from './requests.js'
 
 /** What the node still lacks before it can serve; `missing` is for humans. */
 export interface Readiness {
-  parts: { name: string; ready: boolean; missing?: string }[]
+  parts: { name: string; ready: boolean; missing?: string; since?: string }[]
 }
 
 export interface RestDeps extends ClusterDeps {

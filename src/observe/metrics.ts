@@ -41,6 +41,11 @@ const table = {
   // Presence
   onlineUsers: gauge('online_users', 'Users that this node holds online.'),
   watchedUsers: gauge('watched_users', 'Users that somebody watches on this node.'),
+  assertionsWaiting: gauge('assertions_waiting', 'Users whose state the store has still to be told.'),
+  antiEntropyFinds: counter(
+    'anti_entropy_finds_total',
+    'Changes that a renewal of watches found, and no message had told. Healthy: none.',
+  ),
   assertions: counter('assertions_total', 'Users whose state was sent to the store, renewals included.'),
   assertionErrors: counter('assertion_errors_total', 'Assertions that the store did not take; sent again.'),
   assertFlushSeconds: histogram(
@@ -58,6 +63,10 @@ const table = {
   gaps: counter('gaps_total', 'Times that changes may have been lost and were read again.'),
   nodesLost: counter('nodes_lost_total', 'Other nodes that died; what they held was void from then on.'),
   usersSwept: counter('users_swept_total', 'Users whose records of a dead node were withdrawn by this one.'),
+  storeDownSeconds: gauge(
+    'store_down_seconds',
+    'How long the store has been out of reach; 0 while it is not.',
+  ),
   storeUp: gauge('store_up', '1 while the store can be reached, else 0.'),
   // Runtime
   actors: gauge('actors', 'Living actors.'),

@@ -192,7 +192,7 @@ export interface PresenceStore {
   /** Forget every refresh token of a user on a platform. */
   forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void>
 
-  /** Round trip to the store; for readiness. */
+  /** Round trip to the store. Fails when no server of it serves. */
   ping(): Promise<void>
 
   /**

@@ -36,6 +36,8 @@ export interface ReadyPart {
   name: string
   ready: boolean
   missing?: string
+  /** Since when, ISO 8601; where that matters. */
+  since?: string
 }
 
 /** What a thread tells of itself on the control plane. */

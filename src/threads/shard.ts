@@ -1,5 +1,5 @@
 /** The shard thread: its part of the presence shards. */
-import { type Args, presenceShard, type ShardCounts } from '../../actors/presence-shard.js'
+import { type Args, newShardCounts, presenceShard } from '../../actors/presence-shard.js'
 import { Addresses, FIRST_SHARD } from '../protocol/addresses.js'
 import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
 import { drainPlan } from './drain-plan.js'
@@ -12,12 +12,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   const { system, settings, log, slot } = thread
   const { config } = settings
   const addresses = new Addresses(settings.topology)
-  const counts: ShardCounts = {
-    assertions: 0,
-    assertionErrors: 0,
-    changesHeard: 0,
-    evictionsSent: 0,
-  }
+  const counts = newShardCounts()
   const gauges: Args['gauges'] = []
   const rules = { policy: loginPolicy(config), seating: seating(config) }
   const shards = addresses.shards.filter((shard) => shard.thread === slot)
@@ -31,9 +26,11 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     report.total('assertionErrors', counts.assertionErrors)
     report.total('changesHeard', counts.changesHeard)
     report.total('evictionsSent', counts.evictionsSent)
+    report.total('antiEntropyFinds', counts.antiEntropyFinds)
     for (const gauge of gauges.filter((one) => one !== undefined)) {
       report.level('onlineUsers', gauge().held)
       report.level('watchedUsers', gauge().watched)
+      report.level('assertionsWaiting', gauge().waiting)
     }
   })
   return {

@@ -1,5 +1,5 @@
 /** The sync thread: the sync actor and its store. */
-import { newSyncCounts, type StoreHealth, sync } from '../../actors/sync.js'
+import { newHealth, newSyncCounts, type StoreHealth, sync } from '../../actors/sync.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
 import type { Log } from '../runtime/index.js'
 import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
@@ -8,7 +8,14 @@ import { MemoryStore } from '../store/memory/memory-store.js'
 import { openTokenFile } from '../store/memory/token-file.js'
 import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
-import { areTokensMadeHere, platformTable, type ThreadSettings, threadLog, threadName } from './settings.js'
+import {
+  areTokensMadeHere,
+  platformTable,
+  type ReadyPart,
+  type ThreadSettings,
+  threadLog,
+  threadName,
+} from './settings.js'
 import { meterThread } from './thread-meter.js'
 
 /** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
@@ -20,12 +27,7 @@ export default hostThread({ log: threadLog, prepare: nothingToPrepare, open })
 function open(thread: OpenThread<ThreadSettings>): ThreadApp {
   const { system, settings, log } = thread
   const { config } = settings
-  const health: StoreHealth = {
-    isUp: false,
-    reason: 'not reached yet',
-    unsuitable: undefined,
-    held: () => 0,
-  }
+  const health = newHealth()
   const meter = meterThread(threadName(thread))
   const counts = newSyncCounts((seconds) => meter.metrics.all.assertFlushSeconds.observe(seconds))
   meter.metrics.onSnapshot((report) => {
@@ -35,6 +37,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     report.total('tokenLookups', counts.tokenLookups)
     report.total('uncheckedLogins', counts.uncheckedLogins)
     report.level('storeUp', health.isUp ? 1 : 0)
+    report.level('storeDownSeconds', downMs(health) / 1_000)
   })
   const stores = storesOf(settings, log)
   let store: PresenceStore | undefined
@@ -70,9 +73,25 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     },
     release: () => {},
     stats: async (runtime) => ({
-      parts: [{ name: 'store', ready: health.isUp, missing: health.isUp ? undefined : health.reason }],
+      parts: [readyPart(health)],
       metrics: await meter.snapshot(runtime),
     }),
+  }
+}
+
+/** How long the store has been out of reach; 0 = it is not. */
+function downMs({ downSinceMs }: StoreHealth): number {
+  return downSinceMs === undefined ? 0 : performance.now() - downSinceMs
+}
+
+function readyPart(health: StoreHealth): ReadyPart {
+  if (health.isUp) return { name: 'store', ready: true }
+  const since = new Date(Date.now() - downMs(health)).toISOString()
+  return {
+    name: 'store',
+    ready: false,
+    missing: `${health.reason}; what other nodes hold is as of then`,
+    since,
   }
 }
 

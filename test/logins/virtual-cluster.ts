@@ -5,8 +5,8 @@
  */
 import { fanOut } from '../../actors/fan-out.js'
 import { listener, type Message, type Owner } from '../../actors/listener.js'
-import { presenceShard, type Seating } from '../../actors/presence-shard.js'
-import { newSyncCounts, sync } from '../../actors/sync.js'
+import { newShardCounts, presenceShard, type Seating } from '../../actors/presence-shard.js'
+import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
 import { type NewToken, TokenService } from '../../src/auth/token-service.js'
 import type { TokenVerdict } from '../../src/auth/tokens.js'
 import type { SharedConnectionCounts } from '../../src/gateway/connection-counts.js'
@@ -232,7 +232,7 @@ class VirtualNode {
           authWhenStoreDown: 'deny',
           recordsNeeded: true,
         },
-        health: { isUp: false, reason: '', unsuitable: undefined, held: () => 0 },
+        health: newHealth(),
         counts: newSyncCounts(),
         onUnsuitable: (error) => {
           throw error
@@ -251,7 +251,7 @@ class VirtualNode {
       offlineGraceMs: GRACE_MS,
       handshakeTimeoutMs: 10_000,
     }
-    const counts = { assertions: 0, assertionErrors: 0, changesHeard: 0, evictionsSent: 0 }
+    const counts = newShardCounts()
     const { policy, seating } = this.#cluster
     const args = { shard: 0, settings, addresses: ADDRESSES, policy, seating, counts, gauges: [] }
     this.#systems[SHARD]!.spawn(presenceShard, args, FIRST_SHARD)

@@ -2,8 +2,8 @@
  * Several nodes in one virtual world: real presence shards and sync actors on real memory stores, and io threads
  * that are only what a shard sees of them. Frames take a seeded time, and so do the store's answers.
  */
-import { type Args, presenceShard, type ShardCounts } from '../../actors/presence-shard.js'
-import { newSyncCounts, sync } from '../../actors/sync.js'
+import { type Args, newShardCounts, presenceShard } from '../../actors/presence-shard.js'
+import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
 import { StoreUnavailableError } from '../../src/errors.js'
 import { LoginPolicy } from '../../src/presence/login-policy.js'
 import { PlatformTable } from '../../src/presence/platforms.js'
@@ -254,12 +254,7 @@ class SimulatedNode {
   }
 
   #spawnShard(system: ActorSystem, shard: number): void {
-    const counts: ShardCounts = {
-      assertions: 0,
-      assertionErrors: 0,
-      changesHeard: 0,
-      evictionsSent: 0,
-    }
+    const counts = newShardCounts()
     const settings = { ...SETTINGS, nodeId: this.#nodeId }
     const policy = new LoginPolicy(0, new PlatformTable())
     const args = {
@@ -289,7 +284,7 @@ class SimulatedNode {
         createStore: () => new DistantStore(this.#ground, options),
         addresses: this.#addresses,
         nodeLeaseMs: NODE_LEASE_MS,
-        health: { isUp: false, reason: '', unsuitable: undefined, held: () => 0 },
+        health: newHealth(),
         tokens: TOKENS,
         counts: newSyncCounts(),
         onUnsuitable: (error) => {

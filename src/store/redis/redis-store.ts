@@ -270,7 +270,8 @@ export class RedisStore implements PresenceStore {
   }
 
   async ping(): Promise<void> {
-    await this.#registry.ping()
+    const servers = this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client]
+    await Promise.any(servers.map((server) => server.ping())).catch(rejectUnavailable)
   }
 
   async close(leaves: boolean): Promise<void> {

@@ -49,11 +49,6 @@ export class NodeRegistry {
     await this.#run(scripts.leaveRegistry(holders))
   }
 
-  /** Fails when the server that has the registry does not serve. */
-  async ping(): Promise<void> {
-    await this.#client.zcard(nodesKey()).catch(rejectUnavailable)
-  }
-
   #run(call: scripts.ScriptCall): Promise<unknown> {
     return scripts.runScript(this.#client, call).catch(rejectUnavailable)
   }
