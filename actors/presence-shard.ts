@@ -36,6 +36,7 @@ import {
   onConfirmDue,
   onFlush,
   onInterestSet,
+  onRemind,
   onStoreBack,
   RETRY_MIN_MS,
 } from './presence-shard/store-flights.js'
@@ -90,6 +91,8 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onWithdrawn(ctx, state, message)
     case 'kick':
       return onKick(ctx, state, message)
+    case 'remind':
+      return onRemind(ctx, state, message)
     case 'changesMissed':
       return watchAllAgain(ctx, state)
     case 'nodesLost':

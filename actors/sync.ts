@@ -69,6 +69,8 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return onEvict(ctx, state, message)
     case 'evicted':
       return onEvicted(state, message)
+    case 'remind':
+      return state.store.send(message.to, { kind: 'remind', userIds: message.userIds })
     case 'checkToken':
       return onCheckToken(ctx, state, message)
     case 'kickTokens':
@@ -303,6 +305,11 @@ function onNoted(ctx: Ctx, state: State, note: Note): void {
       return ctx.tell(state.addresses.shardFor(note.eviction.userId), note)
     case 'evicted':
       return ctx.tell(state.addresses.shardFor(note.userId), note)
+    case 'remind':
+      for (const [shard, userIds] of state.addresses.byShard(note.userIds, (userId) => userId)) {
+        ctx.tell(shard, { kind: 'remind', userIds })
+      }
+      return
     case 'withdraw':
       return onWithdraw(ctx, state, note.userId, note.platformId, note.tokens, note.by)
     default:

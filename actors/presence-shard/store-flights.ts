@@ -1,5 +1,5 @@
 /** To the store and back: batches of assertions and of interests, at most one in flight for a user. */
-import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
+import type { Assertion, Holder, Snapshot, UserId } from '../../src/presence/types.js'
 import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
@@ -123,16 +123,31 @@ function knownElsewhere({ watches }: State, userId: UserId): string | undefined 
   return watches.toldOf(userId) && watches.viewOf(userId, []).join()
 }
 
-/** Later, and all of them at once. */
+/** Later, and all of them at once. Whoever held them can end the doubt before. */
 function askDoubtedAgain(ctx: Ctx, state: State, userIds: Iterable<UserId>): void {
   const isAsked = state.doubted.size > 0
-  for (const userId of userIds) if (state.watches.isInDoubt(userId)) state.doubted.add(userId)
+  const reminders = new Map<Holder, UserId[]>()
+  for (const userId of userIds) {
+    if (!state.watches.isInDoubt(userId) || state.doubted.has(userId)) continue
+    state.doubted.add(userId)
+    for (const holder of state.watches.holdersOf(userId)) {
+      reminders.set(holder, [...(reminders.get(holder) ?? []), userId])
+    }
+  }
+  for (const [to, list] of reminders) ctx.tell(state.addresses.sync, { kind: 'remind', to, userIds: list })
   if (state.doubted.size > 0 && !isAsked) ctx.once('confirm', GONE_CONFIRM_MS, { kind: 'confirmDue' })
 }
 
 export function onConfirmDue(ctx: Ctx, state: State): void {
   for (const userId of state.doubted) state.interests.add(userId, ctx.nowMs())
   state.doubted.clear()
+  flushSoon(ctx, state)
+}
+
+export function onRemind(ctx: Ctx, state: State, { userIds }: PresenceShard.Remind): void {
+  for (const userId of userIds) {
+    if (state.roster.shownPlatforms(userId).length > 0) state.asserts.add(userId, ctx.nowMs())
+  }
   flushSoon(ctx, state)
 }
 

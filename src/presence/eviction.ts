@@ -1,4 +1,4 @@
-/** Evictions, and what nodes tell each other about logins: plain data. */
+/** Evictions, and what nodes tell each other beside changes: plain data. */
 import type { TokenDigest } from './token-digest.js'
 import type { Holder, LoginNumber, PlatformId, UserId } from './types.js'
 
@@ -45,5 +45,7 @@ export type Note =
   | { kind: 'evict'; id: number; from: Holder; eviction: Eviction }
   /** `gone`: how many obeyed. `left`: logins of the user that the eviction left there. */
   | { kind: 'evicted'; id: number; userId: UserId; gone: number; left: LoginInfo[] }
+  /** The store has lost its record of these users, whom the node held: assert them again. At most BATCH_SIZE. */
+  | { kind: 'remind'; userIds: UserId[] }
   /** Tokens were kicked, by the login with the number `by`: believe nothing known of them. */
   | { kind: 'withdraw'; userId: UserId; platformId: PlatformId; tokens: TokenDigest[]; by: LoginNumber }

@@ -131,6 +131,16 @@ export class WatchIndex {
     return this.#users.get(userId)?.goneSinceMs !== undefined
   }
 
+  /** Nodes that hold the user, as far as is known. */
+  holdersOf(userId: UserId): Set<Holder> {
+    const holders = new Set<Holder>()
+    for (const held of this.#users.get(userId)?.elsewhere ?? []) {
+      const { holder } = this.#holdings[held]!
+      if (holder !== undefined) holders.add(holder)
+    }
+    return holders
+  }
+
   versionOf(userId: UserId): number {
     return this.#users.get(userId)?.version ?? 0
   }

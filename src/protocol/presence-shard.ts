@@ -128,6 +128,12 @@ export interface Kick extends Question<Kicked> {
   timeoutMs: number
 }
 
+/** The store has lost its record of these users: assert them again, if they are here. sync → presence shard. */
+export interface Remind {
+  kind: 'remind'
+  userIds: UserId[]
+}
+
 /** Changes may have been lost: read again what is watched. sync → presence shard. */
 export interface ChangesMissed {
   kind: 'changesMissed'
@@ -164,6 +170,7 @@ export type Command =
   | Evicted
   | Withdrawn
   | Kick
+  | Remind
   | ChangesMissed
   | NodesLost
   | StoreBack

@@ -58,6 +58,13 @@ export interface Evict {
   eviction: Eviction
 }
 
+/** Ask another node to assert users again, of whom the store has lost the record. shard → sync. */
+export interface Remind {
+  kind: 'remind'
+  to: Holder
+  userIds: UserId[]
+}
+
 /** Answer `PresenceShard.Evict`. shard → sync. */
 export interface Evicted {
   kind: 'evicted'
@@ -126,6 +133,7 @@ export type Command =
   | TakeSeat
   | Evict
   | Evicted
+  | Remind
   | CheckToken
   | KickTokens
   | VouchForToken

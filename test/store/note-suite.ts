@@ -7,7 +7,7 @@ import type { Kit } from './suite.js'
 const evicted = (id: number): Note => ({ kind: 'evicted', id, userId: 'u', gone: 0, left: [] })
 
 /** Which notes were heard, by their numbers. */
-const idsOf = (notes: Note[]) => notes.map((note) => (note.kind === 'withdraw' ? undefined : note.id))
+const idsOf = (notes: Note[]) => notes.map((note) => ('id' in note ? note.id : undefined))
 
 export function noteTests(t: Test, { open, fresh }: Kit): void {
   t.test('a note of each kind arrives as it was sent', async (t) => {

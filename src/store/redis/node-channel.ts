@@ -53,6 +53,7 @@ const NOTE_FIELDS: Record<Note['kind'], (note: Partial<Record<string, unknown>>)
   },
   evicted: ({ id, userId, gone, left }) =>
     isNumber(id) && isText(userId) && isNumber(gone) && Array.isArray(left),
+  remind: ({ userIds }) => Array.isArray(userIds) && userIds.every(isText),
   withdraw: ({ userId, platformId, tokens, by }) =>
     isText(userId) && isNumber(platformId) && Array.isArray(tokens) && tokens.every(isText) && isNumber(by),
 }

@@ -1,0 +1,56 @@
+/** Redis has no room, and throws away or refuses what it is told. */
+import t from 'tap'
+import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { startStore } from './races.js'
+
+const ANDROID = 2
+const WEB = 5
+
+t.test(
+  'R-30: records that Redis has thrown away are asserted again, and nobody seems to leave',
+  async (t) => {
+    const { url, redis } = await startStore(t)
+    const [a, b] = [await TestNode.start(t, { REDIS_URL: url }), await TestNode.start(t, { REDIS_URL: url })]
+    const watcher = await b.login('watcher', WEB)
+    await watcher.subscribe(['ann'])
+    await a.login('ann', ANDROID)
+    await seesOn(watcher, 'ann', [ANDROID])
+    const told = toldOf(watcher, 'ann')
+    await redis.del('ONLINE:ann', 'PRESENCE:{ONLINE:ann}')
+    // A gap in what b heard: it reads again what it watches, and finds nothing of her.
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await eventually(async () =>
+      (await redis.zscore('ONLINE:ann', String(ANDROID))) === null ? undefined : true,
+    )
+    t.same(toldOf(watcher, 'ann'), told)
+  },
+)
+
+t.test(
+  'R-30: a Redis that refuses writes keeps nobody out of his connection, and is told all once it has room',
+  async (t) => {
+    const { url, redis } = await startStore(t)
+    const [a, b] = [
+      await TestNode.start(t, { REDIS_URL: url, OFFLINE_GRACE_MS: '0' }),
+      await TestNode.start(t, { REDIS_URL: url, OFFLINE_GRACE_MS: '0' }),
+    ]
+    const watcher = await b.login('watcher', WEB)
+    await watcher.subscribe(['ann', 'bob'])
+    const ann = await a.login('ann', ANDROID)
+    const bob = await a.login('bob', ANDROID)
+    for (const userId of ['ann', 'bob']) await seesOn(watcher, userId, [ANDROID])
+    const token = await a.token('bob', WEB)
+    await redis.config('SET', 'maxmemory', '1')
+    await bob.close()
+    await eventually(async () =>
+      (await a.metric('porchlight_assertion_errors_total')) > 0 ? true : undefined,
+    )
+    t.equal(await ann.ping('here'), 'here')
+    t.equal(await watcher.ping('here'), 'here')
+    await redis.config('SET', 'maxmemory', '0')
+    await seesOn(watcher, 'bob', [])
+    t.same(toldOf(watcher, 'ann').at(-1), String(ANDROID))
+    await a.login('bob', WEB, { token })
+    await seesOn(watcher, 'bob', [WEB])
+  },
+)
