@@ -8,9 +8,19 @@ import { logins } from './logins.js'
 import { memory } from './memory.js'
 import { roundTrip } from './round-trip.js'
 import { type Benchmark, type Figure, tableOf } from './support/figures.js'
+import { sweep } from './sweep.js'
 import { tells } from './tells.js'
 
-const benchmarks: readonly Benchmark[] = [tells, roundTrip, assertions, changeLatency, fanOut, logins, memory]
+const benchmarks: readonly Benchmark[] = [
+  tells,
+  roundTrip,
+  assertions,
+  changeLatency,
+  fanOut,
+  logins,
+  memory,
+  sweep,
+]
 
 const INTERRUPTED = 130
 
