@@ -27,6 +27,7 @@ import {
   renewLease,
   startLease,
 } from './sync/lease.js'
+import { onFound, onRead, onReadDue } from './sync/reads.js'
 import { type Args, type Asserted, askStore, type Ctx, type Private, type State } from './sync/state.js'
 import {
   distrustAll,
@@ -58,6 +59,12 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return onSetInterest(ctx, state, message)
     case 'interestSet':
       return onInterestSet(ctx, state, message.replyTo, message.outcome)
+    case 'read':
+      return onRead(ctx, state, message)
+    case 'readDue':
+      return onReadDue(ctx, state)
+    case 'found':
+      return onFound(ctx, state, message.readings, message.outcome)
     case 'held':
       return onHeld(ctx, state, message)
     case 'takeSeat':
@@ -139,6 +146,7 @@ function start(ctx: Ctx, args: Args): State {
     breaker: { isOpen: false, probedMs: undefined },
     desk: newTokenDesk(),
     lease: newLease(),
+    readings: [],
   }
   state.health.held = () => state.ledger.reduce((sum, users) => sum + users.size, 0)
   open(ctx, state)
@@ -191,7 +199,10 @@ function onRenewed(ctx: Ctx, state: State, sentMs: number, outcome: Outcome<Leas
     return onStoreReachable(ctx, state, true, 'open')
   }
   // Whoever lost its lease may already be taken for dead: only a new epoch is believed again.
-  ctx.log.warn({}, 'the lease of this node was lost; taking a new epoch')
+  ctx.log.warn(
+    {},
+    'the lease was lost: this node hung, the store lost it, or another process has its NODE_ID; taking a new epoch',
+  )
   state.health.isUp = false
   open(ctx, state)
 }

@@ -9,6 +9,7 @@ import type { AssertOutcome, Incarnation, PresenceStore } from '../../src/store/
 import type { Background } from './background.js'
 import type { Breaker, FromHealth, StoreHealth } from './health.js'
 import type { FromLease, LeaseState } from './lease.js'
+import type { FromReads, Reading } from './reads.js'
 import type { FromTokens, TokenCounts, TokenDesk, TokenSettings } from './tokens.js'
 
 export interface SyncCounts extends TokenCounts {
@@ -44,6 +45,8 @@ export interface State extends Args {
   breaker: Breaker
   desk: TokenDesk
   lease: LeaseState
+  /** Questions of this turn. */
+  readings: Reading[]
 }
 
 export interface Asserted {
@@ -70,6 +73,7 @@ export type Private =
   | { kind: 'storeReachable'; up: boolean; reason: string }
   | FromHealth
   | FromLease
+  | FromReads
   | FromTokens
 
 export type Ctx = Context<Sync.Command | Private>

@@ -1,5 +1,5 @@
 /**
- * REST: tokens (`auth-routes.ts`), connections (`connection-routes.ts`), and health and metrics for operators.
+ * REST: tokens (`auth-routes.ts`), connections (`connection-routes.ts`), users (`user-routes.ts`), and health and metrics for operators.
  *
  *   GET /healthz   the process lives        GET /readyz   it can serve, or what is missing
  *   GET /metrics   Prometheus text
@@ -17,13 +17,14 @@ import { connectionRoutes } from './connection-routes.js'
 import { ApiError, failure } from './envelope.js'
 import type { ClusterDeps } from './every-node.js'
 import { limitBody, requireOperationId } from './requests.js'
+import { type UserDeps, userRoutes } from './user-routes.js'
 
 /** What the node still lacks before it can serve; `missing` is for humans. */
 export interface Readiness {
   parts: { name: string; ready: boolean; missing?: string; since?: string }[]
 }
 
-export interface RestDeps extends ClusterDeps {
+export interface RestDeps extends ClusterDeps, UserDeps {
   /** The signing secret, which whoever asks for an admin token must know. */
   secret: string
   isAdmin(userId: UserId): boolean
@@ -50,6 +51,7 @@ export function createRest(deps: RestDeps): Hono {
   for (const [path, routes] of [
     ['/auth', authRoutes(deps)],
     ['/connection', connectionRoutes(deps)],
+    ['/user', userRoutes(deps)],
   ] as const) {
     app.use(`${path}/*`, requireOperationId, limitBody)
     app.route(path, routes)

@@ -197,6 +197,11 @@ export class WatchIndex {
   }
 }
 
+/** Where a user is, by all that the store says. Distinct, ascending. */
+export function platformsOf({ claims, foreign }: Snapshot): PlatformId[] {
+  return [...new Set([...claims.map(({ platformId }) => platformId), ...foreign])].sort((a, b) => a - b)
+}
+
 export function nodeOf(claim: Claim): string {
   return nodeOfHolder(claim.holder)
 }

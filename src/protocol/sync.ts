@@ -34,6 +34,15 @@ export interface SetInterest extends Question<Snapshot[]> {
   isBackground: boolean
 }
 
+/**
+ * What the store has of some users, without the claims of dead nodes. api → sync. In order; a user who could not be
+ * read is missing.
+ */
+export interface Read extends Question<Snapshot[]> {
+  kind: 'read'
+  userIds: UserId[]
+}
+
 /** Which users did former lives of this shard assert? presence shard → sync, when it starts. */
 export interface Held extends Question<{ userId: UserId; platformIds: PlatformId[] }[]> {
   kind: 'held'
@@ -129,6 +138,7 @@ export type TokenMethod =
 export type Command =
   | Assert
   | SetInterest
+  | Read
   | Held
   | TakeSeat
   | Evict

@@ -9,8 +9,10 @@ import { adminCheck, issueToken, verifyToken } from '../auth/tokens.js'
 import { boundedLog } from '../observe/log.js'
 import { mergeSnapshots } from '../observe/metrics.js'
 import type { Policy } from '../presence/login-policy.js'
+import { platformsOf } from '../presence/watch-index.js'
 import { Addresses } from '../protocol/addresses.js'
 import type * as PresenceShard from '../protocol/presence-shard.js'
+import type * as Sync from '../protocol/sync.js'
 import { wrapControl } from '../runtime/control.js'
 import { toWire } from '../runtime/index.js'
 import { hostThread, type OpenThread, type ThreadApp, type ThreadTask } from '../runtime/thread-entry.js'
@@ -29,6 +31,7 @@ import { tokenStore } from './token-store.js'
 /** The shard's own deadline for all nodes, and a little for the way. */
 const KICK_MS = 5_000
 const KICK_DEADLINE_MS = KICK_MS + 1_000
+const READ_DEADLINE_MS = 5_000
 const CLOSE_MS = 1_000
 const REPORT_EVERY_MS = 1_000
 
@@ -77,6 +80,11 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     kick,
     // Nobody is on no platform: whoever is there is left.
     list: async (userId) => (await kick({ userId, platformIds: [] })).left,
+    whereabouts: async (userIds) => {
+      const question = { kind: 'read' as const, userIds }
+      const found = await system.ask<Sync.Command, 'read'>(addresses.sync, question, READ_DEADLINE_MS)
+      return found.map((snapshot) => ({ userId: snapshot.userId, platformIds: platformsOf(snapshot) }))
+    },
     readiness: async () => ({ parts: (await supervisor.stats()).flatMap(({ parts }) => parts) }),
     metrics: async () => mergeSnapshots((await supervisor.stats()).map(({ metrics }) => metrics)),
     report: (error, path) => reports.write('warn', path, toWire(error), 'a call failed'),

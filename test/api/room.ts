@@ -34,6 +34,7 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
       return { gone: 1, left: [] }
     },
     list: async () => [],
+    whereabouts: async () => [],
     readiness: async () => ({ parts: [{ name: 'store', ready: true }] }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'porchlight_connections 1\n' }),
     report: (error) => reported.push(error),

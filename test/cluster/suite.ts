@@ -1,6 +1,6 @@
 /** What two nodes on one store promise to watchers. Run on one Redis and on a Redis Cluster. */
 import type { Test } from 'tap'
-import { seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 
 const WEB = 5
 const ANDROID = 2
@@ -72,6 +72,7 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
     await seesOn(watcher, 'u-same', [ANDROID])
     const toldBefore = toldOf(watcher, 'u-same').length
     const second = await b.login('u-same', ANDROID, { token: await a.token('u-same', ANDROID) })
+    await eventually(async () => ((await b.admin.connections('u-same')).length === 2 ? true : undefined))
     await first.close()
     // A change that comes after: what the close would have caused has been told by then.
     const marker = await a.login('u-same', WEB)
