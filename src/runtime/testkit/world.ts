@@ -24,6 +24,27 @@ interface Event {
   run: (() => void) | undefined
 }
 
+/** Systems that stand still together: while a machine is paused nothing runs on it, and what comes due waits in order. */
+export class Machine {
+  #waiting: (() => void)[] | undefined
+
+  run(what: () => void): void {
+    if (this.#waiting === undefined) what()
+    else this.#waiting.push(what)
+  }
+
+  pause(): void {
+    this.#waiting ??= []
+  }
+
+  /** Also runs what waited. */
+  resume(): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const what of waiting) this.run(what)
+  }
+}
+
 /** More steps than this without time going on is a loop, not a simulation. */
 const STEPS_MAX = 10_000_000
 
@@ -32,6 +53,7 @@ export class World {
   readonly #options: WorldOptions
   readonly #random: () => number
   #events: Event[] = []
+  readonly #machines = new WeakMap<ActorSystem, Machine>()
   #sequence = 0
   #nowMs = 0
 
@@ -60,15 +82,18 @@ export class World {
     return this.#next()?.atMs
   }
 
-  system(thread: ThreadSlot, incarnation = 0): ActorSystem {
+  /** `machine`: with which other systems it stands still; without, never. */
+  system(thread: ThreadSlot, incarnation = 0, machine?: Machine): ActorSystem {
     const { log = silentLog, linkLimits = defaultLinkLimits, onEscalation } = this.#options
-    const environment = this.environment
-    return new ActorSystem({ thread, incarnation, environment, log, linkLimits, onEscalation })
+    const environment = machine === undefined ? this.environment : this.#environmentOn(machine)
+    const system = new ActorSystem({ thread, incarnation, environment, log, linkLimits, onEscalation })
+    if (machine !== undefined) this.#machines.set(system, machine)
+    return system
   }
 
   /** Link two systems, or link them anew. */
   link(a: ActorSystem, b: ActorSystem): void {
-    const [portA, portB] = this.#ports()
+    const [portA, portB] = this.#ports(this.#machines.get(a), this.#machines.get(b))
     a.link(b.thread, portA)
     b.link(a.thread, portB)
   }
@@ -87,7 +112,16 @@ export class World {
     this.advance(0)
   }
 
-  #ports(): [LinkPort, LinkPort] {
+  #environmentOn(machine: Machine): Environment {
+    const { defer, wake } = this.environment
+    return {
+      ...this.environment,
+      defer: (run) => defer(() => machine.run(run)),
+      wake: (delayMs, run) => wake(delayMs, () => machine.run(run)),
+    }
+  }
+
+  #ports(...machines: (Machine | undefined)[]): [LinkPort, LinkPort] {
     const listeners: ((frame: Uint8Array) => void)[] = []
     const arrivesMs = [0, 0]
     // As with a MessagePort: what was posted before `close` still arrives, unless the receiver has closed too.
@@ -96,9 +130,11 @@ export class World {
       postMessage: (frame) => {
         const delayMs = this.#options.linkDelayMs?.(this.#random()) ?? 0
         arrivesMs[mine] = Math.max(arrivesMs[mine]!, this.#nowMs + delayMs)
-        this.#at(arrivesMs[mine]!, () => {
+        const arrive = () => {
           if (open[1 - mine]) listeners[1 - mine]?.(frame)
-        })
+        }
+        const machine = machines[1 - mine]
+        this.#at(arrivesMs[mine]!, machine === undefined ? arrive : () => machine.run(arrive))
       },
       on: (_event, listener) => {
         listeners[mine] = listener

@@ -31,8 +31,8 @@ interface UserRecord {
   /** `platform@holder` -> claim. */
   claims: Map<string, Claim>
   versionExpiresAtS: number
-  /** Node -> when its interest ends. */
-  watches: Map<string, number>
+  /** Node -> which of its incarnations wants to know, and until when. */
+  watches: Map<string, { epoch: number; endS: number }>
 }
 
 /** What one node hears: changes that it watches, and notes. */
@@ -41,7 +41,7 @@ interface Listener {
   noted(note: Note): void
 }
 
-/** What an assertion came to. `watchers` are the other nodes that want to know; only of a change. */
+/** What an assertion came to. `watchers` are the other nodes that want to know: node, epoch...; only of a change. */
 export interface Asserted {
   version: number
   changed?: Snapshot
@@ -125,8 +125,10 @@ export class MemoryBackend {
     if (!isNumbered) return { version: user.version, watchers: [] }
     // A number is news for nobody else.
     if (!changed) return { version: user.version, changed: this.read(userId), watchers: [] }
-    for (const [watcher, endS] of user.watches) if (endS <= nowS) user.watches.delete(watcher)
-    const watchers = [...user.watches.keys()].filter((watcher) => watcher !== nodeId)
+    for (const [watcher, { endS }] of user.watches) if (endS <= nowS) user.watches.delete(watcher)
+    const watchers = [...user.watches].flatMap(([watcher, watch]) =>
+      watcher === nodeId ? [] : [watcher, String(watch.epoch)],
+    )
     return { version: user.version, changed: this.read(userId), watchers }
   }
 
@@ -145,11 +147,12 @@ export class MemoryBackend {
     return { userId, version: user.version, claims: claims.map((claim) => ({ ...claim })), foreign: [] }
   }
 
-  watch(userId: UserId, nodeId: string, ttlS: number): Snapshot {
+  watch(userId: UserId, holder: Holder, ttlS: number): Snapshot {
     this.#sweep()
     const nowS = this.#nowS()
     const user = this.#user(userId, nowS) ?? newUser()
-    user.watches.set(nodeId, nowS + ttlS)
+    const { nodeId, epoch } = splitHolder(holder)
+    user.watches.set(nodeId, { epoch, endS: nowS + ttlS })
     this.#users.set(userId, user)
     return this.read(userId)
   }
@@ -168,6 +171,21 @@ export class MemoryBackend {
   note(nodeId: string, note: Note): void {
     const said = structuredClone(note)
     queueMicrotask(() => this.#listeners.get(nodeId)?.noted(said))
+  }
+
+  /**
+   * Remember the presence records and the registry as they are. What is returned puts them back: what a fail-over to a
+   * replica that lagged does. Tokens and seats stay.
+   */
+  checkpoint(): () => void {
+    const users = structuredClone(this.#users)
+    const restoreRegistry = this.registry.checkpoint()
+    return () => {
+      this.#users.clear()
+      for (const [userId, user] of users) this.#users.set(userId, user)
+      this.#userSweep = undefined
+      restoreRegistry()
+    }
   }
 
   /** How many users and users' tokens are held, expired ones that no sweep has met yet included. */
@@ -207,6 +225,6 @@ function newUser(): UserRecord {
 
 function hasExpired(user: UserRecord, nowS: number): boolean {
   if (user.versionExpiresAtS > nowS) return false
-  for (const endS of user.watches.values()) if (endS > nowS) return false
+  for (const { endS } of user.watches.values()) if (endS > nowS) return false
   return true
 }

@@ -23,6 +23,7 @@ import type {
   TokenRecord,
   TokenState,
 } from '../presence-store.js'
+import { type Carrier, InProcessCarrier, type WatchedChange } from './carrier.js'
 import type { MemoryBackend } from './memory-backend.js'
 import type { RegistrySettings } from './registry.js'
 import type { TokenRecords } from './token-records.js'
@@ -34,19 +35,26 @@ export type MemoryStoreOptions = RegistrySettings
 export class MemoryStore implements PresenceStore {
   readonly #backend: MemoryBackend
   readonly #options: MemoryStoreOptions
+  readonly #carrier: Carrier
   #opening: { incarnation: Incarnation; events: StoreEvents } | undefined
 
   /** Throws STORE_UNSUITABLE for a bad node ID. */
-  constructor(backend: MemoryBackend, options: MemoryStoreOptions) {
+  constructor(
+    backend: MemoryBackend,
+    options: MemoryStoreOptions,
+    carrier: Carrier = new InProcessCarrier(backend),
+  ) {
     const problem = nodeIdProblem(options.nodeId)
     if (problem !== undefined) throw new StoreUnsuitableError(problem)
     this.#backend = backend
     this.#options = options
+    this.#carrier = carrier
   }
 
   async open(events: StoreEvents): Promise<Incarnation> {
     const incarnation = this.#backend.register(this.#options, events)
     this.#opening = { incarnation, events }
+    this.#carrier.open(incarnation, events)
     return incarnation
   }
 
@@ -55,7 +63,7 @@ export class MemoryStore implements PresenceStore {
   }
 
   #assert(batch: Assertion[], holder: Holder): AssertOutcome[] {
-    const toTell = new Map<string, Snapshot[]>()
+    const toTell: WatchedChange[] = []
     const outcomes = batch.map((assertion): AssertOutcome => {
       const { userId } = assertion
       const problem = userIdProblem(userId)
@@ -66,16 +74,16 @@ export class MemoryStore implements PresenceStore {
         this.#options.presenceTtlS,
       )
       if (!changed) return { ok: true, userId, version }
-      for (const nodeId of watchers) toTell.set(nodeId, [...(toTell.get(nodeId) ?? []), changed])
+      if (watchers.length > 0) toTell.push({ snapshot: changed, watchers })
       return { ok: true, userId, version, changed }
     })
-    for (const [nodeId, snapshots] of toTell) this.#backend.tell(nodeId, structuredClone(snapshots))
+    if (toTell.length > 0) this.#carrier.tell(toTell)
     return outcomes
   }
 
   async watch(userIds: UserId[]): Promise<Snapshot[]> {
-    const { nodeId } = splitHolder(this.#opened())
-    return served(userIds).map((userId) => this.#backend.watch(userId, nodeId, this.#options.presenceTtlS))
+    const holder = this.#opened()
+    return served(userIds).map((userId) => this.#backend.watch(userId, holder, this.#options.presenceTtlS))
   }
 
   async unwatch(userIds: UserId[]): Promise<void> {
@@ -115,7 +123,7 @@ export class MemoryStore implements PresenceStore {
   }
 
   send(to: Holder, note: Note): void {
-    if (this.#opening !== undefined) this.#backend.note(splitHolder(to).nodeId, note)
+    if (this.#opening !== undefined) this.#carrier.send(to, note)
   }
 
   async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
@@ -187,6 +195,7 @@ export class MemoryStore implements PresenceStore {
     if (opening === undefined) return
     const { holder, formers } = opening.incarnation
     if (leaves) this.#backend.registry.leave([holder, ...formers])
+    this.#carrier.close()
     this.#backend.deafen(this.#options.nodeId, opening.events)
   }
 

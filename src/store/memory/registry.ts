@@ -93,6 +93,21 @@ export class NodeRegistry {
     this.#sweeps.delete(dead)
   }
 
+  /** See `MemoryBackend.checkpoint`. */
+  checkpoint(): () => void {
+    const version = this.#version
+    const restores = [
+      checkpointOf(this.#nodes),
+      checkpointOf(this.#dead),
+      checkpointOf(this.#sweeps),
+      checkpointOf(this.#epochs),
+    ]
+    return () => {
+      for (const restore of restores) restore()
+      this.#version = version
+    }
+  }
+
   /** A sweep belongs to whoever renews, and to another when that one does not come any more. */
   #giveSweep(sweeping: Holder | undefined, nowMs: number, nodeLeaseMs: number): Holder | undefined {
     const untilMs = nowMs + 2 * nodeLeaseMs
@@ -113,5 +128,13 @@ export class NodeRegistry {
 
   #changed(): void {
     this.#version = Math.max(Math.floor(this.#nowMs() * 1_000), this.#version + 1)
+  }
+}
+
+function checkpointOf<V>(map: Map<string, V>): () => void {
+  const entries = [...map]
+  return () => {
+    map.clear()
+    for (const [key, value] of entries) map.set(key, value)
   }
 }

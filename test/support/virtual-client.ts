@@ -1,0 +1,199 @@
+/** A client in a virtual world: its socket, as both ends see it. */
+import type { Owner } from '../../actors/listener.js'
+import { FRAME_ENCODINGS } from '../../src/gateway/codec/encodings.js'
+import { userOfTopic } from '../../src/gateway/hub.js'
+import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/gateway/proto/openim.js'
+import { RequestId } from '../../src/gateway/requests.js'
+import type { Socket, UpgradeRequest } from '../../src/gateway/transport/transport.js'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { ActorSystem } from '../../src/runtime/index.js'
+
+/** What a client that asked for the js SDK's frames speaks. */
+const ENCODING = FRAME_ENCODINGS[0]
+const FRAME_BYTES_MAX = 65_536
+
+/** The topics of one io thread. */
+export class VirtualTransport {
+  readonly #topics = new Map<string, Set<VirtualClient>>()
+
+  publish(topic: string, frame: Uint8Array): void {
+    for (const client of this.#topics.get(topic) ?? []) client.receive(frame)
+  }
+
+  subscriberCount(topic: string): number {
+    return this.#topics.get(topic)?.size ?? 0
+  }
+
+  isSubscribed(topic: string, client: VirtualClient): boolean {
+    return this.#topics.get(topic)?.has(client) ?? false
+  }
+
+  subscribe(topic: string, client: VirtualClient): boolean {
+    const clients = this.#topics.get(topic) ?? new Set()
+    this.#topics.set(topic, clients)
+    if (clients.has(client)) return false
+    clients.add(client)
+    return true
+  }
+
+  unsubscribe(topic: string, client: VirtualClient): boolean {
+    return this.#topics.get(topic)?.delete(client) ?? false
+  }
+
+  /** Returns the topics that it was in. */
+  leaveAll(client: VirtualClient): string[] {
+    return [...this.#topics].filter(([, clients]) => clients.delete(client)).map(([topic]) => topic)
+  }
+}
+
+/** The io thread that a client is connected to. */
+export interface Door {
+  system: ActorSystem
+  transport: VirtualTransport
+  /** Users on the status board whom perhaps nobody watches any more. */
+  unattended: Set<UserId>
+}
+
+/** What a client tells whoever drives it. */
+export interface ClientEvents {
+  /** The verdict, or the end of the socket. */
+  stateChanged?: () => void
+  /** What the client was told of a user. */
+  told?: (userId: UserId, platformIds: PlatformId[]) => void
+  /** A subscription failed. */
+  watchFailed?: (userIds: UserId[]) => void
+}
+
+export class VirtualClient {
+  state: 'knocking' | 'in' | 'refused' | 'closed' = 'knocking'
+  /** Of a refusal. */
+  errCode: number | undefined
+  /** How often the kick frame came. */
+  kicks = 0
+  events: ClientEvents = {}
+  #owner: Owner | undefined
+  /** Subscriptions that have no answer yet, by operation. */
+  readonly #asked = new Map<string, UserId[]>()
+  #operations = 0
+
+  constructor(
+    readonly node: number,
+    readonly userId: UserId,
+    readonly platformId: PlatformId,
+    readonly token: string,
+    private readonly door: Door,
+    private readonly defer: (run: () => void) => void,
+  ) {}
+
+  request(): UpgradeRequest<Owner> {
+    const { token, userId, platformId } = this
+    const query = new URLSearchParams({
+      token,
+      sendID: userId,
+      platformID: String(platformId),
+      operationID: 'op',
+      sdkType: 'js',
+      isMsgResp: 'true',
+    })
+    return {
+      query: query.toString(),
+      address: '127.0.0.1',
+      header: () => '',
+      accept: (owner) => {
+        this.#owner = owner
+        return this.#socket()
+      },
+      refuse: (_status, _type, body) => this.#refused(body),
+    }
+  }
+
+  /** Subscribe to the status of users, or unsubscribe (request 2005). */
+  watch(subscribeUserID: UserId[], unsubscribeUserID: UserId[] = []): void {
+    if (this.state !== 'in') return
+    const msgIncr = String(++this.#operations)
+    this.#asked.set(msgIncr, subscribeUserID)
+    const data = ENCODING.encodeRequest({
+      reqIdentifier: RequestId.SubscribeStatus,
+      token: '',
+      sendID: this.userId,
+      operationID: 'op',
+      msgIncr,
+      data: SubUserOnlineStatus.encode({ subscribeUserID, unsubscribeUserID }).finish(),
+    })
+    this.#tell({ kind: 'frame', data, isBinary: true })
+  }
+
+  /** The client goes: with a goodbye, or without. */
+  close(clean: boolean): void {
+    if (this.state !== 'in' && this.state !== 'knocking') return
+    this.#setState('closed')
+    this.#tellClosed(clean)
+  }
+
+  #socket(): Socket {
+    const { transport } = this.door
+    return {
+      address: '127.0.0.1',
+      send: (data) => {
+        this.receive(data)
+        return 'sent'
+      },
+      ping: () => {},
+      subscribe: (topic) => this.state !== 'closed' && transport.subscribe(topic, this),
+      unsubscribe: (topic) => {
+        this.door.unattended.add(userOfTopic(topic))
+        return transport.unsubscribe(topic, this)
+      },
+      isSubscribed: (topic) => transport.isSubscribed(topic, this),
+      bufferedBytes: () => 0,
+      end: () => this.#dropped(),
+      drop: () => this.#dropped(),
+    }
+  }
+
+  /** A frame from its node. */
+  receive(data: Uint8Array | string): void {
+    if (this.state === 'closed') return
+    if (typeof data === 'string') {
+      const { errCode } = JSON.parse(data) as { errCode: number }
+      if (errCode === 0) this.#setState('in')
+      else this.#refused(data)
+      return
+    }
+    const response = ENCODING.decodeResponse(data, FRAME_BYTES_MAX)
+    if (response.reqIdentifier === RequestId.Kick) this.kicks++
+    if (response.reqIdentifier !== RequestId.SubscribeStatus) return
+    const asked = this.#asked.get(response.msgIncr)
+    this.#asked.delete(response.msgIncr)
+    if (response.errCode !== 0) return this.events.watchFailed?.(asked ?? [])
+    for (const { userID, onlinePlatformIDs } of SubUserOnlineStatusTips.decode(response.data!).subscribers) {
+      this.events.told?.(userID, onlinePlatformIDs)
+    }
+  }
+
+  #refused(body: string): void {
+    this.errCode = (JSON.parse(body) as { errCode: number }).errCode
+    this.#setState('refused')
+  }
+
+  #dropped(): void {
+    if (this.state === 'closed') return
+    if (this.state !== 'refused') this.#setState('closed')
+    this.#tellClosed(false)
+  }
+
+  #setState(state: VirtualClient['state']): void {
+    this.state = state
+    this.events.stateChanged?.()
+  }
+
+  #tellClosed(clean: boolean): void {
+    for (const topic of this.door.transport.leaveAll(this)) this.door.unattended.add(userOfTopic(topic))
+    this.defer(() => this.#tell({ kind: 'closed', code: clean ? 1000 : 1006, clean }))
+  }
+
+  #tell(message: Owner['early'][number]): void {
+    if (this.#owner?.connection !== undefined) this.door.system.tell(this.#owner.connection, message)
+    else this.#owner?.early.push(message)
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * A whole node in a virtual world: real listeners, connections, fan-outs, presence shards and the sync actor, each role
+ * on threads of its own. Only the sockets, the tokens' signatures, the store's server and the clock are made up.
+ */
+import { fanOut } from '../../actors/fan-out.js'
+import { listener, type Message } from '../../actors/listener.js'
+import { newShardCounts, presenceShard, type Seating } from '../../actors/presence-shard.js'
+import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
+import type { TokenVerdict } from '../../src/auth/tokens.js'
+import type { SharedConnectionCounts } from '../../src/gateway/connection-counts.js'
+import { Hub } from '../../src/gateway/hub.js'
+import type { Rates } from '../../src/gateway/rates.js'
+import type { LoginPolicy } from '../../src/presence/login-policy.js'
+import type { PlatformTable } from '../../src/presence/platforms.js'
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
+import { type ActorSystem, refTo, type ThreadSlot } from '../../src/runtime/index.js'
+import { Machine, type World } from '../../src/runtime/testkit/world.js'
+import type { PresenceStore } from '../../src/store/presence-store.js'
+import { type Door, VirtualClient, VirtualTransport } from './virtual-client.js'
+
+/** Which threads a node has. The api thread is the last; nobody lives there, but others ask from there. */
+export interface Layout {
+  io: ThreadSlot[]
+  shard: ThreadSlot[]
+  sync: ThreadSlot
+  api: ThreadSlot
+  presenceShards: number
+}
+
+export interface NodeSettings {
+  batchSize: number
+  mergeIntervalMs: number
+  presenceTtlS: number
+  offlineGraceMs: number
+  nodeLeaseMs: number
+  authWhenStoreDown: 'allow' | 'deny'
+  recordsNeeded: boolean
+}
+
+/** What all nodes of a cluster have in common. */
+export interface Ground {
+  world: World
+  layout: Layout
+  settings: NodeSettings
+  platforms: PlatformTable
+  policy: LoginPolicy
+  seating: Seating | undefined
+  /** The actor under test, or one that looks on. */
+  shardDefinition?: (node: VirtualNode) => typeof presenceShard
+  /** The store of one life of the node's sync actor. */
+  createStore: (life: SyncLife) => PresenceStore
+  verifyToken: (token: string) => TokenVerdict
+  /** Unix ms. */
+  wallMs: () => number
+}
+
+/** One life of a node's sync thread. */
+export interface SyncLife {
+  node: VirtualNode
+  nodeId: string
+  processId: string
+  machine: Machine
+  isOver: () => boolean
+}
+
+const HANDSHAKE_TIMEOUT_MS = 10_000
+const CONNECTION_SETTINGS = {
+  inflatedBytesMax: 65_536,
+  requestsPerSMax: 1_000,
+  watchesPerConnectionMax: 100,
+  readTimeoutMs: 24 * 3_600_000,
+}
+
+export class VirtualNode {
+  readonly nodeId: string
+  readonly addresses: Addresses
+  readonly #ground: Ground
+  /** By slot; undefined = the thread is dead. */
+  readonly #systems: (ActorSystem | undefined)[] = []
+  readonly #doors: (Door | undefined)[] = []
+  #machine = new Machine()
+  #processes = 0
+  #threads = 0
+
+  constructor(ground: Ground, nodeId: string) {
+    this.#ground = ground
+    this.nodeId = nodeId
+    this.addresses = new Addresses(ground.layout)
+    this.start()
+  }
+
+  get api(): ActorSystem {
+    return this.#systems[this.#ground.layout.api]!
+  }
+
+  /** The process starts, or starts again. */
+  start(): void {
+    this.#processes++
+    this.#machine = new Machine()
+    const { layout } = this.#ground
+    for (const slot of this.#slots()) this.#found(slot)
+    for (const [a, b] of this.#links()) this.#link(a, b)
+    for (const slot of [layout.sync, ...layout.shard, ...layout.io]) this.#populate(slot)
+  }
+
+  /** The process dies, and sends nothing more. Its sockets are the caller's to break. */
+  kill(): void {
+    this.#machine.pause()
+    for (const system of this.#systems) system?.close()
+    this.#systems.length = 0
+    this.#doors.length = 0
+  }
+
+  pause(): void {
+    this.#machine.pause()
+  }
+
+  resume(): void {
+    this.#machine.resume()
+  }
+
+  /** A thread dies: what it was about to send is lost, and its neighbours are told. */
+  killThread(slot: ThreadSlot): void {
+    for (const neighbour of this.#neighboursOf(slot)) this.#systems[neighbour]?.unlink(slot, 'killed')
+    this.#systems[slot]?.close()
+    this.#systems[slot] = undefined
+    this.#doors[slot] = undefined
+  }
+
+  /** Host a killed thread anew. */
+  hostThread(slot: ThreadSlot): void {
+    this.#found(slot)
+    for (const neighbour of this.#neighboursOf(slot)) this.#link(slot, neighbour)
+    this.#populate(slot)
+  }
+
+  /** A client knocks at one of the io threads; undefined = nobody is there. */
+  connect(
+    io: number,
+    node: number,
+    userId: UserId,
+    platformId: PlatformId,
+    token: string,
+  ): VirtualClient | undefined {
+    const slot = this.#ground.layout.io[io]!
+    const door = this.#doors[slot]
+    if (door === undefined) return undefined
+    const { defer } = door.system.environment
+    const client = new VirtualClient(node, userId, platformId, token, door, defer)
+    door.system.tell(refTo<Message>(slot, LISTENER), { kind: 'upgrade', request: client.request() })
+    return client
+  }
+
+  #slots(): ThreadSlot[] {
+    const { io, shard, sync, api } = this.#ground.layout
+    return [...io, ...shard, sync, api]
+  }
+
+  #links(): [ThreadSlot, ThreadSlot][] {
+    const { io, shard, sync, api } = this.#ground.layout
+    const toShards = [...io, sync, api].flatMap((a) => shard.map((b): [number, number] => [a, b]))
+    const toSync = [...io, api].map((a): [number, number] => [a, sync])
+    return [...toShards, ...toSync]
+  }
+
+  #link(a: ThreadSlot, b: ThreadSlot): void {
+    const [one, other] = [this.#systems[a], this.#systems[b]]
+    if (one !== undefined && other !== undefined) this.#ground.world.link(one, other)
+  }
+
+  #neighboursOf(slot: ThreadSlot): ThreadSlot[] {
+    return this.#links().flatMap(([a, b]) => (a === slot ? [b] : b === slot ? [a] : []))
+  }
+
+  #found(slot: ThreadSlot): void {
+    this.#systems[slot] = this.#ground.world.system(slot, this.#threads++, this.#machine)
+  }
+
+  #populate(slot: ThreadSlot): void {
+    const { io, shard, sync: syncSlot } = this.#ground.layout
+    if (slot === syncSlot) this.#spawnSync()
+    if (io.includes(slot)) this.#spawnIo(slot)
+    if (!shard.includes(slot)) return
+    for (const [at, { thread }] of this.addresses.shards.entries()) if (thread === slot) this.#spawnShard(at)
+  }
+
+  #spawnSync(): void {
+    const { settings, layout, createStore } = this.#ground
+    const system = this.#systems[layout.sync]!
+    const life: SyncLife = {
+      node: this,
+      nodeId: this.nodeId,
+      processId: `${this.nodeId} ${this.#processes}`,
+      machine: this.#machine,
+      isOver: () => this.#systems[layout.sync] !== system,
+    }
+    system.spawn(
+      sync,
+      {
+        createStore: () => createStore(life),
+        addresses: this.addresses,
+        nodeLeaseMs: settings.nodeLeaseMs,
+        tokens: {
+          tokenCacheS: 60,
+          tokenCacheMax: 1_000,
+          openimCompat: false,
+          authWhenStoreDown: settings.authWhenStoreDown,
+          recordsNeeded: settings.recordsNeeded,
+        },
+        health: newHealth(),
+        counts: newSyncCounts(),
+        onUnsuitable: (error) => {
+          throw error
+        },
+      },
+      SYNC,
+    )
+  }
+
+  #spawnShard(shard: number): void {
+    const { settings, policy, seating, shardDefinition } = this.#ground
+    const counts = newShardCounts()
+    const args = {
+      shard,
+      settings: { ...settings, nodeId: this.nodeId, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS },
+      addresses: this.addresses,
+      policy,
+      seating,
+      counts,
+      gauges: [],
+    }
+    const { thread } = this.addresses.shards[shard]!
+    this.#systems[thread]!.spawn(shardDefinition?.(this) ?? presenceShard, args, FIRST_SHARD + shard)
+  }
+
+  #spawnIo(slot: ThreadSlot): void {
+    const { platforms, settings, seating, verifyToken, wallMs } = this.#ground
+    const system = this.#systems[slot]!
+    const hub = new Hub()
+    const transport = new VirtualTransport()
+    this.#doors[slot] = { system, transport, unattended: hub.unattended }
+    const counts = {
+      logins: 0,
+      loginErrors: {},
+      requests: {},
+      requestErrors: {},
+      closes: {},
+      subscriptions: 0,
+      statusPushes: 0,
+    }
+    system.spawn(fanOut, { hub, transport, addresses: this.addresses, counts }, FAN_OUT)
+    system.spawn(
+      listener,
+      {
+        hub,
+        places: {
+          total: 0,
+          ofAddress: () => 0,
+          add: () => {},
+          remove: () => {},
+        } as unknown as SharedConnectionCounts,
+        rates: { loginOfUser: () => 0, loginOfAddress: () => 0, requestOfUser: () => 0 } as unknown as Rates,
+        addresses: this.addresses,
+        settings: {
+          ...CONNECTION_SETTINGS,
+          maxConnections: 1_000_000,
+          maxConnectionsPerAddress: 1_000_000,
+          handshakesPerSMax: 1_000_000,
+          handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+          allowedOrigins: [],
+          authWhenStoreDown: settings.authWhenStoreDown,
+        },
+        counts,
+        isKnownPlatform: (platformId) => platforms.isKnown(platformId),
+        isAdmin: () => false,
+        canonicalToken: (token) => token,
+        verifyToken,
+        recordsNeeded: settings.recordsNeeded,
+        isSeated: seating !== undefined,
+        wallMs,
+      },
+      LISTENER,
+    )
+  }
+}

@@ -1,0 +1,32 @@
+/** Tokens of a virtual world: a token is its own claims, and nobody signs it. */
+import type { NewToken } from '../../src/auth/token-service.js'
+import type { TokenVerdict } from '../../src/auth/tokens.js'
+import { WireCode, wireErrorText } from '../../src/gateway/wire-errors.js'
+
+export function spellToken(
+  { userId, platformId, issuedAtS, jti }: NewToken,
+  nowMs: number,
+  ttlS: number,
+): string {
+  const claims = {
+    UserID: userId,
+    PlatformID: platformId,
+    exp: Math.floor(nowMs / 1_000) + ttlS,
+    iat: issuedAtS,
+    jti,
+  }
+  return `virtual.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.signature`
+}
+
+export function readToken(token: string, nowMs: number): TokenVerdict {
+  const {
+    UserID: userId,
+    PlatformID: platformId,
+    exp,
+  } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())
+  if (exp * 1_000 <= nowMs) {
+    const errCode = WireCode.TokenExpiredError
+    return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt: 'the token has expired' }
+  }
+  return { ok: true, userId, platformId, expiresAtS: exp }
+}
