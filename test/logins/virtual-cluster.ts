@@ -19,6 +19,7 @@ import type { PresenceStore, StoreEvents, TokenState } from '../../src/store/pre
 import { tokenStore } from '../../src/threads/token-store.js'
 import type { VirtualClient } from '../support/virtual-client.js'
 import { type Layout, type SyncLife, VirtualNode } from '../support/virtual-node.js'
+import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'
 
 /** One thread of each role. */
@@ -124,15 +125,8 @@ export class VirtualCluster {
     return client
   }
 
-  /** Let time go by, and promises settle as they become due. */
-  async run(ms: number): Promise<void> {
-    const untilMs = this.world.nowMs + ms
-    do {
-      const nextMs = Math.min(untilMs, Math.max(this.world.nowMs, this.world.nextMs ?? untilMs))
-      this.world.advance(nextMs - this.world.nowMs)
-      await new Promise((resolve) => setImmediate(resolve))
-    } while (this.world.nowMs < untilMs)
-    this.world.settle()
+  run(ms: number): Promise<void> {
+    return pass(this.world, ms)
   }
 
   /** The end of a promise whose progress needs time to go by. */

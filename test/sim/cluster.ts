@@ -1,0 +1,252 @@
+/** Whole nodes, their clients and their watchers on the model of Redis, and everything that happens written down. */
+import { presenceShard } from '../../actors/presence-shard.js'
+import { LoginPolicy } from '../../src/presence/login-policy.js'
+import { PlatformTable } from '../../src/presence/platforms.js'
+import type { PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import type { ThreadSlot } from '../../src/runtime/index.js'
+import { mulberry32, World } from '../../src/runtime/testkit/world.js'
+import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
+import type { VirtualClient } from '../support/virtual-client.js'
+import { type Layout, type NodeSettings, VirtualNode } from '../support/virtual-node.js'
+import { pass } from '../support/virtual-time.js'
+import { readToken, spellToken } from '../support/virtual-tokens.js'
+import type { HistoryEvent, SocketId } from './history.js'
+import { Network } from './network.js'
+import { distantStore } from './store.js'
+
+export const LAYOUT: Layout = { io: [0, 1], shard: [2, 3], sync: 4, api: 5, presenceShards: 4 }
+
+export const SETTINGS: NodeSettings = {
+  batchSize: 4,
+  mergeIntervalMs: 100,
+  presenceTtlS: 60,
+  offlineGraceMs: 4_000,
+  nodeLeaseMs: 10_000,
+  // Logins are not what is tested here: whoever comes comes in, whether the store can be asked or not.
+  authWhenStoreDown: 'allow',
+  recordsNeeded: false,
+}
+
+/** The store's clock starts in the year 2026: versions are µs. */
+const STORE_EPOCH_MS = 1_767_225_600_000
+const TOKEN_TTL_S = 24 * 3_600
+const WATCH_AGAIN_MS = 500
+const WATCHER_PLATFORM: PlatformId = 5
+
+interface Guest {
+  id: SocketId
+  client: VirtualClient
+  node: number
+  io: number
+  /** Whom it watches, if it is here for that. */
+  watches: UserId[]
+  saysGoodbye: boolean
+}
+
+type ShardMessage = Parameters<typeof presenceShard.receive>[2]
+
+export class Cluster {
+  readonly world: World
+  readonly random: () => number
+  readonly network: Network
+  readonly backend: MemoryBackend
+  readonly nodes: VirtualNode[]
+  readonly events: HistoryEvent[] = []
+  /** What the store's clock is off by. */
+  clockOffsetMs = 0
+  readonly #guests = new Map<SocketId, Guest>()
+  readonly #dead = new Set<string>()
+  #sockets = 0
+  #lives = 0
+
+  /** `delayMaxMs`: the slowest way to the store, or frame between two threads. */
+  constructor(seed: number, nodes: number, delayMaxMs: number) {
+    this.world = new World({ seed, linkDelayMs: (random) => (random ** 3 * delayMaxMs) / 4 })
+    this.random = mulberry32(seed ^ 0x5eed)
+    this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs)
+    const wallMs = () => STORE_EPOCH_MS + this.world.nowMs
+    this.backend = new MemoryBackend(() => wallMs() + this.clockOffsetMs)
+    const platforms = new PlatformTable()
+    const ground = {
+      world: this.world,
+      layout: LAYOUT,
+      settings: SETTINGS,
+      platforms,
+      policy: new LoginPolicy(0, platforms),
+      seating: undefined,
+      shardDefinition: (node: VirtualNode) => this.#observed(node),
+      createStore: (life: Parameters<typeof distantStore>[3]) => {
+        const { nodeId, processId } = life
+        return distantStore(this.network, this.backend, { ...SETTINGS, nodeId, processId }, life)
+      },
+      verifyToken: (token: string) => readToken(token, wallMs()),
+      wallMs,
+    }
+    this.nodes = Array.from({ length: nodes }, (_, n) => new VirtualNode(ground, `node-${n}`))
+  }
+
+  get nowMs(): number {
+    return this.world.nowMs
+  }
+
+  run(ms: number): Promise<void> {
+    return pass(this.world, ms)
+  }
+
+  later(ms: number, run: () => void): void {
+    this.world.environment.wake(ms, run)
+  }
+
+  // Clients
+
+  /** Guests who are in, in order of arrival, without the watchers. */
+  inside(): { id: SocketId; userId: UserId; platformId: PlatformId }[] {
+    return [...this.#guests.values()]
+      .filter(({ client, watches }) => client.state === 'in' && watches.length === 0)
+      .map(({ id, client: { userId, platformId } }) => ({ id, userId, platformId }))
+  }
+
+  /** A client comes; where nobody answers it goes to the next node. Undefined = nobody answers anywhere. */
+  enter(userId: UserId, platformId: PlatformId, node: number, io: number): SocketId | undefined {
+    return this.#knock(userId, platformId, node, io, [])?.id
+  }
+
+  leave(id: SocketId, saysGoodbye: boolean): void {
+    const guest = this.#guests.get(id)
+    if (guest === undefined) return
+    guest.saysGoodbye = saysGoodbye
+    guest.client.close(saysGoodbye)
+  }
+
+  /** A client comes that only watches. */
+  watch(userIds: UserId[], node: number, io: number): SocketId | undefined {
+    return this.#knock(`watcher-${this.#sockets + 1}`, WATCHER_PLATFORM, node, io, userIds)?.id
+  }
+
+  #knock(
+    userId: UserId,
+    platformId: PlatformId,
+    firstNode: number,
+    firstIo: number,
+    watches: UserId[],
+  ): Guest | undefined {
+    const doors = this.nodes.flatMap((_, n) => {
+      const node = (firstNode + n) % this.nodes.length
+      return LAYOUT.io.map((_, i) => ({ node, io: (firstIo + i) % LAYOUT.io.length }))
+    })
+    const door = doors.find(({ node, io }) => !this.#isDead(node, LAYOUT.io[io]!))
+    if (door === undefined) return undefined
+    const { node, io } = door
+    const client = this.nodes[node]!.connect(io, node, userId, platformId, this.#token(userId, platformId))!
+    const guest: Guest = { id: ++this.#sockets, client, node, io, watches, saysGoodbye: false }
+    this.#guests.set(guest.id, guest)
+    const { id: socket } = guest
+    this.#note({ kind: 'knocked', atMs: this.nowMs, socket, node, userId, platformId })
+    client.events = {
+      stateChanged: () => this.#onState(guest),
+      told: (watched, platformIds) =>
+        this.#note({ kind: 'told', atMs: this.nowMs, watcher: socket, userId: watched, platformIds }),
+      watchFailed: (userIds) => this.later(WATCH_AGAIN_MS, () => client.watch(userIds)),
+    }
+    return guest
+  }
+
+  #onState({ id: socket, client, watches, saysGoodbye }: Guest): void {
+    const { nowMs: atMs } = this
+    if (client.state === 'in') {
+      this.#note({ kind: 'entered', atMs, socket })
+      for (const userId of watches) this.#note({ kind: 'watched', atMs, watcher: socket, userId })
+      // The verdict comes before the connection is ready for more.
+      if (watches.length > 0) this.later(0, () => client.watch(watches))
+      return
+    }
+    this.#guests.delete(socket)
+    this.#note({ kind: 'left', atMs, socket, hasGrace: !saysGoodbye })
+  }
+
+  #token(userId: UserId, platformId: PlatformId): string {
+    const issuedAtS = Math.floor((STORE_EPOCH_MS + this.nowMs) / 1_000)
+    const token = { userId, platformId, issuedAtS, jti: String(this.#sockets) }
+    return spellToken(token, STORE_EPOCH_MS + this.nowMs, TOKEN_TTL_S)
+  }
+
+  #note(event: HistoryEvent): void {
+    this.events.push(event)
+  }
+
+  // Nodes
+
+  /** The node dies with its sockets. Returns those who were there and would come back. */
+  crash(node: number): { userId: UserId; platformId: PlatformId }[] {
+    for (const slot of [...LAYOUT.io, ...LAYOUT.shard, LAYOUT.sync]) this.#dead.add(`${node} ${slot}`)
+    this.nodes[node]!.kill()
+    return this.#breakAll((guest) => guest.node === node)
+  }
+
+  start(node: number): void {
+    for (const slot of [...LAYOUT.io, ...LAYOUT.shard, LAYOUT.sync]) this.#dead.delete(`${node} ${slot}`)
+    this.nodes[node]!.start()
+  }
+
+  killThread(node: number, slot: ThreadSlot): { userId: UserId; platformId: PlatformId }[] {
+    this.#dead.add(`${node} ${slot}`)
+    this.nodes[node]!.killThread(slot)
+    return this.#breakAll((guest) => guest.node === node && LAYOUT.io[guest.io] === slot)
+  }
+
+  hostThread(node: number, slot: ThreadSlot): void {
+    this.#dead.delete(`${node} ${slot}`)
+    this.nodes[node]!.hostThread(slot)
+  }
+
+  #isDead(node: number, slot: ThreadSlot): boolean {
+    return this.#dead.has(`${node} ${slot}`)
+  }
+
+  #breakAll(isMeant: (guest: Guest) => boolean): { userId: UserId; platformId: PlatformId }[] {
+    const broken = [...this.#guests.values()].filter(isMeant)
+    for (const { id } of broken) this.leave(id, false)
+    return broken
+      .filter(({ watches }) => watches.length === 0)
+      .map(({ client: { userId, platformId } }) => ({ userId, platformId }))
+  }
+
+  // What is looked at
+
+  /** Write down what the store says of these users. */
+  recordStore(userIds: UserId[]): void {
+    for (const userId of userIds) {
+      const claimed = this.backend.read(userId).claims.map(({ platformId }) => platformId)
+      this.#note({ kind: 'recorded', atMs: this.nowMs, userId, platformIds: [...new Set(claimed)] })
+    }
+  }
+
+  /** The shard, and which versions made a difference to what it knows of other nodes. */
+  #observed({ nodeId }: VirtualNode): typeof presenceShard {
+    let life = ''
+    return {
+      ...presenceShard,
+      start: (ctx, args) => {
+        life = `shard ${args.shard} of ${nodeId} (life ${++this.#lives})`
+        return presenceShard.start(ctx, args)
+      },
+      receive: (ctx, state, message) => {
+        const heard = snapshotsIn(message)
+        const viewOf = (userId: UserId) => state.watches.viewOf(userId, []).join()
+        const before = heard.map(({ userId }) => viewOf(userId))
+        presenceShard.receive(ctx, state, message)
+        for (const [at, { userId, version }] of heard.entries()) {
+          if (viewOf(userId) === before[at]) continue
+          this.#note({ kind: 'learnt', atMs: this.nowMs, learner: life, userId, version })
+        }
+      },
+    }
+  }
+}
+
+function snapshotsIn(message: ShardMessage): Snapshot[] {
+  if (message.kind === 'changes') return message.snapshots
+  if (message.kind === 'interestSet') return message.outcome.ok ? message.outcome.value : []
+  if (message.kind !== 'asserted' || !message.outcome.ok) return []
+  return message.outcome.value.flatMap((one) => (one.ok && one.changed !== undefined ? [one.changed] : []))
+}

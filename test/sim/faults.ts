@@ -1,0 +1,161 @@
+/** The named faults: what each does to a cluster, and how long its consequences may be seen. */
+import type { ThreadSlot } from '../../src/runtime/index.js'
+import { type Cluster, LAYOUT, SETTINGS } from './cluster.js'
+import type { FaultRecord } from './history.js'
+import type { Weather } from './network.js'
+
+export const FAULT_NAMES = [
+  'dropMessage',
+  'delay',
+  'reorder',
+  'duplicate',
+  'crashNode',
+  'restartNode',
+  'pauseNode',
+  'partition',
+  'loseLastWrites',
+  'storeDown',
+  'storeError',
+  'clockStep',
+  'threadDeath',
+] as const
+export type FaultName = (typeof FAULT_NAMES)[number]
+
+export interface Fault {
+  name: FaultName
+  /** Used by those that strike one node. */
+  node: number
+  /** Used by `threadDeath`. */
+  slot: ThreadSlot
+  fromMs: number
+  toMs: number
+  /** How bad it is: 0 to 1. */
+  degree: number
+}
+
+/** What a client does whose socket was broken by a fault. */
+export type ComeBack = (lost: ReturnType<Cluster['crash']>) => void
+
+interface FaultKind {
+  /** How long it lasts, ms. */
+  lasts: [minMs: number, maxMs: number]
+  settleMs: number
+  strikesNode: boolean
+  begin: (cluster: Cluster, fault: Fault, comeBack: ComeBack) => void
+  end: (cluster: Cluster, fault: Fault) => void
+}
+
+const { nodeLeaseMs, offlineGraceMs, presenceTtlS } = SETTINGS
+/** A third of a lease until the last renewal is missed, the lease, and a third until all have heard. */
+const BURIAL_MS = (nodeLeaseMs * 5) / 3
+/** Watches are renewed each third of the life of a record; the wheel turns in ticks. */
+const REWATCH_MS = (presenceTtlS * 1_000) / 3 + 2_000
+/** Retries, a new connection, rebuilding, and everything said again. */
+const RECOVERY_MS = 8_000
+/** GONE_CONFIRM_MS: that a store knows nobody any more is not believed at once. */
+const BELIEF_MS = 31_000
+
+/** What a rollback goes back by at most. */
+const LOST_WRITES_MS = 2_000
+const HOUR_MS = 3_600_000
+/**
+ * A clock that jumps further ends every lease at once, and a node whose next renewal comes a moment after another's may
+ * be buried: the registry asks for one renewal that was missed, and cannot know that the jump took it away.
+ */
+const STEP_FORWARD_MS = nodeLeaseMs / 2
+
+export const FAULTS: Record<FaultName, FaultKind> = {
+  dropMessage: {
+    ...weather(({ degree }) => ({ lostShare: 0.05 + 0.95 * degree ** 2 })),
+    settleMs: REWATCH_MS,
+  },
+  delay: weather(({ degree }) => ({ slowMs: 3_000 * degree })),
+  reorder: weather(({ degree }) => ({ lateMs: 2_000 * degree })),
+  duplicate: weather(({ degree }) => ({ doubledShare: degree })),
+  crashNode: { ...loss(), lasts: [9_000, 30_000], settleMs: BURIAL_MS },
+  restartNode: { ...loss(), lasts: [200, 5_000], settleMs: BURIAL_MS },
+  pauseNode: {
+    lasts: [500, 25_000],
+    settleMs: RECOVERY_MS + offlineGraceMs,
+    strikesNode: true,
+    begin: (cluster, { node }) => cluster.nodes[node]!.pause(),
+    end: (cluster, { node }) => cluster.nodes[node]!.resume(),
+  },
+  partition: {
+    lasts: [300, 25_000],
+    settleMs: RECOVERY_MS + offlineGraceMs,
+    strikesNode: true,
+    begin: (cluster, { node }) => cluster.network.cut(cluster.nodes[node]!.nodeId),
+    end: (cluster, { node }) => cluster.network.heal(cluster.nodes[node]!.nodeId),
+  },
+  storeDown: {
+    lasts: [300, 20_000],
+    settleMs: RECOVERY_MS,
+    strikesNode: false,
+    begin: ({ network }) => network.setDown(true),
+    end: ({ network }) => network.setDown(false),
+  },
+  loseLastWrites: {
+    lasts: [LOST_WRITES_MS, LOST_WRITES_MS + 6_000],
+    settleMs: BELIEF_MS + RECOVERY_MS,
+    strikesNode: false,
+    begin: (cluster, { degree }) => {
+      const restore = cluster.backend.checkpoint()
+      // The replica has what was written until now; the master takes writes for a while longer, and dies.
+      cluster.later(LOST_WRITES_MS * degree, () => {
+        cluster.network.setDown(true)
+        restore()
+      })
+    },
+    end: ({ network }) => network.setDown(false),
+  },
+  storeError: weather(({ degree }) => ({ errorShare: 0.5 * degree })),
+  clockStep: {
+    lasts: [0, 0],
+    settleMs: BURIAL_MS,
+    strikesNode: false,
+    begin: (cluster, { degree }) => {
+      const [direction, amount] = [Math.sign(degree - 0.5), Math.abs(2 * degree - 1)]
+      cluster.clockOffsetMs += direction * amount * (direction < 0 ? HOUR_MS : STEP_FORWARD_MS)
+    },
+    end: () => {},
+  },
+  threadDeath: {
+    lasts: [100, 4_000],
+    settleMs: RECOVERY_MS + offlineGraceMs,
+    strikesNode: true,
+    begin: (cluster, { node, slot }, comeBack) => comeBack(cluster.killThread(node, slot)),
+    end: (cluster, { node, slot }) => cluster.hostThread(node, slot),
+  },
+}
+
+export function recordOf({ name, node, fromMs, toMs }: Fault): FaultRecord {
+  const { settleMs, strikesNode } = FAULTS[name]
+  return { name, node: strikesNode ? node : undefined, fromMs, toMs, settleMs }
+}
+
+function weather(of: (fault: Fault) => Partial<Weather>): FaultKind {
+  return {
+    lasts: [1_000, 20_000],
+    settleMs: RECOVERY_MS,
+    strikesNode: false,
+    begin: ({ network }, fault) => {
+      network.weather = { ...network.weather, ...of(fault) }
+    },
+    end: ({ network }, fault) => {
+      const fair = Object.keys(of(fault)).map((key) => [key, 0])
+      network.weather = { ...network.weather, ...Object.fromEntries(fair) }
+    },
+  }
+}
+
+function loss(): Pick<FaultKind, 'strikesNode' | 'begin' | 'end'> {
+  return {
+    strikesNode: true,
+    begin: (cluster, { node }, comeBack) => comeBack(cluster.crash(node)),
+    end: (cluster, { node }) => cluster.start(node),
+  }
+}
+
+/** Threads whose death is tried. */
+export const MORTAL_SLOTS: ThreadSlot[] = [...LAYOUT.io, ...LAYOUT.shard, LAYOUT.sync]

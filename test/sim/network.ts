@@ -1,0 +1,205 @@
+/**
+ * The network between nodes and the store's server, and what goes through the server from node to node.
+ *
+ * The messages are those of the Redis store, numbered by its own sender and receiver; each pair of nodes keeps its
+ * order, as one publisher's messages to one subscriber do.
+ */
+import type { Note } from '../../src/presence/eviction.js'
+import type { Holder } from '../../src/presence/types.js'
+import type { Machine, World } from '../../src/runtime/testkit/world.js'
+import type { Carrier, WatchedChange } from '../../src/store/memory/carrier.js'
+import { splitHolder } from '../../src/store/names.js'
+import type { Incarnation, StoreEvents } from '../../src/store/presence-store.js'
+import { ChangeReceiver, ChangeSender, Outgoing } from '../../src/store/redis/node-channel.js'
+
+/** How badly messages between nodes travel just now. Shares are of all messages. */
+export interface Weather {
+  lostShare: number
+  doubledShare: number
+  /** All of them, by so much... */
+  slowMs: number
+  /** ...and each pair of nodes by up to so much, anew for each message. */
+  lateMs: number
+  /** Of the store's calls, those that fail, and of the users of others, those that do. */
+  errorShare: number
+}
+
+export const FAIR: Weather = { lostShare: 0, doubledShare: 0, slowMs: 0, lateMs: 0, errorShare: 0 }
+
+/** A way on which what leaves first arrives first. */
+export type Lane = (run: () => void) => void
+
+const SLOW_SHARE = 0.2
+const QUICK_PART = 0.1
+/** A node notices within this that the server is away, or back. */
+const NOTICE_MS = 400
+
+export class Network {
+  weather = FAIR
+  readonly world: World
+  readonly random: () => number
+  readonly #delayMaxMs: number
+  readonly #cut = new Set<string>()
+  readonly #listeners = new Map<string, NetworkCarrier>()
+  readonly #lanes = new Map<string, Lane>()
+  #isDown = false
+
+  constructor(world: World, random: () => number, delayMaxMs: number) {
+    this.world = world
+    this.random = random
+    this.#delayMaxMs = delayMaxMs
+  }
+
+  /** Can the node talk to the store's server? */
+  reaches(nodeId: string): boolean {
+    return !this.#isDown && !this.#cut.has(nodeId)
+  }
+
+  cut(nodeId: string): void {
+    this.#cut.add(nodeId)
+    this.#notice(nodeId)
+  }
+
+  heal(nodeId: string): void {
+    this.#cut.delete(nodeId)
+    this.#notice(nodeId)
+  }
+
+  setDown(isDown: boolean): void {
+    this.#isDown = isDown
+    for (const nodeId of this.#listeners.keys()) this.#notice(nodeId)
+  }
+
+  listen(nodeId: string, carrier: NetworkCarrier): void {
+    this.#listeners.set(nodeId, carrier)
+  }
+
+  deafen(nodeId: string, carrier: NetworkCarrier): void {
+    if (this.#listeners.get(nodeId) === carrier) this.#listeners.delete(nodeId)
+  }
+
+  lane(extraMs: () => number = () => 0): Lane {
+    let lastMs = 0
+    return (run) => {
+      lastMs = Math.max(lastMs, this.world.nowMs + this.#delayMs() + extraMs())
+      this.world.environment.wake(lastMs - this.world.nowMs, run)
+    }
+  }
+
+  /** At the server: on to whoever is subscribed there. */
+  publish(from: string, to: string, payload: Buffer): void {
+    const { lostShare, doubledShare } = this.weather
+    if (this.random() < lostShare) return
+    const times = this.random() < doubledShare ? 2 : 1
+    const key = `${from} ${to}`
+    const lane = this.#lanes.get(key) ?? this.lane(() => this.weather.slowMs + this.random() * this.weather.lateMs)
+    this.#lanes.set(key, lane)
+    for (let time = 0; time < times; time++) {
+      lane(() => {
+        if (this.reaches(to)) this.#listeners.get(to)?.hear(payload)
+      })
+    }
+  }
+
+  /** Most are quick and some are slow, so that one overtakes several of another lane. */
+  #delayMs(): number {
+    return this.random() * this.#delayMaxMs * (this.random() < SLOW_SHARE ? 1 : QUICK_PART)
+  }
+
+  #notice(nodeId: string): void {
+    this.world.environment.wake(this.random() * NOTICE_MS, () =>
+      this.#listeners.get(nodeId)?.notice(this.reaches(nodeId)),
+    )
+  }
+}
+
+/** One node's way to the server and back. */
+export class Path {
+  readonly network: Network
+  readonly nodeId: string
+  readonly there: Lane
+  readonly back: Lane
+
+  constructor(network: Network, nodeId: string, machine: Machine) {
+    this.network = network
+    this.nodeId = nodeId
+    this.there = network.lane()
+    const back = network.lane()
+    // What arrives while the node stands still waits there.
+    this.back = (run) => back(() => machine.run(run))
+  }
+
+  get isOpen(): boolean {
+    return this.network.reaches(this.nodeId)
+  }
+}
+
+/** The node channel of the Redis store, over this network. */
+export class NetworkCarrier implements Carrier {
+  readonly #path: Path
+  readonly #isOver: () => boolean
+  #session: { events: StoreEvents; sender: ChangeSender; receiver: ChangeReceiver } | undefined
+
+  constructor(path: Path, isOver: () => boolean) {
+    this.#path = path
+    this.#isOver = isOver
+  }
+
+  open({ holder }: Incarnation, events: StoreEvents): void {
+    this.#session = { events, sender: new ChangeSender(holder), receiver: new ChangeReceiver(holder) }
+    this.#path.network.listen(this.#path.nodeId, this)
+  }
+
+  /** As in the Redis store, it is the node that publishes, when it has the answer: one that dies before tells nobody. */
+  tell(changes: WatchedChange[]): void {
+    const outgoing = new Outgoing()
+    for (const { snapshot, watchers } of changes) outgoing.add(snapshot, watchers)
+    const { sender } = this.#session!
+    this.#path.back(() => {
+      if (!this.#isOver() && this.#path.isOpen) this.#publish(sender, outgoing)
+    })
+  }
+
+  send(to: Holder, note: Note): void {
+    const session = this.#session!
+    if (splitHolder(to).nodeId === this.#path.nodeId) {
+      queueMicrotask(() => session.events.noted(structuredClone(note)))
+      return
+    }
+    const isFirst = session.sender.note(to, structuredClone(note))
+    if (isFirst) queueMicrotask(() => this.#publish(session.sender))
+  }
+
+  close(): void {
+    this.#session = undefined
+    this.#path.network.deafen(this.#path.nodeId, this)
+  }
+
+  hear(payload: Buffer): void {
+    if (this.#isOver() || this.#session === undefined) return
+    const { receiver, events } = this.#session
+    const { snapshots, notes, missed } = receiver.receive(payload)
+    for (const note of notes) events.noted(note)
+    if (snapshots.length > 0) events.changed(snapshots)
+    if (missed !== undefined) events.missed(missed)
+  }
+
+  /** The connections to the server broke, or are back and have subscribed again. */
+  notice(isUp: boolean): void {
+    if (this.#isOver() || this.#session === undefined) return
+    const { receiver, events } = this.#session
+    if (!isUp) return events.reachable(false, 'out of reach')
+    receiver.forgive()
+    events.missed('subscribed again')
+    events.reachable(true, 'back')
+  }
+
+  #publish(sender: ChangeSender, outgoing?: Outgoing): void {
+    const { nodeId: from, network, there } = this.#path
+    for (const { nodeId, payload } of sender.messages(outgoing)) {
+      there(() => {
+        if (network.reaches(from)) network.publish(from, nodeId, payload)
+      })
+    }
+  }
+}

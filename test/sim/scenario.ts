@@ -1,0 +1,187 @@
+/** From a seed to a history: who comes and goes, who watches, what fails, and what became of it. */
+import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { mulberry32 } from '../../src/runtime/testkit/world.js'
+import { check, type Violation } from './checker.js'
+import { Cluster, LAYOUT, SETTINGS } from './cluster.js'
+import { type ComeBack, FAULT_NAMES, FAULTS, type Fault, MORTAL_SLOTS, recordOf } from './faults.js'
+import type { History } from './history.js'
+
+const NODES = 3
+const USERS: UserId[] = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay']
+/** Comes first, and goes only when a fault breaks his socket. */
+const STEADY: UserId = 'steady'
+const EVERYBODY = [...USERS, STEADY]
+
+const START_MS = 3_000
+const BUSY_MS = 60_000
+/** Longer than the slowest repair: a watch renewed, and what a store has forgotten believed. */
+const QUIET_MS = 60_000
+
+export const BOUNDS = {
+  graceMs: SETTINGS.offlineGraceMs,
+  quickMs: 2_000,
+  harmlessMs: SETTINGS.nodeLeaseMs / 2,
+}
+
+export type Step =
+  | { do: 'login'; userId: UserId; platformId: PlatformId; node: number; io: number }
+  | { do: 'end'; which: number; clean: boolean }
+  /** `gapMs` below 0: the new socket comes before the old one goes. */
+  | { do: 'move'; which: number; node: number; io: number; clean: boolean; gapMs: number }
+  | { do: 'watch'; userIds: UserId[]; node: number; io: number; forMs: number }
+
+export interface Plan {
+  seed: number
+  delayMaxMs: number
+  steps: (Step & { atMs: number })[]
+  faults: Fault[]
+}
+
+export function planOf(seed: number): Plan {
+  const random = mulberry32(seed * 7_919 + 17)
+  const below = (n: number) => Math.floor(random() * n)
+  const pick = <T>(list: readonly T[]) => list[below(list.length)]!
+  const place = () => ({ node: below(NODES), io: below(LAYOUT.io.length) })
+
+  const steps: Plan['steps'] = []
+  const paceMs = pick([500, 1_500, 5_000])
+  for (let atMs = START_MS; atMs < START_MS + BUSY_MS; atMs += random() * 2 * paceMs) {
+    steps.push({ atMs, ...step() })
+  }
+  const faults: Fault[] = []
+  for (let left = pick([0, 1, 1, 1, 2, 3, 4]); left > 0; left--) {
+    const fault = makeFault()
+    if (isSpared(fault, faults)) faults.push(fault)
+  }
+  return { seed, delayMaxMs: pick([10, 100, 400]), steps, faults }
+
+  function step(): Step {
+    const kind = random()
+    const which = below(1_000)
+    if (kind < 0.35) return { do: 'login', userId: pick(USERS), platformId: 1 + below(3), ...place() }
+    if (kind < 0.6) return { do: 'end', which, clean: random() < 0.5 }
+    const gapMs = random() * 5_000 - 1_500
+    if (kind < 0.85) return { do: 'move', which, clean: random() < 0.3, gapMs, ...place() }
+    const userIds = EVERYBODY.filter(() => random() < 0.4)
+    return { do: 'watch', userIds, forMs: random() * 30_000, ...place() }
+  }
+
+  function makeFault(): Fault {
+    const name = pick(FAULT_NAMES)
+    const [minMs, maxMs] = FAULTS[name].lasts
+    const fromMs = START_MS + random() * (BUSY_MS - maxMs)
+    const toMs = fromMs + minMs + random() ** 2 * (maxMs - minMs)
+    return { name, node: below(NODES), slot: pick(MORTAL_SLOTS), fromMs, toMs, degree: random() }
+  }
+}
+
+/**
+ * What is not tried, because the design does not promise it:
+ *
+ * - A shard and the sync actor of one node are each other's memory. Whoever leaves while both are lost is shown until
+ *   his record expires, so only one of them is lost at a time.
+ * - A node or a kind of weather is struck by one fault at a time: the end of the first would undo the second.
+ */
+function isSpared(fault: Fault, others: Fault[]): boolean {
+  const strikesNode = (one: Fault) => FAULTS[one.name].strikesNode
+  const meets = (one: Fault) => fault.fromMs <= one.toMs + APART_MS && one.fromMs <= fault.toMs + APART_MS
+  const isSame = (one: Fault) => one.name === fault.name && !(strikesNode(one) && one.node !== fault.node)
+  const isOnNode = (one: Fault) => strikesNode(fault) && strikesNode(one) && one.node === fault.node
+  const isServer = ({ name }: Fault) => name === 'storeDown' || name === 'loseLastWrites'
+  return !others.some(
+    (one) => meets(one) && (isSame(one) || isOnNode(one) || (isServer(fault) && isServer(one))),
+  )
+}
+
+const APART_MS = 5_000
+
+export interface Outcome {
+  plan: Plan
+  history: History
+  violations: Violation[]
+}
+
+export async function simulate(seed: number): Promise<Outcome> {
+  const plan = planOf(seed)
+  const cluster = new Cluster(seed, NODES, plan.delayMaxMs)
+  const play = new Play(cluster)
+  await cluster.run(1_000)
+  cluster.enter(STEADY, 1, 0, 0)
+  for (let node = 0; node < NODES; node++) play.watchFrom(node)
+  for (const { atMs, act } of timeline(plan, play)) {
+    await cluster.run(atMs - cluster.nowMs)
+    act()
+  }
+  await cluster.run(START_MS + BUSY_MS + QUIET_MS - cluster.nowMs)
+  cluster.recordStore(EVERYBODY)
+  const history = { events: cluster.events, faults: plan.faults.map(recordOf), endMs: cluster.nowMs }
+  return { plan, history, violations: check(history, BOUNDS) }
+}
+
+function timeline({ steps, faults }: Plan, play: Play): { atMs: number; act: () => void }[] {
+  return [
+    ...steps.map((step) => ({ atMs: step.atMs, act: () => play.take(step) })),
+    ...faults.map((fault) => ({ atMs: fault.fromMs, act: () => play.begin(fault) })),
+    ...faults.map((fault) => ({ atMs: fault.toMs, act: () => play.end(fault) })),
+  ].sort((a, b) => a.atMs - b.atMs)
+}
+
+class Play {
+  readonly #cluster: Cluster
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  take(step: Step): void {
+    const cluster = this.#cluster
+    const movable = cluster.inside().filter(({ userId }) => userId !== STEADY)
+    switch (step.do) {
+      case 'login':
+        cluster.enter(step.userId, step.platformId, step.node, step.io)
+        return
+      case 'end':
+        if (movable.length > 0) cluster.leave(movable[step.which % movable.length]!.id, step.clean)
+        return
+      case 'move': {
+        const socket = movable[step.which % movable.length]
+        if (socket === undefined) return
+        const { id, userId, platformId } = socket
+        const leave = () => cluster.leave(id, step.clean)
+        const enter = () => void cluster.enter(userId, platformId, step.node, step.io)
+        const [first, second] = step.gapMs < 0 ? [enter, leave] : [leave, enter]
+        first()
+        cluster.later(Math.abs(step.gapMs), second)
+        return
+      }
+      case 'watch': {
+        const id = cluster.watch(step.userIds, step.node, step.io)
+        if (id !== undefined) cluster.later(step.forMs, () => cluster.leave(id, true))
+      }
+    }
+  }
+
+  begin(fault: Fault): void {
+    FAULTS[fault.name].begin(this.#cluster, fault, this.#comeBack)
+  }
+
+  end(fault: Fault): void {
+    FAULTS[fault.name].end(this.#cluster, fault)
+    if (FAULTS[fault.name].strikesNode) this.watchFrom(fault.node)
+  }
+
+  /** Somebody on each io thread of the node watches everybody. */
+  watchFrom(node: number): void {
+    for (const io of LAYOUT.io.keys()) this.#cluster.watch(EVERYBODY, node, io)
+  }
+
+  /** Most clients whose socket was broken are soon back, on any node. */
+  readonly #comeBack: ComeBack = (lost) => {
+    const { random } = this.#cluster
+    for (const { userId, platformId } of lost) {
+      if (userId !== STEADY && random() < 0.3) continue
+      const [node, io] = [Math.floor(random() * NODES), Math.floor(random() * LAYOUT.io.length)]
+      this.#cluster.later(200 + random() * 2_500, () => this.#cluster.enter(userId, platformId, node, io))
+    }
+  }
+}

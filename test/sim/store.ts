@@ -1,0 +1,87 @@
+/**
+ * The model of Redis: the embedded store, whose rules the store's suite holds beside the real one's, behind a network
+ * and with failures of its own.
+ */
+import { StoreUnavailableError } from '../../src/errors.js'
+import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
+import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory/memory-store.js'
+import type { MemoryBackend } from '../../src/store/memory/memory-backend.js'
+import type { AssertOutcome, PresenceStore } from '../../src/store/presence-store.js'
+import { type Network, NetworkCarrier, Path } from './network.js'
+import type { SyncLife } from '../support/virtual-node.js'
+
+type Call = (...args: unknown[]) => Promise<unknown>
+
+/** One life of a node's sync, as the server's client. */
+export function distantStore(
+  network: Network,
+  backend: MemoryBackend,
+  options: MemoryStoreOptions,
+  { machine, isOver }: SyncLife,
+): PresenceStore {
+  const path = new Path(network, options.nodeId, machine)
+  const carrier = new NetworkCarrier(path, isOver)
+  const server = new ErringStore(network, backend, options, carrier)
+  return new Proxy<PresenceStore>(server, {
+    get: (target, name: keyof PresenceStore) => {
+      const call = (target[name] as Call).bind(target)
+      if (name === 'send' || name === 'close') return call
+      return (...args: unknown[]) => callFar(path, () => call(...args))
+    },
+  })
+}
+
+/** A call that is lost on its way has an unknown outcome, and fails. */
+function callFar<T>(path: Path, call: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const fail = () => path.back(() => reject(new StoreUnavailableError('out of reach')))
+    path.there(() => {
+      if (!path.isOpen) return fail()
+      call().then(
+        (value) => {
+          if (path.isOpen) path.back(() => resolve(value))
+          else fail()
+        },
+        (error) => path.back(() => reject(error)),
+      )
+    })
+  })
+}
+
+/** While errors are in the air, calls fail as a whole (applied or not), and single users do. */
+class ErringStore extends MemoryStore {
+  readonly #network: Network
+
+  constructor(
+    network: Network,
+    backend: MemoryBackend,
+    options: MemoryStoreOptions,
+    carrier: NetworkCarrier,
+  ) {
+    super(backend, options, carrier)
+    this.#network = network
+  }
+
+  override async assert(batch: Assertion[]): Promise<AssertOutcome[]> {
+    this.#mayFail()
+    const served = batch.filter(() => !this.#errs())
+    const outcomes = await super.assert(served)
+    this.#mayFail()
+    const byUser = new Map(outcomes.map((outcome) => [outcome.userId, outcome]))
+    return batch.map(({ userId }) => byUser.get(userId) ?? { ok: false, userId, error: 'a made-up error' })
+  }
+
+  override async watch(userIds: UserId[]): Promise<Snapshot[]> {
+    this.#mayFail()
+    return super.watch(userIds.filter(() => !this.#errs()))
+  }
+
+  #mayFail(): void {
+    if (this.#errs()) throw new StoreUnavailableError('a made-up error')
+  }
+
+  #errs(): boolean {
+    const { errorShare } = this.#network.weather
+    return errorShare > 0 && this.#network.random() < errorShare
+  }
+}
