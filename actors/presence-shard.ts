@@ -167,6 +167,7 @@ function start(ctx: Ctx, args: Args): State {
     watches: new WatchIndex(settings.nodeId),
     asserts: new AdaptiveBatch(limits),
     interests: new AdaptiveBatch(limits),
+    departed: new Map(),
     renewals: new RenewalWheel(turnMs),
     rewatches: new RenewalWheel(turnMs),
     finds: new Finds(),

@@ -59,6 +59,11 @@ export interface State extends Args {
   asserts: AdaptiveBatch
   /** Users who came to be watched here, or are no more. */
   interests: AdaptiveBatch
+  /**
+   * Users who have left, with the time when the store took that down, oldest first. A fail-over that loses the last
+   * writes brings their claims back, and nobody else would ever withdraw them.
+   */
+  departed: Map<UserId, number>
   renewals: RenewalWheel
   rewatches: RenewalWheel
   finds: Finds

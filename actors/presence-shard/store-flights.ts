@@ -15,6 +15,8 @@ export const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2_000
 /** For single users whom the store could not serve: the others are not held up. */
 const REST_MS = 1_000
+/** Longer than the writes that a fail-over may lose go back: a master that was cut off takes some for its time-out. */
+const DEPARTED_KEPT_MS = 60_000
 
 export function flush(ctx: Ctx, state: State): void {
   if (state.isRebuilding || state.isPaused) return
@@ -77,12 +79,22 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
   for (const userId of users) {
     if (state.asserts.has(userId) || !state.roster.forgetIfGone(userId)) continue
     state.renewals.remove(userId)
+    rememberDeparted(state, userId, ctx.nowMs())
     // Whoever asked will ask again, and be told that nobody is here.
     state.stashed.delete(userId)
   }
   learn(ctx, state, changed, ctx.nowMs())
   state.counts.assertionErrors += failed.size
   afterFlight(ctx, state, outcome.ok)
+}
+
+function rememberDeparted({ departed }: State, userId: UserId, nowMs: number): void {
+  departed.delete(userId)
+  departed.set(userId, nowMs)
+  for (const [before, sinceMs] of departed) {
+    if (nowMs - sinceMs <= DEPARTED_KEPT_MS) return
+    departed.delete(before)
+  }
 }
 
 function sendInterests(ctx: Ctx, state: State, users: UserId[], isBackground = false): void {
@@ -179,5 +191,6 @@ export function onStoreBack(ctx: Ctx, state: State): void {
   state.retryMs = RETRY_MIN_MS
   const nowMs = ctx.nowMs()
   for (const userId of state.roster.userIds) state.asserts.addBackground(userId, nowMs)
+  for (const userId of state.departed.keys()) state.asserts.addBackground(userId, nowMs)
   watchAllAgain(ctx, state)
 }
