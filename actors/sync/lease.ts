@@ -20,7 +20,10 @@ export interface LeaseState {
   /** The epoch was taken and has not been renewed yet. */
   isNew: boolean
   isRenewing: boolean
+  /** Told by the last renewal. */
   suspects: Suspect[]
+  /** Those of them who had been told by the one before it too. */
+  overdue: Suspect[]
   /** When the last renewal that succeeded was sent. */
   renewedMs: number
   /** Earlier incarnations of this process, and until when they are kept. */
@@ -41,6 +44,7 @@ export function newLease(): LeaseState {
     isNew: false,
     isRenewing: false,
     suspects: [],
+    overdue: [],
     renewedMs: Number.NEGATIVE_INFINITY,
     formers: [],
     formersUntilMs: Number.NEGATIVE_INFINITY,
@@ -69,7 +73,7 @@ export function renewLease(ctx: Ctx, state: State): void {
   const isRecent = sentMs - lease.renewedMs <= nodeLeaseMs / 2
   const renewal = {
     known: lease.members.version,
-    suspects: isRecent ? lease.suspects : [],
+    suspects: isRecent ? lease.overdue : [],
     formers: lease.formers,
     sweeping: lease.sweeping,
   }
@@ -81,10 +85,18 @@ export function renewLease(ctx: Ctx, state: State): void {
 export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld, ...told }: Lease): boolean {
   const { lease } = state
   if (!isHeld) return false
+  // Twice, for within one turn a node whose lease ended while the store was away may only be slower than this one.
+  const isRecent = sentMs - lease.renewedMs <= state.nodeLeaseMs / 2
+  const wasSuspect = (one: Suspect) =>
+    lease.suspects.some(({ holder, leaseEndMs }) => holder === one.holder && leaseEndMs === one.leaseEndMs)
+  lease.overdue = isRecent ? told.suspects.filter(wasSuspect) : []
   lease.renewedMs = sentMs
   lease.suspects = told.suspects
   if (told.registry !== undefined) {
+    const isRevived = lease.members.isRevivedBy(told.registry)
     announceDeaths(ctx, state, lease.members.learn(told.registry, ctx.nowMs()))
+    // What it holds was taken for void here, and nothing else would bring it back soon.
+    if (isRevived) for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'changesMissed' })
   }
   if (told.toSweep !== undefined) startSweep(ctx, state, told.toSweep)
   return true

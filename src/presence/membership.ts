@@ -67,6 +67,11 @@ export class Membership {
     return beganUs <= this.#version && !this.#living.has(holder)
   }
 
+  /** Somebody who did not count does again: the registry has lost his burial. */
+  isRevivedBy({ living }: Registry): boolean {
+    return living.some((holder) => this.#void.has(holder))
+  }
+
   /** A snapshot without the claims of those who do not count. */
   filter(snapshot: Snapshot): Snapshot {
     if (this.#void.size === 0 || !snapshot.claims.some(({ holder }) => this.#void.has(holder)))

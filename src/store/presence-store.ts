@@ -44,7 +44,7 @@ export interface TokenRecord {
 export interface LeaseRenewal {
   /** Version of the registry that it knows; 0 = none. */
   known: number
-  /** Who had missed a renewal when it renewed the last time, if that was no longer ago than usual. */
+  /** Who had missed a renewal when it renewed the last two times, if those were no longer ago than usual. */
   suspects: Suspect[]
   /** Earlier incarnations of the same process, which count until everything is asserted under the new epoch. */
   formers: Holder[]

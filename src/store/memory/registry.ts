@@ -65,7 +65,7 @@ export class NodeRegistry {
     const lease: Lease = {
       isHeld: true,
       suspects: [...this.#nodes]
-        .filter(([, endMs]) => endMs - nowMs < nodeLeaseMs / 3 || hasEnded(endMs))
+        .filter(([, endMs]) => endMs - nowMs < nodeLeaseMs / 2 || hasEnded(endMs))
         .map(([suspect, leaseEndMs]) => ({ holder: suspect, leaseEndMs })),
     }
     const toSweep = this.#giveSweep(renewal.sweeping, nowMs, nodeLeaseMs)

@@ -46,12 +46,12 @@ if has_changed then
   registry_changed()
 end
 
--- Who has a third of the lease left has missed a renewal.
+-- Who has half of the lease left has missed a renewal.
 local suspects = {}
 local nodes = redis.call('ZRANGE', KEYS[1], '0', '-1', 'WITHSCORES')
 for i = 1, #nodes, 2 do
   local lease_end_ms = tonumber(nodes[i + 1])
-  if lease_end_ms - now_ms < lease_ms / 3 or has_ended(lease_end_ms) then
+  if lease_end_ms - now_ms < lease_ms / 2 or has_ended(lease_end_ms) then
     suspects[#suspects + 1] = nodes[i]
     suspects[#suspects + 1] = nodes[i + 1]
   end
