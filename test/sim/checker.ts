@@ -80,6 +80,10 @@ class Facts {
     this.watches = watchesOf(history)
   }
 
+  nodeOf(socket: SocketId): number {
+    return this.sockets.find(({ id }) => id === socket)!.node
+  }
+
   platformsOf(userId: UserId): PlatformId[] {
     const platforms = this.sockets.filter((one) => one.userId === userId).map(({ platformId }) => platformId)
     return [...new Set(platforms)].sort((a, b) => a - b)
@@ -93,6 +97,18 @@ class Facts {
   /** When the user was there on the platform beyond doubt, and everybody must know. */
   surely(userId: UserId, platformId: PlatformId): Span[] {
     return this.#spans(this.#surely, userId, platformId, (socket) => this.#sureSpans(socket))
+  }
+
+  /** When he was somewhere beyond doubt, in the eyes of a watcher on that node. */
+  surelyOnline(userId: UserId, watcherNode: number): Span[] {
+    const key = `${userId} for ${watcherNode}`
+    let spans = this.#surely.get(key)
+    if (spans === undefined) {
+      const mine = this.sockets.filter((one) => one.userId === userId)
+      spans = merged(mine.flatMap((socket) => this.#sureSpans(socket, watcherNode)))
+      this.#surely.set(key, spans)
+    }
+    return spans
   }
 
   /** When he may be shown there. */
@@ -110,6 +126,17 @@ class Facts {
     const { endMs } = this.history
     const live = this.sockets.filter((one) => one.userId === userId && one.leftMs > endMs)
     return [...new Set(live.map(({ platformId }) => platformId))].sort((a, b) => a - b)
+  }
+
+  /** A node that stood still hears afterwards what happened meanwhile, in order. */
+  isCatchingUp(node: number, atMs: number): boolean {
+    return this.history.faults.some(
+      (fault) =>
+        fault.name === 'pauseNode' &&
+        fault.node === node &&
+        fault.fromMs <= atMs &&
+        atMs <= fault.toMs + this.bounds.quickMs,
+    )
   }
 
   hasFaultAt(atMs: number): boolean {
@@ -131,16 +158,23 @@ class Facts {
     return dueMs
   }
 
-  #sureSpans(socket: Socket): Span[] {
+  /**
+   * With the grace, as far as it is promised. Where a node crashed the user is shown online until it is over, but not
+   * for certain on each of his platforms, nor on that node when it is back: to the new process of a node nothing that
+   * the old one said of a user counts once it has something to say of him itself.
+   */
+  #sureSpans(socket: Socket, watcherNode?: number): Span[] {
     const { enteredMs, leftMs, hasGrace, node } = socket
     if (enteredMs === undefined) return []
+    const isCrash = this.history.faults.some((fault) => isCrashOf(fault, socket))
+    const isKept = hasGrace && (!isCrash || (watcherNode !== undefined && watcherNode !== node))
     // A part of the grace is left to the way of the news.
-    const keptMs = hasGrace ? Math.max(0, this.bounds.graceMs - this.bounds.quickMs) : 0
-    const toMs = Math.min(leftMs + keptMs, this.#goodbyeAfter(socket))
+    const keptMs = isKept ? Math.max(0, this.bounds.graceMs - this.bounds.quickMs) : 0
+    const toMs = Math.min(leftMs + keptMs, this.#goodbyeAfter(socket, isCrash))
     let spans: Span[] = [{ fromMs: this.knownBy(enteredMs), toMs }]
     for (const fault of this.history.faults) {
       if (!makesUnreachable(fault, node, this.bounds.harmlessMs)) continue
-      const gap = { fromMs: fault.fromMs, toMs: fault.toMs + fault.settleMs }
+      const gap = { fromMs: fault.fromMs, toMs: this.knownBy(fault.toMs) }
       spans = spans.flatMap((span) => [
         { fromMs: span.fromMs, toMs: Math.min(span.toMs, gap.fromMs) },
         { fromMs: Math.max(span.fromMs, gap.toMs), toMs: span.toMs },
@@ -150,11 +184,9 @@ class Facts {
   }
 
   /** When the user, back on the platform, said goodbye: what was held for him until then is given up. */
-  #goodbyeAfter({ userId, platformId, leftMs }: Socket): number {
-    const goodbyes = this.sockets.filter(
-      (one) =>
-        one.userId === userId && one.platformId === platformId && one.leftMs > leftMs && !one.hasGrace,
-    )
+  #goodbyeAfter({ userId, platformId, leftMs }: Socket, isOfAny: boolean): number {
+    const isHis = (one: Socket) => one.userId === userId && (isOfAny || one.platformId === platformId)
+    const goodbyes = this.sockets.filter((one) => isHis(one) && one.leftMs > leftMs && !one.hasGrace)
     return Math.min(...goodbyes.map((one) => one.leftMs))
   }
 
@@ -176,8 +208,16 @@ class Facts {
 }
 
 /** A socket on a node that the others cannot reach for long is not healthy. */
-function makesUnreachable({ name, node: struck, fromMs, toMs }: FaultRecord, node: number, ms: number): boolean {
+function makesUnreachable(
+  { name, node: struck, fromMs, toMs }: FaultRecord,
+  node: number,
+  ms: number,
+): boolean {
   return (name === 'pauseNode' || name === 'partition') && struck === node && toMs - fromMs > ms
+}
+
+function isCrashOf({ name, node: struck, fromMs }: FaultRecord, { node, leftMs }: Socket): boolean {
+  return (name === 'crashNode' || name === 'restartNode') && struck === node && fromMs === leftMs
 }
 
 // The rules
@@ -198,10 +238,11 @@ function checkGhosts(facts: Facts, watch: Watch): Violation[] {
 
 function checkOffline(facts: Facts, watch: Watch): Violation[] {
   const violations: Violation[] = []
+  const node = facts.nodeOf(watch.watcher)
   for (const platformId of facts.platformsOf(watch.userId)) {
     const surely = facts.surely(watch.userId, platformId)
     for (const [at, { atMs, platformIds }] of watch.told.entries()) {
-      if (platformIds.includes(platformId)) continue
+      if (platformIds.includes(platformId) || facts.isCatchingUp(node, atMs)) continue
       const span = surely.find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs)
       if (span === undefined) continue
       const before = watch.told[at - 1]
@@ -211,6 +252,13 @@ function checkOffline(facts: Facts, watch: Watch): Violation[] {
       const what = `${name(watch)} shows nobody on platform ${platformId}, where he is`
       violations.push({ rule: 'no false offline', atMs, what })
     }
+  }
+  const online = facts.surelyOnline(watch.userId, node)
+  for (const [at, { atMs, platformIds }] of watch.told.entries()) {
+    const before = watch.told[at - 1]?.platformIds ?? []
+    if (platformIds.length > 0 || before.length === 0 || facts.isCatchingUp(node, atMs)) continue
+    if (!online.some(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs)) continue
+    violations.push({ rule: 'no false offline', atMs, what: `${name(watch)} shows him as offline` })
   }
   return violations
 }

@@ -46,8 +46,8 @@ interface FaultKind {
 }
 
 const { nodeLeaseMs, offlineGraceMs, presenceTtlS } = SETTINGS
-/** A third of a lease until the last renewal is missed, the lease, and a third until all have heard. */
-const BURIAL_MS = (nodeLeaseMs * 5) / 3
+/** At half of a lease a node is suspect; two turns later it is buried, and all have heard one more turn later. */
+const BURIAL_MS = nodeLeaseMs / 2 + (4 * nodeLeaseMs) / 3
 /** Watches are renewed each third of the life of a record; the wheel turns in ticks. */
 const REWATCH_MS = (presenceTtlS * 1_000) / 3 + 2_000
 /** Retries, a new connection, rebuilding, and everything said again. */
@@ -58,11 +58,8 @@ const BELIEF_MS = 31_000
 /** What a rollback goes back by at most. */
 const LOST_WRITES_MS = 2_000
 const HOUR_MS = 3_600_000
-/**
- * A clock that jumps further ends every lease at once, and a node whose next renewal comes a moment after another's may
- * be buried: the registry asks for one renewal that was missed, and cannot know that the jump took it away.
- */
-const STEP_FORWARD_MS = nodeLeaseMs / 2
+/** Records must not expire before they are renewed. */
+const STEP_FORWARD_MS = (presenceTtlS * 1_000) / 4
 
 export const FAULTS: Record<FaultName, FaultKind> = {
   dropMessage: {

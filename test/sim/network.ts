@@ -92,7 +92,8 @@ export class Network {
     if (this.random() < lostShare) return
     const times = this.random() < doubledShare ? 2 : 1
     const key = `${from} ${to}`
-    const lane = this.#lanes.get(key) ?? this.lane(() => this.weather.slowMs + this.random() * this.weather.lateMs)
+    const lane =
+      this.#lanes.get(key) ?? this.lane(() => this.weather.slowMs + this.random() * this.weather.lateMs)
     this.#lanes.set(key, lane)
     for (let time = 0; time < times; time++) {
       lane(() => {

@@ -80,6 +80,7 @@ export function planOf(seed: number): Plan {
  *
  * - A shard and the sync actor of one node are each other's memory. Whoever leaves while both are lost is shown until
  *   his record expires, so only one of them is lost at a time.
+ * - A store whose clock is set back after a node has died takes that death for one that is still to come.
  * - A node or a kind of weather is struck by one fault at a time: the end of the first would undo the second.
  */
 function isSpared(fault: Fault, others: Fault[]): boolean {
@@ -88,6 +89,10 @@ function isSpared(fault: Fault, others: Fault[]): boolean {
   const isSame = (one: Fault) => one.name === fault.name && !(strikesNode(one) && one.node !== fault.node)
   const isOnNode = (one: Fault) => strikesNode(fault) && strikesNode(one) && one.node === fault.node
   const isServer = ({ name }: Fault) => name === 'storeDown' || name === 'loseLastWrites'
+  const isSetBack = ({ name, degree }: Fault) => name === 'clockStep' && degree < 0.5
+  const mayKill = ({ name }: Fault) => FAULTS[name].strikesNode && name !== 'threadDeath'
+  if (others.some((one) => (isSetBack(one) && mayKill(fault)) || (mayKill(one) && isSetBack(fault))))
+    return false
   return !others.some(
     (one) => meets(one) && (isSame(one) || isOnNode(one) || (isServer(fault) && isServer(one))),
   )

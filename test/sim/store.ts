@@ -4,11 +4,11 @@
  */
 import { StoreUnavailableError } from '../../src/errors.js'
 import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
-import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory/memory-store.js'
 import type { MemoryBackend } from '../../src/store/memory/memory-backend.js'
+import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory/memory-store.js'
 import type { AssertOutcome, PresenceStore } from '../../src/store/presence-store.js'
-import { type Network, NetworkCarrier, Path } from './network.js'
 import type { SyncLife } from '../support/virtual-node.js'
+import { type Network, NetworkCarrier, Path } from './network.js'
 
 type Call = (...args: unknown[]) => Promise<unknown>
 
