@@ -1,8 +1,8 @@
 /** What goes wrong in a Redis Cluster, and what becomes of it. */
-import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { slotOf } from '../../src/store/redis/routing.js'
-import { type RedisCluster, type RedisServer, startRedisCluster, until } from '../support/redis.js'
+import { type RedisCluster, startRedisCluster, until } from '../support/redis.js'
+import { Mover } from '../support/slot-mover.js'
 import { redisStore } from '../support/store-backends.js'
 import { assertOne, claimsOf, fresh, Heard, holds } from './suite.js'
 
@@ -13,48 +13,6 @@ async function openNode(t: Test, cluster: RedisCluster, nodeId = fresh('node')) 
   const { holder } = await store.open(heard)
   t.teardown(() => store.close(true))
   return { store, heard, holder }
-}
-
-/** Moves slots between masters, step by step, as redis-cli does. */
-class Mover {
-  readonly #clients: Redis[]
-
-  constructor(masters: RedisServer[]) {
-    this.#clients = masters.map((master) => master.client())
-  }
-
-  async #idOf(master: number): Promise<string> {
-    return String(await this.#clients[master]!.call('CLUSTER', 'MYID'))
-  }
-
-  /** The index of the master that serves a key. */
-  async ownerOf(key: string): Promise<number> {
-    for (const [i, client] of this.#clients.entries()) {
-      const served = await client.call('EXISTS', key).then(
-        () => true,
-        () => false,
-      )
-      if (served) return i
-    }
-    throw new Error(`Nobody serves ${key}.`)
-  }
-
-  async begin(slot: number, from: number, to: number): Promise<void> {
-    await this.#clients[to]!.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', await this.#idOf(from))
-    await this.#clients[from]!.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', await this.#idOf(to))
-  }
-
-  async moveKeys(slot: number, from: number, to: number, atMost = 1000): Promise<void> {
-    const keys = (await this.#clients[from]!.call('CLUSTER', 'GETKEYSINSLOT', slot, atMost)) as string[]
-    const port = this.#clients[to]!.options.port!
-    for (const key of keys) await this.#clients[from]!.call('MIGRATE', '127.0.0.1', port, key, 0, 5000)
-  }
-
-  async finish(slot: number, from: number, to: number): Promise<void> {
-    const id = await this.#idOf(to)
-    await this.#clients[to]!.call('CLUSTER', 'SETSLOT', slot, 'NODE', id)
-    await this.#clients[from]!.call('CLUSTER', 'SETSLOT', slot, 'NODE', id)
-  }
 }
 
 t.test('a Redis Cluster in trouble', async (t) => {

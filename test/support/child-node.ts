@@ -12,13 +12,25 @@ const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 export class ChildNode {
   private constructor(
     private readonly child: ChildProcess,
-    readonly wsUrl: string,
+    readonly wsPort: number,
     readonly apiUrl: string,
     readonly nodeId: string,
   ) {}
 
+  get wsUrl(): string {
+    return `ws://127.0.0.1:${this.wsPort}`
+  }
+
+  get pid(): number {
+    return this.child.pid!
+  }
+
+  /** On free ports, or on that of WS_PORT. */
   static async start(test: Teardown, env: Record<string, string>): Promise<ChildNode> {
-    const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
+    const [wsPort, apiPort] = [
+      Number(env.WS_PORT ?? (await freePort('127.0.0.1'))),
+      await freePort('127.0.0.1'),
+    ]
     const settings = testEnv({ ...env, WS_PORT: String(wsPort), API_PORT: String(apiPort) })
     const child = spawn(process.execPath, [MAIN], {
       env: { PATH: process.env.PATH, ...settings },
@@ -26,7 +38,7 @@ export class ChildNode {
     })
     endsWithThisProcess(child)
     const apiUrl = `http://127.0.0.1:${apiPort}`
-    const node = new ChildNode(child, `ws://127.0.0.1:${wsPort}`, apiUrl, settings.NODE_ID!)
+    const node = new ChildNode(child, wsPort, apiUrl, settings.NODE_ID!)
     test.teardown(() => node.kill())
     await until('the node is ready', async () => (await fetch(`${apiUrl}/readyz`)).ok)
     return node
@@ -41,10 +53,26 @@ export class ChildNode {
     this.child.kill('SIGCONT')
   }
 
-  async kill(): Promise<void> {
+  /** The sum of a metric over all its labels. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.apiUrl}/metrics`)).text()
+    const lines = text.split('\n').filter((line) => /^\w+/.exec(line)?.[0] === name)
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+  }
+
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  /** It is told to stop, and takes its time. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM')
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return
     const exited = once(this.child, 'exit')
-    this.child.kill('SIGKILL')
+    this.child.kill(signal)
     await exited
   }
 }

@@ -1,0 +1,121 @@
+/** `npm run test:storms`: real nodes on a real Redis Cluster through every storm, each with a cluster of its own. */
+import { parseArgs } from 'node:util'
+import { StormCluster } from './storm-cluster.js'
+import { type Outcome, runStorm, STORMS, type Storm } from './storms.js'
+
+const HELP = `npm run test:storms -- [OPTION...]
+
+  --users N     in the crowd; each tenth has two devices (default 3000)
+  --only NAMES  these storms only, with commas between
+  --seed S      of who breaks and where he goes (default: a new one)
+  --list        name the storms and end
+  --help        this
+
+Ends with 1 when somebody was shown offline who was not, when a socket was cut that should not have been, or when
+sockets, watchers and Redis did not agree in time or did not stay so.`
+
+/** As in production. */
+const LEASE_MS = 10_000
+const GRACE_MS = 5_000
+const OUTAGE_MS = 60_000
+const SETTLE_MS = 10_000
+/** Of a hundred users. */
+const CHURN_PER_S = 1
+
+const { values } = parseArgs({
+  options: {
+    users: { type: 'string', default: '3000' },
+    only: { type: 'string' },
+    seed: { type: 'string' },
+    list: { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
+})
+
+if (values.help) console.log(HELP)
+else if (values.list) for (const { name, what } of STORMS) console.log(`${name.padEnd(12)} ${what}`)
+else await main()
+// What hangs in a socket of the crowd is of no concern any more.
+process.exit()
+
+async function main(): Promise<void> {
+  const users = Number(values.users)
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+  if (!Number.isSafeInteger(users) || users < 10 || !Number.isSafeInteger(seed)) {
+    throw new RangeError('--users and --seed are whole numbers, --users at least 10')
+  }
+  console.log(`seed ${seed}`)
+  const outcomes: Outcome[] = []
+  for (const storm of chosen()) {
+    const outcome = await alone(storm, users, seed)
+    outcomes.push(outcome)
+    for (const problem of outcome.problems) console.log(`  ${problem}`)
+  }
+  console.log(tableOf(outcomes))
+  process.exitCode = outcomes.every(({ problems }) => problems.length === 0) ? 0 : 1
+}
+
+function chosen(): Storm[] {
+  if (values.only === undefined) return [...STORMS]
+  return values.only.split(',').map((name) => {
+    const storm = STORMS.find((candidate) => candidate.name === name)
+    if (storm === undefined) throw new RangeError(`there is no storm ${name}; --list names them`)
+    return storm
+  })
+}
+
+/** In a cluster that no other storm has been through. */
+async function alone(storm: Storm, users: number, seed: number): Promise<Outcome> {
+  const ends: (() => unknown)[] = []
+  const startedMs = performance.now()
+  const say = (line: string) =>
+    console.log(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${line}`)
+  try {
+    const settings = {
+      users,
+      seed,
+      leaseMs: LEASE_MS,
+      graceMs: GRACE_MS,
+      outageMs: OUTAGE_MS,
+      churnPerS: Math.max(2, (users / 100) * CHURN_PER_S),
+      settleMs: SETTLE_MS,
+      say,
+    }
+    const cluster = await StormCluster.start({ teardown: (end) => ends.push(end) }, settings)
+    say(`${users} users are in`)
+    return await runStorm(cluster, storm)
+  } catch (error) {
+    const problems = [`broke off: ${(error as Error).message}`]
+    const nothing = { watchersS: undefined, allS: undefined, offlines: 0, falseOfflines: 0, differences: 0 }
+    return { storm: storm.name, users, ...nothing, problems }
+  } finally {
+    for (const end of ends.reverse()) await end()
+  }
+}
+
+function tableOf(outcomes: readonly Outcome[]): string {
+  const seconds = (s: number | undefined) => (s === undefined ? 'never' : s.toFixed(2))
+  const rows = outcomes.map((outcome) => [
+    outcome.storm,
+    String(outcome.users),
+    seconds(outcome.watchersS),
+    seconds(outcome.allS),
+    String(outcome.offlines),
+    String(outcome.falseOfflines),
+    String(outcome.differences),
+    outcome.problems.length === 0 ? 'yes' : 'NO',
+  ])
+  const head = [
+    'Storm',
+    'Users',
+    'Watchers agree (s)',
+    'All agree (s)',
+    'Offlines told',
+    'False',
+    'Differences',
+    'Pass',
+  ]
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)))
+  const line = (cells: string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at]!)).join(' | ')} |`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
