@@ -14,6 +14,7 @@ export class Wire {
   delayMaxMs = 0
   readonly #open = new Set<Socket>()
   #isCut = false
+  #isSilent = false
 
   private constructor(
     private readonly server: Server,
@@ -44,6 +45,12 @@ export class Wire {
     for (const socket of this.#open) socket.destroy()
   }
 
+  /** From now on packets are lost: nothing crosses, and neither side hears of the other's end. For good. */
+  silence(): void {
+    this.#isSilent = true
+    for (const socket of this.#open) socket.pause()
+  }
+
   mend(): void {
     this.#isCut = false
   }
@@ -60,7 +67,7 @@ export class Wire {
       from.on('error', () => {})
       from.once('close', () => {
         this.#open.delete(from)
-        to.destroy()
+        if (!this.#isSilent || this.#isCut) to.destroy()
       })
       this.#lane(from, to, random)
     }
