@@ -18,7 +18,7 @@ Ends with 1 when a gauge is not what it should be at rest, or when memory grows:
 than three times the scatter about it. Fewer than 8 such samples say nothing of memory.`
 
 /** A rest and its look take about so long. */
-const REST_S = 4
+const REST_S = 9
 
 const { values } = parseArgs({
   options: {

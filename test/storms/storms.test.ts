@@ -11,8 +11,9 @@ t.test('three nodes on a Redis Cluster', async (t) => {
   const cluster = await StormCluster.start(t, {
     users: 200,
     seed,
-    leaseMs: 2_500,
-    graceMs: 2_500,
+    leaseMs: 3_000,
+    // The claims of a node that dies count for two thirds of a lease at least: the grace of its users is within that.
+    graceMs: 1_500,
     outageMs: 5_000,
     churnPerS: 20,
     settleMs: 500,

@@ -38,6 +38,8 @@ export interface Outcome {
 }
 
 const OTHERS_MS = 5_000
+/** Sooner than any node can have noticed and written everything again: agreement before says nothing. */
+const FORGOTTEN_MS = 500
 const SHOWN = 5
 
 export async function runStorm(cluster: StormCluster, storm: Storm): Promise<Outcome> {
@@ -151,17 +153,29 @@ const freeze: Storm = {
 
 const flushAll: Storm = {
   name: 'flushall',
-  what: 'R-30: every master forgets everything, under load',
+  what: 'R-30: every master forgets everything',
+  losesRecords: true,
+  async run(cluster) {
+    const sinceMs = performance.now()
+    await cluster.everyServer('master', 'FLUSHALL')
+    await sleep(FORGOTTEN_MS)
+    return { sinceMs, watchersWithinMs: OTHERS_MS, allWithinMs: 2 * cluster.settings.leaseMs + OTHERS_MS }
+  },
+}
+
+const flushAllUnderLoad: Storm = {
+  name: 'flushall-load',
+  what: 'R-30: the same, while users break, move, leave and come',
   losesRecords: true,
   async run(cluster) {
     const { crowd, settings } = cluster
     crowd.startChurn(settings.churnPerS)
-    await sleep(1_000)
+    await sleep(settings.graceMs)
     await cluster.everyServer('master', 'FLUSHALL')
     const sinceMs = performance.now()
-    await sleep(2_000)
+    await sleep(settings.leaseMs / 2)
     crowd.stopChurn()
-    return { sinceMs, watchersWithinMs: 30_000, allWithinMs: 2 * settings.leaseMs + 30_000 }
+    return { sinceMs, watchersWithinMs: 45_000, allWithinMs: 45_000 + settings.leaseMs }
   },
 }
 
@@ -307,6 +321,7 @@ export const STORMS: readonly Storm[] = [
   rolling,
   scriptFlush,
   flushAll,
+  flushAllUnderLoad,
   moveSlots,
   killMaster,
   redisAway,
