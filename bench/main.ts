@@ -7,6 +7,7 @@ import { fanOut } from './fan-out.js'
 import { logins } from './logins.js'
 import { memory } from './memory.js'
 import { roundTrip } from './round-trip.js'
+import { status } from './status.js'
 import { type Benchmark, type Figure, tableOf } from './support/figures.js'
 import { sweep } from './sweep.js'
 import { tells } from './tells.js'
@@ -19,6 +20,7 @@ const benchmarks: readonly Benchmark[] = [
   fanOut,
   logins,
   memory,
+  status,
   sweep,
 ]
 

@@ -6,6 +6,7 @@ import { fanOut } from '../bench/fan-out.js'
 import { logins } from '../bench/logins.js'
 import { memory } from '../bench/memory.js'
 import { roundTrip } from '../bench/round-trip.js'
+import { status } from '../bench/status.js'
 import { type Benchmark, figure, tableOf } from '../bench/support/figures.js'
 import { sweep } from '../bench/sweep.js'
 import { tells } from '../bench/tells.js'
@@ -19,6 +20,7 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
   { benchmark: changeLatency, sizes: { users: 2, rounds: 1 } },
   { benchmark: fanOut, sizes: { watchers: 20, toggles: 2, rounds: 1 }, skip: noNativeTransport },
   { benchmark: logins, sizes: { users: 20, atOnce: 8, rounds: 1 }, skip: noNativeTransport },
+  { benchmark: status, sizes: { users: 50, rounds: 1 } },
   { benchmark: sweep, sizes: { users: 700, rounds: 1 } },
   { benchmark: memory, sizes: { first: 10, next: 20, settleMs: 50, rounds: 1 }, skip: noNativeTransport },
 ]

@@ -1,0 +1,78 @@
+/** Who of a thousand users is where: one question, beside OpenIM's way, which asks Redis user by user. */
+import { platformsOf } from '../src/presence/watch-index.js'
+import type { StoreEvents } from '../src/store/presence-store.js'
+import { onlineKey } from '../src/store/redis/keys.js'
+import { startRedis } from '../test/support/redis.js'
+import { redisStore } from '../test/support/store-backends.js'
+import { defineBenchmark, figure } from './support/figures.js'
+import { interleave, mustBe } from './support/measure.js'
+import { withScope } from './support/scope.js'
+
+const PLATFORM = 2
+const OPENIM = "OpenIM's pattern, user by user"
+const deaf: StoreEvents = { changed() {}, missed() {}, noted() {}, noticed() {}, reachable() {} }
+
+export const status = defineBenchmark({
+  name: 'status',
+  question: 'milliseconds and round trips to learn where a thousand users are',
+  sizes: { users: 1_000, rounds: 15 },
+  run: (sizes) =>
+    withScope(async (scope) => {
+      const redis = await startRedis()
+      scope.defer(() => redis.stop())
+      const client = redis.client()
+      const store = redisStore({ url: redis.url, nodeId: 'bench' })
+      scope.defer(() => store.close(true))
+      await store.open(deaf)
+      const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
+      await store.assert(userIds.map((userId) => ({ userId, platformIds: [PLATFORM], versionSeen: 0 })))
+
+      /** `command`: what each round trip is, as Redis counts it. */
+      const measured = async (command: string, ask: () => Promise<number>) => {
+        await client.config('RESETSTAT')
+        const startMs = performance.now()
+        mustBe(await ask(), sizes.users, 'users online')
+        const ms = performance.now() - startMs
+        const stats = await client.info('commandstats')
+        return { ms, roundTrips: Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1]) }
+      }
+      const ways = {
+        ours: () =>
+          measured('evalsha', async () => {
+            const snapshots = await store.read(userIds)
+            return snapshots.filter((snapshot) => platformsOf(snapshot).length > 0).length
+          }),
+        openim: () =>
+          measured('zrangebyscore', async () => {
+            let online = 0
+            for (const userId of userIds) {
+              const nowS = Math.floor(Date.now() / 1_000)
+              const platforms = await client.zrangebyscore(onlineKey(userId), nowS, '+inf')
+              if (platforms.length > 0) online++
+            }
+            return online
+          }),
+      }
+      // The first call brings the script.
+      await interleave(1, ways)
+      const rounds = await interleave(sizes.rounds, ways)
+      const part = (way: keyof typeof rounds, pick: 'ms' | 'roundTrips') =>
+        rounds[way].map((one) => one[pick])
+      return [
+        figure({
+          name: 'status of many users',
+          unit: 'ms',
+          ours: part('ours', 'ms'),
+          ceiling: { name: OPENIM, values: part('openim', 'ms') },
+          goal: { atMost: 0.05 },
+        }),
+        figure({
+          name: 'status of many users: round trips',
+          unit: '',
+          ours: part('ours', 'roundTrips'),
+          ceiling: { name: OPENIM, values: part('openim', 'roundTrips') },
+          goal: { atMost: 0.02 },
+        }),
+      ]
+    }),
+})
