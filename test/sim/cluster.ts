@@ -16,10 +16,9 @@ import { distantStore } from './store.js'
 
 export const LAYOUT: Layout = { io: [0, 1], shard: [2, 3], sync: 4, api: 5, presenceShards: 4 }
 
-export const SETTINGS: NodeSettings = {
+export const SETTINGS: Omit<NodeSettings, 'presenceTtlS'> = {
   batchSize: 4,
   mergeIntervalMs: 100,
-  presenceTtlS: 60,
   offlineGraceMs: 4_000,
   nodeLeaseMs: 10_000,
   // Logins are not what is tested here: whoever comes comes in, whether the store can be asked or not.
@@ -43,6 +42,13 @@ interface Guest {
   saysGoodbye: boolean
 }
 
+export interface ClusterOptions {
+  seed: number
+  nodes: number
+  delayMaxMs: number
+  presenceTtlS: number
+}
+
 type ShardMessage = Parameters<typeof presenceShard.receive>[2]
 
 export class Cluster {
@@ -60,24 +66,25 @@ export class Cluster {
   #lives = 0
 
   /** `delayMaxMs`: the slowest way to the store, or frame between two threads. */
-  constructor(seed: number, nodes: number, delayMaxMs: number) {
+  constructor({ seed, nodes, delayMaxMs, presenceTtlS }: ClusterOptions) {
     this.world = new World({ seed, linkDelayMs: (random) => (random ** 3 * delayMaxMs) / 4 })
     this.random = mulberry32(seed ^ 0x5eed)
     this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs)
     const wallMs = () => STORE_EPOCH_MS + this.world.nowMs
     this.backend = new MemoryBackend(() => wallMs() + this.clockOffsetMs)
     const platforms = new PlatformTable()
+    const settings = { ...SETTINGS, presenceTtlS }
     const ground = {
       world: this.world,
       layout: LAYOUT,
-      settings: SETTINGS,
+      settings,
       platforms,
       policy: new LoginPolicy(0, platforms),
       seating: undefined,
       shardDefinition: (node: VirtualNode) => this.#observed(node),
       createStore: (life: Parameters<typeof distantStore>[3]) => {
         const { nodeId, processId } = life
-        return distantStore(this.network, this.backend, { ...SETTINGS, nodeId, processId }, life)
+        return distantStore(this.network, this.backend, { ...settings, nodeId, processId }, life)
       },
       verifyToken: (token: string) => readToken(token, wallMs()),
       wallMs,
@@ -197,6 +204,10 @@ export class Cluster {
   hostThread(node: number, slot: ThreadSlot): void {
     this.#dead.delete(`${node} ${slot}`)
     this.nodes[node]!.hostThread(slot)
+  }
+
+  isUp(node: number): boolean {
+    return !LAYOUT.io.some((slot) => this.#isDead(node, slot))
   }
 
   #isDead(node: number, slot: ThreadSlot): boolean {

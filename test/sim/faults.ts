@@ -45,11 +45,12 @@ interface FaultKind {
   end: (cluster: Cluster, fault: Fault) => void
 }
 
-const { nodeLeaseMs, offlineGraceMs, presenceTtlS } = SETTINGS
+const { nodeLeaseMs, offlineGraceMs } = SETTINGS
+
+/** Every node says something to all others this often: at the next message a loss is noticed. */
+export const BEACON_MS = 4_000
 /** At half of a lease a node is suspect; two turns later it is buried, and all have heard one more turn later. */
 const BURIAL_MS = nodeLeaseMs / 2 + (4 * nodeLeaseMs) / 3
-/** Watches are renewed each third of the life of a record; the wheel turns in ticks. */
-const REWATCH_MS = (presenceTtlS * 1_000) / 3 + 2_000
 /** Retries, a new connection, rebuilding, and everything said again. */
 const RECOVERY_MS = 8_000
 /** GONE_CONFIRM_MS: that a store knows nobody any more is not believed at once. */
@@ -58,13 +59,14 @@ const BELIEF_MS = 31_000
 /** What a rollback goes back by at most. */
 const LOST_WRITES_MS = 2_000
 const HOUR_MS = 3_600_000
-/** Records must not expire before they are renewed. */
-const STEP_FORWARD_MS = (presenceTtlS * 1_000) / 4
+/** The shorter life of a record: records must not expire before they are renewed. */
+export const PRESENCE_TTL_MIN_S = 60
+const STEP_FORWARD_MS = (PRESENCE_TTL_MIN_S * 1_000) / 4
 
 export const FAULTS: Record<FaultName, FaultKind> = {
   dropMessage: {
     ...weather(({ degree }) => ({ lostShare: 0.05 + 0.95 * degree ** 2 })),
-    settleMs: REWATCH_MS,
+    settleMs: BEACON_MS + RECOVERY_MS,
   },
   delay: weather(({ degree }) => ({ slowMs: 3_000 * degree })),
   reorder: weather(({ degree }) => ({ lateMs: 2_000 * degree })),

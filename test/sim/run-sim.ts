@@ -3,6 +3,7 @@
  *
  *   --seeds N     how many (default 1,000)
  *   --from S      the first seed (default 1); the others follow
+ *   --stop        stop at the first that fails
  *   --replay S    run one seed again, and say what happened
  *   --verbose     with --replay: the whole history
  */
@@ -19,18 +20,20 @@ interface Share {
   from: number
   seeds: number
   step: number
+  stops: boolean
 }
 type Report = { done: number } | { seed: number; failure: string }
 
 if (isMainThread) await main()
 else await work(workerData as Share)
 
-async function work({ from, seeds, step }: Share): Promise<void> {
+async function work({ from, seeds, step, stops }: Share): Promise<void> {
   const report = (message: Report) => parentPort!.postMessage(message)
   for (let n = 0; n < seeds; n++) {
     const seed = from + n * step
     const failure = await failureOf(seed)
     if (failure !== undefined) report({ seed, failure })
+    if (failure !== undefined && stops) break
     if (n % REPORT_EVERY === 0) report({ done: n })
   }
   report({ done: seeds })
@@ -61,17 +64,18 @@ async function main(): Promise<void> {
     options: {
       seeds: { type: 'string', default: '1000' },
       from: { type: 'string', default: '1' },
+      stop: { type: 'boolean', default: false },
       replay: { type: 'string' },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean' },
     },
   })
   if (values.help) {
-    console.log('npm run test:sim -- [--seeds N] [--from S] [--replay SEED [--verbose]]')
+    console.log('npm run test:sim -- [--seeds N] [--from S] [--stop] [--replay SEED [--verbose]]')
     return
   }
   if (values.replay !== undefined) return replay(whole(values.replay), values.verbose)
-  await runMany(whole(values.from), whole(values.seeds))
+  await runMany(whole(values.from), whole(values.seeds), values.stop)
 }
 
 function whole(text: string): number {
@@ -91,7 +95,7 @@ async function replay(seed: number, isVerbose: boolean): Promise<void> {
   process.exitCode = outcome.violations.length === 0 ? 0 : 1
 }
 
-async function runMany(from: number, seeds: number): Promise<void> {
+async function runMany(from: number, seeds: number, stops: boolean): Promise<void> {
   const workers = Math.min(WORKERS, seeds)
   const done = new Array<number>(workers).fill(0)
   let failures = 0
@@ -108,6 +112,7 @@ async function runMany(from: number, seeds: number): Promise<void> {
         from: from + at,
         seeds: Math.floor(seeds / workers) + (at < seeds % workers ? 1 : 0),
         step: workers,
+        stops,
       }
       const worker = new Worker(new URL(import.meta.url), { workerData: share })
       worker.on('message', (message: Report) => {
@@ -116,6 +121,7 @@ async function runMany(from: number, seeds: number): Promise<void> {
           failures++
           console.log(`seed ${message.seed} fails; npm run test:sim -- --replay ${message.seed}`)
           console.log(message.failure)
+          if (stops) process.exit(1)
         }
       })
       return new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject))

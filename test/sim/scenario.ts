@@ -3,14 +3,27 @@ import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { check, type Violation } from './checker.js'
 import { Cluster, LAYOUT, SETTINGS } from './cluster.js'
-import { type ComeBack, FAULT_NAMES, FAULTS, type Fault, MORTAL_SLOTS, recordOf } from './faults.js'
-import type { History } from './history.js'
+import {
+  BEACON_MS,
+  type ComeBack,
+  FAULT_NAMES,
+  FAULTS,
+  type Fault,
+  MORTAL_SLOTS,
+  PRESENCE_TTL_MIN_S,
+  recordOf,
+} from './faults.js'
+import type { History, SocketId } from './history.js'
 
 const NODES = 3
 const USERS: UserId[] = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay']
 /** Comes first, and goes only when a fault breaks his socket. */
 const STEADY: UserId = 'steady'
-const EVERYBODY = [...USERS, STEADY]
+/** Of each node one, who comes and goes all the time. */
+const BEACONS: UserId[] = Array.from({ length: NODES }, (_, node) => `beacon-${node}`)
+const EVERYBODY = [...USERS, STEADY, ...BEACONS]
+/** Records either expire within a history, or do not: what heals by time must not hide what should heal by itself. */
+const PRESENCE_TTLS_S = [PRESENCE_TTL_MIN_S, 1_800]
 
 const START_MS = 3_000
 const BUSY_MS = 60_000
@@ -33,6 +46,7 @@ export type Step =
 export interface Plan {
   seed: number
   delayMaxMs: number
+  presenceTtlS: number
   steps: (Step & { atMs: number })[]
   faults: Fault[]
 }
@@ -53,7 +67,8 @@ export function planOf(seed: number): Plan {
     const fault = makeFault()
     if (isSpared(fault, faults)) faults.push(fault)
   }
-  return { seed, delayMaxMs: pick([10, 100, 400]), steps, faults }
+  const [delayMaxMs, presenceTtlS] = [pick([10, 100, 400]), pick(PRESENCE_TTLS_S)]
+  return { seed, delayMaxMs, presenceTtlS, steps, faults }
 
   function step(): Step {
     const kind = random()
@@ -106,13 +121,19 @@ export interface Outcome {
   violations: Violation[]
 }
 
-export async function simulate(seed: number): Promise<Outcome> {
-  const plan = planOf(seed)
-  const cluster = new Cluster(seed, NODES, plan.delayMaxMs)
+export function simulate(seed: number): Promise<Outcome> {
+  return carryOut(planOf(seed))
+}
+
+export async function carryOut(plan: Plan): Promise<Outcome> {
+  const cluster = new Cluster({ ...plan, nodes: NODES })
   const play = new Play(cluster)
   await cluster.run(1_000)
   cluster.enter(STEADY, 1, 0, 0)
-  for (let node = 0; node < NODES; node++) play.watchFrom(node)
+  for (let node = 0; node < NODES; node++) {
+    play.watchFrom(node)
+    play.blink(node)
+  }
   for (const { atMs, act } of timeline(plan, play)) {
     await cluster.run(atMs - cluster.nowMs)
     act()
@@ -140,7 +161,7 @@ class Play {
 
   take(step: Step): void {
     const cluster = this.#cluster
-    const movable = cluster.inside().filter(({ userId }) => userId !== STEADY)
+    const movable = cluster.inside().filter(({ userId }) => USERS.includes(userId))
     switch (step.do) {
       case 'login':
         cluster.enter(step.userId, step.platformId, step.node, step.io)
@@ -166,6 +187,16 @@ class Play {
     }
   }
 
+  /** The node's beacon comes, goes, and comes again, until all are quiet. */
+  blink(node: number, id?: SocketId): void {
+    const cluster = this.#cluster
+    if (id !== undefined) cluster.leave(id, true)
+    if (cluster.nowMs > START_MS + BUSY_MS + BEACON_MS * 4) return
+    const next =
+      id === undefined && cluster.isUp(node) ? cluster.enter(BEACONS[node]!, 1, node, 0) : undefined
+    cluster.later(BEACON_MS, () => this.blink(node, next))
+  }
+
   begin(fault: Fault): void {
     FAULTS[fault.name].begin(this.#cluster, fault, this.#comeBack)
   }
@@ -184,7 +215,7 @@ class Play {
   readonly #comeBack: ComeBack = (lost) => {
     const { random } = this.#cluster
     for (const { userId, platformId } of lost) {
-      if (userId !== STEADY && random() < 0.3) continue
+      if (BEACONS.includes(userId) || (userId !== STEADY && random() < 0.3)) continue
       const [node, io] = [Math.floor(random() * NODES), Math.floor(random() * LAYOUT.io.length)]
       this.#cluster.later(200 + random() * 2_500, () => this.#cluster.enter(userId, platformId, node, io))
     }

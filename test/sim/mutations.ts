@@ -1,0 +1,140 @@
+/**
+ * Ways to break the code by a line. The simulation must notice each: a rule that nothing can break proves nothing.
+ */
+export interface Mutation {
+  name: string
+  file: string
+  /** Occurs exactly once. */
+  find: string
+  replace: string
+}
+
+export const MUTATIONS: Mutation[] = [
+  {
+    name: 'no version check',
+    file: 'src/presence/watch-index.ts',
+    find: 'if (version > 0) return version >= user.version',
+    replace: 'if (version > 0) return true',
+  },
+  {
+    name: 'versions do not rise above what nodes have seen',
+    file: 'src/store/memory/memory-backend.ts',
+    find: 'user.version = Math.max(Math.floor(this.#nowMs() * 1000), user.version + 1, versionSeen + 1)',
+    replace: 'user.version = Math.floor(this.#nowMs() * 1000)',
+  },
+  {
+    name: 'no sequence check: a gap is not noticed',
+    file: 'src/store/redis/node-channel.ts',
+    find: 'if (expected === undefined || seq === expected) return undefined',
+    replace: 'return undefined',
+  },
+  {
+    name: 'a gap is noticed, and nothing is read again',
+    file: 'actors/presence-shard.ts',
+    find: "    case 'changesMissed':\n      return watchAllAgain(ctx, state)",
+    replace: "    case 'changesMissed':\n      return",
+  },
+  {
+    name: 'lost coalescing: a change during the flight is dropped',
+    file: 'src/presence/adaptive-batch.ts',
+    find: 'if (this.#inFlight.get(userId) === undefined) this.#inFlight.set(userId, nowMs)',
+    replace: '',
+  },
+  {
+    name: 'who was in a batch that failed is not sent again',
+    file: 'src/presence/adaptive-batch.ts',
+    find: 'else if (failed.has(userId)) this.#waiting.set(userId, nowMs)',
+    replace: '',
+  },
+  {
+    name: 'the grace is ignored',
+    file: 'src/presence/roster.ts',
+    find: 'if (clean || this.#graceMs === 0) return this.#drop(user, held)',
+    replace: 'if (clean || this.#graceMs >= 0) return this.#drop(user, held)',
+  },
+  {
+    name: 'the ledger is ignored after a restart of a shard',
+    file: 'actors/presence-shard/rebuild.ts',
+    find: 'for (const { userId, platformIds } of state.heldBefore) {',
+    replace: 'for (const { userId, platformIds } of state.heldBefore.slice(0, 0)) {',
+  },
+  {
+    name: 'a shard tells what it knows before it knows all',
+    file: 'actors/presence-shard/watching.ts',
+    find: '  // Half a roster would show users as offline whose connections are only not announced yet.\n  if (state.isRebuilding) return',
+    replace: '',
+  },
+  {
+    name: 'after an outage nothing is asserted again',
+    file: 'actors/presence-shard/store-flights.ts',
+    find: 'for (const userId of state.roster.userIds) state.asserts.addBackground(userId, nowMs)',
+    replace: '',
+  },
+  {
+    name: 'after a fail-over nobody is withdrawn again',
+    file: 'actors/presence-shard/store-flights.ts',
+    find: 'for (const userId of state.departed.keys()) state.asserts.addBackground(userId, nowMs)',
+    replace: '',
+  },
+  {
+    name: 'suspects are buried after one turn',
+    file: 'actors/sync/lease.ts',
+    find: 'suspects: isRecent ? lease.overdue : []',
+    replace: 'suspects: isRecent ? lease.suspects : []',
+  },
+  {
+    name: 'nobody is ever buried',
+    file: 'actors/sync/lease.ts',
+    find: 'suspects: isRecent ? lease.overdue : []',
+    replace: 'suspects: []',
+  },
+  {
+    name: 'what the dead held is never swept',
+    file: 'src/store/memory/registry.ts',
+    find: '    this.#sweeps.set(holder, fromMs)\n  }',
+    replace: '  }',
+  },
+  {
+    name: 'a sweep without a burial: the living are swept',
+    file: 'src/store/memory/registry.ts',
+    find: '    this.#epochs.set(nodeId, { epoch, processId })',
+    replace:
+      '    this.#epochs.set(nodeId, { epoch, processId })\n    this.#sweeps.set(holder, nowMs + nodeLeaseMs)',
+  },
+  {
+    name: 'the claims of the dead are not left out',
+    file: 'src/presence/membership.ts',
+    find: 'return { ...snapshot, claims: snapshot.claims.filter(({ holder }) => !this.#void.has(holder)) }',
+    replace: 'return snapshot',
+  },
+  {
+    name: 'a new epoch of a process buries its old one at once',
+    file: 'src/store/memory/registry.ts',
+    find: 'if (last?.processId === processId) formers.push(holder)',
+    replace: 'if (last?.processId === processId) this.#bury(holder, nowMs)',
+  },
+  {
+    name: 'a node that was started anew keeps no grace for its users',
+    file: 'src/store/memory/registry.ts',
+    find: 'else this.#bury(holder, nowMs + offlineGraceMs)',
+    replace: 'else this.#bury(holder, nowMs)',
+  },
+  {
+    name: 'no epoch check: what an earlier epoch claimed stays',
+    file: 'src/store/memory/memory-backend.ts',
+    find: '(has.nodeId === nodeId && has.epoch < epoch)',
+    replace: 'false',
+  },
+  {
+    name: 'a lease that was lost is held on to',
+    file: 'actors/sync/lease.ts',
+    find: '  if (!isHeld) return false',
+    replace: '  if (!isHeld) return true',
+  },
+  {
+    name: 'that the store knows nobody is believed at once',
+    file: 'src/presence/watch-index.ts',
+    find: 'return asOfMs - user.goneSinceMs >= GONE_CONFIRM_MS',
+    replace: 'return asOfMs >= user.goneSinceMs',
+  },
+]

@@ -1,0 +1,60 @@
+import t from 'tap'
+import type { Fault } from './faults.js'
+import { carryOut, type Plan, simulate } from './scenario.js'
+
+const SEEDS = 300
+
+t.test(
+  'whatever fails, every watcher comes to see what the sockets say, and none is told a lie',
+  async (t) => {
+    const from = 1 + Math.floor(Math.random() * 2 ** 30)
+    t.comment(`seeds ${from} to ${from + SEEDS - 1}; npm run test:sim -- --replay SEED says more`)
+    for (let seed = from; seed < from + SEEDS; seed++) {
+      const { violations } = await simulate(seed)
+      if (violations.length > 0) t.fail(`seed ${seed}`, { violations: violations.slice(0, 3) })
+    }
+  },
+)
+
+t.test('the same seed gives the same history', async (t) => {
+  const [once, again] = [await simulate(8), await simulate(8)]
+  t.same(again.history, once.history)
+})
+
+const plan = (steps: Plan['steps'], ...faults: Fault[]): Plan => ({
+  seed: 1,
+  delayMaxMs: 10,
+  presenceTtlS: 1_800,
+  steps,
+  faults,
+})
+
+/** Once a claim that a fail-over brought back was nobody's to withdraw. */
+t.test('who says goodbye just before a fail-over that forgets it is gone after it', async (t) => {
+  const { violations } = await carryOut(
+    plan(
+      [
+        { atMs: 5_000, do: 'login', userId: 'ann', platformId: 2, node: 1, io: 0 },
+        { atMs: 11_000, do: 'end', which: 0, clean: true },
+      ],
+      { name: 'loseLastWrites', node: 0, slot: 0, fromMs: 10_500, toMs: 15_000, degree: 0.9 },
+    ),
+  )
+  t.same(violations, [])
+})
+
+/** Once the first node back buried those who renewed a moment later than itself, for all leases had ended. */
+t.test('no outage of the store makes one node take another for dead, however long', async (t) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const outage: Fault = {
+      name: 'storeDown',
+      node: 0,
+      slot: 0,
+      fromMs: 5_000,
+      toMs: 20_000 + 300 * seed,
+      degree: 0,
+    }
+    const { violations } = await carryOut({ ...plan([], outage), seed, delayMaxMs: 100 })
+    t.same(violations, [], `seed ${seed}`)
+  }
+})
