@@ -55,6 +55,8 @@ export class Member {
   client: LightClient | undefined
   /** When watchers may begin to be told that it has gone. */
   goneFromMs = Number.NEGATIVE_INFINITY
+  /** When its socket opened, or ended. */
+  changedMs = 0
   /** Set while it may not come back by itself. */
   isHeldBack = false
 
@@ -140,6 +142,15 @@ export class Crowd {
     return this.byUser.get(userId)!.every((member) => !member.isOpen && member.goneFromMs <= nowMs)
   }
 
+  /** His devices, in words. */
+  describe(userId: UserId): string {
+    const nowMs = performance.now()
+    const devices = this.byUser.get(userId)!.map(({ platformId, state, home, changedMs }) => {
+      return `${platformId} ${state} at ${home?.nodeId} for ${Math.round(nowMs - changedMs)} ms`
+    })
+    return devices.join(', ')
+  }
+
   excuse(userIds: readonly UserId[]): void {
     for (const userId of userIds) this.#excused.add(userId)
   }
@@ -218,7 +229,8 @@ export class Crowd {
 
   #gone(member: Member, afterMs: number): void {
     member.state = 'away'
-    member.goneFromMs = performance.now() + afterMs - EARLY_MS
+    member.changedMs = performance.now()
+    member.goneFromMs = member.changedMs + afterMs - EARLY_MS
   }
 
   /** Log it in wherever it can, however often it takes. */
@@ -258,6 +270,7 @@ export class Crowd {
     const nowMs = performance.now()
     if (this.#isGone(member.userId, nowMs)) this.#lateUntilMs.set(member.userId, nowMs + LATE_MS)
     member.state = 'open'
+    member.changedMs = nowMs
     member.home = home
     member.client = client
     client.onEnd = (code) => {

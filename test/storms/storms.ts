@@ -67,11 +67,11 @@ export async function runStorm(cluster: StormCluster, storm: Storm): Promise<Out
   }
   if (left.length > 0) problems.push(...inWords(left))
   if (falseOnes.length > 0) {
-    const [{ userId, nodeId, atMs }] = falseOnes as [(typeof falseOnes)[number]]
     const users = new Set(falseOnes.map((told) => told.userId)).size
-    problems.push(
-      `${users} users were shown offline that were not, first ${userId} at ${nodeId} after ${since(sinceMs, atMs)}`,
-    )
+    problems.push(`${users} users were shown offline that were not:`)
+    for (const { userId, nodeId, atMs, devices } of falseOnes.slice(0, SHOWN)) {
+      problems.push(`  ${userId} at ${nodeId} after ${since(sinceMs, atMs)}; he had ${devices}`)
+    }
   }
   if (crowd.cuts.length > 0) problems.push(`${crowd.cuts.length} sockets were cut, first: ${crowd.cuts[0]}`)
   if (crowd.newTokens > 0 && !storm.losesRecords) {
@@ -251,6 +251,28 @@ const killMaster: Storm = {
   },
 }
 
+/** Too short for a replica to take over. */
+const STALL_MS = 1_000
+
+const stall: Storm = {
+  name: 'stall',
+  what: 'R-38: each Redis master hangs for a second, one after another, under load',
+  async run(cluster) {
+    const { crowd, settings, redis } = cluster
+    crowd.startChurn(settings.churnPerS)
+    for (const master of redis.masters) {
+      master.freeze()
+      await sleep(STALL_MS)
+      master.thaw()
+      await sleep(STALL_MS)
+    }
+    const sinceMs = performance.now()
+    crowd.stopChurn()
+    const withinMs = settings.graceMs + OTHERS_MS
+    return { sinceMs, watchersWithinMs: withinMs, allWithinMs: withinMs }
+  },
+}
+
 const moveSlots: Storm = {
   name: 'move-slots',
   what: 'R-34: slots move between masters under load: of the registry, of the node channels, of users',
@@ -322,6 +344,7 @@ export const STORMS: readonly Storm[] = [
   scriptFlush,
   flushAll,
   flushAllUnderLoad,
+  stall,
   moveSlots,
   killMaster,
   redisAway,

@@ -16,6 +16,8 @@ export interface OfflineTold {
   atMs: number
   /** The user had a socket, or had lost it for less than the grace. */
   isFalse: boolean
+  /** What his devices were then, in words; '' where it is right. */
+  devices: string
 }
 
 export class Watcher {
@@ -90,6 +92,7 @@ export class Watchers {
     // The first that it hears of somebody may well be that he is not there yet.
     if (platformIds.length > 0 || before === undefined || before.length === 0) return
     const isFalse = !this.crowd.mayBeOffline(userId)
-    this.offlines.push({ userId, nodeId: watcher.home.nodeId, atMs, isFalse })
+    const devices = isFalse ? this.crowd.describe(userId) : ''
+    this.offlines.push({ userId, nodeId: watcher.home.nodeId, atMs, isFalse, devices })
   }
 }
