@@ -131,7 +131,7 @@ export class Audit {
         const records = await this.records(suspects)
         differences = [...this.views(), ...records]
         if (differences.length === 0 && suspects === undefined) {
-          return { watchersMs, allMs: beganMs, differences }
+          return { watchersMs: watchersMs ?? performance.now(), allMs: beganMs, differences }
         }
         const names = new Set(records.map(({ userId }) => userId))
         suspects = names.size === 0 || names.has('') ? undefined : [...names]

@@ -273,6 +273,12 @@ const stall: Storm = {
   },
 }
 
+/**
+ * Between two moves, until each master has heard of the last one. Sooner, an older word of the giver with a newer epoch
+ * makes the taker believe that it lost the slot again, and then nobody serves it: that would be a storm of Redis' own.
+ */
+const HEARSAY_MS = 150
+
 const moveSlots: Storm = {
   name: 'move-slots',
   what: 'R-34: slots move between masters under load: of the registry, of the node channels, of users',
@@ -291,6 +297,7 @@ const moveSlots: Storm = {
     for (const key of keys) {
       const from = await mover.ownerOf(key)
       await mover.move(slotOf(key), from, (from + 1) % redis.masters.length)
+      await sleep(HEARSAY_MS)
     }
     const sinceMs = performance.now()
     await sleep(500)

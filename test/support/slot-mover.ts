@@ -42,11 +42,15 @@ export class Mover {
     await this.#clients[from]!.call('CLUSTER', 'SETSLOT', slot, 'NODE', id)
   }
 
-  /** All steps. */
+  /** All steps, and every master is told: by word of mouth some would hear of it only a second later. */
   async move(slot: number, from: number, to: number): Promise<void> {
     await this.begin(slot, from, to)
     // What is written meanwhile goes to the new side.
     await this.moveKeys(slot, from, to)
     await this.finish(slot, from, to)
+    const id = await this.#idOf(to)
+    for (const [other, client] of this.#clients.entries()) {
+      if (other !== from && other !== to) await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', id)
+    }
   }
 }
