@@ -1,21 +1,7 @@
-/**
- * The crowd itself: WebSocket clients made of plain TCP sockets, which count frames by their headers and look no
- * further. What a whole client would cost a frame would hide what the server can do.
- */
-import { randomBytes } from 'node:crypto'
-import { connect, type Socket } from 'node:net'
+/** The crowd itself: light sockets that count frames. */
 import type { CrowdAnswer, CrowdOrder } from './crowd.js'
 import { inParallel } from './gateway.js'
-
-/** One for all: nobody looks at what the server makes of it. */
-const KEY = randomBytes(16).toString('base64')
-const SWITCHING = Buffer.from('HTTP/1.1 101')
-const END_OF_HEAD = Buffer.from('\r\n\r\n')
-const BINARY = 0x82
-/** A close frame with code 1000, masked with zeros. */
-const GOODBYE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])
-const MASKED = 0x80
-const LENGTH_16 = 126
+import { LightSocket, type SocketEnd, type Target } from './light-socket.js'
 
 class Party {
   readonly members: Member[] = []
@@ -38,21 +24,24 @@ class Party {
   }
 }
 
-class Member {
+class Member extends LightSocket {
   frames = 0
   bytes = 0
   #onFrame: (() => void) | undefined
   /** Set once it is leaving: its end is no failure then. */
-  onEnd: (() => void) | undefined
-  /** Bytes of the frame under way that are still to come. */
-  #rest = 0
-  /** A header that was cut in two. */
-  #head: Buffer | undefined
+  #onLeft: (() => void) | undefined
+  #joinedMs = 0
 
+  /** `joined` is called when it is upgraded, `refused` when it never was. */
   constructor(
     private readonly party: Party,
-    private readonly socket: Socket,
-  ) {}
+    private readonly target: Target,
+    path: string,
+    private readonly joined: (member: Member) => void,
+    private readonly refused: (error: Error) => void,
+  ) {
+    super(target, path)
+  }
 
   onNextFrame(hear: () => void): void {
     this.#onFrame = hear
@@ -60,8 +49,8 @@ class Member {
 
   leave(): Promise<void> {
     return new Promise((resolve) => {
-      this.onEnd = resolve
-      this.socket.write(GOODBYE)
+      this.#onLeft = resolve
+      this.goodbye()
     })
   }
 
@@ -70,39 +59,31 @@ class Member {
     this.bytes = 0
   }
 
-  take(chunk: Buffer): void {
-    let data = chunk
-    if (this.#head !== undefined) {
-      data = Buffer.concat([this.#head, chunk])
-      this.#head = undefined
-    }
-    let at = 0
-    while (at < data.length) {
-      if (this.#rest > 0) {
-        const taken = Math.min(this.#rest, data.length - at)
-        this.#rest -= taken
-        at += taken
-        if (this.#rest === 0) this.#framed()
-        continue
-      }
-      const size = data.length - at < 2 ? 2 : (data[at + 1]! & 0x7f) === LENGTH_16 ? 4 : 2
-      if (data.length - at < size) {
-        this.#head = data.subarray(at)
-        return
-      }
-      this.#rest = size === 4 ? data.readUInt16BE(at + 2) : data[at + 1]! & 0x7f
-      this.bytes += this.#rest
-      at += size
-      if (this.#rest === 0) this.#framed()
-    }
+  protected override onUpgraded(): void {
+    this.#joinedMs = performance.now()
+    this.party.members.push(this)
+    this.joined(this)
   }
 
-  #framed(): void {
+  protected override onFrame(length: number): void {
     this.frames++
+    this.bytes += length
     const hear = this.#onFrame
     this.#onFrame = undefined
     hear?.()
     if (this.frames === this.party.expected) this.party.satisfied()
+  }
+
+  protected override onEnded({ isUpgraded, answer: said, error }: SocketEnd): void {
+    if (!isUpgraded) {
+      return this.refused(
+        new Error(`a socket was not upgraded (${error ?? 'closed'}); it had heard: ${said}`),
+      )
+    }
+    if (this.#onLeft !== undefined) return this.#onLeft()
+    const age = `${Math.round(performance.now() - this.#joinedMs)} ms after its upgrade, ${this.frames} frames`
+    const reason = `the server on port ${this.target.port} closed a socket of the crowd ${age}`
+    answer({ verb: 'failed', reason })
   }
 }
 
@@ -116,10 +97,11 @@ async function open(order: Extract<CrowdOrder, { verb: 'open' }>): Promise<void>
   const { port, paths, frames, isGreeted, atOnce } = order
   const party = parties.get(order.party) ?? new Party()
   parties.set(order.party, party)
-  const places = paths.map((path, at) => ({ request: requestOf(path, port), frame: frames?.[at] }))
+  const target = { host: '127.0.0.1', port }
+  const places = paths.map((path, at) => ({ path, frame: frames?.[at] }))
   const startMs = performance.now()
   const cpuBefore = process.cpuUsage()
-  await inParallel(places, atOnce, ({ request, frame }) => join(party, port, request, isGreeted, frame))
+  await inParallel(places, atOnce, ({ path, frame }) => join(party, target, path, isGreeted, frame))
   const { user, system } = process.cpuUsage(cpuBefore)
   const seconds = (performance.now() - startMs) / 1_000
   answer({ verb: 'opened', seconds, cpuSeconds: (user + system) / 1e6 })
@@ -132,69 +114,22 @@ async function leave(name: string): Promise<void> {
   answer({ verb: 'left' })
 }
 
-function requestOf(path: string, port: number): string {
-  return (
-    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`
-  )
-}
-
 function join(
   party: Party,
-  port: number,
-  request: string,
+  target: Target,
+  path: string,
   isGreeted: boolean,
   frame: string | undefined,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1')
-    const member = new Member(party, socket)
-    let head: Buffer | undefined
-    let isUpgraded = false
-    let joinedMs = 0
-    const ask = () => {
+    const ask = (member: Member) => {
       if (frame === undefined) return resolve()
       member.onNextFrame(resolve)
-      send(socket, Buffer.from(frame, 'base64'))
+      member.send(Buffer.from(frame, 'base64'))
     }
-    socket.setNoDelay(true)
-    socket.on('error', reject)
-    socket.on('close', () => {
-      if (!isUpgraded)
-        return reject(new Error(`a socket was closed before its upgrade; it had heard: ${head}`))
-      if (member.onEnd !== undefined) return member.onEnd()
-      const age = `${Math.round(performance.now() - joinedMs)} ms after its upgrade, ${member.frames} frames`
-      answer({ verb: 'failed', reason: `the server on port ${port} closed a socket of the crowd ${age}` })
-    })
-    socket.on('data', (chunk: Buffer) => {
-      if (isUpgraded) return member.take(chunk)
-      head = head === undefined ? chunk : Buffer.concat([head, chunk])
-      const end = head.indexOf(END_OF_HEAD)
-      if (end < 0) return
-      if (!head.subarray(0, SWITCHING.length).equals(SWITCHING)) {
-        return socket.destroy(new Error(`refused: ${head}`))
-      }
-      const rest = head.subarray(end + END_OF_HEAD.length)
-      head = undefined
-      isUpgraded = true
-      joinedMs = performance.now()
-      party.members.push(member)
-      if (isGreeted) member.onNextFrame(ask)
-      else ask()
-      member.take(rest)
-    })
-    socket.write(request, 'latin1')
+    const joined = (member: Member) => (isGreeted ? member.onNextFrame(() => ask(member)) : ask(member))
+    new Member(party, target, path, joined, reject)
   })
-}
-
-/** A client must mask its frames; a mask of zeros leaves them as they are. At most 64 KiB. */
-function send(socket: Socket, payload: Buffer): void {
-  const isShort = payload.length < LENGTH_16
-  const header = Buffer.alloc(isShort ? 6 : 8)
-  header[0] = BINARY
-  header[1] = MASKED | (isShort ? payload.length : LENGTH_16)
-  if (!isShort) header.writeUInt16BE(payload.length, 2)
-  socket.write(Buffer.concat([header, payload]))
 }
 
 process.on('message', (order: CrowdOrder) => {
