@@ -42,6 +42,7 @@ import {
 } from './presence-shard/store-flights.js'
 import {
   onChanges,
+  onHolding,
   onNodesLost,
   onNoticed,
   onRewatchDue,
@@ -93,6 +94,8 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onKick(ctx, state, message)
     case 'remind':
       return onRemind(ctx, state, message)
+    case 'holding':
+      return onHolding(ctx, state, message)
     case 'changesMissed':
       return watchAllAgain(ctx, state)
     case 'nodesLost':

@@ -12,7 +12,7 @@
  * empty can withdraw those who left while it was gone.
  */
 import type { Note } from '../src/presence/eviction.js'
-import type { Assertion, Snapshot } from '../src/presence/types.js'
+import type { Assertion, Holder, Snapshot } from '../src/presence/types.js'
 import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
@@ -77,7 +77,9 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
     case 'evicted':
       return onEvicted(state, message)
     case 'remind':
-      return state.store.send(message.to, { kind: 'remind', userIds: message.userIds })
+      return send(state, message.to, (from) => ({ kind: 'remind', from, userIds: message.userIds }))
+    case 'holding':
+      return send(state, message.to, (from) => ({ kind: 'holding', from, users: message.users }))
     case 'checkToken':
       return onCheckToken(ctx, state, message)
     case 'kickTokens':
@@ -99,7 +101,7 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
     case 'answered':
       return answer(ctx, message.replyTo, message.outcome)
     case 'storeChanged':
-      return onStoreChanged(ctx, state, message.snapshots)
+      return onStoreChanged(ctx, state, message.snapshots, message.by)
     case 'storeMissed':
       return onStoreMissed(ctx, state, message.reason)
     case 'storeNoted':
@@ -155,7 +157,7 @@ function start(ctx: Ctx, args: Args): State {
 
 function open(ctx: Ctx, state: State): void {
   const events: StoreEvents = {
-    changed: (snapshots) => ctx.tell(ctx.self, { kind: 'storeChanged', snapshots }),
+    changed: (snapshots, by) => ctx.tell(ctx.self, { kind: 'storeChanged', snapshots, by }),
     missed: (reason) => ctx.tell(ctx.self, { kind: 'storeMissed', reason }),
     noted: (note) => ctx.tell(ctx.self, { kind: 'storeNoted', note }),
     noticed: (userId, platformIds) => ctx.tell(ctx.self, { kind: 'storeNoticed', userId, platformIds }),
@@ -282,6 +284,11 @@ function onEvict(ctx: Ctx, state: State, { to, id, eviction }: Sync.Evict): void
   } else if (holder !== undefined) store.send(to, { kind: 'evict', id, from: holder, eviction })
 }
 
+/** Say something to another node in this one's name. */
+function send({ store, holder }: State, to: Holder, noteOf: (from: Holder) => Note): void {
+  if (holder !== undefined) store.send(to, noteOf(holder))
+}
+
 function onEvicted({ store }: State, { to, id, userId, gone, left }: Sync.Evicted): void {
   store.send(to, { kind: 'evicted', id, userId, gone, left })
 }
@@ -303,10 +310,10 @@ function answer(ctx: Ctx, replyTo: ReplyTo<unknown>, outcome: Outcome<unknown>):
 
 // Handlers: news from the store
 
-function onStoreChanged(ctx: Ctx, state: State, snapshots: Snapshot[]): void {
+function onStoreChanged(ctx: Ctx, state: State, snapshots: Snapshot[], by: Holder): void {
   const living = filterAll(state, snapshots)
   for (const [shard, list] of state.addresses.byShard(living, ({ userId }) => userId)) {
-    ctx.tell(shard, { kind: 'changes', snapshots: list })
+    ctx.tell(shard, { kind: 'changes', snapshots: list, by })
   }
 }
 
@@ -318,7 +325,12 @@ function onNoted(ctx: Ctx, state: State, note: Note): void {
       return ctx.tell(state.addresses.shardFor(note.userId), note)
     case 'remind':
       for (const [shard, userIds] of state.addresses.byShard(note.userIds, (userId) => userId)) {
-        ctx.tell(shard, { kind: 'remind', userIds })
+        ctx.tell(shard, { kind: 'remind', from: note.from, userIds })
+      }
+      return
+    case 'holding':
+      for (const [shard, users] of state.addresses.byShard(note.users, ({ userId }) => userId)) {
+        ctx.tell(shard, { kind: 'holding', from: note.from, users })
       }
       return
     case 'withdraw':

@@ -1,6 +1,5 @@
 /** To the store and back: batches of assertions and of interests, at most one in flight for a user. */
-import type { Assertion, Holder, Snapshot, UserId } from '../../src/presence/types.js'
-import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
+import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { AssertOutcome } from '../../src/store/presence-store.js'
@@ -8,7 +7,7 @@ import { seatsOf } from './admissions.js'
 import { platformsChanged } from './here.js'
 import { onRecorded, onUnrecorded } from './logins.js'
 import { type Ctx, flushSoon, type InterestSet, type State } from './state.js'
-import { learn, tellPartially, watchAllAgain } from './watching.js'
+import { askDoubtedAgain, learn, tellPartially, watchAllAgain } from './watching.js'
 
 const STORE_DEADLINE_MS = 3_000
 export const RETRY_MIN_MS = 100
@@ -84,6 +83,11 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
     state.stashed.delete(userId)
   }
   learn(ctx, state, changed, ctx.nowMs())
+  askDoubtedAgain(
+    ctx,
+    state,
+    changed.map(({ userId }) => userId),
+  )
   state.counts.assertionErrors += failed.size
   afterFlight(ctx, state, outcome.ok)
 }
@@ -135,31 +139,20 @@ function knownElsewhere({ watches }: State, userId: UserId): string | undefined 
   return watches.toldOf(userId) && watches.viewOf(userId, []).join()
 }
 
-/** Later, and all of them at once. Whoever held them can end the doubt before. */
-function askDoubtedAgain(ctx: Ctx, state: State, userIds: Iterable<UserId>): void {
-  const isAsked = state.doubted.size > 0
-  const reminders = new Map<Holder, UserId[]>()
-  for (const userId of userIds) {
-    if (!state.watches.isInDoubt(userId) || state.doubted.has(userId)) continue
-    state.doubted.add(userId)
-    for (const holder of state.watches.holdersOf(userId)) {
-      reminders.set(holder, [...(reminders.get(holder) ?? []), userId])
-    }
-  }
-  for (const [to, list] of reminders) ctx.tell(state.addresses.sync, { kind: 'remind', to, userIds: list })
-  if (state.doubted.size > 0 && !isAsked) ctx.once('confirm', GONE_CONFIRM_MS, { kind: 'confirmDue' })
-}
-
 export function onConfirmDue(ctx: Ctx, state: State): void {
-  for (const userId of state.doubted) state.interests.add(userId, ctx.nowMs())
+  for (const userId of state.doubted) state.interests.addBackground(userId, ctx.nowMs())
   state.doubted.clear()
   flushSoon(ctx, state)
 }
 
-export function onRemind(ctx: Ctx, state: State, { userIds }: PresenceShard.Remind): void {
-  for (const userId of userIds) {
-    if (state.roster.shownPlatforms(userId).length > 0) state.asserts.add(userId, ctx.nowMs())
+export function onRemind(ctx: Ctx, state: State, { from, userIds }: PresenceShard.Remind): void {
+  // Who does not know what is here has nothing to say; it will be asked again, or assert it anyway.
+  if (state.isRebuilding) return
+  const users = userIds.map((userId) => ({ userId, platformIds: state.roster.shownPlatforms(userId) }))
+  for (const { userId, platformIds } of users) {
+    if (platformIds.length > 0) state.asserts.add(userId, ctx.nowMs())
   }
+  ctx.tell(state.addresses.sync, { kind: 'holding', to: from, users })
   flushSoon(ctx, state)
 }
 

@@ -1,10 +1,13 @@
 /** Who watches whom on this node, and what watchers are told, whether it happened here or elsewhere. */
-import type { Snapshot, UserId } from '../../src/presence/types.js'
+import type { Holder, Snapshot, UserId } from '../../src/presence/types.js'
 import { sameList } from '../../src/presence/watch-index.js'
 import type { Status } from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { ThreadSlot } from '../../src/runtime/index.js'
 import { type Ctx, flushSoon, type State } from './state.js'
+
+/** Questions and answers about what is in doubt may be lost. */
+const ASK_AGAIN_MS = 2_000
 
 export function onWatch(ctx: Ctx, state: State, { thread, userIds }: PresenceShard.Watch): void {
   const statuses: Status[] = []
@@ -33,10 +36,24 @@ export function stopWatching(ctx: Ctx, state: State, userId: UserId): void {
   flushSoon(ctx, state)
 }
 
-export function onChanges(ctx: Ctx, state: State, { snapshots }: PresenceShard.Changes): void {
+export function onChanges(ctx: Ctx, state: State, { snapshots, by }: PresenceShard.Changes): void {
   state.counts.changesHeard += snapshots.length
   for (const { userId, version } of snapshots) state.finds.heard(userId, version)
-  learn(ctx, state, snapshots, ctx.nowMs())
+  learn(ctx, state, snapshots, ctx.nowMs(), by)
+  askDoubtedAgain(
+    ctx,
+    state,
+    snapshots.map(({ userId }) => userId),
+  )
+}
+
+export function onHolding(ctx: Ctx, state: State, { from, users }: PresenceShard.Holding): void {
+  for (const { userId, platformIds } of users) state.watches.settle(userId, from, platformIds)
+  tellWatchers(
+    ctx,
+    state,
+    users.map(({ userId }) => userId),
+  )
 }
 
 export function onNodesLost(ctx: Ctx, state: State, { holders }: PresenceShard.NodesLost): void {
@@ -65,14 +82,29 @@ export function watchAllAgain(ctx: Ctx, state: State): void {
   flushSoon(ctx, state)
 }
 
-/** `asOfMs`: when the store was asked, or when its news came. */
-export function learn(ctx: Ctx, state: State, snapshots: Snapshot[], asOfMs: number): void {
-  const learnt = snapshots.filter((snapshot) => state.watches.learn(snapshot, asOfMs))
+/** `asOfMs`: when the store was asked, or when its news came. `by`: whose change it is. */
+export function learn(ctx: Ctx, state: State, snapshots: Snapshot[], asOfMs: number, by?: Holder): void {
+  const learnt = snapshots.filter((snapshot) => state.watches.learn(snapshot, asOfMs, by))
   tellWatchers(
     ctx,
     state,
     learnt.map(({ userId }) => userId),
   )
+}
+
+/** Later, and all of them at once. Whoever held them can end the doubt before. */
+export function askDoubtedAgain(ctx: Ctx, state: State, userIds: Iterable<UserId>): void {
+  const isAsked = state.doubted.size > 0
+  const reminders = new Map<Holder, UserId[]>()
+  for (const userId of userIds) {
+    if (!state.watches.isInDoubt(userId) || state.doubted.has(userId)) continue
+    state.doubted.add(userId)
+    for (const holder of state.watches.holdersOf(userId)) {
+      reminders.set(holder, [...(reminders.get(holder) ?? []), userId])
+    }
+  }
+  for (const [to, list] of reminders) ctx.tell(state.addresses.sync, { kind: 'remind', to, userIds: list })
+  if (state.doubted.size > 0 && !isAsked) ctx.once('confirm', ASK_AGAIN_MS, { kind: 'confirmDue' })
 }
 
 /** Tell each io thread with watchers what changed for them. */

@@ -66,7 +66,7 @@ export type Private =
   | { kind: 'interestSet'; replyTo: ReplyTo<Snapshot[]>; outcome: Outcome<Snapshot[]> }
   | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
   | Asserted
-  | { kind: 'storeChanged'; snapshots: Snapshot[] }
+  | { kind: 'storeChanged'; snapshots: Snapshot[]; by: Holder }
   | { kind: 'storeMissed'; reason: string }
   | { kind: 'storeNoted'; note: Note }
   | { kind: 'storeNoticed'; userId: UserId; platformIds: PlatformId[] }

@@ -1,6 +1,6 @@
 /** Evictions, and what nodes tell each other beside changes: plain data. */
 import type { TokenDigest } from './token-digest.js'
-import type { Holder, LoginNumber, PlatformId, UserId } from './types.js'
+import type { Held, Holder, LoginNumber, PlatformId, UserId } from './types.js'
 
 /** Who kicks by hand: greater than the number of any login. */
 export const BY_HAND: LoginNumber = Number.MAX_SAFE_INTEGER
@@ -45,7 +45,12 @@ export type Note =
   | { kind: 'evict'; id: number; from: Holder; eviction: Eviction }
   /** `gone`: how many obeyed. `left`: logins of the user that the eviction left there. */
   | { kind: 'evicted'; id: number; userId: UserId; gone: number; left: LoginInfo[] }
-  /** The store has lost its record of these users, whom the node held: assert them again. At most BATCH_SIZE. */
-  | { kind: 'remind'; userIds: UserId[] }
+  /**
+   * The store lacks what the node held of these users: assert them again, and say what is held (`holding`). At most
+   * BATCH_SIZE.
+   */
+  | { kind: 'remind'; from: Holder; userIds: UserId[] }
+  /** What the node holds of these users. */
+  | { kind: 'holding'; from: Holder; users: Held[] }
   /** Tokens were kicked, by the login with the number `by`: believe nothing known of them. */
   | { kind: 'withdraw'; userId: UserId; platformId: PlatformId; tokens: TokenDigest[]; by: LoginNumber }

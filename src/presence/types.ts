@@ -34,6 +34,14 @@ export interface Snapshot {
   version: number
   claims: Claim[]
   foreign: PlatformId[]
+  /** The store had lost the record, or never had one: that a claim is missing says nothing of its holder. */
+  isPartial?: true
+}
+
+/** A user, and the platforms on which one node holds him; empty = none. */
+export interface Held {
+  userId: UserId
+  platformIds: PlatformId[]
 }
 
 /** The whole of what this node holds of one user. Never a delta: it may be merged, repeated and sent again. */

@@ -26,6 +26,8 @@ interface Watched {
   learntMs: number
   /** Since when the store says that it has no record of a user whom others held; undefined = it does not. */
   goneSinceMs: number | undefined
+  /** Since when a record that was lost lacks what others held; it is kept meanwhile. Undefined = it lacks nothing. */
+  refillSinceMs: number | undefined
   /** What watchers were last told; undefined = nothing yet. */
   told: PlatformId[] | undefined
 }
@@ -66,6 +68,7 @@ export class WatchIndex {
       isKnown: false,
       learntMs: Number.NEGATIVE_INFINITY,
       goneSinceMs: undefined,
+      refillSinceMs: undefined,
       told: undefined,
     })
     return true
@@ -90,9 +93,11 @@ export class WatchIndex {
    *
    * Version 0 says that the store has no record of claims, and no version can be compared with that: the later one
    * counts. Where there was a record, either it has expired, or the store came back empty and the others are about
-   * to assert again; so it has to be still so GONE_CONFIRM_MS later (see `isInDoubt`).
+   * to assert again; so it has to be still so GONE_CONFIRM_MS later (see `isInDoubt`). A partial snapshot is the same
+   * in small: some have asserted again, and what the others held is kept for as long. `by`, whose change it is, has
+   * said all of itself.
    */
-  learn(snapshot: Snapshot, asOfMs: number): boolean {
+  learn(snapshot: Snapshot, asOfMs: number, by?: Holder): boolean {
     const user = this.#users.get(snapshot.userId)
     if (user === undefined) return false
     if (user.isKnown && !this.#isNews(user, snapshot, asOfMs)) return false
@@ -100,9 +105,35 @@ export class WatchIndex {
     user.version = Math.max(user.version, snapshot.version)
     user.learntMs = asOfMs
     user.goneSinceMs = undefined
+    const held = this.#heldElsewhere(snapshot)
+    const missing = this.#missing(user, snapshot, asOfMs, by)
+    user.refillSinceMs = missing.length === 0 ? undefined : (user.refillSinceMs ?? asOfMs)
     user.isKnown = true
-    user.elsewhere = this.#heldElsewhere(snapshot)
+    user.elsewhere = [...held, ...missing]
     return true
+  }
+
+  /** What nodes hold of which nothing is in a record that is being filled again. Who asserts, asserts the whole. */
+  #missing(user: Watched, { isPartial, claims }: Snapshot, asOfMs: number, by: Holder | undefined): number[] {
+    const { refillSinceMs = isPartial ? asOfMs : undefined } = user
+    if (refillSinceMs === undefined || asOfMs - refillSinceMs >= GONE_CONFIRM_MS) return []
+    const said = new Set(claims.map(nodeOf))
+    if (by !== undefined) said.add(nodeOfHolder(by))
+    return user.elsewhere.filter((one) => {
+      const { holder } = this.#holdings[one]!
+      return holder !== undefined && !said.has(nodeOfHolder(holder))
+    })
+  }
+
+  /** A node says what it holds of a user, whatever the store has. */
+  settle(userId: UserId, holder: Holder, platformIds: readonly PlatformId[]): void {
+    const user = this.#users.get(userId)
+    if (user === undefined) return
+    const node = nodeOfHolder(holder)
+    user.elsewhere = user.elsewhere.filter((one) => {
+      const { platformId, holder: other } = this.#holdings[one]!
+      return other === undefined || nodeOfHolder(other) !== node || platformIds.includes(platformId)
+    })
   }
 
   #isNews(user: Watched, { version }: Snapshot, asOfMs: number): boolean {
@@ -126,9 +157,10 @@ export class WatchIndex {
     return concerned
   }
 
-  /** The store says that it has no record of a user whom others held: to be asked again after GONE_CONFIRM_MS. */
+  /** The store has no record of what others held: believed after GONE_CONFIRM_MS. */
   isInDoubt(userId: UserId): boolean {
-    return this.#users.get(userId)?.goneSinceMs !== undefined
+    const user = this.#users.get(userId)
+    return user !== undefined && (user.goneSinceMs !== undefined || user.refillSinceMs !== undefined)
   }
 
   /** Nodes that hold the user, as far as is known. */

@@ -2,6 +2,7 @@
 import type { Eviction, LoginInfo } from '../presence/eviction.js'
 import type { TokenDigest } from '../presence/token-digest.js'
 import type {
+  Held,
   Holder,
   LoginNumber,
   PlatformId,
@@ -76,6 +77,8 @@ export interface Unwatch {
 /** Users changed on other nodes. Older versions than known are ignored. sync → presence shard. */
 export interface Changes {
   kind: 'changes'
+  /** Who changed them. */
+  by: Holder
   snapshots: Snapshot[]
 }
 
@@ -128,10 +131,21 @@ export interface Kick extends Question<Kicked> {
   timeoutMs: number
 }
 
-/** The store has lost its record of these users: assert them again, if they are here. sync → presence shard. */
+/**
+ * The store lacks what this node held of these users: assert them again, and say what is held. Answered there by
+ * `Sync.Holding`. sync → presence shard.
+ */
 export interface Remind {
   kind: 'remind'
+  from: Holder
   userIds: UserId[]
+}
+
+/** What another node holds of some users, by its own word. sync → presence shard. */
+export interface Holding {
+  kind: 'holding'
+  from: Holder
+  users: Held[]
 }
 
 /** Changes may have been lost: read again what is watched. sync → presence shard. */
@@ -171,6 +185,7 @@ export type Command =
   | Withdrawn
   | Kick
   | Remind
+  | Holding
   | ChangesMissed
   | NodesLost
   | StoreBack

@@ -2,6 +2,7 @@
 import type { Eviction, LoginInfo } from '../presence/eviction.js'
 import type {
   Assertion,
+  Held as HeldUser,
   Holder,
   LoginNumber,
   PlatformId,
@@ -67,11 +68,18 @@ export interface Evict {
   eviction: Eviction
 }
 
-/** Ask another node to assert users again, of whom the store has lost the record. shard → sync. */
+/** Ask another node what it holds of users of whom the store lacks it. shard → sync. */
 export interface Remind {
   kind: 'remind'
   to: Holder
   userIds: UserId[]
+}
+
+/** Answer `PresenceShard.Remind`. shard → sync. */
+export interface Holding {
+  kind: 'holding'
+  to: Holder
+  users: HeldUser[]
 }
 
 /** Answer `PresenceShard.Evict`. shard → sync. */
@@ -144,6 +152,7 @@ export type Command =
   | Evict
   | Evicted
   | Remind
+  | Holding
   | CheckToken
   | KickTokens
   | VouchForToken

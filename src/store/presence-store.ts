@@ -73,7 +73,7 @@ export interface Incarnation {
 /** What a store tells its node. Called on the node's own thread, never inside a call of the store's. */
 export interface StoreEvents {
   /** Users that this node watches changed elsewhere. In order for a user and a sender; may repeat. */
-  changed(snapshots: Snapshot[]): void
+  changed(snapshots: Snapshot[], by: Holder): void
   /** Changes may have been lost (a gap in a sender's numbers, a resubscription): read again what is watched. */
   missed(reason: string): void
   /** Another node says something (`send`), or tokens that this node relies on were kicked. */

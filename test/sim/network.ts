@@ -179,9 +179,9 @@ export class NetworkCarrier implements Carrier {
   hear(payload: Buffer): void {
     if (this.#isOver() || this.#session === undefined) return
     const { receiver, events } = this.#session
-    const { snapshots, notes, missed } = receiver.receive(payload)
+    const { from, snapshots, notes, missed } = receiver.receive(payload)
     for (const note of notes) events.noted(note)
-    if (snapshots.length > 0) events.changed(snapshots)
+    if (snapshots.length > 0) events.changed(snapshots, from)
     if (missed !== undefined) events.missed(missed)
   }
 

@@ -9,7 +9,7 @@ const TTL_S = 1800
 async function openNode(t: Test, server: RedisServer, openimCompat: boolean, presenceTtlS = TTL_S) {
   const store = redisStore({ url: server.url, nodeId: fresh('node'), openimCompat, presenceTtlS })
   const heard = new Heard()
-  const holder = await store.open(heard)
+  const { holder } = await store.open(heard)
   t.teardown(() => store.close(true))
   return { store, heard, holder }
 }

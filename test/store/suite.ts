@@ -325,7 +325,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       t.same(await readOne(a.store, user), held.changed)
       const { version, changed } = await assertOne(b.store, login(nobody, []))
       t.ok(version > 0)
-      t.same(changed, { userId: nobody, version, claims: [], foreign: [] })
+      t.same(changed, { userId: nobody, version, claims: [], foreign: [], isPartial: true })
       t.same(await readOne(a.store, nobody), changed, 'the number is remembered')
       t.ok((await assertOne(b.store, login(nobody, []))).version > version)
     })
@@ -434,12 +434,28 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       t.same(b.heard.of(user), [])
     })
 
+    t.test('a record that is new, or was lost, is partial for a while', async (t) => {
+      const [a, b] = [await open(t), await open(t)]
+      const user = fresh('user')
+      const first = await assertOne(a.store, holds(user, [1]))
+      t.equal(first.changed?.isPartial, true)
+      t.equal((await assertOne(b.store, holds(user, [2]))).changed?.isPartial, true, 'and stays so')
+      backend.pass(31)
+      await until('it is over', async () => (await readOne(a.store, user)).isPartial === undefined, 40_000)
+      t.equal((await assertOne(b.store, holds(user, []))).changed?.isPartial, undefined)
+      const seen = first.version + 60_000_000_000
+      const again = await assertOne(a.store, holds(user, [1, 5], seen))
+      t.equal(again.changed?.isPartial, true, 'somebody has seen more than there is')
+      t.ok(again.version > seen)
+    })
+
     t.test('a version outlives the last claim', async (t) => {
       const a = await open(t)
       const user = fresh('user')
       await assertOne(a.store, holds(user, [1]))
       const gone = await assertOne(a.store, holds(user, []))
-      t.same(await readOne(a.store, user), { userId: user, version: gone.version, claims: [], foreign: [] })
+      const { version, claims, foreign } = await readOne(a.store, user)
+      t.same([version, claims, foreign], [gone.version, [], []])
     })
 
     t.test('one bad user ID of a batch fails alone', async (t) => {

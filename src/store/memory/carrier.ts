@@ -23,12 +23,15 @@ export interface Carrier {
 /** Within one process: nothing is lost. */
 export class InProcessCarrier implements Carrier {
   readonly #backend: MemoryBackend
+  #holder: Holder | undefined
 
   constructor(backend: MemoryBackend) {
     this.#backend = backend
   }
 
-  open(): void {}
+  open({ holder }: Incarnation): void {
+    this.#holder = holder
+  }
 
   tell(changes: WatchedChange[]): void {
     const toTell = new Map<string, Snapshot[]>()
@@ -38,7 +41,9 @@ export class InProcessCarrier implements Carrier {
         toTell.set(nodeId, [...(toTell.get(nodeId) ?? []), snapshot])
       }
     }
-    for (const [nodeId, snapshots] of toTell) this.#backend.tell(nodeId, structuredClone(snapshots))
+    for (const [nodeId, snapshots] of toTell) {
+      this.#backend.tell(nodeId, structuredClone(snapshots), this.#holder!)
+    }
   }
 
   send(to: Holder, note: Note): void {

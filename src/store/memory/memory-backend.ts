@@ -23,6 +23,8 @@ import { type TokenJournal, TokenRecords } from './token-records.js'
 
 /** As in the Redis store: a version outlives the last claim by this much. */
 const TOMBSTONE_S = 300
+/** As in the Redis store: so long a record that was lost may lack what other nodes hold. */
+const REFILL_S = 30
 /** Records looked at for each write. More than one, so that the sweep overtakes the growth. */
 const SWEPT_PER_WRITE = 3
 
@@ -31,13 +33,14 @@ interface UserRecord {
   /** `platform@holder` -> claim. */
   claims: Map<string, Claim>
   versionExpiresAtS: number
+  partialUntilS: number
   /** Node -> which of its incarnations wants to know, and until when. */
   watches: Map<string, { epoch: number; endS: number }>
 }
 
 /** What one node hears: changes that it watches, and notes. */
 interface Listener {
-  changed(snapshots: Snapshot[]): void
+  changed(snapshots: Snapshot[], by: Holder): void
   noted(note: Note): void
 }
 
@@ -117,6 +120,7 @@ export class MemoryBackend {
     if (!isNumbered && platformIds.length === 0) return { version: user.version, watchers: [] }
 
     if (isNumbered) {
+      if (user.version === 0 || versionSeen > user.version) user.partialUntilS = nowS + REFILL_S
       user.version = Math.max(Math.floor(this.#nowMs() * 1000), user.version + 1, versionSeen + 1)
     }
     const claimsEndS = Math.max(0, ...[...user.claims.values()].map((claim) => claim.expiresAtS))
@@ -144,7 +148,10 @@ export class MemoryBackend {
     if (!user) return { userId, version: 0, claims: [], foreign: [] }
     const claims = [...user.claims.values()].filter((claim) => claim.expiresAtS > nowS)
     claims.sort((a, b) => a.platformId - b.platformId || (a.holder < b.holder ? -1 : 1))
-    return { userId, version: user.version, claims: claims.map((claim) => ({ ...claim })), foreign: [] }
+    const copies = claims.map((claim) => ({ ...claim }))
+    const snapshot: Snapshot = { userId, version: user.version, claims: copies, foreign: [] }
+    if (user.partialUntilS > nowS && user.version > 0) snapshot.isPartial = true
+    return snapshot
   }
 
   watch(userId: UserId, holder: Holder, ttlS: number): Snapshot {
@@ -163,8 +170,8 @@ export class MemoryBackend {
   }
 
   /** Tell a node of changes that it watches: soon, in order, never inside the call that made them. */
-  tell(nodeId: string, snapshots: Snapshot[]): void {
-    queueMicrotask(() => this.#listeners.get(nodeId)?.changed(snapshots))
+  tell(nodeId: string, snapshots: Snapshot[], by: Holder): void {
+    queueMicrotask(() => this.#listeners.get(nodeId)?.changed(snapshots, by))
   }
 
   /** The same for a note. Lost when the node is not there. */
@@ -220,7 +227,7 @@ export class MemoryBackend {
 }
 
 function newUser(): UserRecord {
-  return { version: 0, claims: new Map(), versionExpiresAtS: 0, watches: new Map() }
+  return { version: 0, claims: new Map(), versionExpiresAtS: 0, partialUntilS: 0, watches: new Map() }
 }
 
 function hasExpired(user: UserRecord, nowS: number): boolean {

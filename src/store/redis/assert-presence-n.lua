@@ -27,6 +27,8 @@ local own_node = node .. '#'
 local now = string.format('%.0f', now_s)
 local expires_s = now_s + tonumber(ttl_s)
 local expires = string.format('%.0f', expires_s)
+-- So long a record that was lost may lack what other nodes hold.
+local refill_s = 30
 
 -- What a list of platforms comes to. Most users of a batch share a few lists.
 local assertions = {}
@@ -86,6 +88,8 @@ local function compare(claims, assertion)
       found.missing = found.missing - 1
     elseif member == 'v' then
       found.version = tonumber(claims[i + 1])
+    elseif member == 'p' then
+      found.partial_until = tonumber(claims[i + 1])
     else
       local platform, holder = string.match(member, '^(%d+)@(.+)$')
       local is_own = holder == own_holder
@@ -193,6 +197,15 @@ local function assert_user(user, version_seen, list, is_login)
     redis.call('ZREM', claims, unpack(found.dropped))
   end
   redis.call('ZADD', claims, string.format('%.0f', version), 'v', unpack(assertion.claims))
+  -- There was no record, or an older one than was seen: others may have to assert again what was lost with it.
+  local partial_until = found.partial_until
+  if found.version == 0 or version_seen > found.version then
+    partial_until = now_s + refill_s
+    redis.call('ZADD', claims, partial_until, 'p')
+  elseif partial_until and partial_until <= now_s then
+    redis.call('ZREM', claims, 'p')
+    partial_until = nil
+  end
   redis.call('EXPIRE', claims, life_s)
   if union_changed and notice_channel ~= '' then
     local parts = #union > 0 and table.concat(union, ':') .. ':' or ''
@@ -205,6 +218,10 @@ local function assert_user(user, version_seen, list, is_login)
   end
   record[#record + 1] = 'v'
   record[#record + 1] = version
+  if partial_until then
+    record[#record + 1] = 'p'
+    record[#record + 1] = partial_until
+  end
   return { record, union, watchers }
 end
 

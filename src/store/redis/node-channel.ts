@@ -17,6 +17,8 @@ type WireChange = [
   version: number,
   claims: [platformId: number, holder: string, expiresAtS: number][],
   foreign: number[],
+  /** Absent = no; see `Snapshot`. */
+  isPartial?: 1,
 ]
 
 interface ChangeMessage {
@@ -32,17 +34,20 @@ interface ChangeMessage {
 
 const packr = new Packr({ useRecords: false, int64AsType: 'number' })
 
-function toWire({ userId, version, claims, foreign }: Snapshot): WireChange {
-  return [userId, version, claims.map((c) => [c.platformId, c.holder, c.expiresAtS]), foreign]
+function toWire({ userId, version, claims, foreign, isPartial }: Snapshot): WireChange {
+  const held = claims.map((c): WireChange[2][number] => [c.platformId, c.holder, c.expiresAtS])
+  return isPartial ? [userId, version, held, foreign, 1] : [userId, version, held, foreign]
 }
 
-function fromWire([userId, version, claims, foreign]: WireChange): Snapshot {
-  return {
+function fromWire([userId, version, claims, foreign, isPartial]: WireChange): Snapshot {
+  const snapshot: Snapshot = {
     userId,
     version,
     claims: claims.map(([platformId, holder, expiresAtS]) => ({ platformId, holder, expiresAtS })),
     foreign,
   }
+  if (isPartial) snapshot.isPartial = true
+  return snapshot
 }
 
 /** What each kind of note must have. A field more is a later release's, and none of ours. */
@@ -53,7 +58,8 @@ const NOTE_FIELDS: Record<Note['kind'], (note: Partial<Record<string, unknown>>)
   },
   evicted: ({ id, userId, gone, left }) =>
     isNumber(id) && isText(userId) && isNumber(gone) && Array.isArray(left),
-  remind: ({ userIds }) => Array.isArray(userIds) && userIds.every(isText),
+  remind: ({ from, userIds }) => isText(from) && Array.isArray(userIds) && userIds.every(isText),
+  holding: ({ from, users }) => isText(from) && Array.isArray(users) && users.every(isHeld),
   withdraw: ({ userId, platformId, tokens, by }) =>
     isText(userId) && isNumber(platformId) && Array.isArray(tokens) && tokens.every(isText) && isNumber(by),
 }
@@ -62,6 +68,11 @@ function isNote(value: unknown): value is Note {
   const note = value as Partial<Record<string, unknown>> | null | undefined
   const kind = note?.kind
   return isText(kind) && Object.hasOwn(NOTE_FIELDS, kind) && NOTE_FIELDS[kind as Note['kind']](note!)
+}
+
+function isHeld(value: unknown): boolean {
+  const held = value as Partial<Record<string, unknown>> | null | undefined
+  return isText(held?.userId) && Array.isArray(held?.platformIds) && held.platformIds.every(isNumber)
 }
 
 function isNumber(value: unknown): value is number {
@@ -157,6 +168,7 @@ export class ChangeSender {
 
 /** What a message brought, and what it says about those before it. */
 export interface Received {
+  from: Holder
   snapshots: Snapshot[]
   notes: Note[]
   /** How many notes were of a kind or form that this release does not know. */
@@ -183,6 +195,7 @@ export class ChangeReceiver {
     const said: unknown[] = Array.isArray(message.notes) ? message.notes : []
     const notes = said.filter(isNote)
     const received = {
+      from: message.from,
       snapshots: message.changes.map(fromWire),
       notes,
       strangeNotes: said.length - notes.length,

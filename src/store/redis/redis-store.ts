@@ -356,10 +356,10 @@ export class RedisStore implements PresenceStore {
       return
     }
     try {
-      const { snapshots, notes, strangeNotes, missed } = session.receiver.receive(payload)
+      const { from, snapshots, notes, strangeNotes, missed } = session.receiver.receive(payload)
       for (const note of notes) session.events.noted(note)
       if (strangeNotes > 0) this.#options.log('warn', 'notes of an unknown kind', { channel, strangeNotes })
-      if (snapshots.length > 0) session.events.changed(snapshots)
+      if (snapshots.length > 0) session.events.changed(snapshots, from)
       if (missed !== undefined) session.events.missed(missed)
     } catch (error) {
       const bytes = payload.length

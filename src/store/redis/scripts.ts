@@ -269,12 +269,14 @@ export function decodeSnapshot(
   [claimMembers, unionMembers]: RecordReply | ChangedReply,
 ): Snapshot {
   let version = 0
+  let isPartial = false
   const claims: Claim[] = []
   for (let i = 0; i < claimMembers.length; i += 2) {
     const member = String(claimMembers[i])
     const score = Number(claimMembers[i + 1])
     const at = member.indexOf('@')
     if (member === 'v') version = score
+    else if (member === 'p') isPartial = true
     else if (at > 0) {
       claims.push({
         platformId: Number(member.slice(0, at)),
@@ -291,7 +293,9 @@ export function decodeSnapshot(
   }
   claims.sort(byPlatformThenHolder)
   foreign.sort((a, b) => a - b)
-  return { userId, version, claims, foreign }
+  const snapshot: Snapshot = { userId, version, claims, foreign }
+  if (isPartial) snapshot.isPartial = true
+  return snapshot
 }
 
 function byPlatformThenHolder(a: Claim, b: Claim): number {
