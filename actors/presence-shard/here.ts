@@ -13,6 +13,7 @@ export function onConnected(ctx: Ctx, state: State, report: PresenceShard.Connec
   const number = report.number ?? (areNumbered(state) ? undefined : OLD)
   const login = { key: refKey(connection), platformId, background, thread: connection.thread, token, seat }
   const changed = state.roster.connect(userId, login, number)
+  state.departed.delete(userId)
   state.renewals.add(userId)
   if (changed) platformsChanged(ctx, state, [userId])
   else if (state.roster.isWaiting(userId)) {

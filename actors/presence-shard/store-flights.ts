@@ -50,7 +50,7 @@ function assertionOf(state: State, userId: UserId): Assertion {
   const assertion: Assertion = {
     userId,
     platformIds: state.roster.shownPlatforms(userId),
-    versionSeen: Math.max(state.roster.versionOf(userId), state.watches.versionOf(userId)),
+    versionSeen: versionSeen(state, userId),
   }
   const seats = seatsOf(state, userId)
   if (seats !== undefined) assertion.seats = seats
@@ -59,6 +59,15 @@ function assertionOf(state: State, userId: UserId): Assertion {
   state.roster.askNumbers(userId)
   assertion.isLogin = true
   return assertion
+}
+
+/**
+ * Of somebody who has departed nothing is news but a claim that came back: with a version a store that has lost his
+ * record would take his absence here for a change, and tell it before others have asserted him again.
+ */
+function versionSeen({ departed, contested, roster, watches }: State, userId: UserId): number {
+  if (departed.has(userId) && !contested.has(userId)) return 0
+  return Math.max(roster.versionOf(userId), watches.versionOf(userId))
 }
 
 export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<AssertOutcome[]>): void {
