@@ -166,14 +166,15 @@ class Facts {
   #sureSpans(socket: Socket, watcherNode?: number): Span[] {
     const { enteredMs, leftMs, hasGrace, node } = socket
     if (enteredMs === undefined) return []
-    const isCrash = this.history.faults.some((fault) => isCrashOf(fault, socket))
+    const isCrash = this.history.faults.some((fault) => isCrashOf(fault, socket, this.bounds.graceMs))
     const isKept = hasGrace && (!isCrash || (watcherNode !== undefined && watcherNode !== node))
     // A part of the grace is left to the way of the news.
     const keptMs = isKept ? Math.max(0, this.bounds.graceMs - this.bounds.quickMs) : 0
     const toMs = Math.min(leftMs + keptMs, this.#goodbyeAfter(socket, isCrash))
     let spans: Span[] = [{ fromMs: this.knownBy(enteredMs), toMs }]
     for (const fault of this.history.faults) {
-      if (!makesUnreachable(fault, node, this.bounds.harmlessMs)) continue
+      if (!makesUnreachable(fault, node, this.bounds.harmlessMs) && !this.#isScattered(fault, socket))
+        continue
       const gap = { fromMs: fault.fromMs, toMs: this.knownBy(fault.toMs) }
       spans = spans.flatMap((span) => [
         { fromMs: span.fromMs, toMs: Math.min(span.toMs, gap.fromMs) },
@@ -181,6 +182,19 @@ class Facts {
       ])
     }
     return spans.filter(({ fromMs, toMs }) => fromMs < toMs)
+  }
+
+  /**
+   * A store that has lost records gets them back node by node: a user on several nodes is shown without those that have
+   * not said so yet.
+   */
+  #isScattered({ name, fromMs, toMs, settleMs }: FaultRecord, { userId, node }: Socket): boolean {
+    if (name !== 'loseLastWrites') return false
+    const untilMs = toMs + settleMs
+    const sinceMs = fromMs - this.bounds.graceMs - this.bounds.quickMs
+    return this.sockets.some(
+      (one) => one.userId === userId && one.node !== node && one.knockedMs < untilMs && one.leftMs >= sinceMs,
+    )
   }
 
   /** When the user, back on the platform, said goodbye: what was held for him until then is given up. */
@@ -216,8 +230,14 @@ function makesUnreachable(
   return (name === 'pauseNode' || name === 'partition') && struck === node && toMs - fromMs > ms
 }
 
-function isCrashOf({ name, node: struck, fromMs }: FaultRecord, { node, leftMs }: Socket): boolean {
-  return (name === 'crashNode' || name === 'restartNode') && struck === node && fromMs === leftMs
+/** The node crashed while the socket was open, or held for its grace. */
+function isCrashOf(
+  { name, node: struck, fromMs }: FaultRecord,
+  { node, leftMs }: Socket,
+  graceMs: number,
+): boolean {
+  const isLoss = name === 'crashNode' || name === 'restartNode'
+  return isLoss && struck === node && leftMs <= fromMs && fromMs <= leftMs + graceMs
 }
 
 // The rules

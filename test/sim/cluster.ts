@@ -58,6 +58,8 @@ export class Cluster {
   readonly backend: MemoryBackend
   readonly nodes: VirtualNode[]
   readonly events: HistoryEvent[] = []
+  /** Takes every record. */
+  readonly emptyStore: () => void
   /** What the store's clock is off by. */
   clockOffsetMs = 0
   readonly #guests = new Map<SocketId, Guest>()
@@ -72,6 +74,7 @@ export class Cluster {
     this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs)
     const wallMs = () => STORE_EPOCH_MS + this.world.nowMs
     this.backend = new MemoryBackend(() => wallMs() + this.clockOffsetMs)
+    this.emptyStore = this.backend.checkpoint()
     const platforms = new PlatformTable()
     const settings = { ...SETTINGS, presenceTtlS }
     const ground = {

@@ -58,6 +58,8 @@ const BELIEF_MS = 31_000
 
 /** What a rollback goes back by at most. */
 const LOST_WRITES_MS = 2_000
+/** From this degree on all writes are lost: a server without persistence that started anew. */
+export const ALL_LOST = 0.75
 const HOUR_MS = 3_600_000
 /** The shorter life of a record: records must not expire before they are renewed. */
 export const PRESENCE_TTL_MIN_S = 60
@@ -99,7 +101,7 @@ export const FAULTS: Record<FaultName, FaultKind> = {
     settleMs: BELIEF_MS + RECOVERY_MS,
     strikesNode: false,
     begin: (cluster, { degree }) => {
-      const restore = cluster.backend.checkpoint()
+      const restore = degree > ALL_LOST ? cluster.emptyStore : cluster.backend.checkpoint()
       // The replica has what was written until now; the master takes writes for a while longer, and dies.
       cluster.later(LOST_WRITES_MS * degree, () => {
         cluster.network.setDown(true)
@@ -128,9 +130,16 @@ export const FAULTS: Record<FaultName, FaultKind> = {
   },
 }
 
-export function recordOf({ name, node, fromMs, toMs }: Fault): FaultRecord {
+/** A crash is over when it has happened; that the node is back is another event. */
+export function recordsOf(fault: Fault): FaultRecord[] {
+  const { name, fromMs, toMs } = fault
   const { settleMs, strikesNode } = FAULTS[name]
-  return { name, node: strikesNode ? node : undefined, fromMs, toMs, settleMs }
+  const node = strikesNode ? fault.node : undefined
+  if (name !== 'crashNode' && name !== 'restartNode') return [{ name, node, fromMs, toMs, settleMs }]
+  return [
+    { name, node, fromMs, toMs: fromMs, settleMs },
+    { name: 'restartNode', node, fromMs: toMs, toMs, settleMs: RECOVERY_MS },
+  ]
 }
 
 function weather(of: (fault: Fault) => Partial<Weather>): FaultKind {

@@ -59,12 +59,6 @@ export const MUTATIONS: Mutation[] = [
     replace: 'for (const { userId, platformIds } of state.heldBefore.slice(0, 0)) {',
   },
   {
-    name: 'a shard tells what it knows before it knows all',
-    file: 'actors/presence-shard/watching.ts',
-    find: '  // Half a roster would show users as offline whose connections are only not announced yet.\n  if (state.isRebuilding) return',
-    replace: '',
-  },
-  {
     name: 'after an outage nothing is asserted again',
     file: 'actors/presence-shard/store-flights.ts',
     find: 'for (const userId of state.roster.userIds) state.asserts.addBackground(userId, nowMs)',
@@ -106,6 +100,12 @@ export const MUTATIONS: Mutation[] = [
     file: 'src/presence/membership.ts',
     find: 'return { ...snapshot, claims: snapshot.claims.filter(({ holder }) => !this.#void.has(holder)) }',
     replace: 'return snapshot',
+  },
+  {
+    name: 'shards do not hear of a death',
+    file: 'actors/presence-shard/watching.ts',
+    find: 'tellWatchers(ctx, state, state.watches.loseHolders(holders))',
+    replace: 'tellWatchers(ctx, state, state.watches.loseHolders(holders.slice(0, 0)))',
   },
   {
     name: 'a new epoch of a process buries its old one at once',

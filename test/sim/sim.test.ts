@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Fault } from './faults.js'
 import { carryOut, type Plan, simulate } from './scenario.js'
 
-const SEEDS = 300
+const SEEDS = 200
 
 t.test(
   'whatever fails, every watcher comes to see what the sockets say, and none is told a lie',

@@ -3,12 +3,15 @@
  * and with failures of its own.
  */
 import { StoreUnavailableError } from '../../src/errors.js'
-import type { Assertion, Snapshot, UserId } from '../../src/presence/types.js'
+import type { Assertion, Holder, Snapshot, UserId } from '../../src/presence/types.js'
 import type { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory/memory-store.js'
 import type { AssertOutcome, PresenceStore } from '../../src/store/presence-store.js'
 import type { SyncLife } from '../support/virtual-node.js'
 import { type Network, NetworkCarrier, Path } from './network.js'
+
+/** A sweep of many users takes its time. */
+const SWEEP_MAX_MS = 15_000
 
 type Call = (...args: unknown[]) => Promise<unknown>
 
@@ -74,6 +77,12 @@ class ErringStore extends MemoryStore {
   override async watch(userIds: UserId[]): Promise<Snapshot[]> {
     this.#mayFail()
     return super.watch(userIds.filter(() => !this.#errs()))
+  }
+
+  override async sweep(dead: Holder): Promise<number> {
+    const { world, random } = this.#network
+    await new Promise<void>((resolve) => world.environment.wake(random() * SWEEP_MAX_MS, resolve))
+    return super.sweep(dead)
   }
 
   #mayFail(): void {
