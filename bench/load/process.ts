@@ -21,8 +21,12 @@ export interface LoadOrder {
 }
 
 export type LoadAnswer =
-  /** Each second. `cpu`: of a core, since the last. `isLast`: after `stop`. */
-  { verb: 'counted'; counts: LoadCounts; cpu: number; isLast: boolean } | { verb: 'failed'; reason: string }
+  /**
+   * Each second. `cpu`: of a core, since the last. `loop`: part of the time in which there was something to do; on a
+   * machine that gives this process too little it is full long before the core is. `isLast`: after `stop`.
+   */
+  | { verb: 'counted'; counts: LoadCounts; cpu: number; loop: number; isLast: boolean }
+  | { verb: 'failed'; reason: string }
 
 const TICK_MS = 20
 const REPORT_MS = 1_000
@@ -75,6 +79,7 @@ class LoadProcess {
   /** Churned logins that a probe is to see: when the verdict came; undefined = it has not come yet. */
   readonly #expected = new Map<string, number | undefined>()
   #cpuBefore = process.cpuUsage()
+  #loopBefore = performance.eventLoopUtilization()
   #reportedMs = performance.now()
   readonly #timers: NodeJS.Timeout[] = []
 
@@ -300,9 +305,11 @@ class LoadProcess {
     const { user, system } = process.cpuUsage(this.#cpuBefore)
     const nowMs = performance.now()
     const cpu = (user + system) / 1_000 / (nowMs - this.#reportedMs)
+    const { utilization: loop } = performance.eventLoopUtilization(this.#loopBefore)
     this.#cpuBefore = process.cpuUsage()
+    this.#loopBefore = performance.eventLoopUtilization()
     this.#reportedMs = nowMs
-    answer({ verb: 'counted', counts: this.#counts, cpu, isLast })
+    answer({ verb: 'counted', counts: this.#counts, cpu, loop, isLast })
   }
 }
 

@@ -11,14 +11,14 @@ const TICK_MS = 1_000
 /** How long the sockets may take for their goodbyes, ms. */
 const GOODBYE_MS = 500
 const STOP_WITHIN_MS = 5_000
-/** Of a core: from here on a process measures itself. */
+/** Of a core, or of the event loop's time: from here on a process measures itself. */
 const BUSY = 0.9
 
 /** CPU of one process of the generator; parts of a core. */
 export interface ProcessCpu {
   mean: number
   peak: number
-  /** Seconds in which it used more than 90 % of a core. */
+  /** Seconds in which it used more than 90 % of a core, or its event loop had that little rest. */
   busySeconds: number
 }
 
@@ -52,7 +52,7 @@ export function runLoad(options: LoadOptions, hooks: LoadHooks): Promise<LoadRes
   })
   const work = async (scope: Scope): Promise<LoadResult | undefined> => {
     await Promise.all(options.targets.map(mustListen))
-    const accounts = await Promise.race([over, takeTokens(options, hooks)])
+    const accounts = await Promise.race([over, takeTokens(options, hooks, () => isOver)])
     return accounts === undefined || isOver ? undefined : put(scope, options, accounts, hooks)
   }
   return withScope(work).catch((error: Error) => {
@@ -60,7 +60,11 @@ export function runLoad(options: LoadOptions, hooks: LoadHooks): Promise<LoadRes
   })
 }
 
-async function takeTokens(options: LoadOptions, { progress }: LoadHooks): Promise<Account[]> {
+async function takeTokens(
+  options: LoadOptions,
+  { progress }: LoadHooks,
+  isOver: () => boolean,
+): Promise<Account[]> {
   const startMs = performance.now()
   let tokens = 0
   const timer = setInterval(() => {
@@ -70,6 +74,8 @@ async function takeTokens(options: LoadOptions, { progress }: LoadHooks): Promis
   try {
     return await readAccounts(options, (count) => {
       tokens = count
+      // Nobody waits for it any more; those under way are the last.
+      if (isOver()) throw new LoadError('interrupted')
     })
   } finally {
     clearInterval(timer)
@@ -81,6 +87,7 @@ interface Part {
   child: ChildProcess
   counts: LoadCounts
   cpu: number[]
+  busySeconds: number
 }
 
 async function put(
@@ -107,7 +114,7 @@ async function put(
     await Promise.race([failed, Promise.all(parts.map(({ child }) => stop(child)))])
     const counts = look()
     await new Promise((resolve) => setTimeout(resolve, GOODBYE_MS))
-    return { counts, seconds, cpu: parts.map(({ cpu }) => cpuOf(cpu)) }
+    return { counts, seconds, cpu: parts.map(cpuOf) }
   } finally {
     clearInterval(timer)
     clearTimeout(end)
@@ -140,12 +147,14 @@ function begin(scope: Scope, order: LoadOrder): Part {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
   })
-  const part: Part = { child, counts: sumOf([]), cpu: [] }
+  const part: Part = { child, counts: sumOf([]), cpu: [], busySeconds: 0 }
   child.on('message', (answer: LoadAnswer) => {
     if (answer.verb !== 'counted') return
     part.counts = answer.counts
     // What is left at the end is shorter than a second, and has no peak worth telling.
-    if (!answer.isLast || part.cpu.length === 0) part.cpu.push(answer.cpu)
+    if (answer.isLast && part.cpu.length > 0) return
+    part.cpu.push(answer.cpu)
+    if (Math.max(answer.cpu, answer.loop) > BUSY) part.busySeconds++
   })
   child.send(order)
   return part
@@ -172,10 +181,8 @@ function failureOf(child: ChildProcess): Promise<never> {
   })
 }
 
-function cpuOf(parts: readonly number[]): ProcessCpu {
-  return {
-    mean: parts.reduce((sum, part) => sum + part, 0) / Math.max(1, parts.length),
-    peak: Math.max(0, ...parts),
-    busySeconds: parts.filter((part) => part > BUSY).length,
-  }
+function cpuOf({ cpu, busySeconds }: Part): ProcessCpu {
+  const mean = cpu.reduce((sum, part) => sum + part, 0) / Math.max(1, cpu.length)
+  // One by one: a long run has more seconds than a call may have arguments.
+  return { mean, peak: cpu.reduce((most, part) => Math.max(most, part), 0), busySeconds }
 }

@@ -87,8 +87,9 @@ export abstract class LightSocket {
       }),
     )
     socket.on('data', (chunk: Buffer) => (this.#isUpgraded ? this.#take(chunk) : this.#takeAnswer(chunk)))
+    const name = host.includes(':') ? `[${host}]` : host
     socket.write(
-      `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `GET ${path} HTTP/1.1\r\nHost: ${name}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`,
       'latin1',
     )
