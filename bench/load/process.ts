@@ -21,6 +21,8 @@ export interface LoadOrder {
 }
 
 export type LoadAnswer =
+  /** The first login is on its way. */
+  | { verb: 'begun' }
   /**
    * Each second. `cpu`: of a core, since the last. `loop`: part of the time in which there was something to do; on a
    * machine that gives this process too little it is full long before the core is. `isLast`: after `stop`.
@@ -327,6 +329,7 @@ process.on('message', (order: LoadOrder | { verb: 'stop' }) => {
   if (order.verb === 'stop') return running?.stop()
   running = new LoadProcess(order)
   running.begin()
+  answer({ verb: 'begun' })
 })
 // A Ctrl-C in a terminal reaches this process too; the one that started it says when to stop.
 process.on('SIGINT', () => {})

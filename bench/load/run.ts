@@ -1,5 +1,6 @@
 /** A run of the load generator: tokens, processes, progress, and what came of it. */
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { type Scope, withScope } from '../support/scope.js'
 import { mustListen, readAccounts } from './accounts.js'
 import type { Account } from './client.js'
@@ -85,6 +86,7 @@ async function takeTokens(
 /** One process, as the parent knows it. */
 interface Part {
   child: ChildProcess
+  begun: Promise<unknown>
   counts: LoadCounts
   cpu: number[]
   busySeconds: number
@@ -97,6 +99,9 @@ async function put(
   hooks: LoadHooks,
 ): Promise<LoadResult> {
   const parts = ordersOf(options, accounts).map((order) => begin(scope, order))
+  const failed = Promise.race(parts.map(({ child }) => failureOf(child)))
+  // A machine that has much else to do takes seconds to start a process.
+  await Promise.race([failed, Promise.all(parts.map(({ begun }) => begun))])
   const startMs = performance.now()
   const secondsNow = () => (performance.now() - startMs) / 1_000
   const look = () => sumOf(parts.map((part) => part.counts))
@@ -107,7 +112,6 @@ async function put(
   const enough = new Promise((resolve) => {
     end = setTimeout(resolve, options.durationS * 1_000)
   })
-  const failed = Promise.race(parts.map(({ child }) => failureOf(child)))
   try {
     await Promise.race([enough, hooks.interrupted, failed])
     const seconds = secondsNow()
@@ -147,7 +151,9 @@ function begin(scope: Scope, order: LoadOrder): Part {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
   })
-  const part: Part = { child, counts: sumOf([]), cpu: [], busySeconds: 0 }
+  // It says nothing before.
+  const begun = once(child, 'message')
+  const part: Part = { child, begun, counts: sumOf([]), cpu: [], busySeconds: 0 }
   child.on('message', (answer: LoadAnswer) => {
     if (answer.verb !== 'counted') return
     part.counts = answer.counts
