@@ -46,11 +46,15 @@ interface FaultKind {
 }
 
 const { nodeLeaseMs, offlineGraceMs } = SETTINGS
+/** The shorter life of a record. */
+export const PRESENCE_TTL_MIN_S = 60
 
 /** Every node says something to all others this often: at the next message a loss is noticed. */
 export const BEACON_MS = 4_000
 /** At half of a lease a node is suspect; two turns later it is buried, and all have heard one more turn later. */
 const BURIAL_MS = nodeLeaseMs / 2 + (4 * nodeLeaseMs) / 3
+/** Watches are renewed each third of the life of a record, in turns of a wheel. */
+const REWATCH_MS = (PRESENCE_TTL_MIN_S * 1_000) / 3 + 2_000
 /** Retries, a new connection, rebuilding, and everything said again. */
 const RECOVERY_MS = 8_000
 /** GONE_CONFIRM_MS: that a store knows nobody any more is not believed at once. */
@@ -61,8 +65,7 @@ const LOST_WRITES_MS = 2_000
 /** From this degree on all writes are lost: a server without persistence that started anew. */
 export const ALL_LOST = 0.75
 const HOUR_MS = 3_600_000
-/** The shorter life of a record: records must not expire before they are renewed. */
-export const PRESENCE_TTL_MIN_S = 60
+/** Records must not expire before they are renewed. */
 const STEP_FORWARD_MS = (PRESENCE_TTL_MIN_S * 1_000) / 4
 
 export const FAULTS: Record<FaultName, FaultKind> = {
@@ -130,10 +133,19 @@ export const FAULTS: Record<FaultName, FaultKind> = {
   },
 }
 
+/**
+ * A change that the store has taken, and whose node does not hear so and tells nobody: it is no change when it is said
+ * again. Only the renewal of the watches finds it.
+ */
+export function mayLoseAnswer({ name, slot }: Fault): boolean {
+  return name === 'partition' || (name === 'threadDeath' && slot === LAYOUT.sync)
+}
+
 /** A crash is over when it has happened; that the node is back is another event. */
 export function recordsOf(fault: Fault): FaultRecord[] {
   const { name, fromMs, toMs } = fault
-  const { settleMs, strikesNode } = FAULTS[name]
+  const { strikesNode } = FAULTS[name]
+  const settleMs = FAULTS[name].settleMs + (mayLoseAnswer(fault) ? REWATCH_MS : 0)
   const node = strikesNode ? fault.node : undefined
   if (name !== 'crashNode' && name !== 'restartNode') return [{ name, node, fromMs, toMs, settleMs }]
   return [

@@ -11,6 +11,7 @@ import {
   FAULTS,
   type Fault,
   MORTAL_SLOTS,
+  mayLoseAnswer,
   PRESENCE_TTL_MIN_S,
   recordsOf,
 } from './faults.js'
@@ -68,7 +69,8 @@ export function planOf(seed: number): Plan {
     const fault = makeFault()
     if (canBeTried(fault, faults)) faults.push(fault)
   }
-  const [delayMaxMs, presenceTtlS] = [pick([10, 100, 400]), pick(PRESENCE_TTLS_S)]
+  const delayMaxMs = pick([10, 100, 400])
+  const presenceTtlS = faults.some(mayLoseAnswer) ? PRESENCE_TTL_MIN_S : pick(PRESENCE_TTLS_S)
   return { seed, delayMaxMs, presenceTtlS, steps, faults }
 
   function step(): Step {
@@ -113,6 +115,11 @@ const CLASHES: Clash[] = [
   (a, b) => isSetBack(a) && mayKill(b),
   // One that also comes back empty gives epochs that its nodes have had before.
   (a, b) => isSetBack(a) && isEmptied(b),
+  // A node that is away while the store is emptied begins to doubt what it knows when it is back, not before.
+  (a, b, meet) => meet && isEmptied(a) && (b.name === 'pauseNode' || b.name === 'partition'),
+  // A node that has subscribed again takes any number for the next one: it cannot tell what was lost since then from
+  // what was lost before.
+  (a, b, meet) => meet && a.name === 'dropMessage' && (isServer(b) || b.name === 'partition'),
   // One that comes back empty does not know of a node that said something before it was registered again, and died
   // then: there is nobody to bury, and its claims stay until they expire.
   (a, b) => isLoss(a) && isEmptied(b) && Math.abs(a.fromMs - b.toMs) < SETTINGS.nodeLeaseMs,
