@@ -27,6 +27,28 @@ t.test(
 )
 
 t.test(
+  'R-30: who leaves one of two nodes, and has lost his record meanwhile, is still shown on the other',
+  async (t) => {
+    const { url, redis } = await startStore(t)
+    const [a, b] = [await TestNode.start(t, { REDIS_URL: url }), await TestNode.start(t, { REDIS_URL: url })]
+    const watcher = await b.login('watcher', WEB)
+    await watcher.subscribe(['ann'])
+    const here = await b.login('ann', WEB)
+    await a.login('ann', ANDROID)
+    await seesOn(watcher, 'ann', [ANDROID, WEB])
+    const told = toldOf(watcher, 'ann')
+    await redis.del('ONLINE:ann', 'PRESENCE:{ONLINE:ann}')
+    // The answer to what b says now holds nothing of what a had said.
+    await here.close()
+    await eventually(async () =>
+      (await redis.zscore('ONLINE:ann', String(ANDROID))) === null ? undefined : true,
+    )
+    await seesOn(watcher, 'ann', [ANDROID])
+    t.same(toldOf(watcher, 'ann'), [...told, String(ANDROID)])
+  },
+)
+
+t.test(
   'R-30: a Redis that refuses writes keeps nobody out of his connection, and is told all once it has room',
   async (t) => {
     const { url, redis } = await startStore(t)
