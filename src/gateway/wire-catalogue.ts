@@ -54,7 +54,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry(
     'ConnOverMaxNumLimit',
     'the client, at login',
-    'This node has as many connections as it may.',
+    'This node has as many connections as it may, or takes up no more logins a second; then errDlt says when to come back.',
     'later',
   ),
   entry(
