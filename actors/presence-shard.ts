@@ -3,7 +3,7 @@
  *
  * Thread  shard                       Owns   Roster, WatchIndex, two AdaptiveBatches, two RenewalWheels
  * Hears   PresenceShard.Command       Tells  Sync.Command, FanOut.Command, Listener.Command, Connection.Command
- * Timers  merge, grace, retry, confirm, renew, rewatch, rebuild, evictAgain, kick, seat
+ * Timers  merge, grace, leaving, retry, confirm, renew, rewatch, rebuild, evictAgain, kick, seat
  * Fails   restarts empty: io threads announce their connections and watches, sync says what was asserted before
  *
  * The way of a change: socket or other node → roster or watch index → watchers here (at once) and, for what
@@ -23,6 +23,7 @@ import {
   onConnected,
   onDisconnected,
   onGraceDue,
+  onLeavingDue,
   onRenewDue,
   platformsChanged,
 } from './presence-shard/here.js'
@@ -109,6 +110,8 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return flush(ctx, state)
     case 'graceDue':
       return onGraceDue(ctx, state)
+    case 'leavingDue':
+      return onLeavingDue(ctx, state)
     case 'renewDue':
       return onRenewDue(ctx, state)
     case 'rewatchDue':
@@ -171,6 +174,7 @@ function start(ctx: Ctx, args: Args): State {
     asserts: new AdaptiveBatch(limits),
     interests: new AdaptiveBatch(limits),
     departed: new Map(),
+    leaving: new Map(),
     renewals: new RenewalWheel(turnMs),
     rewatches: new RenewalWheel(turnMs),
     finds: new Finds(),

@@ -1,5 +1,6 @@
 /** A node has died: how long does a survivor take to withdraw what it held, and how much of Redis does that take? */
 import type { PresenceStore, StoreEvents } from '../src/store/presence-store.js'
+import { onlineKey } from '../src/store/redis/keys.js'
 import { startRedis } from '../test/support/redis.js'
 import { redisStore } from '../test/support/store-backends.js'
 import { defineBenchmark, figure } from './support/figures.js'
@@ -38,7 +39,7 @@ export const sweep = defineBenchmark({
         const { cpuSeconds } = await withCpu(work)
         const seconds = (performance.now() - startMs) / 1_000
         const redisSeconds = cpuSecondsOf(redis.pid) - redisBefore
-        mustBe(Number(await redis.client().zcard(`PRESENCE:{ONLINE:${theirs[0]}}`)), 1, 'versions left')
+        mustBe(Number(await redis.client().zcard(onlineKey(theirs[0]!))), 0, 'platforms left')
         return {
           perSecond: sizes.users / seconds,
           redisPart: redisSeconds / seconds,

@@ -7,6 +7,9 @@ import { seatsChanged } from './admissions.js'
 import { areNumbered, type Ctx, flushSoon, type State } from './state.js'
 import { tellWatchers } from './watching.js'
 
+/** Longer than a fail-over takes. */
+const LEAVING_MAX_MS = 15_000
+
 /** A login without a number waits for it, where its order matters. */
 export function onConnected(ctx: Ctx, state: State, report: PresenceShard.ConnectionReport): void {
   const { userId, platformId, background, connection, token, seat } = report
@@ -29,9 +32,39 @@ export function onDisconnected(ctx: Ctx, state: State, gone: PresenceShard.Disco
   seatsChanged(ctx, state, gone.userId)
 }
 
+/**
+ * Whoever broke off may be on another node by now, which cannot say so while the store is away. So watchers are told
+ * when the store has answered; or after a while without it, for he may be gone as well.
+ */
 export function onGraceDue(ctx: Ctx, state: State): void {
-  platformsChanged(ctx, state, state.roster.endGrace(ctx.nowMs()))
+  const nowMs = ctx.nowMs()
+  for (const userId of state.roster.endGrace(nowMs)) {
+    state.asserts.add(userId, nowMs)
+    if (state.leaving.size === 0) ctx.once('leaving', LEAVING_MAX_MS, { kind: 'leavingDue' })
+    state.leaving.set(userId, nowMs)
+  }
+  flushSoon(ctx, state)
   armGrace(ctx, state)
+}
+
+/** The store knows of these users what this node knows. */
+export function onStoreTold(ctx: Ctx, state: State, userIds: UserId[]): void {
+  const told = userIds.filter((userId) => state.leaving.delete(userId))
+  tellWatchers(ctx, state, told)
+}
+
+export function onLeavingDue(ctx: Ctx, state: State): void {
+  const nowMs = ctx.nowMs()
+  const overdue: UserId[] = []
+  for (const [userId, sinceMs] of state.leaving) {
+    if (nowMs - sinceMs < LEAVING_MAX_MS) {
+      ctx.once('leaving', sinceMs + LEAVING_MAX_MS - nowMs, { kind: 'leavingDue' })
+      break
+    }
+    overdue.push(userId)
+    state.leaving.delete(userId)
+  }
+  tellWatchers(ctx, state, overdue)
 }
 
 export function onRenewDue(ctx: Ctx, state: State): void {

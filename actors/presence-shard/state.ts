@@ -64,6 +64,8 @@ export interface State extends Args {
    * writes brings their claims back, and nobody else would ever withdraw them.
    */
   departed: Map<UserId, number>
+  /** Users whose grace is over and of whom the store has not taken that down, since when; oldest first. */
+  leaving: Map<UserId, number>
   renewals: RenewalWheel
   rewatches: RenewalWheel
   finds: Finds
@@ -161,6 +163,7 @@ export type HeldBefore = { userId: UserId; platformIds: PlatformId[] }[]
 export type Private =
   | { kind: 'flushDue' }
   | { kind: 'graceDue' }
+  | { kind: 'leavingDue' }
   | { kind: 'renewDue' }
   | { kind: 'rewatchDue' }
   | { kind: 'retryDue' }

@@ -4,7 +4,7 @@ import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { AssertOutcome } from '../../src/store/presence-store.js'
 import { seatsOf } from './admissions.js'
-import { platformsChanged } from './here.js'
+import { onStoreTold, platformsChanged } from './here.js'
 import { onRecorded, onUnrecorded } from './logins.js'
 import { type Ctx, flushSoon, type InterestSet, type State } from './state.js'
 import { askDoubtedAgain, learn, tellPartially, watchAllAgain } from './watching.js'
@@ -96,6 +96,11 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
     ctx,
     state,
     changed.map(({ userId }) => userId),
+  )
+  onStoreTold(
+    ctx,
+    state,
+    users.filter((userId) => !failed.has(userId) && !state.asserts.has(userId)),
   )
   state.counts.assertionErrors += failed.size
   afterFlight(ctx, state, outcome.ok)

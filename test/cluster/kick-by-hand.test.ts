@@ -68,9 +68,10 @@ t.test('kicks over REST, on three nodes', async (t) => {
     /** Exactly these were kicked, and their tokens are good nowhere; the others have noticed nothing. */
     const onlyKicked = async (kicked: Device[]) => {
       for (const device of kicked) {
+        // Its token was flagged before it was told.
+        await isKicked(device)
         for (const node of nodes)
           t.equal(await refusalOf(t, device, node), TOKEN_KICKED, 'its token is good nowhere')
-        await isKicked(device)
         t.equal(await recordedState(redis, device), KICKED)
       }
       for (const device of Object.values(home)) {
