@@ -173,8 +173,7 @@ class Facts {
     const toMs = Math.min(leftMs + keptMs, this.#goodbyeAfter(socket, isCrash))
     let spans: Span[] = [{ fromMs: this.knownBy(enteredMs), toMs }]
     for (const fault of this.history.faults) {
-      if (!makesUnreachable(fault, node, this.bounds.harmlessMs) && !this.#isScattered(fault, socket))
-        continue
+      if (!makesUnreachable(fault, node, this.bounds.harmlessMs)) continue
       const gap = { fromMs: fault.fromMs, toMs: this.knownBy(fault.toMs) }
       spans = spans.flatMap((span) => [
         { fromMs: span.fromMs, toMs: Math.min(span.toMs, gap.fromMs) },
@@ -182,19 +181,6 @@ class Facts {
       ])
     }
     return spans.filter(({ fromMs, toMs }) => fromMs < toMs)
-  }
-
-  /**
-   * A store that has lost records gets them back node by node: a user on several nodes is shown without those that have
-   * not said so yet.
-   */
-  #isScattered({ name, fromMs, toMs, settleMs }: FaultRecord, { userId, node }: Socket): boolean {
-    if (name !== 'loseLastWrites') return false
-    const untilMs = toMs + settleMs
-    const sinceMs = fromMs - this.bounds.graceMs - this.bounds.quickMs
-    return this.sockets.some(
-      (one) => one.userId === userId && one.node !== node && one.knockedMs < untilMs && one.leftMs >= sinceMs,
-    )
   }
 
   /** When the user, back on the platform, said goodbye: what was held for him until then is given up. */
