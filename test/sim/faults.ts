@@ -94,7 +94,8 @@ export const FAULTS: Record<FaultName, FaultKind> = {
   },
   storeDown: {
     lasts: [300, 20_000],
-    settleMs: RECOVERY_MS,
+    // Who has died meanwhile becomes a suspect only now.
+    settleMs: RECOVERY_MS + (2 * nodeLeaseMs) / 3,
     strikesNode: false,
     begin: ({ network }) => network.setDown(true),
     end: ({ network }) => network.setDown(false),
