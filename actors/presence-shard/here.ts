@@ -57,8 +57,10 @@ export function onLeavingDue(ctx: Ctx, state: State): void {
   const nowMs = ctx.nowMs()
   const overdue: UserId[] = []
   for (const [userId, sinceMs] of state.leaving) {
-    if (nowMs - sinceMs < LEAVING_MAX_MS) {
-      ctx.once('leaving', sinceMs + LEAVING_MAX_MS - nowMs, { kind: 'leavingDue' })
+    const leftMs = sinceMs + LEAVING_MAX_MS - nowMs
+    // Not for the sake of a fraction that the sum has lost.
+    if (leftMs >= 1) {
+      ctx.once('leaving', leftMs, { kind: 'leavingDue' })
       break
     }
     overdue.push(userId)
