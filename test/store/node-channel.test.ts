@@ -12,7 +12,8 @@ const snapshot = (userId: string, version = 1_763_676_000_123_456): Snapshot => 
 })
 
 /** What a receiver makes of a message with changes only. */
-const changes = (...snapshots: Snapshot[]) => ({ snapshots, notes: [], strangeNotes: 0 })
+/** Of the one sender here. */
+const changes = (...snapshots: Snapshot[]) => ({ from: 'a#1', snapshots, notes: [], strangeNotes: 0 })
 
 const evicted = (id: number): Note => ({ kind: 'evicted', id, userId: 'u', gone: 0, left: [] })
 
@@ -173,10 +174,15 @@ t.test('a note of an unknown kind or form is left out, its neighbours are not', 
     { kind: 'evicted', id: 1, userId: 'u', gone: 0 },
     { kind: 'withdraw', userId: 'u', platformId: 5, tokens: [1], by: 1 },
     { kind: 'withdraw', userId: 'u', platformId: '5', tokens: [], by: 1 },
+    { kind: 'remind', userIds: ['u'] },
+    { kind: 'remind', from: 'a#1', userIds: [1] },
+    { kind: 'holding', from: 'a#1', users: [{ userId: 'u' }] },
+    { kind: 'holding', from: 'a#1', users: [{ userId: 'u', platformIds: ['1'] }] },
   ]
   const later = { ...evicted(1), hue: 'a field of a later release' }
   const message = { v: 1, from: 'a#1', to: 'b#7', seq: 1, changes: [], notes: [...strange, later] }
   t.same(new ChangeReceiver('b#7').receive(packr.pack(message)), {
+    from: 'a#1',
     snapshots: [],
     notes: [later],
     strangeNotes: strange.length,
