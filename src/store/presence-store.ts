@@ -40,6 +40,18 @@ export interface TokenRecord {
   state: TokenState
 }
 
+/** What every store is told of its node. */
+export interface NodeSettings {
+  nodeId: string
+  /** Tells a node that takes a new epoch from one that was started anew under the same name. */
+  processId: string
+  /** Life of a claim and of a watch without renewal. */
+  presenceTtlS: number
+  nodeLeaseMs: number
+  /** How long users of a node that is started anew are shown at most, without being back. */
+  offlineGraceMs: number
+}
+
 /** What a node says when it renews its lease. */
 export interface LeaseRenewal {
   /** Version of the registry that it knows; 0 = none. */

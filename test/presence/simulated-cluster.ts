@@ -18,12 +18,13 @@ import { type Ref, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
 import type { ActorSystem } from '../../src/runtime/system.js'
 import { mulberry32, World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
-import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory/memory-store.js'
+import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type {
   AssertOutcome,
   Incarnation,
   Lease,
   LeaseRenewal,
+  NodeSettings,
   StoreEvents,
 } from '../../src/store/presence-store.js'
 
@@ -85,7 +86,7 @@ class DistantStore extends MemoryStore {
   readonly #ground: Ground
   #events: StoreEvents | undefined
 
-  constructor(ground: Ground, options: MemoryStoreOptions) {
+  constructor(ground: Ground, options: NodeSettings) {
     super(ground.backend, options)
     this.#ground = ground
   }

@@ -5,8 +5,8 @@
 import { StoreUnavailableError } from '../../src/errors.js'
 import type { Assertion, Holder, Snapshot, UserId } from '../../src/presence/types.js'
 import type { MemoryBackend } from '../../src/store/memory/memory-backend.js'
-import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory/memory-store.js'
-import type { AssertOutcome, PresenceStore } from '../../src/store/presence-store.js'
+import { MemoryStore } from '../../src/store/memory/memory-store.js'
+import type { AssertOutcome, NodeSettings, PresenceStore } from '../../src/store/presence-store.js'
 import type { SyncLife } from '../support/virtual-node.js'
 import { type Network, NetworkCarrier, Path } from './network.js'
 
@@ -19,7 +19,7 @@ type Call = (...args: unknown[]) => Promise<unknown>
 export function distantStore(
   network: Network,
   backend: MemoryBackend,
-  options: MemoryStoreOptions,
+  options: NodeSettings,
   { machine, isOver }: SyncLife,
 ): PresenceStore {
   const path = new Path(network, options.nodeId, machine)
@@ -55,12 +55,7 @@ function callFar<T>(path: Path, call: () => Promise<T>): Promise<T> {
 class ErringStore extends MemoryStore {
   readonly #network: Network
 
-  constructor(
-    network: Network,
-    backend: MemoryBackend,
-    options: MemoryStoreOptions,
-    carrier: NetworkCarrier,
-  ) {
+  constructor(network: Network, backend: MemoryBackend, options: NodeSettings, carrier: NetworkCarrier) {
     super(backend, options, carrier)
     this.#network = network
   }

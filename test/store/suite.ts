@@ -10,6 +10,7 @@ import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/
 import type {
   AssertOutcome,
   LeaseRenewal,
+  NodeSettings,
   PresenceStore,
   StoreEvents,
   TokenState,
@@ -19,14 +20,6 @@ import { noteTests } from './note-suite.js'
 import { registryTests } from './registry-suite.js'
 import { seatTests } from './seat-suite.js'
 import { tokenTests } from './token-suite.js'
-
-export interface NodeSettings {
-  nodeId: string
-  presenceTtlS: number
-  nodeLeaseMs: number
-  processId: string
-  offlineGraceMs: number
-}
 
 /** One back end, for all tests of a file: users and nodes have names of their own in each test. */
 export interface Backend {

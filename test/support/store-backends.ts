@@ -1,9 +1,10 @@
 /** The Redis back ends of the store's tests. */
 import { randomUUID } from 'node:crypto'
 import { PlatformTable } from '../../src/presence/platforms.js'
+import type { NodeSettings } from '../../src/store/presence-store.js'
 import type { RedisStoreOptions } from '../../src/store/redis/options.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
-import type { Backend, NodeSettings } from '../store/suite.js'
+import type { Backend } from '../store/suite.js'
 import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from './redis.js'
 
 const TOKEN_STATE_NUMBERS = { normal: 0, invalid: 1, kicked: 2, expired: 3, unknown: -1 }

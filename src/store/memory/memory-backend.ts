@@ -16,15 +16,12 @@ import type {
   UserId,
 } from '../../presence/types.js'
 import { splitHolder } from '../names.js'
-import type { Incarnation } from '../presence-store.js'
-import { NodeRegistry, type RegistrySettings } from './registry.js'
+import type { Incarnation, NodeSettings } from '../presence-store.js'
+import { REFILL_S, TOMBSTONE_S } from '../record-lives.js'
+import { NodeRegistry } from './registry.js'
 import { SeatRecords } from './seat-records.js'
 import { type TokenJournal, TokenRecords } from './token-records.js'
 
-/** As in the Redis store: a version outlives the last claim by this much. */
-const TOMBSTONE_S = 300
-/** As in the Redis store: so long a record that was lost may lack what other nodes hold. */
-const REFILL_S = 30
 /** Records looked at for each write. More than one, so that the sweep overtakes the growth. */
 const SWEPT_PER_WRITE = 3
 
@@ -73,7 +70,7 @@ export class MemoryBackend {
   }
 
   /** Throws what opening the journal throws. */
-  register(settings: RegistrySettings, listener: Listener): Incarnation {
+  register(settings: NodeSettings, listener: Listener): Incarnation {
     this.tokens.open()
     this.#listeners.set(settings.nodeId, listener)
     return this.registry.register(settings)

@@ -18,6 +18,7 @@ import type {
   Incarnation,
   Lease,
   LeaseRenewal,
+  NodeSettings,
   PresenceStore,
   StoreEvents,
   TokenRecord,
@@ -25,23 +26,19 @@ import type {
 } from '../presence-store.js'
 import { type Carrier, InProcessCarrier, type WatchedChange } from './carrier.js'
 import type { MemoryBackend } from './memory-backend.js'
-import type { RegistrySettings } from './registry.js'
 import type { TokenRecords } from './token-records.js'
-
-/** As for the Redis store. */
-export type MemoryStoreOptions = RegistrySettings
 
 /** One node's store on a backend. Nothing here can be out of reach, so only calls outside open..close fail. */
 export class MemoryStore implements PresenceStore {
   readonly #backend: MemoryBackend
-  readonly #options: MemoryStoreOptions
+  readonly #options: NodeSettings
   readonly #carrier: Carrier
   #opening: { incarnation: Incarnation; events: StoreEvents } | undefined
 
   /** Throws STORE_UNSUITABLE for a bad node ID. */
   constructor(
     backend: MemoryBackend,
-    options: MemoryStoreOptions,
+    options: NodeSettings,
     carrier: Carrier = new InProcessCarrier(backend),
   ) {
     const problem = nodeIdProblem(options.nodeId)

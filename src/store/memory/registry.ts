@@ -1,15 +1,7 @@
 /** The node registry of the embedded store: the rules of the Redis store's scripts, on plain maps. */
 import type { Holder } from '../../presence/types.js'
 import { holderOf, splitHolder } from '../names.js'
-import type { Incarnation, Lease, LeaseRenewal } from '../presence-store.js'
-
-export interface RegistrySettings {
-  nodeId: string
-  processId: string
-  nodeLeaseMs: number
-  presenceTtlS: number
-  offlineGraceMs: number
-}
+import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../presence-store.js'
 
 export class NodeRegistry {
   readonly #nowMs: () => number
@@ -26,7 +18,7 @@ export class NodeRegistry {
     this.#nowMs = nowMs
   }
 
-  register({ nodeId, processId, nodeLeaseMs, offlineGraceMs }: RegistrySettings): Incarnation {
+  register({ nodeId, processId, nodeLeaseMs, offlineGraceMs }: NodeSettings): Incarnation {
     const nowMs = Math.floor(this.#nowMs())
     const last = this.#epochs.get(nodeId)
     const epoch = Math.max(nowMs, (last?.epoch ?? 0) + 1)
@@ -43,7 +35,7 @@ export class NodeRegistry {
     return { holder, formers }
   }
 
-  renew(holder: Holder, renewal: LeaseRenewal, settings: RegistrySettings): Lease {
+  renew(holder: Holder, renewal: LeaseRenewal, settings: NodeSettings): Lease {
     const { nodeLeaseMs, presenceTtlS, offlineGraceMs } = settings
     const nowMs = Math.floor(this.#nowMs())
     if (!this.#nodes.has(holder)) return { isHeld: false, suspects: [] }

@@ -4,8 +4,9 @@
 --             master in slots of their own, which is what the flag above is for
 -- ARGV[1]  node ID                    ARGV[2]  epoch of the node
 -- ARGV[3]  life of a record (s)       ARGV[4]  life of a version after the last claim has gone (s)
--- ARGV[5]  channel for notices of OpenIM's form, '' = none
--- ARGV[6..]  per user: userID, highest version seen (us, 0 = none), platform IDs as '1,5' ('' = holds nothing),
+-- ARGV[5]  how long a record that was lost is partial (s)
+-- ARGV[6]  channel for notices of OpenIM's form, '' = none
+-- ARGV[7..]  per user: userID, highest version seen (us, 0 = none), platform IDs as '1,5' ('' = holds nothing),
 --             'l' = a login waits for its number, which is the new version ('' = none does)
 -- Returns  msgpack array, per user in order:
 --          version (us)                 nothing changed
@@ -21,14 +22,12 @@
 -- Texts are made once a call: Redis would print every number anew for every command, which costs more than most
 -- commands do.
 local node, epoch = ARGV[1], tonumber(ARGV[2])
-local ttl_s, tombstone_s, notice_channel = ARGV[3], ARGV[4], ARGV[5]
+local ttl_s, tombstone_s, refill_s, notice_channel = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local own_holder = node .. '#' .. ARGV[2]
 local own_node = node .. '#'
 local now = string.format('%.0f', now_s)
 local expires_s = now_s + tonumber(ttl_s)
 local expires = string.format('%.0f', expires_s)
--- So long a record that was lost may lack what other nodes hold.
-local refill_s = 30
 
 -- What a list of platforms comes to. Most users of a batch share a few lists.
 local assertions = {}
@@ -225,6 +224,6 @@ local function assert_user(user, version_seen, list, is_login)
   return { record, union, watchers }
 end
 
-return each_user(6, 4, function(user, version_seen, list, login)
+return each_user(7, 4, function(user, version_seen, list, login)
   return assert_user(user, tonumber(version_seen), list, login ~= '')
 end)

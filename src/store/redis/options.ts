@@ -1,22 +1,15 @@
 /** What a RedisStore must be told, and what it assumes otherwise. */
 import type { PlatformTable } from '../../presence/platforms.js'
+import type { NodeSettings } from '../presence-store.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type Log = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void
 
-export interface RedisStoreOptions {
+export interface RedisStoreOptions extends NodeSettings {
   /** One server: `redis[s]://[user:password@]host[:port][/db]`. Either this or `clusterNodes`. */
   url?: string
   /** Some nodes of a Cluster, `host:port` or as `url`; user, password and TLS of the first serve for all. */
   clusterNodes?: string[]
-  nodeId: string
-  /** Tells a node that takes a new epoch from one that was started anew under the same name. */
-  processId: string
-  /** Life of a claim and of a watch without renewal. */
-  presenceTtlS: number
-  nodeLeaseMs: number
-  /** How long users of a node that is started anew are shown at most, without being back. */
-  offlineGraceMs: number
   /** Write and hear OpenIM's `online_change`. */
   openimCompat: boolean
   platforms: PlatformTable

@@ -3,16 +3,16 @@ import type { Cluster, Redis } from 'ioredis'
 import type { Suspect } from '../../presence/membership.js'
 import type { Holder } from '../../presence/types.js'
 import { holderOf } from '../names.js'
-import type { Incarnation, Lease, LeaseRenewal } from '../presence-store.js'
+import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../presence-store.js'
 import { rejectUnavailable } from './connection.js'
 import { nodesKey } from './keys.js'
 import * as scripts from './scripts.js'
 
 export class NodeRegistry {
   readonly #client: Redis | Cluster
-  readonly #settings: scripts.RegistrySettings
+  readonly #settings: NodeSettings
 
-  constructor(client: Redis | Cluster, settings: scripts.RegistrySettings) {
+  constructor(client: Redis | Cluster, settings: NodeSettings) {
     this.#client = client
     this.#settings = settings
   }

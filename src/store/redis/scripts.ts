@@ -20,7 +20,8 @@ import type {
   UserId,
 } from '../../presence/types.js'
 import { splitHolder } from '../names.js'
-import type { LeaseRenewal } from '../presence-store.js'
+import type { LeaseRenewal, NodeSettings } from '../presence-store.js'
+import { REFILL_S, TOMBSTONE_S } from '../record-lives.js'
 import { RELIANCE_S, VOUCH_S } from '../token-lives.js'
 import {
   deadKey,
@@ -35,9 +36,6 @@ import {
   tokensKey,
   userKeys,
 } from './keys.js'
-
-/** How long a user's version outlives the last claim, so that a watcher who looks later sees the end of it. */
-export const TOMBSTONE_S = 300
 
 /** How long a node's last epoch is remembered: longer than any claim of it lives. */
 const EPOCH_MEMORY_S = 7 * 86_400
@@ -97,7 +95,7 @@ export interface AssertSettings {
 export function assertPresence(batch: readonly Assertion[], settings: AssertSettings): ScriptCall {
   const { nodeId, epoch } = splitHolder(settings.holder)
   const channel = settings.openimCompat ? openimChannel() : ''
-  const args: (string | number)[] = [nodeId, epoch, settings.presenceTtlS, TOMBSTONE_S, channel]
+  const args: (string | number)[] = [nodeId, epoch, settings.presenceTtlS, TOMBSTONE_S, REFILL_S, channel]
   for (const { userId, versionSeen, platformIds, isLogin } of batch) {
     args.push(userId, versionSeen, platformIds.join(), isLogin === true ? 'l' : '')
   }
@@ -120,18 +118,9 @@ export function readUsers(userIds: readonly UserId[]): ScriptCall {
   return { script: 'readUsers', keys: userKeys(userIds[0]!), args: [...userIds] }
 }
 
-/** What the scripts of the registry are told of the node that calls them. */
-export interface RegistrySettings {
-  nodeId: string
-  processId: string
-  nodeLeaseMs: number
-  presenceTtlS: number
-  offlineGraceMs: number
-}
-
 const REGISTRY_KEYS = [nodesKey(), deadKey(), sweepsKey(), registryVersionKey()]
 
-export function registerNode(settings: RegistrySettings): ScriptCall {
+export function registerNode(settings: NodeSettings): ScriptCall {
   const { nodeId, nodeLeaseMs, processId, offlineGraceMs } = settings
   return {
     script: 'registerNode',
@@ -150,7 +139,7 @@ export type RenewalReply = [
   dead?: Buffer[],
 ]
 
-export function renewLease(holder: Holder, renewal: LeaseRenewal, settings: RegistrySettings): ScriptCall {
+export function renewLease(holder: Holder, renewal: LeaseRenewal, settings: NodeSettings): ScriptCall {
   const { nodeLeaseMs, offlineGraceMs, presenceTtlS } = settings
   const { known, suspects, formers, sweeping = '' } = renewal
   const args: (string | number)[] = [holder, nodeLeaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
