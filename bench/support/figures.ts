@@ -1,18 +1,27 @@
 /** What a benchmark reports: figures beside their ceilings. */
-import { type Spread, spreadOf } from './measure.js'
+import { type Latencies, latenciesOf, type Spread, spreadOf } from './measure.js'
+
+/** A goal is about the ratio to the ceiling where there is one, else about the value; `cpu`: the ratio of CPU times. */
+export type Goal = ({ atLeast: number } | { atMost: number }) & { of?: 'value' | 'cpu' }
 
 export interface Figure {
-  /** What was measured, with its unit. */
+  /** What was measured. */
   name: string
   unit: string
   ours: Spread
+  /** CPU microseconds of the process under test for each operation. */
+  cpuUs?: Spread
+  /** Of single operations, all rounds together, milliseconds. */
+  latencyMs?: Latencies
   /** What the same harness reaches without Porchlight, in the same run. */
-  ceiling?: { name: string } & Spread
+  ceiling?: { name: string; cpuUs?: Spread } & Spread
   /** Ours by the ceiling, of each round. */
   ratio?: Spread
-  goal?: { atLeast: number } | { atMost: number }
+  /** The same of CPU times. */
+  cpuRatio?: Spread
+  goal?: Goal
   isMet?: boolean
-  /** What else is worth knowing, CPU times first. */
+  /** What else is worth knowing. */
   notes: string[]
 }
 
@@ -36,25 +45,52 @@ export function defineBenchmark<S extends Record<string, number>>(benchmark: {
   return benchmark as unknown as Benchmark
 }
 
+/** One value a round, in the same order, wherever there are several. */
 export interface FigureInput {
   name: string
   unit: string
-  /** One value a round. */
   ours: number[]
-  /** One value a round, in the same order. */
-  ceiling?: { name: string; values: number[] }
-  goal?: { atLeast: number } | { atMost: number }
+  cpuUs?: number[]
+  /** Single operations of all rounds. */
+  latenciesMs?: number[]
+  ceiling?: { name: string; values: number[]; cpuUs?: number[] }
+  goal?: Goal
   notes?: string[]
 }
 
-export function figure({ name, unit, ours, ceiling, goal, notes = [] }: FigureInput): Figure {
-  const base = { name, unit, ours: spreadOf(ours), notes }
-  if (ceiling === undefined) return base
-  const ratio = spreadOf(ours.map((value, round) => value / ceiling.values[round]!))
-  const compared = { ...base, ceiling: { name: ceiling.name, ...spreadOf(ceiling.values) }, ratio }
-  if (goal === undefined) return compared
-  const isMet = 'atLeast' in goal ? ratio.median >= goal.atLeast : ratio.median <= goal.atMost
-  return { ...compared, goal, isMet }
+export function figure(input: FigureInput): Figure {
+  const { name, unit, ours, cpuUs, latenciesMs, ceiling, goal, notes = [] } = input
+  const measured: Figure = {
+    name,
+    unit,
+    ours: spreadOf(ours),
+    ...(cpuUs === undefined ? {} : { cpuUs: spreadOf(cpuUs) }),
+    ...(latenciesMs === undefined ? {} : { latencyMs: latenciesOf(latenciesMs) }),
+    ...(ceiling === undefined ? {} : comparisonOf(ours, cpuUs, ceiling)),
+    notes,
+  }
+  return goal === undefined ? measured : { ...measured, goal, isMet: meets(measured, goal) }
+}
+
+function comparisonOf(
+  ours: number[],
+  cpuUs: number[] | undefined,
+  { name, values, cpuUs: theirs }: NonNullable<FigureInput['ceiling']>,
+): Pick<Figure, 'ceiling' | 'ratio' | 'cpuRatio'> {
+  const ceiling = { name, ...spreadOf(values) }
+  const ratio = ratioOf(ours, values)
+  if (cpuUs === undefined || theirs === undefined) return { ceiling, ratio }
+  return { ceiling: { ...ceiling, cpuUs: spreadOf(theirs) }, ratio, cpuRatio: ratioOf(cpuUs, theirs) }
+}
+
+function ratioOf(ours: number[], theirs: number[]): Spread {
+  return spreadOf(ours.map((value, round) => value / theirs[round]!))
+}
+
+function meets({ ours, ratio, cpuRatio }: Figure, goal: Goal): boolean {
+  const subject = goal.of === 'cpu' ? cpuRatio : goal.of === 'value' ? ours : (ratio ?? ours)
+  if (subject === undefined) throw new Error('a goal about CPU times needs those of both sides')
+  return 'atLeast' in goal ? subject.median >= goal.atLeast : subject.median <= goal.atMost
 }
 
 /** `figures` as a Markdown table; medians, with min..max in parentheses. */

@@ -6,6 +6,21 @@ export interface Spread {
   max: number
 }
 
+export interface Latencies {
+  count: number
+  p50: number
+  p95: number
+  p99: number
+  max: number
+}
+
+/** Of at least one value, in any order. */
+export function latenciesOf(values: readonly number[]): Latencies {
+  const sorted = Float64Array.from(values).sort()
+  const [p50, p95, p99, max] = [0.5, 0.95, 0.99, 1].map((part) => percentile(sorted, part))
+  return { count: sorted.length, p50: p50!, p95: p95!, p99: p99!, max: max! }
+}
+
 /** At least one value. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)

@@ -1,5 +1,6 @@
 /** The parts of the Redis store that need no server. */
 import t from 'tap'
+import { REFILL_S, TOMBSTONE_S } from '../../src/store/record-lives.js'
 import { parseAddress, serverProblem } from '../../src/store/redis/connection.js'
 import * as keys from '../../src/store/redis/keys.js'
 import { parseNotice } from '../../src/store/redis/openim-notices.js'
@@ -86,7 +87,22 @@ t.test('a call has the keys of its first user and four arguments for each', asyn
   ]
   const call = assertPresence(batch, { holder: 'node#7', presenceTtlS: 1800, openimCompat: true })
   t.same(call.keys, ['PRESENCE:{ONLINE:u1}', 'ONLINE:u1', 'WATCH:{ONLINE:u1}'])
-  t.same(call.args, ['node', 7, 1800, 300, 'online_change', 'u1', 9, '1,5', '', 'u2', 0, '', 'l'])
+  t.same(call.args, [
+    'node',
+    7,
+    1800,
+    TOMBSTONE_S,
+    REFILL_S,
+    'online_change',
+    'u1',
+    9,
+    '1,5',
+    '',
+    'u2',
+    0,
+    '',
+    'l',
+  ])
 })
 
 t.test(
