@@ -22,6 +22,7 @@ import {
   filterAll,
   newLease,
   onDeathDue,
+  onDied,
   onLeaseRenewed,
   onSwept,
   renewLease,
@@ -328,6 +329,8 @@ function onNoted(ctx: Ctx, state: State, note: Note): void {
         ctx.tell(shard, { kind: 'remind', from: note.from, userIds })
       }
       return
+    case 'died':
+      return onDied(ctx, state, note.dead)
     case 'holding':
       for (const [shard, users] of state.addresses.byShard(note.users, ({ userId }) => userId)) {
         ctx.tell(shard, { kind: 'holding', from: note.from, users })

@@ -1,11 +1,11 @@
 /**
  * The lease of this node, and which other nodes count.
  *
- * The registry decides who is dead, and all nodes hear of it with their renewals. Every snapshot that passes through
+ * The registry decides who is dead; who hears of it with a renewal tells the others. Every snapshot that passes through
  * sync loses the claims of the dead here, and shards are told of deaths on the same way: in whatever order news and
  * deaths come, none of them shows a dead node's users.
  */
-import { Membership, type Suspect } from '../../src/presence/membership.js'
+import { Membership, type Registry, type Suspect } from '../../src/presence/membership.js'
 import type { Holder, Snapshot } from '../../src/presence/types.js'
 import type { Outcome } from '../../src/runtime/index.js'
 import type { Incarnation, Lease } from '../../src/store/presence-store.js'
@@ -94,12 +94,23 @@ export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld,
   lease.suspects = told.suspects
   if (told.registry !== undefined) {
     const isRevived = lease.members.isRevivedBy(told.registry)
+    const dead = lease.members.newsIn(told.registry)
     announceDeaths(ctx, state, lease.members.learn(told.registry, ctx.nowMs()))
     // What it holds was taken for void here, and nothing else would bring it back soon.
     if (isRevived) for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'changesMissed' })
+    if (dead.length > 0) tellOthers(state, dead)
   }
   if (told.toSweep !== undefined) startSweep(ctx, state, told.toSweep)
   return true
+}
+
+/** They would hear of it with their next renewal. */
+function tellOthers({ lease, store, holder }: State, dead: Registry['dead']): void {
+  for (const other of lease.members.living) if (other !== holder) store.send(other, { kind: 'died', dead })
+}
+
+export function onDied(ctx: Ctx, state: State, dead: Registry['dead']): void {
+  announceDeaths(ctx, state, state.lease.members.hearOf(dead, ctx.nowMs()))
 }
 
 export function onDeathDue(ctx: Ctx, state: State): void {

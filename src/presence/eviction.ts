@@ -1,4 +1,5 @@
 /** Evictions, and what nodes tell each other beside changes: plain data. */
+import type { Registry } from './membership.js'
 import type { TokenDigest } from './token-digest.js'
 import type { Held, Holder, LoginNumber, PlatformId, UserId } from './types.js'
 
@@ -50,6 +51,8 @@ export type Note =
    * BATCH_SIZE.
    */
   | { kind: 'remind'; from: Holder; userIds: UserId[] }
+  /** Nodes are dead, as of `inMs` from now on: their watchers need not wait for the next renewal to hear of it. */
+  | { kind: 'died'; dead: Registry['dead'] }
   /** What the node holds of these users. */
   | { kind: 'holding'; from: Holder; users: Held[] }
   /** Tokens were kicked, by the login with the number `by`: believe nothing known of them. */

@@ -27,18 +27,34 @@ export class Membership {
   #dead = new Map<Holder, number>()
   /** Those of them who do not count any more. */
   readonly #void = new Set<Holder>()
+  /** Another node told of a death: what the registry says of it is still to be read. */
+  #isHearsay = false
 
-  /** 0 = nothing is known yet. */
+  get living(): ReadonlySet<Holder> {
+    return this.#living
+  }
+
+  /** 0 = the registry is to be read. */
   get version(): number {
-    return this.#version
+    return this.#isHearsay ? 0 : this.#version
   }
 
   /** Returns those who counted until now and do not any more. */
   learn({ version, living, dead }: Registry, nowMs: number): Holder[] {
     this.#version = version
+    this.#isHearsay = false
     this.#living = new Set(living)
     this.#dead = new Map(dead.map(({ holder, inMs }) => [holder, nowMs + inMs]))
     for (const holder of this.#void) if (!this.#dead.has(holder)) this.#void.delete(holder)
+    return this.expire(nowMs)
+  }
+
+  /** The same, by word of another node. The registry has the last word. */
+  hearOf(dead: Registry['dead'], nowMs: number): Holder[] {
+    this.#isHearsay = true
+    for (const { holder, inMs } of dead) {
+      if (!this.#dead.has(holder)) this.#dead.set(holder, nowMs + inMs)
+    }
     return this.expire(nowMs)
   }
 
@@ -65,6 +81,11 @@ export class Membership {
     // An epoch is the time (ms) of the change of the registry that began it: whoever is not in a later version has left.
     const beganUs = (Number(holder.slice(holder.lastIndexOf('#') + 1)) + 1) * 1_000
     return beganUs <= this.#version && !this.#living.has(holder)
+  }
+
+  /** Deaths that this node has not heard of; none while it knows nothing at all. */
+  newsIn({ dead }: Registry): Registry['dead'] {
+    return this.#version === 0 ? [] : dead.filter(({ holder }) => !this.#dead.has(holder))
   }
 
   /** Somebody who did not count does again: the registry has lost his burial. */

@@ -51,8 +51,8 @@ export const PRESENCE_TTL_MIN_S = 60
 
 /** Every node says something to all others this often: at the next message a loss is noticed. */
 export const BEACON_MS = 4_000
-/** At half of a lease a node is suspect; two turns later it is buried, and all have heard one more turn later. */
-const BURIAL_MS = nodeLeaseMs / 2 + (4 * nodeLeaseMs) / 3
+/** With three fifths of its lease left a node is suspect for whoever looks within a turn; two turns later all hear. */
+const BURIAL_MS = (2 * nodeLeaseMs) / 5 + nodeLeaseMs
 /** Watches are renewed each third of the life of a record, in turns of a wheel. */
 const REWATCH_MS = (PRESENCE_TTL_MIN_S * 1_000) / 3 + 2_000
 /** Retries, a new connection, rebuilding, and everything said again. */

@@ -35,6 +35,7 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
         gone: 2,
         left: [{ connectionId: 'c', platformId: 5, nodeId: 'b', background: false }],
       },
+      { kind: 'died', dead: [{ holder: 'c#7', inMs: 250 }] },
       { kind: 'withdraw', userId: 'u', platformId: 5, tokens: ['t1', 't2'], by: BY_HAND - 1 },
     ]
     for (const note of notes) a.store.send(b.holder, note)

@@ -46,7 +46,9 @@ export class NodeRegistry {
     const hasEnded = (endMs: number) => endMs <= nowMs || endMs > nowMs + 3 * nodeLeaseMs
     for (const { holder: suspect, leaseEndMs } of renewal.suspects) {
       if (this.#nodes.get(suspect) !== leaseEndMs || !hasEnded(leaseEndMs)) continue
-      this.#bury(suspect, Math.max(nowMs, Math.min(nowMs, leaseEndMs) - nodeLeaseMs + offlineGraceMs))
+      // It may have lived until its next renewal was due.
+      const livedUntilMs = Math.min(nowMs, leaseEndMs) - (nodeLeaseMs * 2) / 3
+      this.#bury(suspect, Math.max(nowMs, Math.floor(livedUntilMs + offlineGraceMs)))
       this.#changed()
     }
     for (const [dead, fromMs] of this.#dead) {
@@ -54,10 +56,12 @@ export class NodeRegistry {
       this.#dead.delete(dead)
       this.#changed()
     }
+    // Renewals come each third of a lease: who has less than this left has missed one.
+    const aliveMs = 0.6 * nodeLeaseMs
     const lease: Lease = {
       isHeld: true,
       suspects: [...this.#nodes]
-        .filter(([, endMs]) => endMs - nowMs < nodeLeaseMs / 2 || hasEnded(endMs))
+        .filter(([, endMs]) => endMs - nowMs < aliveMs || hasEnded(endMs))
         .map(([suspect, leaseEndMs]) => ({ holder: suspect, leaseEndMs })),
     }
     const toSweep = this.#giveSweep(renewal.sweeping, nowMs, nodeLeaseMs)

@@ -59,6 +59,7 @@ const NOTE_FIELDS: Record<Note['kind'], (note: Partial<Record<string, unknown>>)
   evicted: ({ id, userId, gone, left }) =>
     isNumber(id) && isText(userId) && isNumber(gone) && Array.isArray(left),
   remind: ({ from, userIds }) => isText(from) && Array.isArray(userIds) && userIds.every(isText),
+  died: ({ dead }) => Array.isArray(dead) && dead.every(isDeath),
   holding: ({ from, users }) => isText(from) && Array.isArray(users) && users.every(isHeld),
   withdraw: ({ userId, platformId, tokens, by }) =>
     isText(userId) && isNumber(platformId) && Array.isArray(tokens) && tokens.every(isText) && isNumber(by),
@@ -73,6 +74,11 @@ function isNote(value: unknown): value is Note {
 function isHeld(value: unknown): boolean {
   const held = value as Partial<Record<string, unknown>> | null | undefined
   return isText(held?.userId) && Array.isArray(held?.platformIds) && held.platformIds.every(isNumber)
+}
+
+function isDeath(value: unknown): boolean {
+  const death = value as Partial<Record<string, unknown>> | null | undefined
+  return isText(death?.holder) && isNumber(death?.inMs)
 }
 
 function isNumber(value: unknown): value is number {

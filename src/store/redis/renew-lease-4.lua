@@ -2,7 +2,7 @@
 -- Keep one node in the registry, bury those that did not keep themselves, and say what changed.
 -- KEYS[1] to KEYS[4]  the registry, see registry.lua
 -- ARGV[1]  node#epoch    ARGV[2]  lease (ms)    ARGV[3]  version of the registry that the node knows (us)
--- ARGV[4]  how long claims count after their node's last renewal at least (ms)    ARGV[5]  life of a record (s)
+-- ARGV[4]  how long claims count after their node's end at least (ms)    ARGV[5]  life of a record (s)
 -- ARGV[6]  the dead node that this node sweeps, '' = none
 -- ARGV[7]  number of earlier incarnations that follow; then they, to be kept as well
 -- ARGV[..] suspects: node#epoch, lease end (ms) when it was seen last
@@ -34,7 +34,9 @@ local has_changed = false
 for i = first_suspect, #ARGV, 2 do
   local lease_end = redis.call('ZSCORE', KEYS[1], ARGV[i])
   if lease_end == ARGV[i + 1] and has_ended(tonumber(lease_end)) then
-    bury(ARGV[i], math.max(now_ms, math.min(now_ms, tonumber(lease_end)) - lease_ms + tonumber(ARGV[4])))
+    -- It may have lived until its next renewal was due.
+    local lived_until = math.min(now_ms, tonumber(lease_end)) - lease_ms * 2 / 3
+    bury(ARGV[i], math.max(now_ms, math.floor(lived_until + tonumber(ARGV[4]))))
     has_changed = true
   end
 end
@@ -46,12 +48,13 @@ if has_changed then
   registry_changed()
 end
 
--- Who has half of the lease left has missed a renewal.
+-- Renewals come each third of a lease: who has less than this left has missed one.
+local alive_ms = 0.6 * lease_ms
 local suspects = {}
 local nodes = redis.call('ZRANGE', KEYS[1], '0', '-1', 'WITHSCORES')
 for i = 1, #nodes, 2 do
   local lease_end_ms = tonumber(nodes[i + 1])
-  if lease_end_ms - now_ms < lease_ms / 2 or has_ended(lease_end_ms) then
+  if lease_end_ms - now_ms < alive_ms or has_ended(lease_end_ms) then
     suspects[#suspects + 1] = nodes[i]
     suspects[#suspects + 1] = nodes[i + 1]
   end

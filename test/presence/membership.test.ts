@@ -1,0 +1,50 @@
+/** Which nodes count, in whatever order the registry and word of mouth say so. */
+import t from 'tap'
+import { Membership, type Registry } from '../../src/presence/membership.js'
+
+const registry = (version: number, living: string[], dead: Registry['dead'] = []): Registry => ({
+  version,
+  living,
+  dead,
+})
+const dead = (inMs = 0) => [{ holder: 'b#2', inMs }]
+
+t.test('a death counts from the time that the registry says, once', async (t) => {
+  const members = new Membership()
+  t.same(members.learn(registry(1, ['a#1', 'b#2']), 0), [])
+  t.same(members.learn(registry(2, ['a#1'], dead(500)), 1_000), [])
+  t.equal(members.dueMs(), 1_500)
+  t.same(members.expire(1_499), [])
+  t.same(members.expire(1_500), ['b#2'])
+  t.same(members.expire(9_000), [])
+  t.equal(members.dueMs(), undefined)
+})
+
+t.test('a death that another node tells of counts at once; the registry is read again', async (t) => {
+  const members = new Membership()
+  members.learn(registry(1, ['a#1', 'b#2']), 0)
+  t.equal(members.version, 1)
+  t.same(members.hearOf(dead(), 100), ['b#2'])
+  t.equal(members.isGone('b#2'), true)
+  t.equal(members.version, 0, 'whatever its version, it is to be told')
+  t.same(members.learn(registry(2, ['a#1'], dead()), 200), [], 'heard already')
+  t.equal(members.version, 2)
+})
+
+t.test('the registry has the last word on a death that was told', async (t) => {
+  const members = new Membership()
+  members.learn(registry(1, ['a#1', 'b#2']), 0)
+  members.hearOf(dead(), 100)
+  t.equal(members.isRevivedBy(registry(3, ['a#1', 'b#2'])), true)
+  members.learn(registry(3, ['a#1', 'b#2']), 200)
+  t.equal(members.isGone('b#2'), false)
+})
+
+t.test('deaths that were not heard of are news, but not to a node that knows nothing yet', async (t) => {
+  const members = new Membership()
+  t.same(members.newsIn(registry(1, ['a#1'], dead())), [])
+  members.learn(registry(1, ['a#1', 'b#2']), 0)
+  t.same(members.newsIn(registry(2, ['a#1'], dead(70))), dead(70))
+  members.hearOf(dead(70), 0)
+  t.same(members.newsIn(registry(2, ['a#1'], dead(70))), [], 'heard already')
+})
