@@ -47,12 +47,6 @@ export const MUTATIONS: Mutation[] = [
     replace: '',
   },
   {
-    name: 'who hears of a death tells nobody',
-    file: 'actors/sync/lease.ts',
-    find: 'if (dead.length > 0) tellOthers(state, dead)',
-    replace: '',
-  },
-  {
     name: 'the grace is ignored',
     file: 'src/presence/roster.ts',
     find: 'if (clean || this.#graceMs === 0) return this.#drop(user, held)',
