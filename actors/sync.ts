@@ -17,7 +17,7 @@ import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
 import { Background } from './sync/background.js'
-import { onProbeDue, onProbed, onStoreReachable } from './sync/health.js'
+import { markDown, onProbeDue, onProbed, onStoreReachable } from './sync/health.js'
 import {
   filterAll,
   newLease,
@@ -186,9 +186,8 @@ function onOpened(ctx: Ctx, state: State, outcome: Outcome<Incarnation>): void {
   ctx.once('open', REOPEN_MS, { kind: 'open' })
 }
 
-function onStop(_ctx: Ctx, state: State): void {
-  state.health.isUp = false
-  state.health.reason = 'sync restarts'
+function onStop(ctx: Ctx, state: State): void {
+  markDown(ctx, state, 'sync restarts')
   void state.store.close(false)
 }
 
@@ -206,7 +205,7 @@ function onRenewed(ctx: Ctx, state: State, sentMs: number, outcome: Outcome<Leas
     {},
     'the lease was lost: this node hung, the store lost it, or another process has its NODE_ID; taking a new epoch',
   )
-  state.health.isUp = false
+  markDown(ctx, state, 'the lease was lost')
   open(ctx, state)
 }
 
@@ -278,11 +277,10 @@ function callStore(state: State, { method, args }: Sync.CallStore): Promise<unkn
 }
 
 function onEvict(ctx: Ctx, state: State, { to, id, eviction }: Sync.Evict): void {
-  const { store, holder, lease } = state
   const { userId } = eviction
-  if (lease.members.isGone(to)) {
+  if (state.lease.members.isGone(to)) {
     ctx.tell(state.addresses.shardFor(userId), { kind: 'evicted', id, userId, gone: 0, left: [] })
-  } else if (holder !== undefined) store.send(to, { kind: 'evict', id, from: holder, eviction })
+  } else send(state, to, (from) => ({ kind: 'evict', id, from, eviction }))
 }
 
 /** Say something to another node in this one's name. */

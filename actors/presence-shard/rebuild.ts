@@ -1,9 +1,10 @@
 /** Rebuild: how a shard that starts empty learns what its io threads and the store hold of its users. */
+import type { UserPlatforms } from '../../src/presence/types.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { Outcome } from '../../src/runtime/index.js'
 import { armGrace, onConnected } from './here.js'
 import { onRebuilt } from './logins.js'
-import { type Ctx, flushSoon, type HeldBefore, type State } from './state.js'
+import { type Ctx, flushSoon, type State } from './state.js'
 import { tellWatchers } from './watching.js'
 
 const REBUILD_ASK_MS = 250
@@ -29,7 +30,7 @@ export function onAnnounced(ctx: Ctx, state: State, announced: PresenceShard.Ann
   finishRebuilding(ctx, state)
 }
 
-export function onHeldBefore(ctx: Ctx, state: State, outcome: Outcome<HeldBefore>): void {
+export function onHeldBefore(ctx: Ctx, state: State, outcome: Outcome<UserPlatforms[]>): void {
   if (!outcome.ok || state.heldBefore !== undefined) return
   state.heldBefore = outcome.value
   finishRebuilding(ctx, state)

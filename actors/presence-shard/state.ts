@@ -7,7 +7,15 @@ import type { LoginPolicy } from '../../src/presence/login-policy.js'
 import type { RenewalWheel } from '../../src/presence/renewal-wheel.js'
 import type { Roster } from '../../src/presence/roster.js'
 import type { TokenDigest } from '../../src/presence/token-digest.js'
-import type { Holder, PlatformId, Seat, SeatOutcome, Snapshot, UserId } from '../../src/presence/types.js'
+import type {
+  Holder,
+  PlatformId,
+  Seat,
+  SeatOutcome,
+  Snapshot,
+  UserId,
+  UserPlatforms,
+} from '../../src/presence/types.js'
 import type { WatchIndex } from '../../src/presence/watch-index.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
@@ -72,7 +80,7 @@ export interface State extends Args {
   /** Io threads whose connections are not known yet. Until all are, nothing is asserted: it would be half. */
   unannounced: Set<ThreadSlot>
   /** What former lives asserted; undefined = sync has not said yet. */
-  heldBefore: HeldBefore | undefined
+  heldBefore: UserPlatforms[] | undefined
   isRebuilding: boolean
   isFlushDue: boolean
   /** After a failure: nothing is sent before the retry timer. */
@@ -157,9 +165,6 @@ export interface Kick {
   unanswered: Set<Holder> | undefined
 }
 
-/** What former lives of the shard asserted, as the sync actor remembers it. */
-export type HeldBefore = { userId: UserId; platformIds: PlatformId[] }[]
-
 export type Private =
   | { kind: 'flushDue' }
   | { kind: 'graceDue' }
@@ -169,7 +174,7 @@ export type Private =
   | { kind: 'retryDue' }
   | { kind: 'rebuildDue' }
   | { kind: 'confirmDue' }
-  | { kind: 'heldBefore'; outcome: Outcome<HeldBefore> }
+  | { kind: 'heldBefore'; outcome: Outcome<UserPlatforms[]> }
   | { kind: 'evictAgainDue' }
   | { kind: 'kickDue'; id: number }
   | { kind: 'seatAnswered'; seat: Seat; outcome: Outcome<SeatOutcome> }

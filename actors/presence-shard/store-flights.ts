@@ -7,7 +7,7 @@ import { seatsOf } from './admissions.js'
 import { onStoreTold, platformsChanged } from './here.js'
 import { onRecorded, onUnrecorded } from './logins.js'
 import { type Ctx, flushSoon, type InterestSet, type State } from './state.js'
-import { askDoubtedAgain, learn, tellPartially, watchAllAgain } from './watching.js'
+import { learn, tellPartially, watchAllAgain } from './watching.js'
 
 const STORE_DEADLINE_MS = 3_000
 export const RETRY_MIN_MS = 100
@@ -92,11 +92,6 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
     state.stashed.delete(userId)
   }
   learn(ctx, state, changed, ctx.nowMs())
-  askDoubtedAgain(
-    ctx,
-    state,
-    changed.map(({ userId }) => userId),
-  )
   onStoreTold(
     ctx,
     state,
@@ -143,7 +138,6 @@ export function onInterestSet(ctx: Ctx, state: State, message: InterestSet): voi
     const isFind = before[at] !== undefined && before[at] !== knownElsewhere(state, userId)
     if (isFind) state.finds.read(userId, version, ctx.nowMs())
   })
-  askDoubtedAgain(ctx, state, read)
   tellPartially(ctx, state, [...failed])
   afterFlight(ctx, state, outcome.ok)
 }

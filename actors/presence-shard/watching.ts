@@ -40,11 +40,6 @@ export function onChanges(ctx: Ctx, state: State, { snapshots, by }: PresenceSha
   state.counts.changesHeard += snapshots.length
   for (const { userId, version } of snapshots) state.finds.heard(userId, version)
   learn(ctx, state, snapshots, ctx.nowMs(), by)
-  askDoubtedAgain(
-    ctx,
-    state,
-    snapshots.map(({ userId }) => userId),
-  )
 }
 
 export function onHolding(ctx: Ctx, state: State, { from, users }: PresenceShard.Holding): void {
@@ -90,6 +85,11 @@ export function learn(ctx: Ctx, state: State, snapshots: Snapshot[], asOfMs: num
     state,
     learnt.map(({ userId }) => userId),
   )
+  askDoubtedAgain(
+    ctx,
+    state,
+    snapshots.map(({ userId }) => userId),
+  )
 }
 
 /** Later, and all of them at once. Whoever held them can end the doubt before. */
@@ -100,7 +100,9 @@ export function askDoubtedAgain(ctx: Ctx, state: State, userIds: Iterable<UserId
     if (!state.watches.isInDoubt(userId) || state.doubted.has(userId)) continue
     state.doubted.add(userId)
     for (const holder of state.watches.holdersOf(userId)) {
-      reminders.set(holder, [...(reminders.get(holder) ?? []), userId])
+      const list = reminders.get(holder)
+      if (list === undefined) reminders.set(holder, [userId])
+      else list.push(userId)
     }
   }
   for (const [to, list] of reminders) ctx.tell(state.addresses.sync, { kind: 'remind', to, userIds: list })

@@ -80,10 +80,21 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   onStoreBackForTokens(ctx, state)
 }
 
-function setUp(ctx: Ctx, { health }: State, up: boolean, reason: string): void {
-  if (up) health.downSinceMs = undefined
-  else health.downSinceMs ??= ctx.nowMs()
-  health.isUp = up
-  health.reason = up ? '' : reason
+/** The store does not serve this node, whether it answers or not. */
+export function markDown(ctx: Ctx, { health }: State, reason: string): void {
+  health.downSinceMs ??= ctx.nowMs()
+  health.isUp = false
+  health.reason = reason
+}
+
+function markUp({ health }: State): void {
+  health.downSinceMs = undefined
+  health.isUp = true
+  health.reason = ''
+}
+
+function setUp(ctx: Ctx, state: State, up: boolean, reason: string): void {
+  if (up) markUp(state)
+  else markDown(ctx, state, reason)
   ctx.log[up ? 'info' : 'warn']({ reason }, up ? 'store reachable' : 'store out of reach')
 }

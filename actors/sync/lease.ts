@@ -64,16 +64,14 @@ export function startLease(ctx: Ctx, state: State, { formers }: Incarnation): vo
 }
 
 export function renewLease(ctx: Ctx, state: State): void {
-  const { lease, nodeLeaseMs } = state
+  const { lease } = state
   if (lease.isRenewing) return
   lease.isRenewing = true
   const sentMs = ctx.nowMs()
   if (sentMs >= lease.formersUntilMs) lease.formers = []
-  // Whoever could not renew because this node could not either is not suspect for that.
-  const isRecent = sentMs - lease.renewedMs <= nodeLeaseMs / 2
   const renewal = {
     known: lease.members.version,
-    suspects: isRecent ? lease.overdue : [],
+    suspects: isInTurn(state, sentMs) ? lease.overdue : [],
     formers: lease.formers,
     sweeping: lease.sweeping,
   }
@@ -81,15 +79,19 @@ export function renewLease(ctx: Ctx, state: State): void {
   ctx.pipe(call, (outcome) => ({ kind: 'leaseRenewed', sentMs, outcome }))
 }
 
+/** The renewal before was not long ago: who could not renew because this node could not either is not suspect for that. */
+function isInTurn({ lease, nodeLeaseMs }: State, sentMs: number): boolean {
+  return sentMs - lease.renewedMs <= nodeLeaseMs / 2
+}
+
 /** True = the lease is held. */
 export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld, ...told }: Lease): boolean {
   const { lease } = state
   if (!isHeld) return false
   // Twice, for within one turn a node whose lease ended while the store was away may only be slower than this one.
-  const isRecent = sentMs - lease.renewedMs <= state.nodeLeaseMs / 2
   const wasSuspect = (one: Suspect) =>
     lease.suspects.some(({ holder, leaseEndMs }) => holder === one.holder && leaseEndMs === one.leaseEndMs)
-  lease.overdue = isRecent ? told.suspects.filter(wasSuspect) : []
+  lease.overdue = isInTurn(state, sentMs) ? told.suspects.filter(wasSuspect) : []
   lease.renewedMs = sentMs
   lease.suspects = told.suspects
   if (told.registry !== undefined) {

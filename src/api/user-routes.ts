@@ -8,7 +8,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { WireCode } from '../gateway/wire-errors.js'
-import type { PlatformId, UserId } from '../presence/types.js'
+import type { UserId, UserPlatforms } from '../presence/types.js'
 import { ApiError } from './envelope.js'
 import { answer, authenticate, type Door, readBody, userIdField } from './requests.js'
 
@@ -16,7 +16,7 @@ const USERS_MAX = 1_000
 
 export interface UserDeps extends Door {
   /** Who is where, in order; a user who could not be read is missing. Rejects while the store is away. */
-  whereabouts(userIds: UserId[]): Promise<{ userId: UserId; platformIds: PlatformId[] }[]>
+  whereabouts(userIds: UserId[]): Promise<UserPlatforms[]>
   /** Hears of every failure that is not the caller's. */
   report(error: unknown, path: string): void
 }
@@ -39,7 +39,7 @@ export function userRoutes(deps: UserDeps): Hono {
 }
 
 /** `platformIDs` null of who is offline, as OpenIM has it. */
-function statusData({ userId, platformIds }: { userId: UserId; platformIds: PlatformId[] }) {
+function statusData({ userId, platformIds }: UserPlatforms) {
   const isOnline = platformIds.length > 0
   return { userID: userId, status: isOnline ? 1 : 0, platformIDs: isOnline ? platformIds : null }
 }

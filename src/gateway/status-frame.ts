@@ -1,11 +1,11 @@
 /** The frames of request 2005: what a client asks, and what it is told. */
-import type { PlatformId, UserId } from '../presence/types.js'
+import type { PlatformId, UserId, UserPlatforms } from '../presence/types.js'
 import type { FrameEncoding } from './codec/encodings.js'
 import { SubUserOnlineStatusTips } from './proto/openim.js'
 import { RequestId } from './requests.js'
 
 /** The protobuf message that lists these users with their platforms, in this order. */
-export function encodeTips(statuses: { userId: UserId; platformIds: PlatformId[] }[]): Uint8Array {
+export function encodeTips(statuses: UserPlatforms[]): Uint8Array {
   return SubUserOnlineStatusTips.encode({
     subscribers: statuses.map(({ userId, platformIds }) => ({
       userID: userId,

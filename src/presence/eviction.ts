@@ -1,7 +1,7 @@
 /** Evictions, and what nodes tell each other beside changes: plain data. */
 import type { Registry } from './membership.js'
 import type { TokenDigest } from './token-digest.js'
-import type { Held, Holder, LoginNumber, PlatformId, UserId } from './types.js'
+import type { Holder, LoginNumber, PlatformId, UserId, UserPlatforms } from './types.js'
 
 /** Who kicks by hand: greater than the number of any login. */
 export const BY_HAND: LoginNumber = Number.MAX_SAFE_INTEGER
@@ -54,6 +54,6 @@ export type Note =
   /** Nodes are dead, as of `inMs` from now on: their watchers need not wait for the next renewal to hear of it. */
   | { kind: 'died'; dead: Registry['dead'] }
   /** What the node holds of these users. */
-  | { kind: 'holding'; from: Holder; users: Held[] }
+  | { kind: 'holding'; from: Holder; users: UserPlatforms[] }
   /** Tokens were kicked, by the login with the number `by`: believe nothing known of them. */
   | { kind: 'withdraw'; userId: UserId; platformId: PlatformId; tokens: TokenDigest[]; by: LoginNumber }

@@ -38,8 +38,8 @@ export interface Snapshot {
   isPartial?: true
 }
 
-/** A user, and the platforms on which one node holds him; empty = none. */
-export interface Held {
+/** A user, and where he is, by the word of one node or of all; empty = nowhere. */
+export interface UserPlatforms {
   userId: UserId
   platformIds: PlatformId[]
 }

@@ -1,12 +1,10 @@
 /** What the fan-out of an io thread hears. */
-import type { PlatformId, UserId } from '../presence/types.js'
+import type { UserId, UserPlatforms } from '../presence/types.js'
 import type { Ref } from '../runtime/index.js'
 import type * as Connection from './connection.js'
 
 /** The whole of what watchers are told of one user; empty = offline. */
-export interface Status {
-  userId: UserId
-  platformIds: PlatformId[]
+export interface Status extends UserPlatforms {
   /** Only what this node's own sockets say, because the store is away: for those who know nothing better. */
   isPartial?: true
 }

@@ -2,7 +2,6 @@
 import type { Eviction, LoginInfo } from '../presence/eviction.js'
 import type { TokenDigest } from '../presence/token-digest.js'
 import type {
-  Held,
   Holder,
   LoginNumber,
   PlatformId,
@@ -10,6 +9,7 @@ import type {
   SeatRefusal,
   Snapshot,
   UserId,
+  UserPlatforms,
 } from '../presence/types.js'
 import type { Question, Ref, ThreadSlot } from '../runtime/index.js'
 import type * as Connection from './connection.js'
@@ -145,7 +145,7 @@ export interface Remind {
 export interface Holding {
   kind: 'holding'
   from: Holder
-  users: Held[]
+  users: UserPlatforms[]
 }
 
 /** Changes may have been lost: read again what is watched. sync → presence shard. */

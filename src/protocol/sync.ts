@@ -2,7 +2,6 @@
 import type { Eviction, LoginInfo } from '../presence/eviction.js'
 import type {
   Assertion,
-  Held as HeldUser,
   Holder,
   LoginNumber,
   PlatformId,
@@ -10,6 +9,7 @@ import type {
   SeatRequest,
   Snapshot,
   UserId,
+  UserPlatforms,
 } from '../presence/types.js'
 import type { Question } from '../runtime/index.js'
 import type { AssertOutcome, PresenceStore, TokenState } from '../store/presence-store.js'
@@ -45,7 +45,7 @@ export interface Read extends Question<Snapshot[]> {
 }
 
 /** Which users did former lives of this shard assert? presence shard → sync, when it starts. */
-export interface Held extends Question<{ userId: UserId; platformIds: PlatformId[] }[]> {
+export interface Held extends Question<UserPlatforms[]> {
   kind: 'held'
   shard: number
 }
@@ -79,7 +79,7 @@ export interface Remind {
 export interface Holding {
   kind: 'holding'
   to: Holder
-  users: HeldUser[]
+  users: UserPlatforms[]
 }
 
 /** Answer `PresenceShard.Evict`. shard → sync. */

@@ -3,6 +3,7 @@ import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { TokenState } from '../../src/store/presence-store.js'
+import { REFILL_S } from '../../src/store/record-lives.js'
 import { assertOne, conformance, Heard, holds, nodeSettings } from './suite.js'
 
 function start() {
@@ -13,6 +14,9 @@ function start() {
     node: (settings: ConstructorParameters<typeof MemoryStore>[1]) => new MemoryStore(backend, settings),
     pass: (seconds: number) => {
       nowMs += seconds * 1000
+    },
+    endRefill: async () => {
+      nowMs += REFILL_S * 1000
     },
     setToken: (userId: UserId, platformId: PlatformId, token: string, state: TokenState) =>
       backend.tokens.set(userId, platformId, token, state, 60),
