@@ -5,7 +5,14 @@
  *
  * No message repeats what a file or a secret holds.
  */
-import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, webcrypto } from 'node:crypto'
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { type CryptoKey, importPKCS8, importSPKI, type SignJWT } from 'jose'
 import { BadSettingError } from '../errors.js'
@@ -35,7 +42,10 @@ export interface TokenKeys {
   refresh(): Promise<void> | undefined
 
   /** The key for a token whose header has this `kid`, of whatever type; undefined = there is none. Never rejects. */
-  keyFor(kid: unknown): Promise<CryptoKey | undefined>
+  keyFor(kid: unknown): Promise<CryptoKey | KeyObject | undefined>
+
+  /** What signs a text with the secret, in base64url; only for HS256. */
+  readonly mac?: (signed: string) => string
 
   /** Give a token its header and its signature. Rejects unless `canSign`. */
   sign(token: SignJWT): Promise<string>
@@ -62,7 +72,7 @@ export interface TokenKeyOptions {
  * removed key is refused from then on. The private key is read once.
  */
 export async function loadTokenKeys(options: TokenKeyOptions): Promise<TokenKeys> {
-  if (options.algorithm === 'HS256') return new SecretKey(await importSecret(options.secret))
+  if (options.algorithm === 'HS256') return new SecretKey(readSecret(options.secret))
   const { privateKeyPath, algorithm } = options
   const signingKey = privateKeyPath === '' ? undefined : await readPrivateKey(privateKeyPath, algorithm)
   const keys = new KeyFile(algorithm, signingKey, options)
@@ -80,9 +90,9 @@ class SecretKey implements TokenKeys {
   readonly algorithm = 'HS256'
   readonly generation = 0
   readonly canSign = true
-  readonly #key: CryptoKey
+  readonly #key: KeyObject
 
-  constructor(key: CryptoKey) {
+  constructor(key: KeyObject) {
     this.#key = key
   }
 
@@ -90,7 +100,10 @@ class SecretKey implements TokenKeys {
     return undefined
   }
 
-  async keyFor(): Promise<CryptoKey> {
+  readonly mac = (signed: string): string =>
+    createHmac('sha256', this.#key).update(signed).digest('base64url')
+
+  async keyFor(): Promise<KeyObject> {
     return this.#key
   }
 
@@ -231,7 +244,7 @@ class KeySet {
 
 // Reading: every failure is a BadSettingError, without the words of the parsers, which may quote what they parse.
 
-async function importSecret(secret: string): Promise<CryptoKey> {
+function readSecret(secret: string): KeyObject {
   if (secret === '')
     throw new BadSettingError('AUTH_SECRET is not set: HS256 signs and checks tokens with it.')
   // A public key is known to everyone. To use it as a secret is how RS256 is mistaken for HS256.
@@ -240,8 +253,7 @@ async function importSecret(secret: string): Promise<CryptoKey> {
       'AUTH_SECRET is a PEM key or certificate; expected a secret of its own for HS256.',
     )
   }
-  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
-  return webcrypto.subtle.importKey('raw', Buffer.from(secret), algorithm, false, ['sign', 'verify'])
+  return createSecretKey(Buffer.from(secret))
 }
 
 type Refuse = (reason: string) => BadSettingError

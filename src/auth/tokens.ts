@@ -5,13 +5,15 @@
  *
  * A token never appears in a result, a message or an error.
  */
-import { type CryptoKey, errors, type JWSHeaderParameters, jwtVerify, SignJWT } from 'jose'
+import type { KeyObject } from 'node:crypto'
+import { type CryptoKey, errors, type JWSHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { WireCode, wireErrorText } from '../gateway/wire-errors.js'
 import type { Place } from '../presence/token-order.js'
 import type { PlatformId, UserId } from '../presence/types.js'
 import type { TokenState } from '../store/presence-store.js'
 import { canonicalToken } from './canonical-token.js'
 import type { TokenKeys } from './keys.js'
+import { isUsualSecretToken, openSecretToken } from './secret-token.js'
 
 /** OpenIM's own are below 300 bytes; more is not worth a signature check. */
 export const TOKEN_BYTES_MAX = 4096
@@ -77,9 +79,7 @@ export async function verifyToken(
   if (!isSignatureCanonical(token)) return fault(WireCode.TokenMalformedError, 'the token is not a JWT')
   let payload: Record<string, unknown>
   try {
-    const rules = { algorithms: [keys.algorithm], currentDate: new Date(nowMs) }
-    payload = (await jwtVerify(token, (header: JWSHeaderParameters) => keyFor(keys, header.kid), rules))
-      .payload
+    payload = await openToken(token, keys, nowMs)
   } catch (error) {
     return faultOf(error)
   }
@@ -110,7 +110,14 @@ function isSignatureCanonical(token: string): boolean {
   return Buffer.from(signature, 'base64url').toString('base64url') === signature
 }
 
-async function keyFor(keys: TokenKeys, kid: unknown): Promise<CryptoKey> {
+async function openToken(token: string, keys: TokenKeys, nowMs: number): Promise<JWTPayload> {
+  if (keys.mac !== undefined && isUsualSecretToken(token)) return openSecretToken(token, keys.mac, nowMs)
+  const rules = { algorithms: [keys.algorithm], currentDate: new Date(nowMs) }
+  const key = (header: JWSHeaderParameters) => keyFor(keys, header.kid)
+  return (await jwtVerify(token, key, rules)).payload
+}
+
+async function keyFor(keys: TokenKeys, kid: unknown): Promise<CryptoKey | KeyObject> {
   const key = await keys.keyFor(kid)
   if (key === undefined) throw new errors.JWKSNoMatchingKey()
   return key

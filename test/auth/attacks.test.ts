@@ -59,6 +59,12 @@ async function startNode(algorithm: TokenAlgorithm, publicKeys = ''): Promise<No
       node.asked++
       return real.keyFor(kid)
     },
+    ...(real.mac && {
+      mac: (signed: string) => {
+        node.asked++
+        return real.mac!(signed)
+      },
+    }),
   }
   const node: Node = {
     algorithm,
