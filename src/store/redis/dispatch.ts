@@ -23,7 +23,7 @@ interface Task<T> {
 }
 
 /**
- * Replies in the order of `items`. Rejects with STORE_UNAVAILABLE only when the store served nobody although there
+ * Replies in the order of `items`. `keyOf`: a key in the slot of what the item is about. Rejects with STORE_UNAVAILABLE only when the store served nobody although there
  * was somebody to serve; a master that is away fails its own users.
  */
 export async function dispatch<T, R>(
@@ -31,6 +31,7 @@ export async function dispatch<T, R>(
   items: readonly T[],
   userIdOf: (item: T) => UserId,
   send: Send<T, R>,
+  keyOf: (item: T) => string = (item) => onlineKey(userIdOf(item)),
 ): Promise<Reply<R>[]> {
   const replies = new Array<Reply<R>>(items.length)
   const tasks: Task<T>[] = []
@@ -68,7 +69,7 @@ export async function dispatch<T, R>(
     await Promise.all(misrouted.map((task) => attempt([task])))
   }
 
-  const groups = router.group(tasks, (task) => onlineKey(userIdOf(task.item)))
+  const groups = router.group(tasks, (task) => keyOf(task.item))
   await Promise.all(groups.map(deliver))
   if (!served) throw new StoreUnavailableError(lastError)
   return replies

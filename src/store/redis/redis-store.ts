@@ -70,7 +70,12 @@ export class RedisStore implements PresenceStore {
     this.#connection = new Connection(options, (up, reason) => this.#session?.events.reachable(up, reason))
     this.#router = new Router(this.#connection.client)
     this.#registry = new NodeRegistry(this.#connection.client, options)
-    this.#tokens = new TokenRecords(this.#connection.client, options.platforms)
+    this.#tokens = new TokenRecords(
+      this.#client,
+      this.#router,
+      options.platforms,
+      () => this.#opened().holder,
+    )
     this.#subscriber = new Subscriber({
       locate: async () => {
         await this.#router.refresh()
@@ -210,7 +215,7 @@ export class RedisStore implements PresenceStore {
   }
 
   async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    return this.#tokens.state(userId, platformId, token, this.#opened().holder)
+    return this.#tokens.state(userId, platformId, token)
   }
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {

@@ -51,7 +51,7 @@ const SCRIPT_FILES = {
   findHeld: 'find-held-0.lua',
   takeSeat: 'take-seat-1.lua',
   keepSeats: 'keep-seats-n.lua',
-  checkToken: 'check-token-2.lua',
+  checkTokens: 'check-tokens-n.lua',
   kickTokens: 'kick-tokens-2.lua',
   vouchForToken: 'vouch-token-2.lua',
   rememberRefresh: 'remember-refresh-1.lua',
@@ -204,9 +204,12 @@ function tokenKeys({ userId, platformName }: TokenOwner): string[] {
   return [tokensKey(userId, platformName), tokenSideKey(userId, platformName)]
 }
 
-export function checkToken(owner: TokenOwner, token: string, holder: string): ScriptCall {
+/** At least one token; all on one master. */
+export function checkTokens(checks: readonly (TokenOwner & { token: string })[], holder: string): ScriptCall {
   const { nodeId, epoch } = splitHolder(holder)
-  return { script: 'checkToken', keys: tokenKeys(owner), args: [token, nodeId, epoch, RELIANCE_S] }
+  const args: (string | number)[] = [nodeId, epoch, RELIANCE_S]
+  for (const { userId, platformName, token } of checks) args.push(userId, platformName, token)
+  return { script: 'checkTokens', keys: tokenKeys(checks[0]!), args }
 }
 
 /** What a kick did: indices of the flagged tokens, from 1; nodes to tell, flat as node, epoch... */

@@ -11,8 +11,11 @@ import { holderOf } from '../names.js'
 import type { TokenRecord, TokenState } from '../presence-store.js'
 import { lifeOf } from '../token-lives.js'
 import { rejectUnavailable } from './connection.js'
+import { dispatch, type Reply } from './dispatch.js'
 import { refreshKey, tokenSideKey, tokensKey } from './keys.js'
+import type { Router } from './routing.js'
 import * as scripts from './scripts.js'
+import { TurnBatch } from './turn-batch.js'
 
 const TOKEN_STATES: Record<string, TokenState> = {
   '0': 'normal',
@@ -20,6 +23,12 @@ const TOKEN_STATES: Record<string, TokenState> = {
   '2': 'kicked',
   '3': 'expired',
 }
+
+const NOT_ON_RECORD = -1
+/** Tokens a call: Redis serves nobody else meanwhile. */
+const CHECKS_MAX = 100
+
+type TokenCheck = scripts.TokenOwner & { token: string }
 
 /** What a kick did. */
 interface Kicked {
@@ -32,17 +41,35 @@ interface Kicked {
 /** Every call fails with STORE_UNAVAILABLE when Redis does not do it. */
 export class TokenRecords {
   readonly #client: Redis | Cluster
+  readonly #router: Router
   readonly #platforms: PlatformTable
+  readonly #holder: () => Holder
+  readonly #checks = new TurnBatch<TokenCheck, number>(CHECKS_MAX, (checks) => this.#check(checks))
 
-  constructor(client: Redis | Cluster, platforms: PlatformTable) {
+  /** `holder`: the node's name of now; it may throw. */
+  constructor(client: Redis | Cluster, router: Router, platforms: PlatformTable, holder: () => Holder) {
     this.#client = client
+    this.#router = router
     this.#platforms = platforms
+    this.#holder = holder
   }
 
-  /** And `holder` relies on it from now on. */
-  async state(userId: UserId, platformId: PlatformId, token: string, holder: Holder): Promise<TokenState> {
-    const state = await this.#run(scripts.checkToken(this.#owner(userId, platformId), token, holder))
-    return state === null ? 'unknown' : stateOf(String(state))
+  /** And this node relies on it from now on. */
+  async state(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
+    const check = { ...this.#owner(userId, platformId), token }
+    const state = await this.#checks.ask(check).catch(rejectUnavailable)
+    return state === NOT_ON_RECORD ? 'unknown' : stateOf(String(state))
+  }
+
+  #check(checks: TokenCheck[]): Promise<Reply<number>[]> {
+    const holder = this.#holder()
+    return dispatch<TokenCheck, number>(
+      this.#router,
+      checks,
+      ({ userId }) => userId,
+      async (group) => scripts.decodeReplies(await this.#run(scripts.checkTokens(group, holder))),
+      ({ userId, platformName }) => tokensKey(userId, platformName),
+    )
   }
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {

@@ -1,0 +1,35 @@
+#!lua flags=allow-cross-slot-keys
+-- Read the states of several tokens, and note that a node relies on them from now on.
+-- KEYS[1..2]  keys of the first token: they route the call to its master, where the others live too
+-- ARGV[1]  node ID    ARGV[2]  epoch of the node    ARGV[3]  life of a reliance at least (s)
+-- ARGV[4..] three values a token: userID, name of the platform, token
+-- Returns  msgpack array, per token in order: the state number, -1 = not on record, or text = this token failed
+
+-- @include clock
+-- @include token-side
+-- @include each-user
+
+local own_field, own_epoch, life_s = '@' .. ARGV[1], ARGV[2], tonumber(ARGV[3])
+local NOT_ON_RECORD, STRANGE = -1, 1
+
+local function rely(side)
+  local epoch = own_epoch
+  local known_epoch, ends_s = parse(redis.call('HGET', side, own_field))
+  if known_epoch and tonumber(known_epoch) > tonumber(epoch) then
+    -- An earlier incarnation asks late: both hear what the later one hears.
+    epoch = known_epoch
+  end
+  -- Written for twice as long as promised, so that most logins find enough of it left.
+  if epoch ~= known_epoch or ends_s - now_s < life_s then
+    write_field(side, own_field, epoch, 2 * life_s)
+    prolong(side, 2 * life_s)
+    tidy(side)
+  end
+end
+
+return each_user(4, 3, function(user, platform, token)
+  local tokens = 'UID_PID_TOKEN_STATUS:' .. user .. ':' .. platform
+  rely('TOKENS:{' .. tokens .. '}')
+  local state = redis.call('HGET', tokens, token)
+  return state and (tonumber(state) or STRANGE) or NOT_ON_RECORD
+end)
