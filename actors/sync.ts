@@ -237,10 +237,16 @@ function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
   outcome.value.forEach((result, at) => {
     // At most one assertion of a user is in flight, so what was just written is what the ledger holds.
     if (result.ok && sent[at]!.platformIds.length === 0) ledger.delete(result.userId)
-    if (result.ok && result.changed !== undefined) result.changed = state.lease.members.filter(result.changed)
+    if (result.ok && result.changed !== undefined) result.changed = elsewhere(state, result.changed)
   })
   const failed = heldBack.map(({ userId }) => ({ ok: false, userId, error: 'his token is being checked' }))
   ctx.reply(replyTo, [...outcome.value, ...failed])
+}
+
+/** What living nodes hold. Of its own node's claims a shard makes nothing: most users have no others. */
+function elsewhere({ lease, holder }: State, snapshot: Snapshot): Snapshot {
+  if (snapshot.claims.every((claim) => claim.holder === holder)) return { ...snapshot, claims: [] }
+  return lease.members.filter(snapshot)
 }
 
 function onSetInterest(ctx: Ctx, state: State, question: Sync.SetInterest): void {

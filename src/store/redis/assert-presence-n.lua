@@ -12,6 +12,8 @@
 --          version (us)                 nothing changed
 --          {claims, union, watchers}    changed, or a login: claims and union as read_record has them, with the new version;
 --                                       watchers flat: node, epoch...; without the asking node
+--          {version, expiry, partial}   the same, where nobody else holds or watches the user: no more than what was
+--                                       asserted stands there, until that expiry (s); partial until (s), 0 = it is not
 --          text                         this user failed; its claims are as they were, so that a repetition
 --                                       finds the same change
 
@@ -28,6 +30,7 @@ local own_node = node .. '#'
 local now = string.format('%.0f', now_s)
 local expires_s = now_s + tonumber(ttl_s)
 local expires = string.format('%.0f', expires_s)
+local refill_ends = string.format('%.0f', now_s + refill_s)
 
 -- What a list of platforms comes to. Most users of a batch share a few lists.
 local assertions = {}
@@ -190,25 +193,31 @@ local function assert_user(user, version_seen, list, is_login)
     return found.version
   end
 
-  local union = redis.call('ZRANGE', online, '0', '-1')
   local version = math.max(now_us, found.version + 1, version_seen + 1)
+  local version_text = string.format('%.0f', version)
+  local partial_until = found.partial_until
+  if partial_until and partial_until <= now_s then
+    found.dropped[#found.dropped + 1] = 'p'
+    partial_until = nil
+  end
   if #found.dropped > 0 then
     redis.call('ZREM', claims, unpack(found.dropped))
   end
-  redis.call('ZADD', claims, string.format('%.0f', version), 'v', unpack(assertion.claims))
   -- There was no record, or an older one than was seen: others may have to assert again what was lost with it.
-  local partial_until = found.partial_until
   if found.version == 0 or version_seen > found.version then
     partial_until = now_s + refill_s
-    redis.call('ZADD', claims, partial_until, 'p')
-  elseif partial_until and partial_until <= now_s then
-    redis.call('ZREM', claims, 'p')
-    partial_until = nil
+    redis.call('ZADD', claims, version_text, 'v', refill_ends, 'p', unpack(assertion.claims))
+  else
+    redis.call('ZADD', claims, version_text, 'v', unpack(assertion.claims))
   end
   redis.call('EXPIRE', claims, life_s)
   if union_changed and notice_channel ~= '' then
-    local parts = #union > 0 and table.concat(union, ':') .. ':' or ''
+    local platforms = redis.call('ZRANGE', online, '0', '-1')
+    local parts = #platforms > 0 and table.concat(platforms, ':') .. ':' or ''
     redis.call('PUBLISH', notice_channel, parts .. user)
+  end
+  if #found.kept == 0 and #watchers == 0 and redis.call('ZCARD', online) == assertion.count then
+    return { version, expires_s, partial_until or 0 }
   end
   local record = { unpack(found.kept) }
   for member in pairs(assertion.members) do
@@ -221,7 +230,7 @@ local function assert_user(user, version_seen, list, is_login)
     record[#record + 1] = 'p'
     record[#record + 1] = partial_until
   end
-  return { record, union, watchers }
+  return { record, redis.call('ZRANGE', online, '0', '-1'), watchers }
 end
 
 return each_user(7, 4, function(user, version_seen, list, login)

@@ -120,8 +120,9 @@ export class RedisStore implements PresenceStore {
 
   async #assert(batch: Assertion[], holder: Holder, sender: ChangeSender): Promise<AssertOutcome[]> {
     const { presenceTtlS, openimCompat } = this.#options
-    const snapshots = new Map<scripts.ChangedReply, Snapshot>()
-    const replies = await dispatch<Assertion, number | scripts.ChangedReply>(
+    type Change = scripts.ChangedReply | scripts.AloneReply
+    const snapshots = new Map<Change, Snapshot>()
+    const replies = await dispatch<Assertion, number | Change>(
       this.#router,
       batch,
       (assertion) => assertion.userId,
@@ -131,14 +132,14 @@ export class RedisStore implements PresenceStore {
           scripts.runScript(this.#client, call),
           group[0]!.seats !== undefined && this.#keepSeats(group, holder),
         ])
-        const answers = scripts.decodeReplies<number | scripts.ChangedReply>(packed)
+        const answers = scripts.decodeReplies<number | Change>(packed)
         // Told as soon as this master has answered: another that is away must not hold up this one's news.
         const outgoing = new Outgoing()
         for (const [i, answer] of answers.entries()) {
           if (typeof answer !== 'object') continue
-          const snapshot = scripts.decodeSnapshot(group[i]!.userId, answer)
+          const snapshot = scripts.decodeChange(group[i]!, holder, answer)
           snapshots.set(answer, snapshot)
-          outgoing.add(snapshot, answer[2])
+          if (!scripts.isAlone(answer)) outgoing.add(snapshot, answer[2])
         }
         this.#publish(sender, outgoing)
         return answers

@@ -249,6 +249,9 @@ export type RecordReply = [claims: (string | number)[], union: string[]]
 /** A user after a change, with who wants to know: flat as node, epoch, node, epoch... */
 export type ChangedReply = [claims: (string | number)[], union: string[], watchers: string[]]
 
+/** The same of one whom nobody else holds or watches: what was asserted is all there is. */
+export type AloneReply = [version: number, expiresAtS: number, partialUntilS: number]
+
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })
 
 /** What a script over users returned: per user in order its reply, or a text that says why there is none. */
@@ -288,6 +291,24 @@ export function decodeSnapshot(
   const snapshot: Snapshot = { userId, version, claims, foreign }
   if (isPartial) snapshot.isPartial = true
   return snapshot
+}
+
+/** What stands in Redis after an assertion that changed something. */
+export function decodeChange(
+  { userId, platformIds }: Assertion,
+  holder: Holder,
+  reply: ChangedReply | AloneReply,
+): Snapshot {
+  if (!isAlone(reply)) return decodeSnapshot(userId, reply)
+  const [version, expiresAtS, partialUntilS] = reply
+  const claims = platformIds.map((platformId) => ({ platformId, holder, expiresAtS }))
+  const snapshot: Snapshot = { userId, version, claims, foreign: [] }
+  if (partialUntilS > 0) snapshot.isPartial = true
+  return snapshot
+}
+
+export function isAlone(reply: ChangedReply | AloneReply): reply is AloneReply {
+  return typeof reply[0] === 'number'
 }
 
 function byPlatformThenHolder(a: Claim, b: Claim): number {
