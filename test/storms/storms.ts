@@ -179,25 +179,39 @@ const flushAllUnderLoad: Storm = {
   },
 }
 
-const scriptFlush: Storm = {
-  name: 'scriptflush',
-  what: 'R-38: every Redis server forgets its scripts, again and again, under load',
+/** Every server is told the same again and again, while users come, move and go. */
+const toldUnderLoad = (name: string, what: string, ...command: [string, ...string[]]): Storm => ({
+  name,
+  what,
   async run(cluster) {
     const { crowd, settings } = cluster
     crowd.startChurn(settings.churnPerS)
     for (let round = 0; round < 5; round++) {
-      await cluster.everyServer('any', 'SCRIPT', 'FLUSH')
+      await cluster.everyServer('any', ...command)
       await sleep(400)
     }
     const sinceMs = performance.now()
     crowd.stopChurn()
-    return {
-      sinceMs,
-      watchersWithinMs: OTHERS_MS + settings.graceMs,
-      allWithinMs: OTHERS_MS + settings.graceMs,
-    }
+    const withinMs = settings.graceMs + OTHERS_MS
+    return { sinceMs, watchersWithinMs: withinMs, allWithinMs: withinMs }
   },
-}
+})
+
+const scriptFlush = toldUnderLoad(
+  'scriptflush',
+  'R-38: every Redis server forgets its scripts, again and again, under load',
+  'SCRIPT',
+  'FLUSH',
+)
+
+const cutSubscribers = toldUnderLoad(
+  'cut-subscribers',
+  'R-35: every Redis server cuts those that subscribe, as it does when they stall, again and again, under load',
+  'CLIENT',
+  'KILL',
+  'TYPE',
+  'pubsub',
+)
 
 /** Some break and some leave while it is away. */
 const redisAway: Storm = {
@@ -349,6 +363,7 @@ export const STORMS: readonly Storm[] = [
   flip,
   rolling,
   scriptFlush,
+  cutSubscribers,
   flushAll,
   flushAllUnderLoad,
   stall,
