@@ -27,12 +27,14 @@ export function onRecorded(
   snapshot?: Snapshot,
 ): void {
   // Flags bear the number before: of those that got this one together, the last may have the token of the first.
-  for (const newcomer of state.roster.giveNumbers(userId, version)) {
+  for (const newcomer of state.roster.recorded(userId, version)) {
     evictHere(ctx, state, userId, newcomer, version - 1)
     ctx.tell(refOfKey<Connection.Command>(newcomer.key), { kind: 'numbered', login: version })
   }
   if (snapshot === undefined) return
-  for (const login of state.roster.logins(userId)) evictElsewhere(ctx, state, snapshot, login)
+  if (snapshot.claims.length > 0) {
+    for (const login of state.roster.logins(userId)) evictElsewhere(ctx, state, snapshot, login)
+  }
   if (state.contested.get(userId) === 'asked') {
     state.contested.delete(userId)
     startKicks(ctx, state, snapshot, version)
@@ -48,7 +50,7 @@ export function onRecorded(
 /** The store was not told. The order on this node is known without it. */
 export function onUnrecorded(ctx: Ctx, state: State, userId: UserId): void {
   if (state.contested.has(userId)) state.contested.set(userId, 'wanted')
-  for (const newcomer of state.roster.giveNumbers(userId, undefined)) {
+  for (const newcomer of state.roster.unrecorded(userId)) {
     evictHere(ctx, state, userId, newcomer, OLD)
   }
 }

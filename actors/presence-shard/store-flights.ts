@@ -47,15 +47,12 @@ function sendAssertions(ctx: Ctx, state: State, users: UserId[], isBackground = 
 }
 
 function assertionOf(state: State, userId: UserId): Assertion {
-  const assertion: Assertion = {
-    userId,
-    platformIds: state.roster.shownPlatforms(userId),
-    versionSeen: versionSeen(state, userId),
-  }
+  const { platformIds, version, isWaiting } = state.roster.standingOf(userId)
+  const assertion: Assertion = { userId, platformIds, versionSeen: versionSeen(state, userId, version) }
   const seats = seatsOf(state, userId)
   if (seats !== undefined) assertion.seats = seats
   if (state.contested.has(userId)) state.contested.set(userId, 'asked')
-  else if (!state.roster.isWaiting(userId)) return assertion
+  else if (!isWaiting) return assertion
   state.roster.askNumbers(userId)
   assertion.isLogin = true
   return assertion
@@ -65,9 +62,9 @@ function assertionOf(state: State, userId: UserId): Assertion {
  * Of somebody who has departed nothing is news but a claim that came back: with a version a store that has lost his
  * record would take his absence here for a change, and tell it before others have asserted him again.
  */
-function versionSeen({ departed, contested, roster, watches }: State, userId: UserId): number {
+function versionSeen({ departed, contested, watches }: State, userId: UserId, recorded: number): number {
   if (departed.has(userId) && !contested.has(userId)) return 0
-  return Math.max(roster.versionOf(userId), watches.versionOf(userId))
+  return Math.max(recorded, watches.versionOf(userId))
 }
 
 export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Outcome<AssertOutcome[]>): void {
@@ -76,27 +73,22 @@ export function onAsserted(ctx: Ctx, state: State, users: UserId[], outcome: Out
   for (const result of outcome.ok ? outcome.value : []) {
     if (!result.ok) failed.add(result.userId)
     else {
-      state.roster.saw(result.userId, result.version)
       state.finds.heard(result.userId, result.version)
       if (result.changed !== undefined) changed.push(result.changed)
       onRecorded(ctx, state, result.userId, result.version, result.changed)
     }
   }
   for (const userId of failed) onUnrecorded(ctx, state, userId)
-  state.asserts.land(users, failed, ctx.nowMs(), outcome.ok ? REST_MS : 0)
-  for (const userId of users) {
-    if (state.asserts.has(userId) || !state.roster.forgetIfGone(userId)) continue
+  const settled = state.asserts.land(users, failed, ctx.nowMs(), outcome.ok ? REST_MS : 0)
+  for (const userId of settled) {
+    if (!state.roster.forgetIfGone(userId)) continue
     state.renewals.remove(userId)
     rememberDeparted(state, userId, ctx.nowMs())
     // Whoever asked will ask again, and be told that nobody is here.
     state.stashed.delete(userId)
   }
   learn(ctx, state, changed, ctx.nowMs())
-  onStoreTold(
-    ctx,
-    state,
-    users.filter((userId) => !failed.has(userId) && !state.asserts.has(userId)),
-  )
+  onStoreTold(ctx, state, settled)
   state.counts.assertionErrors += failed.size
   afterFlight(ctx, state, outcome.ok)
 }

@@ -115,6 +115,7 @@ export function tellWatchers(ctx: Ctx, state: State, userIds: UserId[]): void {
   if (state.isRebuilding) return
   const outbox = new Outbox()
   for (const userId of userIds) {
+    if (!state.watches.has(userId)) continue
     const news = state.watches.news(userId, state.roster.shownPlatforms(userId))
     if (news !== undefined) outbox.add(news.threads, { userId, platformIds: news.platformIds })
   }

@@ -20,14 +20,17 @@ export interface BatchLimits {
   flightsMax: number
 }
 
+/** No time is before it. */
+const UNCHANGED = Number.NEGATIVE_INFINITY
+
 export class AdaptiveBatch {
   readonly #limits: BatchLimits
   /** Waiting users, oldest first, with the time since which each waits. */
   readonly #waiting = new Map<UserId, number>()
   /** Users who changed during their flight; they go first. At most those of `flightsMax` batches, in no order. */
   readonly #returned = new Map<UserId, number>()
-  /** Users in flight; a number = changed again meanwhile, waiting since then. */
-  readonly #inFlight = new Map<UserId, number | undefined>()
+  /** Users in flight: UNCHANGED, or changed again meanwhile, waiting since then. */
+  readonly #inFlight = new Map<UserId, number>()
   /** Users who failed alone, with the time until which they rest, in that order. */
   readonly #resting = new Map<UserId, number>()
   /** Users of whom nothing is new. */
@@ -47,18 +50,20 @@ export class AdaptiveBatch {
   }
 
   has(userId: UserId): boolean {
-    const isChanged = this.#waiting.has(userId) || this.#returned.has(userId) || this.#resting.has(userId)
-    return isChanged || this.#background.has(userId) || this.#inFlight.has(userId)
+    return this.#isChanged(userId) || this.#background.has(userId) || this.#inFlight.has(userId)
+  }
+
+  #isChanged(userId: UserId): boolean {
+    return this.#waiting.has(userId) || this.#returned.has(userId) || this.#resting.has(userId)
   }
 
   /** The user changed. Who rests goes on resting: his state is read when he is taken. */
   add(userId: UserId, nowMs: number): void {
-    if (this.#inFlight.has(userId)) {
-      if (this.#inFlight.get(userId) === undefined) this.#inFlight.set(userId, nowMs)
-      return
-    }
+    const changedAgainMs = this.#inFlight.get(userId)
+    if (changedAgainMs === UNCHANGED) this.#inFlight.set(userId, nowMs)
+    if (changedAgainMs !== undefined || this.#isChanged(userId)) return
     this.#background.delete(userId)
-    if (!this.has(userId)) this.#waiting.set(userId, nowMs)
+    this.#waiting.set(userId, nowMs)
   }
 
   /** Say it again, sometime soon. */
@@ -81,7 +86,7 @@ export class AdaptiveBatch {
         if (batch.length === batchSize) break
         batch.push(userId)
         waiting.delete(userId)
-        this.#inFlight.set(userId, undefined)
+        this.#inFlight.set(userId, UNCHANGED)
       }
     }
     this.#flights++
@@ -96,7 +101,7 @@ export class AdaptiveBatch {
       if (batch.length === this.#limits.batchSize) break
       batch.push(userId)
       this.#background.delete(userId)
-      this.#inFlight.set(userId, undefined)
+      this.#inFlight.set(userId, UNCHANGED)
     }
     this.#backgroundFlight = batch
     return batch
@@ -104,20 +109,24 @@ export class AdaptiveBatch {
 
   /**
    * A flight ended. Those in `failed` wait again, behind all others; with `restMs` they rest so long before, so that
-   * whoever always fails holds up nobody. To be the same for all who fail alone.
+   * whoever always fails holds up nobody. To be the same for all who fail alone. Returns those of whom nothing is left
+   * to be said.
    */
-  land(batch: UserId[], failed: ReadonlySet<UserId>, nowMs: number, restMs = 0): void {
+  land(batch: UserId[], failed: ReadonlySet<UserId>, nowMs: number, restMs = 0): UserId[] {
     const isBackground = batch === this.#backgroundFlight
     if (isBackground) this.#backgroundFlight = undefined
     else this.#flights--
+    const settled: UserId[] = []
     for (const userId of batch) {
-      const changedAgainMs = this.#inFlight.get(userId)
+      const changedAgainMs = this.#inFlight.get(userId)!
       this.#inFlight.delete(userId)
       if (failed.has(userId) && restMs > 0) this.#resting.set(userId, nowMs + restMs)
-      else if (changedAgainMs !== undefined) this.#returned.set(userId, changedAgainMs)
-      else if (failed.has(userId) && isBackground) this.#background.add(userId)
-      else if (failed.has(userId)) this.#waiting.set(userId, nowMs)
+      else if (changedAgainMs !== UNCHANGED) this.#returned.set(userId, changedAgainMs)
+      else if (!failed.has(userId)) settled.push(userId)
+      else if (isBackground) this.#background.add(userId)
+      else this.#waiting.set(userId, nowMs)
     }
+    return settled
   }
 
   /** When `take` may give a batch without any other event; undefined = not before one. */

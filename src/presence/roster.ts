@@ -53,6 +53,17 @@ interface User {
   version: number
 }
 
+export interface Standing {
+  /** Where he is shown. Distinct, ascending; empty = offline here. */
+  platformIds: PlatformId[]
+  /** The highest that this shard has seen in the store's answers; 0 = none. */
+  version: number
+  /** Whether a login waits for a number that nobody has asked for yet. */
+  isWaiting: boolean
+}
+
+const NOT_HERE: Standing = { platformIds: [], version: 0, isWaiting: false }
+
 /** A place held without a socket: what a former life of the shard asserted. */
 const NO_SOCKET = -1
 
@@ -196,8 +207,7 @@ export class Roster {
 
   /** Whether a login waits for a number that nobody has asked for yet. */
   isWaiting(userId: UserId): boolean {
-    const held = this.#users.get(userId)?.held ?? []
-    return held.some((one) => one.number === undefined && !one.isAsked)
+    return this.#users.get(userId)?.held.some(isToAsk) ?? false
   }
 
   /** The numbers of all who wait are being asked for. */
@@ -205,17 +215,18 @@ export class Roster {
     for (const held of this.#users.get(userId)?.held ?? []) held.isAsked = held.number === undefined
   }
 
-  /**
-   * The number that was asked for; undefined = it did not come, and has to be asked for again. Returns the logins
-   * whose number it is.
-   */
-  giveNumbers(userId: UserId, number: LoginNumber | undefined): Login[] {
-    const asked = (this.#users.get(userId)?.held ?? []).filter((held) => held.isAsked)
-    for (const held of asked) {
-      held.isAsked = false
-      held.number = number
-    }
-    return asked
+  /** The store has the user with this version. Returns the logins that asked for a number: it is theirs. */
+  recorded(userId: UserId, version: number): Login[] {
+    const user = this.#users.get(userId)
+    if (user === undefined) return []
+    if (version > user.version) user.version = version
+    return giveNumber(user, version)
+  }
+
+  /** The store was not told. Returns the logins that asked for a number: they have to ask again. */
+  unrecorded(userId: UserId): Login[] {
+    const user = this.#users.get(userId)
+    return user === undefined ? [] : giveNumber(user, undefined)
   }
 
   /** Who of the user's logins obeys an eviction. */
@@ -246,13 +257,11 @@ export class Roster {
     return obeying
   }
 
-  versionOf(userId: UserId): number {
-    return this.#users.get(userId)?.version ?? 0
-  }
-
-  saw(userId: UserId, version: number): void {
+  /** What the store is to be told of the user. */
+  standingOf(userId: UserId): Standing {
     const user = this.#users.get(userId)
-    if (user !== undefined && version > user.version) user.version = version
+    if (user === undefined) return NOT_HERE
+    return { platformIds: platformsOf(user.held), version: user.version, isWaiting: user.held.some(isToAsk) }
   }
 
   /** The store knows the last state: let a user go who is not shown here. True = forgotten. */
@@ -290,6 +299,19 @@ export class Roster {
     user.held = user.held.filter((held) => held !== gone)
     return !user.held.some((held) => held.platformId === gone.platformId)
   }
+}
+
+function isToAsk({ number, isAsked }: Held): boolean {
+  return number === undefined && !isAsked
+}
+
+function giveNumber({ held }: User, number: LoginNumber | undefined): Login[] {
+  const asked = held.filter((one) => one.isAsked)
+  for (const one of asked) {
+    one.isAsked = false
+    one.number = number
+  }
+  return asked
 }
 
 /** Numbered logins stand before those that wait, in order; of equal numbers the later one stands later. */

@@ -184,8 +184,10 @@ class Land implements Command {
     // Each bit of `failing` is one user of the flight.
     const failed = new Set(flight.filter((_, at) => (this.failing >> (at % 30)) & 1))
     const restMs = this.isAlone ? REST_MS : 0
-    batch.land(flight, failed, model.nowMs, restMs)
+    const settled = batch.land(flight, failed, model.nowMs, restMs)
     model.land(flight, failed, restMs)
+    const silent = flight.filter((userId) => !batch.has(userId))
+    if (settled.join() !== silent.join()) throw new Error(`${settled} are settled, should be ${silent}`)
   }
   toString = () => `land(${this.flight}, ${this.failing}${this.isAlone ? ', alone' : ''})`
 }

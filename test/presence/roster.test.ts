@@ -121,6 +121,12 @@ function step(model: Model, { roster }: Real, change: () => Iterable<UserId>, ap
     if (changed !== reported.has(userId)) throw new Error(`${userId}: ${changed ? 'no' : 'needless'} report`)
     same(loginsOf(roster.logins(userId)), loginsOf(model.logins(userId)), `logins of ${userId}`)
     same(String(roster.isWaiting(userId)), String(model.isWaiting(userId)), `whether ${userId} waits`)
+    const { platformIds, isWaiting } = roster.standingOf(userId)
+    same(
+      `${platformIds} ${isWaiting}`,
+      `${shown} ${model.isWaiting(userId)}`,
+      `what is to be said of ${userId}`,
+    )
   }
 }
 
@@ -304,7 +310,7 @@ class AskNumbers implements Command {
 }
 
 /** The store has answered, or not. */
-class GiveNumbers implements Command {
+class Answer implements Command {
   constructor(
     readonly userId: UserId,
     readonly comes: boolean,
@@ -314,7 +320,9 @@ class GiveNumbers implements Command {
     const number = this.comes ? ++model.numbers : undefined
     const asked = model.inOrder(this.userId).filter(({ isAsked }) => isAsked)
     const give = () => {
-      const given = real.roster.giveNumbers(this.userId, number)
+      const { roster } = real
+      const given =
+        number === undefined ? roster.unrecorded(this.userId) : roster.recorded(this.userId, number)
       same(given.map(({ key }) => key).join(), asked.map(({ key }) => key).join(), `who was given ${number}`)
       return []
     }
@@ -323,7 +331,7 @@ class GiveNumbers implements Command {
     }
     step(model, real, give, apply)
   }
-  toString = () => `giveNumbers(${this.userId}, ${this.comes ? 'the next' : 'none'})`
+  toString = () => `answer(${this.userId}, ${this.comes ? 'the next' : 'none'})`
 }
 
 type Order = Omit<Eviction, 'userId' | 'connectionId'> & { which?: number }
@@ -431,7 +439,7 @@ const commands = fc.commands<Model, Real>(
     fc.tuple(user, platform).map((args) => new Hold(...args)),
     fc.tuple(fc.nat(GRACE_MS * 2), fc.boolean()).map((args) => new Wait(...args)),
     user.map((userId) => new AskNumbers(userId)),
-    fc.tuple(user, fc.boolean()).map((args) => new GiveNumbers(...args)),
+    fc.tuple(user, fc.boolean()).map((args) => new Answer(...args)),
     fc.tuple(user, order).map((args) => new Evict(...args)),
     fc.tuple(user, fc.nat(6), platforms).map((args) => new EvictBefore(...args)),
   ],
@@ -460,7 +468,7 @@ function rosterWith(...logins: { key: number; number?: number; platformId?: Plat
     roster.connect('ann', { ...ANY, ...login })
     if (number === undefined) continue
     roster.askNumbers('ann')
-    roster.giveNumbers('ann', number)
+    roster.recorded('ann', number)
   }
   return roster
 }
@@ -490,17 +498,18 @@ t.test(
   'a user who is gone is forgotten only once the store was told, with the highest version until then',
   async (t) => {
     const roster = new Roster(GRACE_MS)
+    const versionOf = (userId: UserId) => roster.standingOf(userId).version
     roster.connect('ann', { key: 1, platformId: 5, background: false, thread: 0, token: 'T' })
-    roster.saw('ann', 7)
-    roster.saw('ann', 3)
-    t.equal(roster.versionOf('ann'), 7)
+    roster.recorded('ann', 7)
+    roster.recorded('ann', 3)
+    t.equal(versionOf('ann'), 7)
     t.equal(roster.forgetIfGone('ann'), false)
     roster.disconnect('ann', 1, true, 0)
     t.equal(roster.size, 1)
-    t.equal(roster.versionOf('ann'), 7)
+    t.equal(versionOf('ann'), 7)
     t.equal(roster.forgetIfGone('ann'), true)
-    t.same([roster.size, roster.versionOf('ann'), [...roster.userIds]], [0, 0, []])
-    roster.saw('ann', 9)
+    t.same([roster.size, versionOf('ann'), [...roster.userIds]], [0, 0, []])
+    roster.recorded('ann', 9)
     t.equal(roster.size, 0, 'a late answer brings nobody back')
   },
 )
@@ -515,7 +524,7 @@ t.test('a login waits for its number until it was asked for, and gets it with al
   roster.connect('ann', { ...ANY, key: 3 })
   t.equal(roster.isWaiting('ann'), true, 'who came later has not been asked for')
   t.same(
-    roster.giveNumbers('ann', 7).map(({ key }) => key),
+    roster.recorded('ann', 7).map(({ key }) => key),
     [1, 2],
   )
   t.same(
@@ -526,16 +535,16 @@ t.test('a login waits for its number until it was asked for, and gets it with al
       [3, undefined],
     ],
   )
-  t.same(roster.giveNumbers('ann', 8), [], 'nobody was asked for')
+  t.same(roster.recorded('ann', 8), [], 'nobody was asked for')
   t.equal(roster.isWaiting('ann'), true)
-  t.same(roster.giveNumbers('bob', 8), [])
+  t.same(roster.recorded('bob', 8), [])
 })
 
 t.test('a number that did not come is asked for again', async (t) => {
   const roster = rosterWith({ key: 1, number: 5 }, { key: 2 })
   roster.askNumbers('ann')
   t.same(
-    roster.giveNumbers('ann', undefined).map(({ key }) => key),
+    roster.unrecorded('ann').map(({ key }) => key),
     [2],
   )
   t.equal(roster.isWaiting('ann'), true)
@@ -631,7 +640,7 @@ t.test('who waits for his number makes an eviction wait, unless it is by hand', 
     t.equal(roster.evict({ userId: 'ann', before, token: 'another' }).isWaiting, false, 'if he is meant')
     roster.askNumbers('ann')
     t.equal(roster.evict({ userId: 'ann', before }).isWaiting, true, 'also when it is on its way')
-    roster.giveNumbers('ann', 6)
+    roster.recorded('ann', 6)
     const later = roster.evict({ userId: 'ann', before })
     t.same([later.isWaiting, later.leaving.at(-1)], [false, { key: 2, isReplaced: false }])
   }

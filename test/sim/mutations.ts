@@ -37,13 +37,13 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'lost coalescing: a change during the flight is dropped',
     file: 'src/presence/adaptive-batch.ts',
-    find: 'if (this.#inFlight.get(userId) === undefined) this.#inFlight.set(userId, nowMs)',
+    find: 'if (changedAgainMs === UNCHANGED) this.#inFlight.set(userId, nowMs)',
     replace: '',
   },
   {
     name: 'who was in a batch that failed is not sent again',
     file: 'src/presence/adaptive-batch.ts',
-    find: 'else if (failed.has(userId)) this.#waiting.set(userId, nowMs)',
+    find: 'else this.#waiting.set(userId, nowMs)',
     replace: '',
   },
   {
