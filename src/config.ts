@@ -148,9 +148,16 @@ const relations: readonly Relation[] = [
   },
 ]
 
+/** Else the store is the embedded one, and no other node is there. */
+export function usesRedis({
+  redisUrl,
+  redisClusterNodes,
+}: Pick<Values, 'redisUrl' | 'redisClusterNodes'>): boolean {
+  return redisUrl !== '' || redisClusterNodes.length > 0
+}
+
 function mayGoWithoutSecret(values: Values, nodeEnv: string | undefined): boolean {
-  const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
-  return isLoopback(values.host) && !usesRedis && nodeEnv?.trim().toLowerCase() !== 'production'
+  return isLoopback(values.host) && !usesRedis(values) && nodeEnv?.trim().toLowerCase() !== 'production'
 }
 
 function isLoopback(address: string): boolean {

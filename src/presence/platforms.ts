@@ -24,6 +24,11 @@ export const OPENIM_PLATFORMS: readonly Platform[] = [
   { id: 11, name: 'HarmonyOS', class: 'HarmonyOS' },
 ]
 
+/** As lists of platforms are kept, compared and told: distinct, ascending. */
+export function distinct(platformIds: Iterable<PlatformId>): PlatformId[] {
+  return [...new Set(platformIds)].sort((a, b) => a - b)
+}
+
 /** Ids beyond this are refused in a setting: they cross the wire as int32. */
 const PLATFORM_ID_MAX = 2 ** 31 - 1
 

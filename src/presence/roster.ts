@@ -8,6 +8,7 @@
  * one node the order in which logins came is the order of their numbers.
  */
 import { BY_HAND, type Eviction } from './eviction.js'
+import { distinct } from './platforms.js'
 import type { TokenDigest } from './token-digest.js'
 import type { LoginNumber, PlatformId, Seat, UserId } from './types.js'
 
@@ -338,5 +339,5 @@ function isMeant(
 
 function platformsOf(held: Held[]): PlatformId[] {
   if (held.length === 1) return [held[0]!.platformId]
-  return [...new Set(held.map((one) => one.platformId))].sort((a, b) => a - b)
+  return distinct(held.map((one) => one.platformId))
 }

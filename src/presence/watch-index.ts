@@ -4,6 +4,7 @@
  * What a watcher is told of a user is the union of what this node's sockets say (always newest here), what other
  * nodes claim (newest by version) and what OpenIM's own gateways hold. It is told again only when it changed.
  */
+import { distinct } from './platforms.js'
 import type { Claim, Holder, PlatformId, Snapshot, UserId } from './types.js'
 
 /** Longer than nodes need to assert again what a store has lost, a million users each; short against PRESENCE_TTL_S. */
@@ -181,9 +182,7 @@ export class WatchIndex {
   viewOf(userId: UserId, here: PlatformId[]): PlatformId[] {
     const elsewhere = this.#users.get(userId)?.elsewhere ?? []
     if (elsewhere.length === 0) return here
-    return [...new Set([...here, ...elsewhere.map((held) => this.#holdings[held]!.platformId)])].sort(
-      (a, b) => a - b,
-    )
+    return distinct([...here, ...elsewhere.map((held) => this.#holdings[held]!.platformId)])
   }
 
   /** What to tell whom, now that something may have changed; undefined = nothing, or the store has not answered. */
@@ -231,7 +230,7 @@ export class WatchIndex {
 
 /** Where a user is, by all that the store says. Distinct, ascending. */
 export function platformsOf({ claims, foreign }: Snapshot): PlatformId[] {
-  return [...new Set([...claims.map(({ platformId }) => platformId), ...foreign])].sort((a, b) => a - b)
+  return distinct([...claims.map(({ platformId }) => platformId), ...foreign])
 }
 
 export function nodeOf(claim: Claim): string {
