@@ -1,28 +1,8 @@
 /** The bench: every question or the named ones, each figure beside its raw ceiling of the same run. */
 import { cpus, loadavg, release, type as system } from 'node:os'
 import { parseArgs } from 'node:util'
-import { assertions } from './assertions.js'
-import { changeLatency } from './change-latency.js'
-import { fanOut } from './fan-out.js'
-import { logins } from './logins.js'
-import { memory } from './memory.js'
-import { roundTrip } from './round-trip.js'
-import { status } from './status.js'
+import { benchmarks } from './benchmarks.js'
 import { type Benchmark, type Figure, tableOf } from './support/figures.js'
-import { sweep } from './sweep.js'
-import { tells } from './tells.js'
-
-const benchmarks: readonly Benchmark[] = [
-  tells,
-  roundTrip,
-  assertions,
-  changeLatency,
-  fanOut,
-  logins,
-  memory,
-  status,
-  sweep,
-]
 
 const INTERRUPTED = 130
 

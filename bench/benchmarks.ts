@@ -1,0 +1,23 @@
+/** Every benchmark, in the order of the table. */
+import { assertions } from './assertions.js'
+import { changeLatency } from './change-latency.js'
+import { fanOut } from './fan-out.js'
+import { logins } from './logins.js'
+import { memory } from './memory.js'
+import { roundTrip } from './round-trip.js'
+import { status } from './status.js'
+import type { Benchmark } from './support/figures.js'
+import { sweep } from './sweep.js'
+import { tells } from './tells.js'
+
+export const benchmarks: readonly Benchmark[] = [
+  tells,
+  roundTrip,
+  assertions,
+  changeLatency,
+  fanOut,
+  logins,
+  memory,
+  status,
+  sweep,
+]
