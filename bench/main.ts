@@ -1,101 +1,80 @@
 /** The bench: every question or the named ones, each figure beside its raw ceiling of the same run. */
-import { cpus, loadavg, release, type as system } from 'node:os'
-import { parseArgs } from 'node:util'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { benchmarks } from './benchmarks.js'
-import { type Benchmark, type Figure, tableOf } from './support/figures.js'
+import { type Choice, helpText, type Options, readOptions } from './options.js'
+import { type Run, resultsText, withRun } from './support/results.js'
+import { type Stamp, stampNow, stampText } from './support/stamp.js'
+import { goalsLine, notesOf, tableOf } from './support/table.js'
 
 const INTERRUPTED = 130
+/** Kept beside the sources; this file is run from what they were compiled to. */
+const RESULTS_JSON = new URL('../../bench/results.json', import.meta.url)
+const RESULTS_TEXT = new URL('../../bench/RESULTS.md', import.meta.url)
 
 // An exit that is seen ends the child processes too (see support/scope.ts).
 process.once('SIGINT', () => process.exit(INTERRUPTED))
 process.once('SIGTERM', () => process.exit(INTERRUPTED))
 
 try {
-  await main()
+  const options = readOptions(process.argv.slice(2), benchmarks)
+  if (options === undefined) process.stdout.write(helpText(benchmarks))
+  else await main(options)
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`)
   process.exitCode = 1
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-      set: { type: 'string', multiple: true },
-    },
-  })
-  if (values.help) return void process.stdout.write(helpText())
-  const unknown = positionals.filter((name) => !benchmarks.some((benchmark) => benchmark.name === name))
-  if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}; --help lists them`)
-  const chosen = benchmarks.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  const sizes = readSizes(values.set ?? [])
-  const machine = {
-    date: new Date().toISOString(),
-    node: process.version,
-    system: `${system()} ${release()}`,
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    load: loadavg()[0]!,
+async function main({ choices, isJson, isSaved }: Options): Promise<void> {
+  const stamp = stampNow()
+  const runs: Run[] = []
+  for (const choice of choices) {
+    const run = await runOf(choice, stamp)
+    if (run === undefined) continue
+    runs.push(run)
+    // At once: a long bench that is interrupted has kept what it had.
+    if (isSaved) save(run)
   }
-  const figures: Figure[] = []
-  for (const benchmark of chosen) {
-    const startMs = performance.now()
-    process.stderr.write(`${benchmark.name}: ${benchmark.question} ... `)
-    try {
-      figures.push(...(await benchmark.run(sizes.get(benchmark)!)))
-      process.stderr.write(`${((performance.now() - startMs) / 1_000).toFixed(1)} s\n`)
-    } catch (error) {
-      // The others' figures are still worth their minutes.
-      process.stderr.write(`failed: ${messageOf(error)}\n`)
-      process.exitCode = 1
-    }
-  }
-  if (values.json) return void process.stdout.write(`${JSON.stringify({ machine, figures }, null, 2)}\n`)
-  process.stdout.write(
-    `\n${machine.date}, Node ${machine.node}, ${machine.cpu} x ${machine.cores}, ` +
-      `load ${machine.load.toFixed(1)} before\n\n${tableOf(figures)}\n\n${notesOf(figures)}`,
-  )
+  process.stdout.write(isJson ? `${JSON.stringify(runs, null, 2)}\n` : textOf(runs, stamp))
 }
 
-/** `name.size=value` of `--set`, over the sizes of the benchmarks. */
-function readSizes(given: string[]): Map<Benchmark, Record<string, number>> {
-  const sizes = new Map(benchmarks.map((benchmark) => [benchmark, { ...benchmark.sizes }]))
-  for (const text of given) {
-    const [, name, size, value] = /^([a-z-]+)\.(\w+)=([1-9]\d{0,8})$/.exec(text) ?? []
-    const of = sizes.get(benchmarks.find((benchmark) => benchmark.name === name)!)
-    if (of === undefined || size === undefined || !(size in of)) {
-      throw new Error(`--set ${text}: expected name.size=number; --help lists them`)
-    }
-    of[size] = Number(value)
+/** Undefined = it failed: the others' figures are still worth their minutes. */
+async function runOf({ benchmark, sizes }: Choice, stamp: Stamp): Promise<Run | undefined> {
+  const { name, question } = benchmark
+  const startMs = performance.now()
+  process.stderr.write(`${name}: ${question} ... `)
+  try {
+    const figures = await benchmark.run(sizes)
+    process.stderr.write(`${((performance.now() - startMs) / 1_000).toFixed(1)} s\n`)
+    return { name, question, stamp, sizes, figures }
+  } catch (error) {
+    process.stderr.write(`failed: ${messageOf(error)}\n`)
+    process.exitCode = 1
+    return undefined
   }
-  return sizes
 }
 
-function notesOf(figures: readonly Figure[]): string {
-  return figures.flatMap(({ name, notes }) => notes.map((note) => `${name}: ${note}\n`)).join('')
+function textOf(runs: readonly Run[], stamp: Stamp): string {
+  const figures = runs.flatMap((run) => run.figures)
+  const parts = [stampText(stamp), notesOf(figures).join('\n'), tableOf(figures), goalsLine(figures)]
+  return `\n${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+function save(run: Run): void {
+  const names = benchmarks.map(({ name }) => name)
+  const runs = withRun(savedRuns(), run, names)
+  writeFileSync(RESULTS_JSON, `${JSON.stringify(runs, null, 2)}\n`)
+  writeFileSync(RESULTS_TEXT, resultsText(runs))
+}
+
+function savedRuns(): Run[] {
+  try {
+    return JSON.parse(readFileSync(RESULTS_JSON, 'utf8')) as Run[]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function helpText(): string {
-  const list = benchmarks.map(({ name, question, sizes }) => {
-    const shown = Object.entries(sizes).map(([size, value]) => `${size}=${value}`)
-    return `  ${name.padEnd(16)} ${question}\n${' '.repeat(19)}sizes: ${shown.join(' ')}\n`
-  })
-  return `Measure Porchlight beside raw ceilings, in one run, on loopback; two to three minutes for everything.
-
-  npm run bench -- [options] [NAME...]
-
-  --json                 the figures as JSON
-  --set NAME.SIZE=N      another size, as often as you like
-  --help                 this text
-
-${list.join('')}
-A ratio is that of each round, so what slows the machine for a while slows both sides. Goals are for
-information: a goal that is not met is no failure, a wrong count is.
-`
 }

@@ -7,7 +7,7 @@ import { logins } from '../bench/logins.js'
 import { memory } from '../bench/memory.js'
 import { roundTrip } from '../bench/round-trip.js'
 import { status } from '../bench/status.js'
-import { type Benchmark, figure, tableOf } from '../bench/support/figures.js'
+import type { Benchmark } from '../bench/support/figures.js'
 import { sweep } from '../bench/sweep.js'
 import { tells } from '../bench/tells.js'
 import { noNativeTransport } from './support/node.js'
@@ -35,16 +35,3 @@ for (const { benchmark, sizes, skip = false } of tiny) {
     }
   })
 }
-
-t.test('a ratio compares the values of the same round, and a goal is about the middle one', async (t) => {
-  const ceiling = { name: 'raw', values: [10, 100, 1_000] }
-  const common = { name: 'x', unit: '/s', ours: [5, 60, 700], ceiling }
-  const more = figure({ ...common, goal: { atLeast: 0.6 } })
-  t.same(more.ratio, { median: 0.6, min: 0.5, max: 0.7 })
-  t.equal(more.isMet, true)
-  t.equal(figure({ ...common, goal: { atMost: 0.5 } }).isMet, false)
-  t.match(
-    tableOf([more]),
-    /^\| x +\| 60\.0 \(5\.00\.\.700\) \/s .*\| 0\.60 \(0\.50\.\.0\.70\)x \| >= 0\.6x \| yes \|$/m,
-  )
-})

@@ -1,5 +1,6 @@
 /** What a benchmark reports: figures beside their ceilings. */
-import { type Latencies, latenciesOf, type Spread, spreadOf } from './measure.js'
+import { type Generator, type GeneratorInput, generatorOf } from './generator.js'
+import { type Latencies, latenciesOf, type Samples, type Spread, samplesOf, spreadOf } from './measure.js'
 
 /** A goal is about the ratio to the ceiling where there is one, else about the value; `cpu`: the ratio of CPU times. */
 export type Goal = ({ atLeast: number } | { atMost: number }) & { of?: 'value' | 'cpu' }
@@ -8,17 +9,21 @@ export interface Figure {
   /** What was measured. */
   name: string
   unit: string
-  ours: Spread
+  ours: Samples
   /** CPU microseconds of the process under test for each operation. */
   cpuUs?: Spread
   /** Of single operations, all rounds together, milliseconds. */
   latencyMs?: Latencies
+  /** Resident memory of the process under test when it had done its work. */
+  residentMiB?: Spread
   /** What the same harness reaches without Porchlight, in the same run. */
-  ceiling?: { name: string; cpuUs?: Spread } & Spread
+  ceiling?: { name: string; cpuUs?: Spread } & Samples
   /** Ours by the ceiling, of each round. */
   ratio?: Spread
   /** The same of CPU times. */
   cpuRatio?: Spread
+  /** Who loaded it, and how busy he was himself. */
+  generator?: Generator
   goal?: Goal
   isMet?: boolean
   /** What else is worth knowing. */
@@ -32,6 +37,8 @@ export interface Benchmark {
   question: string
   /** Its sizes for `npm run bench`; whole numbers, at least 1. */
   sizes: Record<string, number>
+  /** Those that are others with `--full`. */
+  fullSizes?: Record<string, number>
   run(sizes: Record<string, number>): Promise<Figure[]>
 }
 
@@ -40,6 +47,7 @@ export function defineBenchmark<S extends Record<string, number>>(benchmark: {
   name: string
   question: string
   sizes: S
+  fullSizes?: Partial<S>
   run(sizes: S): Promise<Figure[]>
 }): Benchmark {
   return benchmark as unknown as Benchmark
@@ -53,20 +61,24 @@ export interface FigureInput {
   cpuUs?: number[]
   /** Single operations of all rounds. */
   latenciesMs?: number[]
+  residentMiB?: number[]
   ceiling?: { name: string; values: number[]; cpuUs?: number[] }
+  generator?: GeneratorInput
   goal?: Goal
   notes?: string[]
 }
 
 export function figure(input: FigureInput): Figure {
-  const { name, unit, ours, cpuUs, latenciesMs, ceiling, goal, notes = [] } = input
+  const { name, unit, ours, cpuUs, latenciesMs, residentMiB, ceiling, generator, goal, notes = [] } = input
   const measured: Figure = {
     name,
     unit,
-    ours: spreadOf(ours),
+    ours: samplesOf(ours),
     ...(cpuUs === undefined ? {} : { cpuUs: spreadOf(cpuUs) }),
     ...(latenciesMs === undefined ? {} : { latencyMs: latenciesOf(latenciesMs) }),
+    ...(residentMiB === undefined ? {} : { residentMiB: spreadOf(residentMiB) }),
     ...(ceiling === undefined ? {} : comparisonOf(ours, cpuUs, ceiling)),
+    ...(generator === undefined ? {} : { generator: generatorOf(generator) }),
     notes,
   }
   return goal === undefined ? measured : { ...measured, goal, isMet: meets(measured, goal) }
@@ -77,43 +89,30 @@ function comparisonOf(
   cpuUs: number[] | undefined,
   { name, values, cpuUs: theirs }: NonNullable<FigureInput['ceiling']>,
 ): Pick<Figure, 'ceiling' | 'ratio' | 'cpuRatio'> {
-  const ceiling = { name, ...spreadOf(values) }
+  const ceiling = { name, ...samplesOf(values) }
   const ratio = ratioOf(ours, values)
-  if (cpuUs === undefined || theirs === undefined) return { ceiling, ratio }
-  return { ceiling: { ...ceiling, cpuUs: spreadOf(theirs) }, ratio, cpuRatio: ratioOf(cpuUs, theirs) }
+  if (theirs === undefined) return { ceiling, ratio }
+  const withCpu = { ceiling: { ...ceiling, cpuUs: spreadOf(theirs) }, ratio }
+  return cpuUs === undefined ? withCpu : { ...withCpu, cpuRatio: ratioOf(cpuUs, theirs) }
 }
 
 function ratioOf(ours: number[], theirs: number[]): Spread {
   return spreadOf(ours.map((value, round) => value / theirs[round]!))
 }
 
-function meets({ ours, ratio, cpuRatio }: Figure, goal: Goal): boolean {
-  const subject = goal.of === 'cpu' ? cpuRatio : goal.of === 'value' ? ours : (ratio ?? ours)
+function meets(figure: Figure, goal: Goal): boolean {
+  const subject = subjectOf(figure, goal)
   if (subject === undefined) throw new Error('a goal about CPU times needs those of both sides')
   return 'atLeast' in goal ? subject.median >= goal.atLeast : subject.median <= goal.atMost
 }
 
-/** `figures` as a Markdown table; medians, with min..max in parentheses. */
-export function tableOf(figures: readonly Figure[]): string {
-  const rows = figures.map(({ name, unit, ours, ceiling, ratio, goal, isMet }) => [
-    name,
-    `${show(ours)} ${unit}`,
-    ceiling === undefined ? '-' : `${show(ceiling)} ${unit}, ${ceiling.name}`,
-    ratio === undefined ? '-' : `${show(ratio)}x`,
-    goal === undefined ? '-' : 'atLeast' in goal ? `>= ${goal.atLeast}x` : `<= ${goal.atMost}x`,
-    isMet === undefined ? '-' : isMet ? 'yes' : 'no',
-  ])
-  const head = ['figure', 'median (min..max)', 'raw ceiling', 'ratio', 'goal', 'met']
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)))
-  const line = (cells: string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at]!)).join(' | ')} |`
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+/** What a goal of this figure is about. */
+export function subjectOf({ ours, ratio, cpuRatio }: Figure, goal: Goal): Spread | undefined {
+  if (goal.of === 'cpu') return cpuRatio
+  return goal.of === 'value' ? ours : (ratio ?? ours)
 }
 
-function show({ median, min, max }: Spread): string {
-  return `${short(median)} (${short(min)}..${short(max)})`
-}
-
-/** Three significant digits, thousands and millions named. */
+/** Three significant digits, two of what is below a tenth; thousands and millions named. */
 export function short(value: number): string {
   const size = Math.abs(value)
   if (size >= 1e6) return `${digits(value / 1e6)}M`
@@ -123,5 +122,6 @@ export function short(value: number): string {
 
 function digits(value: number): string {
   const size = Math.abs(value)
+  if (size > 0 && size < 0.1) return String(Number(value.toPrecision(2)))
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2)
 }

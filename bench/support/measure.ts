@@ -6,6 +6,11 @@ export interface Spread {
   max: number
 }
 
+/** Of measured values, one a round, in the order of the rounds. */
+export interface Samples extends Spread {
+  values: number[]
+}
+
 export interface Latencies {
   count: number
   p50: number
@@ -27,6 +32,11 @@ export function spreadOf(values: readonly number[]): Spread {
   const upper = sorted.length >> 1
   const median = sorted.length % 2 === 1 ? sorted[upper]! : (sorted[upper - 1]! + sorted[upper]!) / 2
   return { median, min: sorted[0]!, max: sorted.at(-1)! }
+}
+
+/** At least one value. */
+export function samplesOf(values: readonly number[]): Samples {
+  return { ...spreadOf(values), values: [...values] }
 }
 
 export function medianOf(values: readonly number[]): number {
