@@ -5,7 +5,7 @@ import { onlineKey } from '../src/store/redis/keys.js'
 import { startRedis } from '../test/support/redis.js'
 import { redisStore } from '../test/support/store-backends.js'
 import { defineBenchmark, figure } from './support/figures.js'
-import { interleave, mustBe } from './support/measure.js'
+import { interleave, mustBe, withCpu } from './support/measure.js'
 import { withScope } from './support/scope.js'
 
 const PLATFORM = 2
@@ -16,6 +16,7 @@ export const status = defineBenchmark({
   name: 'status',
   question: 'milliseconds and round trips to learn where a thousand users are',
   sizes: { users: 1_000, rounds: 15 },
+  fullSizes: { rounds: 51 },
   run: (sizes) =>
     withScope(async (scope) => {
       const redis = await startRedis()
@@ -31,10 +32,12 @@ export const status = defineBenchmark({
       const measured = async (command: string, ask: () => Promise<number>) => {
         await client.config('RESETSTAT')
         const startMs = performance.now()
-        mustBe(await ask(), sizes.users, 'users online')
+        const { result, cpuSeconds } = await withCpu(ask)
         const ms = performance.now() - startMs
+        mustBe(result, sizes.users, 'users online')
         const stats = await client.info('commandstats')
-        return { ms, roundTrips: Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1]) }
+        const roundTrips = Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1])
+        return { ms, roundTrips, cpuUs: (cpuSeconds * 1e6) / sizes.users }
       }
       const ways = {
         ours: () =>
@@ -56,15 +59,17 @@ export const status = defineBenchmark({
       // The first call brings the script.
       await interleave(1, ways)
       const rounds = await interleave(sizes.rounds, ways)
-      const part = (way: keyof typeof rounds, pick: 'ms' | 'roundTrips') =>
+      const part = (way: keyof typeof rounds, pick: 'ms' | 'roundTrips' | 'cpuUs') =>
         rounds[way].map((one) => one[pick])
       return [
         figure({
           name: 'status of many users',
           unit: 'ms',
           ours: part('ours', 'ms'),
-          ceiling: { name: OPENIM, values: part('openim', 'ms') },
+          cpuUs: part('ours', 'cpuUs'),
+          ceiling: { name: OPENIM, values: part('openim', 'ms'), cpuUs: part('openim', 'cpuUs') },
           goal: { atMost: 0.05 },
+          notes: ['CPU of who asks, for one user'],
         }),
         figure({
           name: 'status of many users: round trips',

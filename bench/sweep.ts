@@ -18,6 +18,7 @@ export const sweep = defineBenchmark({
   name: 'sweep',
   question: 'users a second whose records of a dead node are withdrawn, among as many of the living',
   sizes: { users: 50_000, rounds: 3 },
+  fullSizes: { users: 200_000, rounds: 5 },
   run: (sizes) =>
     withScope(async (scope) => {
       const redis = await startRedis()

@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis'
 import { SUCCESS_TEXT } from '../../src/gateway/wire-errors.js'
 import { type Crowd, openimPath } from './crowd.js'
-import { cpuSecondsOf, type Gateway } from './gateway.js'
+import { cpuSecondsOf, type Gateway, residentBytes } from './gateway.js'
 import { mustBe } from './measure.js'
 import type { RawUws } from './raw-uws.js'
 import { countOnline, type IssuedToken } from './records.js'
@@ -14,6 +14,7 @@ export const VERDICT = Buffer.from(SUCCESS_TEXT)
 const QUIET_MS = 50
 const QUIET_PART = 0.05
 const SETTLED_WITHIN_MS = 20_000
+const MIB = 2 ** 20
 
 /** Microseconds of CPU are those of one login, the comings only. */
 export interface Round {
@@ -25,6 +26,8 @@ export interface Round {
   crowdUs: number
   /** Of a core, while they came. */
   crowdPart: number
+  /** Of the server's process, with all of the group logged in. */
+  residentMiB: number
 }
 
 /** Where a group comes and leaves. */
@@ -80,6 +83,7 @@ export async function comeAndGo(
   const before = await quietCpu(server)
   const came = await crowd.open(server.name, server.port, paths, { isGreeted: true, atOnce })
   const after = await settledCpu(server, group, group.length)
+  const residentMiB = residentBytes(server.pid) / MIB
   const heard = await crowd.count(server.name)
   mustBe(heard.least, 1, `${server.name}: frames of the socket with the fewest`)
   mustBe(heard.most, 1, `${server.name}: frames of the socket with the most`)
@@ -93,6 +97,7 @@ export async function comeAndGo(
     storeUs: usEach(after.store - before.store),
     crowdUs: usEach(came.cpuSeconds),
     crowdPart: came.cpuSeconds / came.seconds,
+    residentMiB,
   }
 }
 
