@@ -4,6 +4,7 @@ import { changeLatency } from './change-latency.js'
 import { fanOut } from './fan-out.js'
 import { logins } from './logins.js'
 import { memory } from './memory.js'
+import { renewal } from './renewal.js'
 import { roundTrip } from './round-trip.js'
 import { status } from './status.js'
 import type { Benchmark } from './support/figures.js'
@@ -18,6 +19,7 @@ export const benchmarks: readonly Benchmark[] = [
   fanOut,
   logins,
   memory,
+  renewal,
   status,
   sweep,
 ]

@@ -5,6 +5,7 @@ import { changeLatency } from '../bench/change-latency.js'
 import { fanOut } from '../bench/fan-out.js'
 import { logins } from '../bench/logins.js'
 import { memory } from '../bench/memory.js'
+import { renewal } from '../bench/renewal.js'
 import { roundTrip } from '../bench/round-trip.js'
 import { status } from '../bench/status.js'
 import type { Benchmark } from '../bench/support/figures.js'
@@ -20,6 +21,7 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
   { benchmark: changeLatency, sizes: { users: 2, rounds: 1 } },
   { benchmark: fanOut, sizes: { watchers: 20, toggles: 2, rounds: 1 }, skip: noNativeTransport },
   { benchmark: logins, sizes: { users: 20, atOnce: 8, rounds: 1 }, skip: noNativeTransport },
+  { benchmark: renewal, sizes: { users: 300, turnS: 1, shards: 2, batch: 20, rounds: 1 } },
   { benchmark: status, sizes: { users: 50, rounds: 1 } },
   { benchmark: sweep, sizes: { users: 700, rounds: 1 } },
   { benchmark: memory, sizes: { first: 10, next: 20, settleMs: 50, rounds: 1 }, skip: noNativeTransport },

@@ -2,6 +2,7 @@
  * A node without sockets: its real shard and sync threads, and this thread in the place of its io thread.
  */
 import { MessageChannel } from 'node:worker_threads'
+import type { MetricObjectWithValues, MetricValue } from 'prom-client'
 import { loadConfig } from '../../src/config.js'
 import { Addresses, FAN_OUT, LISTENER, type Topology } from '../../src/protocol/addresses.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
@@ -21,6 +22,9 @@ const TURN = 1_000
 /** Above every well-known actor, as connections are. */
 const FIRST_CONNECTION = 10_000
 const PLATFORM = 2
+const ASSERTIONS = 'porchlight_assertions_total'
+
+type CountedMetric = MetricObjectWithValues<MetricValue<string>>
 
 /** It has no connection when a shard starts. */
 const listener = defineActor<Listener.Command, Addresses, Addresses>({
@@ -42,6 +46,7 @@ export class OwnIo {
     private readonly system: ActorSystem,
     private readonly addresses: Addresses,
     private readonly topology: Topology,
+    private readonly host: ThreadHost<ThreadSettings>,
   ) {}
 
   /** `env`: settings of the node, with the REDIS_URL. */
@@ -98,7 +103,7 @@ export class OwnIo {
       if (Date.now() > deadlineMs) throw new Error(`the node is not ready: ${JSON.stringify(parts)}`)
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }
-    return new OwnIo(system, addresses, topology)
+    return new OwnIo(system, addresses, topology, host)
   }
 
   /** Everybody logs in; resolves when the store has all of them. */
@@ -113,7 +118,7 @@ export class OwnIo {
       }
       this.system.tell(this.addresses.shardFor(userId), { kind: 'connected', ...report })
     })
-    await this.#flush()
+    await this.flush()
   }
 
   /** Everybody says goodbye; resolves when the store knows. */
@@ -127,7 +132,24 @@ export class OwnIo {
         clean: true,
       })
     })
-    await this.#flush()
+    await this.flush()
+  }
+
+  /** Users whose state was sent to the store until now, by the shards' own count. */
+  async assertionsSent(): Promise<number> {
+    const stats = await this.host.each(async (control) => (await control.stats()) as ThreadStats)
+    const metrics = stats.flatMap(({ value }) => value.metrics as CountedMetric[])
+    const counts = metrics.filter(({ name }) => name === ASSERTIONS).flatMap(({ values }) => values)
+    return counts.reduce((sum, { value }) => sum + value, 0)
+  }
+
+  /** Resolves when the store has everything that the shards had to say, renewals included. */
+  async flush(): Promise<void> {
+    await Promise.all(
+      this.addresses.shards.map((shard) =>
+        this.system.ask(shard, { kind: 'flush', keepsGrace: false }, FLUSH_DEADLINE_MS),
+      ),
+    )
   }
 
   #connection(n: number): ConnectionReport['connection'] {
@@ -140,13 +162,5 @@ export class OwnIo {
       do await new Promise(setImmediate)
       while (this.topology.shard.some((slot) => this.system.isCongested(slot)))
     }
-  }
-
-  async #flush(): Promise<void> {
-    await Promise.all(
-      this.addresses.shards.map((shard) =>
-        this.system.ask(shard, { kind: 'flush', keepsGrace: false }, FLUSH_DEADLINE_MS),
-      ),
-    )
   }
 }

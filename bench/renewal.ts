@@ -1,0 +1,176 @@
+/** What does it cost to keep the records of a million users alive? */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import { RenewalWheel } from '../src/presence/renewal-wheel.js'
+import { onlineKey } from '../src/store/redis/keys.js'
+import { type RedisServer, startRedis } from '../test/support/redis.js'
+import { defineBenchmark, figure, short } from './support/figures.js'
+import { cpuSecondsOf } from './support/gateway.js'
+import { interleave, medianOf, mustBe, withCpu } from './support/measure.js'
+import { OpenimPattern } from './support/openim-pattern.js'
+import { OwnIo } from './support/own-io.js'
+import { withScope } from './support/scope.js'
+
+const PLATFORM = 2
+const USERS_A_CALL = 1_000
+/** A record is renewed in each third of its life. */
+const TURNS_PER_TTL = 3
+/** The least that PRESENCE_TTL_S may be. */
+const TTL_MIN_S = 10
+
+/** CPU of one renewal of everybody, and how many it was. */
+interface Cost {
+  nodeSeconds: number
+  redisSeconds: number
+  users: number
+}
+
+export const renewal = defineBenchmark({
+  name: 'renewal',
+  question: 'CPU to renew the records of everybody once, of the node and of Redis',
+  sizes: {
+    users: 100_000,
+    /**
+     * How long the node takes for all of them, s; 600 by default, and at least 4. As short, a shard has some hundreds
+     * to renew each second, and its batches are full; a node with a million users and the defaults has 104, which is
+     * a full batch too.
+     */
+    turnS: 5,
+    /** The gateway's defaults. */
+    shards: 16,
+    batch: 100,
+    rounds: 3,
+  },
+  fullSizes: { users: 1_000_000, turnS: 60 },
+  run: (sizes) =>
+    withScope(async (outer) => {
+      const redis = await startRedis()
+      outer.defer(() => redis.stop())
+      const client = redis.client()
+      const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
+      const ttlS = Math.max(TTL_MIN_S, sizes.turnS * TURNS_PER_TTL)
+      const settings = {
+        REDIS_URL: redis.url,
+        NODE_ID: 'bench',
+        PRESENCE_TTL_S: String(ttlS),
+        PRESENCE_SHARDS: String(sizes.shards),
+        BATCH_SIZE: String(sizes.batch),
+      }
+      const emptied = async (work: () => Promise<Cost>) => {
+        const cost = await work()
+        await client.flushall()
+        return cost
+      }
+      const { node, openim } = await interleave(sizes.rounds, {
+        node: () => emptied(() => renewedByNode(redis, settings, userIds, ttlS)),
+        openim: () => emptied(() => renewedByOpenim(redis, userIds)),
+      })
+      const seconds = (costs: Cost[], part: 'nodeSeconds' | 'redisSeconds') =>
+        costs.map((cost) => (cost[part] / cost.users) * sizes.users)
+      const total = (costs: Cost[]) => costs.map((cost) => totalOf(cost) * sizes.users)
+      const usEach = (costs: Cost[]) => costs.map((cost) => totalOf(cost) * 1e6)
+      const name = `renewal of ${short(sizes.users)} users`
+      const middle = (costs: Cost[]) => short(medianOf(seconds(costs, 'nodeSeconds')))
+      return [
+        figure({
+          name: `${name}, CPU of node and Redis`,
+          unit: 's',
+          ours: total(node),
+          cpuUs: usEach(node),
+          ceiling: { name: OPENIM, values: total(openim), cpuUs: usEach(openim) },
+          goal: { atMost: 0.1 },
+          notes: [
+            `the node's part ${middle(node)} s; beside it ${middle(openim)} s of who sends the commands`,
+          ],
+        }),
+        figure({
+          name: `${name}, CPU of Redis`,
+          unit: 's',
+          ours: seconds(node, 'redisSeconds'),
+          ceiling: { name: OPENIM, values: seconds(openim, 'redisSeconds') },
+          goal: { atMost: 0.1 },
+        }),
+      ]
+    }),
+})
+
+const OPENIM = "OpenIM's pattern, one EVAL a user, four workers"
+
+/** Of one user, s. */
+function totalOf({ nodeSeconds, redisSeconds, users }: Cost): number {
+  return (nodeSeconds + redisSeconds) / users
+}
+
+/** One turn of the wheels of a node that holds everybody, and nothing else to do. */
+function renewedByNode(
+  redis: RedisServer,
+  settings: Record<string, string>,
+  userIds: readonly string[],
+  ttlS: number,
+): Promise<Cost> {
+  return withScope(async (scope) => {
+    const node = await OwnIo.start(scope, settings)
+    await node.connect(userIds)
+    const client = redis.client()
+    const sinceS = await nextSecond(client)
+    const turnMs = (ttlS * 1_000) / TURNS_PER_TTL
+    const sentBefore = await node.assertionsSent()
+    const cost = await costOf(redis, async () => {
+      // A tick more: no shard's began when this did.
+      await sleep(turnMs + new RenewalWheel(turnMs).tickMs)
+      await node.flush()
+      return (await node.assertionsSent()) - sentBefore
+    })
+    mustBe(await countLiving(client, userIds, sinceS + ttlS), userIds.length, 'users who were renewed')
+    return cost
+  })
+}
+
+function renewedByOpenim(redis: RedisServer, userIds: readonly string[]): Promise<Cost> {
+  return withScope(async (scope) => {
+    const pattern = new OpenimPattern(() => redis.client())
+    scope.defer(() => pattern.stop())
+    const announceAll = async () => {
+      for (const userId of userIds) pattern.announce(userId, [PLATFORM])
+      await pattern.flush()
+    }
+    await announceAll()
+    const before = pattern.counts
+    const cost = await costOf(redis, async () => {
+      await announceAll()
+      return pattern.counts.announced - before.announced
+    })
+    mustBe(cost.users, userIds.length, 'users who were announced again')
+    mustBe(pattern.counts.published - before.published, 0, 'changes that a renewal published')
+    return cost
+  })
+}
+
+/** Of this process, in which both sides run, and of Redis. `renew` returns how many users it has renewed. */
+async function costOf(redis: RedisServer, renew: () => Promise<number>): Promise<Cost> {
+  const redisBefore = cpuSecondsOf(redis.pid)
+  const { result: users, cpuSeconds: nodeSeconds } = await withCpu(renew)
+  return { nodeSeconds, redisSeconds: cpuSecondsOf(redis.pid) - redisBefore, users }
+}
+
+/** Waits until Redis's clock shows another second, and returns it: a record's expiry then tells if it is older. */
+async function nextSecond(client: Redis): Promise<number> {
+  const [seconds, micros] = await client.time()
+  await sleep(1_000 - Number(micros) / 1_000)
+  return Number(seconds) + 1
+}
+
+/** How many of them have a record that ends then or later; Unix seconds. */
+async function countLiving(client: Redis, userIds: readonly string[], endS: number): Promise<number> {
+  let count = 0
+  for (let at = 0; at < userIds.length; at += USERS_A_CALL) {
+    const pipeline = client.pipeline()
+    for (const userId of userIds.slice(at, at + USERS_A_CALL)) {
+      pipeline.zcount(onlineKey(userId), endS, '+inf')
+    }
+    for (const [error, found] of (await pipeline.exec())!) {
+      if (error === null) count += Number(found)
+    }
+  }
+  return count
+}
