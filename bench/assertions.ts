@@ -1,113 +1,202 @@
-/** How many users a second get from the shards through sync into Redis? */
-import type { Redis } from 'ioredis'
+/** How many users a second get from the shards through sync into Redis, and into a Cluster? */
+import type { Cluster, Redis } from 'ioredis'
 import type { Assertion } from '../src/presence/types.js'
-import { claimsKey, onlineKey } from '../src/store/redis/keys.js'
+import { onlineKey } from '../src/store/redis/keys.js'
+import { Router } from '../src/store/redis/routing.js'
 import { assertPresence, decodeReplies, defineScripts, runScript } from '../src/store/redis/scripts.js'
-import { startRedis } from '../test/support/redis.js'
-import { defineBenchmark, figure, short } from './support/figures.js'
+import { type RedisServer, startRedis, startRedisCluster } from '../test/support/redis.js'
+import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
 import { cpuSecondsOf } from './support/gateway.js'
 import { interleave, medianOf, mustBe, withCpu } from './support/measure.js'
+import { OpenimPattern } from './support/openim-pattern.js'
 import { OwnIo } from './support/own-io.js'
-import { countOnline, keysInCalls } from './support/records.js'
-import { withScope } from './support/scope.js'
+import { countAllOnline, forgetEverybody } from './support/records.js'
+import { type Scope, withScope } from './support/scope.js'
 
 /** A shard has at most two batches in flight. */
 const FLIGHTS_PER_SHARD = 2
 const TTL_S = 1_800
+const PLATFORM = 2
 
 export const assertions = defineBenchmark({
   name: 'assertions',
-  question: 'users a second from shard actors through the sync actor into Redis',
+  question: 'users a second from shard actors through the sync actor into Redis, and into a Cluster of three',
   sizes: {
     /** Some tenths of a second: the ends of a round, when not everybody has work, are a small part of it. */
     users: 40_000,
+    /** OpenIM's pattern gets fewer, to take about as long. */
+    patternUsers: 4_000,
     /** The gateway's defaults. */
     shards: 16,
     batch: 100,
     rounds: 9,
   },
-  run: (sizes) =>
-    withScope(async (scope) => {
-      const redis = await startRedis()
-      scope.defer(() => redis.stop())
-      const raw = redis.client()
-      defineScripts(raw)
-      const node = await OwnIo.start(scope, {
-        REDIS_URL: redis.url,
-        NODE_ID: 'bench',
-        PRESENCE_SHARDS: String(sizes.shards),
-        BATCH_SIZE: String(sizes.batch),
-      })
-      const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
-      const timed = async (work: () => Promise<void>) => {
-        const redisBefore = cpuSecondsOf(redis.pid)
-        const startMs = performance.now()
-        const { cpuSeconds } = await withCpu(work)
-        const perSecond = (sizes.users / (performance.now() - startMs)) * 1_000
-        const redisUs = ((cpuSecondsOf(redis.pid) - redisBefore) * 1e6) / sizes.users
-        mustBe(await countOnline(raw, userIds), sizes.users, 'users in Redis')
-        const cpuUs = (cpuSeconds * 1e6) / sizes.users
-        return { perSecond, cpuUs, redisUs }
-      }
-      const ways = {
-        node: async () => {
-          const figures = await timed(() => node.connect(userIds))
-          await node.disconnect(userIds)
-          await forget(raw, userIds)
-          return figures
-        },
-        script: async () => {
-          const packed: Buffer[] = []
-          const inFlight = sizes.shards * FLIGHTS_PER_SHARD
-          const figures = await timed(async () => {
-            packed.push(...(await callInBatches(raw, userIds, sizes.batch, inFlight)))
-          })
-          const changed = packed.flatMap((reply) => decodeReplies(reply)).filter(Array.isArray)
-          mustBe(changed.length, sizes.users, 'changes reported by the script')
-          await forget(raw, userIds)
-          return figures
-        },
-      }
-      await interleave(1, ways)
-      const { node: ours, script } = await interleave(sizes.rounds, ways)
-      const rate = (all: typeof ours) => all.map(({ perSecond }) => perSecond)
-      const cpu = (all: typeof ours, part: 'cpuUs' | 'redisUs') =>
-        short(medianOf(all.map((one) => one[part])))
-      return [
-        figure({
-          name: 'assertions into Redis',
-          unit: 'users/s',
-          ours: rate(ours),
-          ceiling: { name: `bare client, same script, batch and flights`, values: rate(script) },
-          goal: { atLeast: 0.7 },
-          notes: [
-            `CPU: ${cpu(ours, 'cpuUs')} µs a user (the io, shard and sync threads together) and ` +
-              `${cpu(ours, 'redisUs')} µs of Redis; bare client ${cpu(script, 'cpuUs')} µs and ` +
-              `${cpu(script, 'redisUs')} µs`,
-          ],
-        }),
-      ]
-    }),
+  fullSizes: { users: 200_000, patternUsers: 20_000, rounds: 15 },
+  run: async (sizes) => [
+    ...(await withScope(async (scope) => measure(sizes, scope, await startOne(scope)))),
+    ...(await withScope(async (scope) => measure(sizes, scope, await startCluster(scope)))),
+  ],
 })
+
+interface Sizes {
+  users: number
+  patternUsers: number
+  shards: number
+  batch: number
+  rounds: number
+}
+
+/** Where the records go. */
+interface Target {
+  name: string
+  /** Settings of a node. */
+  env: Record<string, string>
+  masters: RedisServer[]
+  client(): Redis | Cluster
+}
+
+async function startOne(scope: Scope): Promise<Target> {
+  const redis = await startRedis()
+  scope.defer(() => redis.stop())
+  return {
+    name: 'one Redis',
+    env: { REDIS_URL: redis.url },
+    masters: [redis],
+    client: () => redis.client(),
+  }
+}
+
+async function startCluster(scope: Scope): Promise<Target> {
+  const cluster = await startRedisCluster()
+  scope.defer(() => cluster.stop())
+  return {
+    name: 'a Cluster of three',
+    env: { REDIS_CLUSTER_NODES: cluster.nodes },
+    masters: cluster.masters,
+    client: () => cluster.client(),
+  }
+}
+
+interface Round {
+  perSecond: number
+  /** Of this process, in which all but Redis runs, a user. */
+  cpuUs: number
+  /** Of all masters together, a user. */
+  redisUs: number
+}
+
+async function measure(sizes: Sizes, scope: Scope, target: Target): Promise<Figure[]> {
+  const ways = await startWays(sizes, scope, target)
+  await interleave(1, ways)
+  const { node, script, openim } = await interleave(sizes.rounds, ways)
+  const part = (all: Round[], pick: keyof Round) => all.map((one) => one[pick])
+  const redisUs = (all: Round[]) => `${short(medianOf(part(all, 'redisUs')))} µs`
+  const row = (beside: string, ceiling: Round[], atLeast: number, notes: string[]) =>
+    figure({
+      name: `assertions into ${target.name}`,
+      unit: 'users/s',
+      ours: part(node, 'perSecond'),
+      cpuUs: part(node, 'cpuUs'),
+      ceiling: { name: beside, values: part(ceiling, 'perSecond'), cpuUs: part(ceiling, 'cpuUs') },
+      goal: { atLeast },
+      notes,
+    })
+  return [
+    row('bare client, same script, batch and flights', script, 0.7, [
+      'CPU of the io, shard and sync threads together; ' +
+        `Redis takes another ${redisUs(node)}, with the bare client ${redisUs(script)}`,
+    ]),
+    row("OpenIM's pattern, one flush after another", openim, 10, [
+      `OpenIM's pattern without its waits for the second to end; Redis takes ${redisUs(openim)} for each of its users`,
+    ]),
+  ]
+}
+
+async function startWays(sizes: Sizes, scope: Scope, target: Target) {
+  const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
+  const masters = target.masters.map((master) => master.client())
+  const raw = target.client()
+  defineScripts(raw)
+  const node = await OwnIo.start(scope, {
+    ...target.env,
+    NODE_ID: 'bench',
+    PRESENCE_SHARDS: String(sizes.shards),
+    BATCH_SIZE: String(sizes.batch),
+  })
+  const pattern = new OpenimPattern(target.client)
+  scope.defer(() => pattern.stop())
+  const timed = async (users: number, work: () => Promise<void>): Promise<Round> => {
+    const redisCpu = () => target.masters.reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0)
+    const redisBefore = redisCpu()
+    const startMs = performance.now()
+    const { cpuSeconds } = await withCpu(work)
+    const seconds = (performance.now() - startMs) / 1_000
+    const redisSeconds = redisCpu() - redisBefore
+    mustBe(await countAllOnline(masters), users, 'users in Redis')
+    const usEach = (cpu: number) => (cpu * 1e6) / users
+    return { perSecond: users / seconds, cpuUs: usEach(cpuSeconds), redisUs: usEach(redisSeconds) }
+  }
+  return {
+    node: async () => {
+      const round = await timed(sizes.users, () => node.connect(userIds))
+      await node.disconnect(userIds)
+      await forgetEverybody(masters)
+      return round
+    },
+    script: async () => {
+      const batches = batchesOf(raw, userIds, sizes.batch)
+      const packed: Buffer[] = []
+      const round = await timed(sizes.users, async () => {
+        packed.push(...(await callInBatches(raw, batches, sizes.shards * FLIGHTS_PER_SHARD)))
+      })
+      const changed = packed.flatMap((reply) => decodeReplies(reply)).filter(Array.isArray)
+      mustBe(changed.length, sizes.users, 'changes reported by the script')
+      await forgetEverybody(masters)
+      return round
+    },
+    openim: async () => {
+      const { published } = pattern.counts
+      const round = await timed(sizes.patternUsers, () => {
+        for (let n = 0; n < sizes.patternUsers; n++) pattern.announce(`user-${n}`, [PLATFORM])
+        return pattern.flush()
+      })
+      mustBe(
+        pattern.counts.published - published,
+        sizes.patternUsers,
+        "changes published by OpenIM's pattern",
+      )
+      await forgetEverybody(masters)
+      return round
+    },
+  }
+}
+
+/** Users of one master in each batch, the masters by turns. */
+function batchesOf(client: Redis | Cluster, userIds: readonly string[], batchSize: number): string[][] {
+  const groups = new Router(client).group(userIds, onlineKey)
+  const longest = Math.max(...groups.map((group) => group.length))
+  const batches: string[][] = []
+  for (let at = 0; at < longest; at += batchSize) {
+    for (const group of groups) if (at < group.length) batches.push(group.slice(at, at + batchSize))
+  }
+  return batches
+}
 
 /** The same script on a client that does nothing else, with as many calls in flight. */
 async function callInBatches(
-  client: Redis,
-  userIds: readonly string[],
-  batchSize: number,
+  client: Redis | Cluster,
+  batches: readonly string[][],
   inFlight: number,
 ): Promise<Buffer[]> {
   const settings = { holder: 'raw#1', presenceTtlS: TTL_S, openimCompat: false }
   const replies: Buffer[] = []
-  let at = 0
+  const waiting = batches.values()
   const callOn = async (): Promise<void> => {
-    while (at < userIds.length) {
-      const users = userIds.slice(at, at + batchSize)
-      at += batchSize
+    for (const users of waiting) {
       // As a shard says it of users who come, with the default policy: their logins are to be numbered.
       const batch: Assertion[] = users.map((userId) => ({
         userId,
-        platformIds: [2],
+        platformIds: [PLATFORM],
         versionSeen: 0,
         isLogin: true,
       }))
@@ -116,10 +205,4 @@ async function callInBatches(
   }
   await Promise.all(Array.from({ length: inFlight }, callOn))
   return replies
-}
-
-async function forget(client: Redis, userIds: readonly string[]): Promise<void> {
-  for (const keys of keysInCalls(userIds.flatMap((id) => [onlineKey(id), claimsKey(id)]))) {
-    await client.unlink(...keys)
-  }
 }

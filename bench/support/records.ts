@@ -11,6 +11,8 @@ import { GATEWAY_SECRET } from './gateway.js'
 
 const SECONDS_A_DAY = 86_400
 const KEYS_A_CALL = 1_000
+/** What a user's own keys have in common. */
+const ONLINE = 'ONLINE:'
 
 /** Who logs in with what. */
 export interface IssuedToken {
@@ -76,7 +78,26 @@ export async function countOnline(client: Redis, userIds: readonly string[]): Pr
   return count
 }
 
+/** How many are online by what these masters have, whoever they are. Reads all their keys: not while it is timed. */
+export async function countAllOnline(masters: readonly Redis[]): Promise<number> {
+  const found = await Promise.all(masters.map((master) => master.keys(`${ONLINE}*`)))
+  return found.reduce((sum, keys) => sum + keys.length, 0)
+}
+
+/** Every record of presence, and nothing that nodes need to live. */
+export async function forgetEverybody(masters: readonly Redis[]): Promise<void> {
+  for (const master of masters) {
+    const records = await master.keys(`*${ONLINE}*`)
+    for (const keys of keysInCalls(records)) {
+      const pipeline = master.pipeline()
+      // One by one: on a Cluster they are in slots of their own.
+      for (const key of keys) pipeline.unlink(key)
+      await pipeline.exec()
+    }
+  }
+}
+
 /** So many keys that no call is too long. */
-export function* keysInCalls(keys: string[]): Iterable<string[]> {
+function* keysInCalls(keys: string[]): Iterable<string[]> {
   for (let at = 0; at < keys.length; at += KEYS_A_CALL) yield keys.slice(at, at + KEYS_A_CALL)
 }
