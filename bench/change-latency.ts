@@ -1,17 +1,22 @@
 /** How long until a change on one node is pushed to a watcher's socket on another? */
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { OpenimClient } from '../src/client/openim-client.js'
-import { startRedis } from '../test/support/redis.js'
-import { defineBenchmark, figure, short } from './support/figures.js'
-import { startGateway } from './support/gateway.js'
+import { openimChannel } from '../src/store/redis/keys.js'
+import { parseNotice } from '../src/store/redis/openim-notices.js'
+import { type RedisServer, startRedis } from '../test/support/redis.js'
+import { defineBenchmark, figure } from './support/figures.js'
+import { cpuSecondsOf, startGateway } from './support/gateway.js'
 import { mustBe, percentile } from './support/measure.js'
-import { withScope } from './support/scope.js'
+import { FLUSH_MS, OpenimPattern } from './support/openim-pattern.js'
+import { type Scope, withScope } from './support/scope.js'
 
 const ANDROID = 2
 const WEB = 5
 const PUSH_WITHIN_MS = 5_000
 /** Between changes, so that each finds a quiet system. */
 const QUIET_MS = 5
+const PUBLISH = 'Redis PUBLISH to SUBSCRIBE'
 
 export const changeLatency = defineBenchmark({
   name: 'change-latency',
@@ -21,94 +26,149 @@ export const changeLatency = defineBenchmark({
     users: 50,
     rounds: 5,
   },
+  fullSizes: { users: 200, rounds: 9 },
   run: (sizes) =>
     withScope(async (scope) => {
       const redis = await startRedis()
       scope.defer(() => redis.stop())
-      const [a, b] = await Promise.all(
-        ['a', 'b'].map((name) =>
-          startGateway(scope, { env: { REDIS_URL: redis.url, NODE_ID: `bench-${name}` } }),
-        ),
-      )
       const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
-      const tokens = await a!.tokens(userIds, ANDROID)
-      const [watcherToken] = await b!.tokens(['watcher'], WEB)
-      const watcher = await OpenimClient.connect({
-        url: b!.wsUrl,
-        token: watcherToken!,
-        userId: 'watcher',
-        platformId: WEB,
-      })
-      scope.defer(() => watcher.terminate())
-      await watcher.subscribe(userIds)
-      const publish = redis.client()
-      const subscriber = redis.client()
-      await subscriber.subscribe('bench')
-
-      /** From now to the push that says so. */
-      const pushOf = async (userId: string, isOnline: boolean) => {
-        await watcher.waitForStatus(userId, (ids) => ids.length > 0 === isOnline, PUSH_WITHIN_MS)
-        return watcher.history.at(-1)!.atMs
-      }
-      const rawTrip = async () => {
-        const heard = once(subscriber, 'message').then(() => performance.now())
-        const sentMs = performance.now()
-        void publish.publish('bench', 'x')
-        return (await heard) - sentMs
-      }
+      const nodes = await startNodes(scope, redis, userIds)
+      const rawTrip = await startRawTrips(redis)
+      const openim = await startOpenim(scope, redis)
       const round = async () => {
         const latencies: number[] = []
         const raw: number[] = []
-        for (const [n, userId] of userIds.entries()) {
-          const online = pushOf(userId, true)
-          const client = await OpenimClient.connect({
-            url: a!.wsUrl,
-            token: tokens[n]!,
-            userId,
-            platformId: ANDROID,
-          })
-          const loggedInMs = performance.now()
-          latencies.push((await online) - loggedInMs)
-          raw.push(await rawTrip())
-          await quiet()
-          const offline = pushOf(userId, false)
-          const closedMs = performance.now()
-          const closed = client.close()
-          latencies.push((await offline) - closedMs)
-          await closed
-          raw.push(await rawTrip())
-          await quiet()
+        const cpuBefore = nodes.cpuSeconds()
+        for (const n of userIds.keys()) {
+          for await (const latencyMs of nodes.comeAndGo(n)) {
+            latencies.push(latencyMs)
+            raw.push(await rawTrip())
+            await sleep(QUIET_MS)
+          }
         }
-        return { latencies: latencies.sort(ascending), raw: raw.sort(ascending) }
+        const cpuUs = ((nodes.cpuSeconds() - cpuBefore) * 1e6) / latencies.length
+        return { latencies: latencies.sort(ascending), raw: raw.sort(ascending), cpuUs }
       }
       await round()
-      const pushesBefore = watcher.history.filter(({ via }) => via === 'push').length
-      const rounds: Awaited<ReturnType<typeof round>>[] = []
-      for (let at = 0; at < sizes.rounds; at++) rounds.push(await round())
-      const pushes = watcher.history.filter(({ via }) => via === 'push').length - pushesBefore
-      mustBe(pushes, sizes.rounds * sizes.users * 2, 'pushes received')
-      const all = rounds.flatMap(({ latencies }) => latencies).sort(ascending)
-      const notes = [
-        `all ${all.length} changes: p50 ${short(percentile(all, 0.5))} ms, ` +
-          `p99 ${short(percentile(all, 0.99))} ms, max ${short(all.at(-1)!)} ms`,
-      ]
-      return [0.5, 0.99].map((part) =>
+      const pushesBefore = nodes.pushes()
+      const rounds: (Awaited<ReturnType<typeof round>> & { openim: number[] })[] = []
+      for (let at = 0; at < sizes.rounds; at++) {
+        rounds.push({ ...(await round()), openim: (await openim.round(userIds)).sort(ascending) })
+      }
+      const changes = sizes.rounds * sizes.users * 2
+      mustBe(nodes.pushes() - pushesBefore, changes, 'pushes received')
+      mustBe(openim.published(), changes, "changes that OpenIM's pattern published")
+      const part = (of: 'latencies' | 'raw' | 'openim', percent: number) =>
+        rounds.map((one) => percentile(one[of], percent / 100))
+      const [p50, p99] = [50, 99].map((percent) => ({
+        name: `change to push across nodes, p${percent}`,
+        unit: 'ms',
+        ours: part('latencies', percent),
+      }))
+      return [
         figure({
-          name: `change to push across nodes, p${part * 100}`,
-          unit: 'ms',
-          ours: rounds.map(({ latencies }) => percentile(latencies, part)),
-          ceiling: {
-            name: 'Redis PUBLISH to SUBSCRIBE',
-            values: rounds.map(({ raw }) => percentile(raw, part)),
-          },
-          notes: part === 0.5 ? notes : [],
+          ...p50!,
+          cpuUs: rounds.map(({ cpuUs }) => cpuUs),
+          latenciesMs: rounds.flatMap(({ latencies }) => latencies),
+          ceiling: { name: PUBLISH, values: part('raw', 50) },
+          goal: { atMost: 5 },
+          notes: ['CPU of both nodes for a login or a close, and for all else that they do meanwhile'],
         }),
-      )
+        figure({
+          ...p50!,
+          ceiling: { name: "OpenIM's pattern, to the subscriber", values: part('openim', 50) },
+          goal: { atMost: 0.02 },
+          notes: ["OpenIM's pattern ends with the message from Redis; its gateways have still to push it"],
+        }),
+        figure({
+          ...p99!,
+          ceiling: { name: PUBLISH, values: part('raw', 99) },
+        }),
+      ]
     }),
 })
 
-const ascending = (a: number, b: number) => a - b
-
-function quiet(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+/** Two nodes, with a watcher of everybody on the one where the users do not log in. */
+async function startNodes(scope: Scope, redis: RedisServer, userIds: string[]) {
+  const [here, there] = await Promise.all(
+    ['a', 'b'].map((name) =>
+      startGateway(scope, { env: { REDIS_URL: redis.url, NODE_ID: `bench-${name}` } }),
+    ),
+  )
+  const tokens = await here!.tokens(userIds, ANDROID)
+  const [watcherToken] = await there!.tokens(['watcher'], WEB)
+  const connect = (url: string, userId: string, platformId: number, token: string) =>
+    OpenimClient.connect({ url, token, userId, platformId })
+  const watcher = await connect(there!.wsUrl, 'watcher', WEB, watcherToken!)
+  scope.defer(() => watcher.terminate())
+  await watcher.subscribe(userIds)
+  const pushOf = async (userId: string, isOnline: boolean) => {
+    await watcher.waitForStatus(userId, (ids) => ids.length > 0 === isOnline, PUSH_WITHIN_MS)
+    return watcher.history.at(-1)!.atMs
+  }
+  return {
+    cpuSeconds: () => cpuSecondsOf(here!.pid) + cpuSecondsOf(there!.pid),
+    pushes: () => watcher.history.filter(({ via }) => via === 'push').length,
+    /** How long until the watcher knew of the login, then the same of the close, ms. */
+    async *comeAndGo(n: number): AsyncGenerator<number> {
+      const userId = userIds[n]!
+      const online = pushOf(userId, true)
+      const client = await connect(here!.wsUrl, userId, ANDROID, tokens[n]!)
+      const loggedInMs = performance.now()
+      yield (await online) - loggedInMs
+      const offline = pushOf(userId, false)
+      const closedMs = performance.now()
+      const closed = client.close()
+      const heardMs = await offline
+      await closed
+      yield heardMs - closedMs
+    },
+  }
 }
+
+/** One message to a subscriber, ms. */
+async function startRawTrips(redis: RedisServer): Promise<() => Promise<number>> {
+  const publisher = redis.client()
+  const subscriber = redis.client()
+  await subscriber.subscribe('bench')
+  return async () => {
+    const heard = once(subscriber, 'message').then(() => performance.now())
+    const sentMs = performance.now()
+    void publisher.publish('bench', 'x')
+    return (await heard) - sentMs
+  }
+}
+
+/** One of OpenIM's gateways that says what changes, and the subscription of another. */
+async function startOpenim(scope: Scope, redis: RedisServer) {
+  const pattern = new OpenimPattern(() => redis.client())
+  scope.defer(() => pattern.stop())
+  const subscriber = redis.client()
+  await subscriber.subscribe(openimChannel())
+  const waiting = new Map<string, (heardMs: number) => void>()
+  subscriber.on('message', (_channel, text) => waiting.get(parseNotice(text)!.userId)?.(performance.now()))
+  const change = (userId: string, online: number[], left: number[]) =>
+    new Promise<number>((resolve) => {
+      const sentMs = performance.now()
+      waiting.set(userId, (heardMs) => resolve(heardMs - sentMs))
+      pattern.announce(userId, online, left)
+    })
+  return {
+    published: () => pattern.counts.published,
+    /** Everybody comes and goes, evenly spread over the time between two flushes; the latencies, ms. */
+    round: async (userIds: string[]): Promise<number[]> => {
+      const latencies = userIds.map(async (userId, n) => {
+        const offsetMs = (n / userIds.length) * FLUSH_MS
+        // Not one of those that the nodes of this run have on record.
+        const other = `openim-${userId}`
+        await sleep(offsetMs)
+        const came = await change(other, [ANDROID], [])
+        await sleep(offsetMs)
+        return [came, await change(other, [], [ANDROID])]
+      })
+      return (await Promise.all(latencies)).flat()
+    },
+  }
+}
+
+const ascending = (a: number, b: number) => a - b

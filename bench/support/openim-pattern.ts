@@ -15,7 +15,8 @@ import { onlineKey, openimChannel } from '../../src/store/redis/keys.js'
 
 const WORKERS = 4
 const BATCH_MAX = 100
-const FLUSH_MS = 1_000
+/** Between the times when everything that has gathered is sent. */
+export const FLUSH_MS = 1_000
 const LIFE_S = 1_800
 
 /**
