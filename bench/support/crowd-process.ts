@@ -4,7 +4,10 @@ import { inParallel } from './gateway.js'
 import { LightSocket, type SocketEnd, type Target } from './light-socket.js'
 
 class Party {
+  /** Each in the place of its path. */
   readonly members: Member[] = []
+  /** Places given away. */
+  size = 0
   /** Of each socket; undefined = nobody waits. */
   expected: number | undefined
   /** Sockets that have not got everything yet. */
@@ -35,6 +38,7 @@ class Member extends LightSocket {
   /** `joined` is called when it is upgraded, `refused` when it never was. */
   constructor(
     private readonly party: Party,
+    private readonly place: number,
     private readonly target: Target,
     path: string,
     private readonly joined: (member: Member) => void,
@@ -54,6 +58,14 @@ class Member extends LightSocket {
     })
   }
 
+  /** Resolves with the next frame that comes. */
+  ask(frame: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.onNextFrame(resolve)
+      this.send(Buffer.from(frame, 'base64'))
+    })
+  }
+
   reset(): void {
     this.frames = 0
     this.bytes = 0
@@ -61,7 +73,7 @@ class Member extends LightSocket {
 
   protected override onUpgraded(): void {
     this.#joinedMs = performance.now()
-    this.party.members.push(this)
+    this.party.members[this.place] = this
     this.joined(this)
   }
 
@@ -98,10 +110,15 @@ async function open(order: Extract<CrowdOrder, { verb: 'open' }>): Promise<void>
   const party = parties.get(order.party) ?? new Party()
   parties.set(order.party, party)
   const target = { host: '127.0.0.1', port }
-  const places = paths.map((path, at) => ({ path, frame: frames?.[at] }))
+  const firstPlace = party.size
+  party.size += paths.length
+  const comers = paths.map((path, at) => ({ path, frame: frames?.[at], place: firstPlace + at }))
   const startMs = performance.now()
   const cpuBefore = process.cpuUsage()
-  await inParallel(places, atOnce, ({ path, frame }) => join(party, target, path, isGreeted, frame))
+  await inParallel(comers, atOnce, async ({ path, frame, place }) => {
+    const member = await join(party, place, target, path, isGreeted)
+    if (frame !== undefined) await member.ask(frame)
+  })
   const { user, system } = process.cpuUsage(cpuBefore)
   const seconds = (performance.now() - startMs) / 1_000
   answer({ verb: 'opened', seconds, cpuSeconds: (user + system) / 1e6 })
@@ -114,27 +131,37 @@ async function leave(name: string): Promise<void> {
   answer({ verb: 'left' })
 }
 
+async function ask({ party, frames, atOnce }: Extract<CrowdOrder, { verb: 'ask' }>): Promise<void> {
+  const questions = parties.get(party)!.members.map((member, place) => ({ member, frame: frames[place]! }))
+  await inParallel(questions, atOnce, ({ member, frame }) => member.ask(frame))
+  answer({ verb: 'asked' })
+}
+
+/** Resolves when it is upgraded, and has been greeted where that is to be. */
 function join(
   party: Party,
+  place: number,
   target: Target,
   path: string,
   isGreeted: boolean,
-  frame: string | undefined,
-): Promise<void> {
+): Promise<Member> {
   return new Promise((resolve, reject) => {
-    const ask = (member: Member) => {
-      if (frame === undefined) return resolve()
-      member.onNextFrame(resolve)
-      member.send(Buffer.from(frame, 'base64'))
-    }
-    const joined = (member: Member) => (isGreeted ? member.onNextFrame(() => ask(member)) : ask(member))
-    new Member(party, target, path, joined, reject)
+    const joined = (member: Member) =>
+      isGreeted ? member.onNextFrame(() => resolve(member)) : resolve(member)
+    new Member(party, place, target, path, joined, reject)
   })
 }
 
+/** Undefined = it is answered at once. */
+function underWay(order: CrowdOrder): Promise<void> | undefined {
+  if (order.verb === 'open') return open(order)
+  if (order.verb === 'ask') return ask(order)
+  return order.verb === 'leave' ? leave(order.party) : undefined
+}
+
 process.on('message', (order: CrowdOrder) => {
-  if (order.verb === 'open' || order.verb === 'leave') {
-    const done = order.verb === 'open' ? open(order) : leave(order.party)
+  const done = underWay(order)
+  if (done !== undefined) {
     done.catch((error: Error) => answer({ verb: 'failed', reason: error.message }))
     return
   }

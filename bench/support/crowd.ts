@@ -15,6 +15,8 @@ export type CrowdOrder =
       isGreeted: boolean
       atOnce: number
     }
+  /** Each socket of the party sends its frame, in the order of the paths, and hears the reply. */
+  | { verb: 'ask'; party: string; frames: string[]; atOnce: number }
   /** Say goodbye on every socket of the party, and wait for their ends. */
   | { verb: 'leave'; party: string }
   /** Count anew; answer when every socket of the party has `frames` frames. */
@@ -25,6 +27,7 @@ export type CrowdOrder =
 export type CrowdAnswer =
   /** `seconds`: from the first connect to the last socket that has heard all it waits for. */
   | { verb: 'opened'; seconds: number; cpuSeconds: number }
+  | { verb: 'asked' }
   | { verb: 'left' }
   | { verb: 'expecting' }
   | { verb: 'complete'; atNs: bigint }
@@ -37,7 +40,7 @@ interface OpenOptions {
   atOnce?: number
 }
 
-const OPENS_AT_ONCE = 64
+const AT_ONCE = 64
 
 type AnswerOf<V extends CrowdAnswer['verb']> = Extract<CrowdAnswer, { verb: V }>
 
@@ -75,10 +78,15 @@ export class Crowd {
     party: string,
     port: number,
     paths: string[],
-    { isGreeted = false, frames, atOnce = OPENS_AT_ONCE }: OpenOptions = {},
+    { isGreeted = false, frames, atOnce = AT_ONCE }: OpenOptions = {},
   ): Promise<AnswerOf<'opened'>> {
-    const encoded = frames?.map((frame) => Buffer.from(frame).toString('base64'))
+    const encoded = frames && encode(frames)
     return this.#answered('opened', { verb: 'open', party, port, paths, frames: encoded, isGreeted, atOnce })
+  }
+
+  /** `frames`: one for each path that the party was opened with, as for `open`. */
+  async ask(party: string, frames: Uint8Array[], { atOnce = AT_ONCE } = {}): Promise<void> {
+    await this.#answered('asked', { verb: 'ask', party, frames: encode(frames), atOnce })
   }
 
   /** The party is over then, and its name free. */
@@ -108,6 +116,10 @@ export class Crowd {
     if (answer.verb !== verb) throw new Error(`the crowd answers ${answer.verb} instead of ${verb}`)
     return answer as AnswerOf<V>
   }
+}
+
+function encode(frames: readonly Uint8Array[]): string[] {
+  return frames.map((frame) => Buffer.from(frame).toString('base64'))
 }
 
 /** Where a socket of the crowd logs in at a gateway, and is greeted with the verdict. */
