@@ -29,7 +29,7 @@ export const assertions = defineBenchmark({
     /** The gateway's defaults. */
     shards: 16,
     batch: 100,
-    rounds: 9,
+    rounds: 7,
   },
   fullSizes: { users: 200_000, patternUsers: 20_000, rounds: 15 },
   run: async (sizes) => [

@@ -8,7 +8,7 @@ import { type RedisServer, startRedis } from '../test/support/redis.js'
 import { defineBenchmark, figure } from './support/figures.js'
 import { cpuSecondsOf, startGateway } from './support/gateway.js'
 import { mustBe, percentile } from './support/measure.js'
-import { FLUSH_MS, OpenimPattern } from './support/openim-pattern.js'
+import { OpenimPattern } from './support/openim-pattern.js'
 import { type Scope, withScope } from './support/scope.js'
 
 const ANDROID = 2
@@ -24,6 +24,8 @@ export const changeLatency = defineBenchmark({
   sizes: {
     /** Per round one login and one close each: a p99 of a round then rests on two changes, the median of rounds on ten. */
     users: 50,
+    /** How long OpenIM's pattern gathers changes; there it is a second. */
+    flushMs: 1_000,
     rounds: 5,
   },
   fullSizes: { users: 200, rounds: 9 },
@@ -34,7 +36,7 @@ export const changeLatency = defineBenchmark({
       const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
       const nodes = await startNodes(scope, redis, userIds)
       const rawTrip = await startRawTrips(redis)
-      const openim = await startOpenim(scope, redis)
+      const openim = await startOpenim(scope, redis, sizes.flushMs)
       const round = async () => {
         const latencies: number[] = []
         const raw: number[] = []
@@ -140,8 +142,8 @@ async function startRawTrips(redis: RedisServer): Promise<() => Promise<number>>
 }
 
 /** One of OpenIM's gateways that says what changes, and the subscription of another. */
-async function startOpenim(scope: Scope, redis: RedisServer) {
-  const pattern = new OpenimPattern(() => redis.client())
+async function startOpenim(scope: Scope, redis: RedisServer, flushMs: number) {
+  const pattern = new OpenimPattern(() => redis.client(), flushMs)
   scope.defer(() => pattern.stop())
   const subscriber = redis.client()
   await subscriber.subscribe(openimChannel())
@@ -158,7 +160,7 @@ async function startOpenim(scope: Scope, redis: RedisServer) {
     /** Everybody comes and goes, evenly spread over the time between two flushes; the latencies, ms. */
     round: async (userIds: string[]): Promise<number[]> => {
       const latencies = userIds.map(async (userId, n) => {
-        const offsetMs = (n / userIds.length) * FLUSH_MS
+        const offsetMs = (n / userIds.length) * flushMs
         // Not one of those that the nodes of this run have on record.
         const other = `openim-${userId}`
         await sleep(offsetMs)

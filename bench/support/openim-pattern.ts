@@ -16,7 +16,7 @@ import { onlineKey, openimChannel } from '../../src/store/redis/keys.js'
 const WORKERS = 4
 const BATCH_MAX = 100
 /** Between the times when everything that has gathered is sent. */
-export const FLUSH_MS = 1_000
+const FLUSH_MS = 1_000
 const LIFE_S = 1_800
 
 /**
@@ -51,9 +51,9 @@ export class OpenimPattern {
   readonly #ticker: NodeJS.Timeout
 
   /** `connect`: a client for each worker, which its maker ends. */
-  constructor(connect: () => Redis | Cluster) {
+  constructor(connect: () => Redis | Cluster, flushMs = FLUSH_MS) {
     this.#workers = Array.from({ length: WORKERS }, () => new Worker(connect()))
-    this.#ticker = setInterval(() => this.#send(), FLUSH_MS)
+    this.#ticker = setInterval(() => this.#send(), flushMs)
   }
 
   /** EVALs and PUBLISHes until now. */
