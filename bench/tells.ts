@@ -34,9 +34,9 @@ export const tells = defineBenchmark({
       const { runtime, postMessage, batches } = await interleave(sizes.rounds, ways)
       const rate = (all: typeof runtime) => all.map(({ perSecond }) => perSecond)
       const cpu = (all: typeof runtime) => all.map(({ cpuUs }) => cpuUs)
-      const row = (name: string, beside: string, ceiling: typeof runtime, atLeast: number) =>
+      const row = (beside: string, ceiling: typeof runtime, atLeast: number) =>
         figure({
-          name,
+          name: 'tells across threads',
           unit: '/s',
           ours: rate(runtime),
           cpuUs: cpu(runtime),
@@ -45,8 +45,8 @@ export const tells = defineBenchmark({
           notes: ['CPU of both threads'],
         })
       return [
-        row('tells across threads', 'one object a postMessage', postMessage, 5),
-        row('tells across threads, in batches', 'raw msgpack batches of 256', batches, 0.6),
+        row('one object a postMessage', postMessage, 5),
+        row('raw msgpack batches of 256', batches, 0.6),
       ]
     }),
 })

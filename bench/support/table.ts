@@ -41,13 +41,14 @@ function markdownTable(head: string[], rows: string[][]): string {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
 }
 
-/** A line for each note. */
+/** A line for each note. What one measurement has to say beside several ceilings is said once. */
 export function notesOf(figures: readonly Figure[]): string[] {
-  return figures.flatMap(({ name, notes, generator }) =>
-    [...notes, ...(generator === undefined ? [] : [generatorNote(generator)])].map(
-      (note) => `${name}: ${note}`,
-    ),
-  )
+  const notes = figures.flatMap((figure) => allNotesOf(figure).map((note) => `${figure.name}: ${note}`))
+  return [...new Set(notes)]
+}
+
+function allNotesOf({ notes, generator }: Figure): string[] {
+  return generator === undefined ? notes : [...notes, generatorNote(generator)]
 }
 
 /** Of those with a goal: what it is about, without what only explains it. */
