@@ -31,7 +31,7 @@ export const assertions = defineBenchmark({
     batch: 100,
     rounds: 7,
   },
-  fullSizes: { users: 200_000, patternUsers: 20_000, rounds: 15 },
+  fullSizes: { users: 100_000, patternUsers: 10_000, rounds: 11 },
   run: async (sizes) => [
     ...(await withScope(async (scope) => measure(sizes, scope, await startOne(scope)))),
     ...(await withScope(async (scope) => measure(sizes, scope, await startCluster(scope)))),
@@ -83,6 +83,8 @@ interface Round {
   cpuUs: number
   /** Of all masters together, a user. */
   redisUs: number
+  /** Part of the time in which this thread was busy: at the node's side it is the io thread, and brings the users. */
+  ioPart: number
 }
 
 async function measure(sizes: Sizes, scope: Scope, target: Target): Promise<Figure[]> {
@@ -98,6 +100,7 @@ async function measure(sizes: Sizes, scope: Scope, target: Target): Promise<Figu
       ours: part(node, 'perSecond'),
       cpuUs: part(node, 'cpuUs'),
       ceiling: { name: beside, values: part(ceiling, 'perSecond'), cpuUs: part(ceiling, 'cpuUs') },
+      generator: { name: 'the io thread of the bench', ours: part(node, 'ioPart') },
       goal: { atLeast },
       notes,
     })
@@ -128,13 +131,15 @@ async function startWays(sizes: Sizes, scope: Scope, target: Target) {
   const timed = async (users: number, work: () => Promise<void>): Promise<Round> => {
     const redisCpu = () => target.masters.reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0)
     const redisBefore = redisCpu()
+    const loop = performance.eventLoopUtilization()
     const startMs = performance.now()
     const { cpuSeconds } = await withCpu(work)
     const seconds = (performance.now() - startMs) / 1_000
+    const { utilization: ioPart } = performance.eventLoopUtilization(loop)
     const redisSeconds = redisCpu() - redisBefore
     mustBe(await countAllOnline(masters), users, 'users in Redis')
     const usEach = (cpu: number) => (cpu * 1e6) / users
-    return { perSecond: users / seconds, cpuUs: usEach(cpuSeconds), redisUs: usEach(redisSeconds) }
+    return { perSecond: users / seconds, cpuUs: usEach(cpuSeconds), redisUs: usEach(redisSeconds), ioPart }
   }
   return {
     node: async () => {

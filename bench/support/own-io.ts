@@ -18,7 +18,8 @@ import type { Scope } from './scope.js'
 const READY_MS = 60_000
 const LOOK_MS = 10
 const CONGESTED_LOOK_MS = 1
-const FLUSH_DEADLINE_MS = 60_000
+/** A million users take a while on a slow machine. */
+const FLUSH_DEADLINE_MS = 300_000
 /** Connections reported in one turn: an io thread that takes up a crowd reports about so many at once. */
 const TURN = 1_000
 /** Above every well-known actor, as connections are. */
