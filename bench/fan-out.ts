@@ -1,4 +1,4 @@
-/** How many pushes a second reach the many watchers of one user on one io thread? */
+/** How fast does one change reach the many watchers of one user, all on one io thread, and what does each push cost? */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { OpenimClient } from '../src/client/openim-client.js'
@@ -7,11 +7,12 @@ import { SubUserOnlineStatus } from '../src/gateway/proto/openim.js'
 import { RequestId } from '../src/gateway/requests.js'
 import { encodePush } from '../src/gateway/status-frame.js'
 import { Crowd, openimPath } from './support/crowd.js'
-import { defineBenchmark, figure, short } from './support/figures.js'
-import { cpuSecondsOf, startGateway } from './support/gateway.js'
-import { interleave, medianOf, mustBe } from './support/measure.js'
+import { defineBenchmark, figure } from './support/figures.js'
+import { cpuSecondsOf, type Gateway, startGateway } from './support/gateway.js'
+import { interleave, mustBe } from './support/measure.js'
 import { RawUws } from './support/raw-uws.js'
-import { withScope } from './support/scope.js'
+import { type IssuedToken, makeTokens, recordTokensInFile } from './support/records.js'
+import { type Scope, withScope } from './support/scope.js'
 
 const STAR = 'star'
 const ANDROID = 2
@@ -22,85 +23,133 @@ const offline = encodePush(json, STAR, [])
 
 export const fanOut = defineBenchmark({
   name: 'fan-out',
-  question: 'pushes a second to all watchers of one user on one io thread, the user coming and going',
+  question: 'one change of one user, pushed to all his watchers on one io thread',
   sizes: {
-    /** Enough that publishing outweighs the login that causes it; two parties fit in the limit of open files. */
-    watchers: 2_000,
-    /** Each is a login and a close: two pushes to everybody. */
-    toggles: 25,
+    /** Each is a socket of the server and one of a crowd, which has a limit of open files. */
+    watchers: 10_000,
+    /** Each is a login and a close: two changes, one after the other. */
+    toggles: 4,
     rounds: 7,
   },
+  fullSizes: { toggles: 10, rounds: 15 },
   run: (sizes) =>
     withScope(async (scope) => {
-      const gateway = await startGateway(scope, { env: { IO_THREADS: '1' } })
+      const userIds = Array.from({ length: sizes.watchers }, (_, n) => `watcher-${n}`)
+      const watchers = await makeTokens(userIds, WEB)
+      const [star] = await makeTokens([STAR], ANDROID)
+      const gateway = await startGateway(scope, {
+        env: { IO_THREADS: '1' },
+        prepare: (dataDir) => recordTokensInFile(dataDir, [star!, ...watchers]),
+      })
       const raw = await RawUws.start(scope, online, offline)
-      const crowd = Crowd.start(scope)
-      const watcherIds = Array.from({ length: sizes.watchers }, (_, n) => `watcher-${n}`)
-      const tokens = await gateway.tokens(watcherIds, WEB)
-      const [starToken] = await gateway.tokens([STAR], ANDROID)
-      await crowd.open(
-        'gateway',
-        gateway.wsPort,
-        watcherIds.map((userId, n) => openimPath(userId, WEB, tokens[n]!)),
-        { isGreeted: true, frames: watcherIds.map(subscribeFrame) },
-      )
-      await crowd.open(
-        'raw',
-        raw.port,
-        watcherIds.map(() => '/watch'),
-      )
-
-      const pushes = sizes.toggles * 2
-      const deliveries = pushes * sizes.watchers
-      const bytes = sizes.toggles * sizes.watchers * (online.length + offline.length)
-      const measure = (party: string, pid: number, comeAndGo: () => Promise<void>) => async () => {
-        const complete = await crowd.expect(party, pushes)
-        const cpuBefore = cpuSecondsOf(pid)
-        const startNs = process.hrtime.bigint()
-        for (let toggle = 0; toggle < sizes.toggles; toggle++) await comeAndGo()
-        const seconds = Number((await complete()) - startNs) / 1e9
-        const cpuUs = ((cpuSecondsOf(pid) - cpuBefore) * 1e6) / deliveries
-        const counted = await crowd.count(party)
-        mustBe(counted.least, pushes, `${party}: pushes of the socket with the fewest`)
-        mustBe(counted.most, pushes, `${party}: pushes of the socket with the most`)
-        mustBe(counted.bytes, bytes, `${party}: bytes of all pushes`)
-        return { perSecond: deliveries / seconds, cpuUs }
-      }
+      const atGateway = await watchGateway(scope, gateway, watchers)
+      const atRaw = await watchRaw(scope, raw, sizes.watchers)
+      const round = (party: Party, star: Star) => () => toggle(party, star, sizes.watchers, sizes.toggles)
       const ways = {
-        gateway: measure('gateway', gateway.pid, async () => {
-          const client = await OpenimClient.connect({
-            url: gateway.wsUrl,
-            token: starToken!,
-            userId: STAR,
-            platformId: ANDROID,
-          })
-          await client.close()
-        }),
-        raw: measure('raw', raw.pid, async () => {
-          const socket = new WebSocket(`ws://127.0.0.1:${raw.port}/star`, { perMessageDeflate: false })
-          await once(socket, 'open')
-          socket.close(1000)
-          await once(socket, 'close')
-        }),
+        gateway: round(atGateway, () => OpenimClient.connect({ ...star!, url: gateway.wsUrl })),
+        raw: round(atRaw, () => connectRaw(raw)),
       }
       await interleave(1, ways)
       const rounds = await interleave(sizes.rounds, ways)
-      const rate = (all: typeof rounds.raw) => all.map(({ perSecond }) => perSecond)
-      const cpu = (all: typeof rounds.raw) => short(medianOf(all.map(({ cpuUs }) => cpuUs)))
+      const all = (part: keyof Round) => ({
+        ours: rounds.gateway.map((one) => one[part]),
+        values: rounds.raw.map((one) => one[part]),
+      })
+      const [rate, cpu, crowd] = [all('perSecond'), all('cpuUs'), all('crowdPart')]
+      const ceiling = 'uWebSockets.js publish, same bytes and sockets'
       return [
         figure({
-          name: `pushes to ${sizes.watchers} watchers`,
+          name: `pushes of one change to ${sizes.watchers} watchers`,
           unit: '/s',
-          ours: rate(rounds.gateway),
-          ceiling: { name: 'uWebSockets.js publish, same bytes and sockets', values: rate(rounds.raw) },
-          notes: [
-            `CPU of the server process, the user's logins included: ${cpu(rounds.gateway)} µs a push; ` +
-              `raw ${cpu(rounds.raw)} µs`,
-          ],
+          ours: rate.ours,
+          cpuUs: cpu.ours,
+          ceiling: { name: ceiling, values: rate.values, cpuUs: cpu.values },
+          generator: { name: 'the crowd', ours: crowd.ours, ceiling: crowd.values },
+          goal: { atLeast: 0.9 },
+          notes: ['from the first packet of the login or close until the last watcher has its push'],
+        }),
+        figure({
+          name: 'the same: CPU of a push',
+          unit: 'µs',
+          ours: cpu.ours,
+          ceiling: { name: ceiling, values: cpu.values },
+          goal: { atMost: 1.1 },
+          notes: ["all threads of the server, the user's logins and closes included"],
         }),
       ]
     }),
 })
+
+/** Whoever is watched comes; what is returned takes him away. */
+type Star = () => Promise<{ close(): Promise<void> }>
+
+/** Watchers of one server, in a process of their own. */
+interface Party {
+  name: string
+  serverPid: number
+  crowd: Crowd
+}
+
+/** CPU is that of one push. */
+interface Round {
+  perSecond: number
+  cpuUs: number
+  /** Of a core, while pushes were on their way. */
+  crowdPart: number
+}
+
+async function toggle(party: Party, star: Star, watchers: number, toggles: number): Promise<Round> {
+  const { crowd, serverPid } = party
+  let seconds = 0
+  const cpuBefore = cpuSecondsOf(serverPid)
+  const crowdBefore = cpuSecondsOf(crowd.pid)
+  const change = async <T>(make: () => Promise<T>, bytes: number): Promise<T> => {
+    const complete = await crowd.expect(party.name, 1)
+    const startNs = process.hrtime.bigint()
+    const made = await make()
+    seconds += Number((await complete()) - startNs) / 1e9
+    const counted = await crowd.count(party.name)
+    mustBe(counted.least, 1, `${party.name}: pushes of the socket with the fewest`)
+    mustBe(counted.most, 1, `${party.name}: pushes of the socket with the most`)
+    mustBe(counted.bytes, bytes * watchers, `${party.name}: bytes of all pushes`)
+    return made
+  }
+  for (let n = 0; n < toggles; n++) {
+    const client = await change(star, online.length)
+    await change(() => client.close(), offline.length)
+  }
+  const deliveries = toggles * 2 * watchers
+  return {
+    perSecond: deliveries / seconds,
+    cpuUs: ((cpuSecondsOf(serverPid) - cpuBefore) * 1e6) / deliveries,
+    crowdPart: (cpuSecondsOf(crowd.pid) - crowdBefore) / seconds,
+  }
+}
+
+async function watchGateway(scope: Scope, gateway: Gateway, watchers: IssuedToken[]): Promise<Party> {
+  const crowd = Crowd.start(scope)
+  const paths = watchers.map(({ userId, token }) => openimPath(userId, WEB, token))
+  const frames = watchers.map(({ userId }) => subscribeFrame(userId))
+  await crowd.open('gateway', gateway.wsPort, paths, { isGreeted: true, frames })
+  return { name: 'gateway', serverPid: gateway.pid, crowd }
+}
+
+async function watchRaw(scope: Scope, raw: RawUws, watchers: number): Promise<Party> {
+  const crowd = Crowd.start(scope)
+  await crowd.open('raw', raw.port, new Array<string>(watchers).fill('/watch'))
+  return { name: 'raw', serverPid: raw.pid, crowd }
+}
+
+async function connectRaw(raw: RawUws): Promise<{ close(): Promise<void> }> {
+  const socket = new WebSocket(`ws://127.0.0.1:${raw.port}/star`, { perMessageDeflate: false })
+  await once(socket, 'open')
+  return {
+    close: async () => {
+      socket.close(1000)
+      await once(socket, 'close')
+    },
+  }
+}
 
 function subscribeFrame(userId: string): Uint8Array {
   const data = SubUserOnlineStatus.encode({ subscribeUserID: [STAR], unsubscribeUserID: [] }).finish()

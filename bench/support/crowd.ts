@@ -61,6 +61,10 @@ export class Crowd {
     child.once('exit', () => hear({ verb: 'failed', reason: 'the crowd has gone' }))
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   static start(scope: Scope): Crowd {
     const child = scope.fork(new URL('./crowd-process.js', import.meta.url), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
