@@ -2,6 +2,7 @@
 import { assertions } from './assertions.js'
 import { changeLatency } from './change-latency.js'
 import { fanOut } from './fan-out.js'
+import { halfRate } from './half-rate.js'
 import { logins } from './logins.js'
 import { memory } from './memory.js'
 import { renewal } from './renewal.js'
@@ -16,6 +17,7 @@ export const benchmarks: readonly Benchmark[] = [
   roundTrip,
   assertions,
   changeLatency,
+  halfRate,
   fanOut,
   logins,
   memory,

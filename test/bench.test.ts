@@ -3,6 +3,7 @@ import t from 'tap'
 import { assertions } from '../bench/assertions.js'
 import { changeLatency } from '../bench/change-latency.js'
 import { fanOut } from '../bench/fan-out.js'
+import { halfRate } from '../bench/half-rate.js'
 import { logins } from '../bench/logins.js'
 import { memory } from '../bench/memory.js'
 import { renewal } from '../bench/renewal.js'
@@ -19,6 +20,7 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
   { benchmark: roundTrip, sizes: { trips: 20, rounds: 1 } },
   { benchmark: assertions, sizes: { users: 500, patternUsers: 50, shards: 4, batch: 20, rounds: 1 } },
   { benchmark: changeLatency, sizes: { users: 2, flushMs: 50, rounds: 1 } },
+  { benchmark: halfRate, sizes: { users: 6, quietChanges: 4, changes: 30, inFlight: 3, rounds: 1 } },
   { benchmark: fanOut, sizes: { watchers: 20, toggles: 2, rounds: 1 }, skip: noNativeTransport },
   { benchmark: logins, sizes: { users: 20, atOnce: 8, rounds: 1 }, skip: noNativeTransport },
   { benchmark: renewal, sizes: { users: 300, turnS: 1, shards: 2, batch: 20, rounds: 1 } },

@@ -1,7 +1,7 @@
 /** Many light WebSocket clients in a process of their own, so that they take no time from what is measured. */
-import type { ChildProcess } from 'node:child_process'
 import { handshakeQuery } from '../../src/client/openim-handshake.js'
 import type { Scope } from './scope.js'
+import { type Failed, WorkerProcess } from './worker-process.js'
 
 /** What the crowd is told. A party is a number of sockets to one server. */
 export type CrowdOrder =
@@ -32,7 +32,7 @@ export type CrowdAnswer =
   | { verb: 'expecting' }
   | { verb: 'complete'; atNs: bigint }
   | { verb: 'counted'; least: number; most: number; bytes: number }
-  | { verb: 'failed'; reason: string }
+  | Failed
 
 interface OpenOptions {
   isGreeted?: boolean
@@ -45,32 +45,14 @@ const AT_ONCE = 64
 type AnswerOf<V extends CrowdAnswer['verb']> = Extract<CrowdAnswer, { verb: V }>
 
 export class Crowd {
-  readonly #child: ChildProcess
-  /** Orders are given one after another. */
-  #waiting: (answer: CrowdAnswer) => void = () => {}
+  private constructor(private readonly worker: WorkerProcess<CrowdOrder, CrowdAnswer>) {}
 
-  #failure: Error | undefined
-
-  private constructor(child: ChildProcess) {
-    this.#child = child
-    const hear = (answer: CrowdAnswer) => {
-      if (answer.verb === 'failed') this.#failure = new Error(answer.reason)
-      this.#waiting(answer)
-    }
-    child.on('message', hear)
-    child.once('exit', () => hear({ verb: 'failed', reason: 'the crowd has gone' }))
+  static start(scope: Scope): Crowd {
+    return new Crowd(WorkerProcess.start(scope, new URL('./crowd-process.js', import.meta.url), 'the crowd'))
   }
 
   get pid(): number {
-    return this.#child.pid!
-  }
-
-  static start(scope: Scope): Crowd {
-    const child = scope.fork(new URL('./crowd-process.js', import.meta.url), [], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      serialization: 'advanced',
-    })
-    return new Crowd(child)
+    return this.worker.pid
   }
 
   /**
@@ -85,40 +67,36 @@ export class Crowd {
     { isGreeted = false, frames, atOnce = AT_ONCE }: OpenOptions = {},
   ): Promise<AnswerOf<'opened'>> {
     const encoded = frames && encode(frames)
-    return this.#answered('opened', { verb: 'open', party, port, paths, frames: encoded, isGreeted, atOnce })
+    return this.worker.answered('opened', {
+      verb: 'open',
+      party,
+      port,
+      paths,
+      frames: encoded,
+      isGreeted,
+      atOnce,
+    })
   }
 
   /** `frames`: one for each path that the party was opened with, as for `open`. */
   async ask(party: string, frames: Uint8Array[], { atOnce = AT_ONCE } = {}): Promise<void> {
-    await this.#answered('asked', { verb: 'ask', party, frames: encode(frames), atOnce })
+    await this.worker.answered('asked', { verb: 'ask', party, frames: encode(frames), atOnce })
   }
 
   /** The party is over then, and its name free. */
   async leave(party: string): Promise<void> {
-    await this.#answered('left', { verb: 'leave', party })
+    await this.worker.answered('left', { verb: 'leave', party })
   }
 
   /** Returns how to wait for the last frame of the last socket; it gives the time of the system's clock, ns. */
   async expect(party: string, frames: number): Promise<() => Promise<bigint>> {
-    await this.#answered('expecting', { verb: 'expect', party, frames })
-    const complete = this.#answered('complete')
+    await this.worker.answered('expecting', { verb: 'expect', party, frames })
+    const complete = this.worker.answered('complete')
     return async () => (await complete).atNs
   }
 
   count(party: string): Promise<AnswerOf<'counted'>> {
-    return this.#answered('counted', { verb: 'count', party })
-  }
-
-  async #answered<V extends CrowdAnswer['verb']>(verb: V, order?: CrowdOrder): Promise<AnswerOf<V>> {
-    if (this.#failure !== undefined) throw this.#failure
-    const waiting = new Promise<CrowdAnswer>((resolve) => {
-      this.#waiting = resolve
-    })
-    if (order !== undefined) this.#child.send(order)
-    const answer = await waiting
-    if (answer.verb === 'failed') throw this.#failure
-    if (answer.verb !== verb) throw new Error(`the crowd answers ${answer.verb} instead of ${verb}`)
-    return answer as AnswerOf<V>
+    return this.worker.answered('counted', { verb: 'count', party })
   }
 }
 

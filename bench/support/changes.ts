@@ -1,0 +1,59 @@
+/** Users of one gateway who come and go, and watchers who are told of it, in a process of their own. */
+
+import type { IssuedToken } from './records.js'
+import type { Scope } from './scope.js'
+import { type Failed, WorkerProcess } from './worker-process.js'
+
+/** Somebody's clients, and the port of the gateway that they connect to. */
+export interface Clients {
+  port: number
+  accounts: IssuedToken[]
+}
+
+/** A change is the login of a user who is away, or the goodbye of one who is there; users take turns. */
+export type ChangesOrder =
+  /** Everybody is away; the watchers come, and share the users among them. */
+  | { verb: 'begin'; users: Clients; watchers: Clients }
+  /** `inFlight` changes are under way at any time; a pause follows each. */
+  | { verb: 'keep'; count: number; inFlight: number; pauseMs: number }
+  /** Each begins when it is due, whether or not those before it have been told; a user's own wait for each other. */
+  | { verb: 'pace'; count: number; perSecond: number }
+
+/** Of a number of changes that were all told, each once. */
+export interface ChangesDone {
+  /** From the first that was due to the last that was told. */
+  seconds: number
+  /** Of each change, from when it was due until the watcher had read the push. */
+  latenciesMs: Float64Array
+  /** How many of them were logins. */
+  logins: number
+  /** Of the process that makes and hears them. */
+  cpuSeconds: number
+}
+
+export type ChangesAnswer = { verb: 'begun' } | ({ verb: 'done' } & ChangesDone) | Failed
+
+export class Changes {
+  private constructor(private readonly worker: WorkerProcess<ChangesOrder, ChangesAnswer>) {}
+
+  static async start(scope: Scope, users: Clients, watchers: Clients): Promise<Changes> {
+    const module = new URL('./changes-process.js', import.meta.url)
+    const worker = WorkerProcess.start<ChangesOrder, ChangesAnswer>(scope, module, 'who makes the changes')
+    await worker.answered('begun', { verb: 'begin', users, watchers })
+    return new Changes(worker)
+  }
+
+  /** One after another, `pauseMs` between them. */
+  oneByOne(count: number, pauseMs: number): Promise<ChangesDone> {
+    return this.worker.answered('done', { verb: 'keep', count, inFlight: 1, pauseMs })
+  }
+
+  /** As fast as they are told. */
+  saturate(count: number, inFlight: number): Promise<ChangesDone> {
+    return this.worker.answered('done', { verb: 'keep', count, inFlight, pauseMs: 0 })
+  }
+
+  atRate(count: number, perSecond: number): Promise<ChangesDone> {
+    return this.worker.answered('done', { verb: 'pace', count, perSecond })
+  }
+}

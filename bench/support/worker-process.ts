@@ -1,0 +1,61 @@
+/** A process of a benchmark's own that does what it is told, one order after another. */
+import type { ChildProcess } from 'node:child_process'
+import type { Scope } from './scope.js'
+
+/** What any of them may answer at any time. It is no use from then on. */
+export interface Failed {
+  verb: 'failed'
+  reason: string
+}
+
+type AnswerOf<Answer extends { verb: string }, V extends Answer['verb']> = Extract<Answer, { verb: V }>
+
+export class WorkerProcess<Order extends object, Answer extends { verb: string }> {
+  readonly #child: ChildProcess
+  #waiting: (answer: Answer | Failed) => void = () => {}
+  #failure: Error | undefined
+
+  private constructor(child: ChildProcess, name: string) {
+    this.#child = child
+    const hear = (answer: Answer | Failed) => {
+      if (isFailed(answer)) this.#failure = new Error(answer.reason)
+      this.#waiting(answer)
+    }
+    child.on('message', hear)
+    child.once('exit', () => hear({ verb: 'failed', reason: `${name} has gone` }))
+  }
+
+  /** `module`: a compiled one that ends with its parent. */
+  static start<Order extends object, Answer extends { verb: string }>(
+    scope: Scope,
+    module: URL,
+    name: string,
+  ): WorkerProcess<Order, Answer> {
+    const child = scope.fork(module, [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    })
+    return new WorkerProcess(child, name)
+  }
+
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  /** The next answer, which must be this one; without an order it comes of itself. */
+  async answered<V extends Answer['verb']>(verb: V, order?: Order): Promise<AnswerOf<Answer, V>> {
+    if (this.#failure !== undefined) throw this.#failure
+    const waiting = new Promise<Answer | Failed>((resolve) => {
+      this.#waiting = resolve
+    })
+    if (order !== undefined) this.#child.send(order)
+    const answer = await waiting
+    if (isFailed(answer)) throw this.#failure
+    if (answer.verb !== verb) throw new Error(`the process answers ${answer.verb} instead of ${verb}`)
+    return answer as AnswerOf<Answer, V>
+  }
+}
+
+function isFailed(answer: { verb: string }): answer is Failed {
+  return answer.verb === 'failed'
+}
