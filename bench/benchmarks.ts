@@ -5,6 +5,7 @@ import { fanOut } from './fan-out.js'
 import { halfRate } from './half-rate.js'
 import { logins } from './logins.js'
 import { memory } from './memory.js'
+import { reconnectStorm } from './reconnect-storm.js'
 import { renewal } from './renewal.js'
 import { roundTrip } from './round-trip.js'
 import { status } from './status.js'
@@ -20,6 +21,7 @@ export const benchmarks: readonly Benchmark[] = [
   halfRate,
   fanOut,
   logins,
+  reconnectStorm,
   memory,
   renewal,
   status,

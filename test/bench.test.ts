@@ -6,6 +6,7 @@ import { fanOut } from '../bench/fan-out.js'
 import { halfRate } from '../bench/half-rate.js'
 import { logins } from '../bench/logins.js'
 import { memory } from '../bench/memory.js'
+import { reconnectStorm } from '../bench/reconnect-storm.js'
 import { renewal } from '../bench/renewal.js'
 import { roundTrip } from '../bench/round-trip.js'
 import { status } from '../bench/status.js'
@@ -24,6 +25,7 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
   { benchmark: fanOut, sizes: { watchers: 20, toggles: 2, rounds: 1 }, skip: noNativeTransport },
   { benchmark: logins, sizes: { users: 20, atOnce: 8, rounds: 1 }, skip: noNativeTransport },
   { benchmark: renewal, sizes: { users: 300, turnS: 1, shards: 2, batch: 20, rounds: 1 } },
+  { benchmark: reconnectStorm, sizes: { clients: 20, processes: 2, seed: 1, rounds: 1 } },
   { benchmark: status, sizes: { users: 50, rounds: 1 } },
   { benchmark: sweep, sizes: { users: 700, rounds: 1 } },
   {

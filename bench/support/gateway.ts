@@ -1,6 +1,7 @@
 /** A whole gateway in a process of its own, as an operator would start it. */
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +23,8 @@ export interface Gateway {
   readonly wsPort: number
   readonly wsUrl: string
   readonly pid: number
+  /** Ends the process as a crash would, and starts it anew on the same ports; resolves when it is ready. */
+  restart(): Promise<void>
   /** Tokens of users of one platform, in order. */
   tokens(userIds: readonly string[], platformId: number): Promise<string[]>
   /** The sum of a metric over all its labels. */
@@ -54,34 +57,43 @@ export async function startGateway(
   const dataDir = join(cwd, 'data')
   await prepare(dataDir)
   const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
-  const child = scope.fork(MAIN, [], {
-    cwd,
-    execArgv: collectable ? COLLECTABLE : [],
-    env: {
-      PATH: process.env.PATH,
-      WS_PORT: String(wsPort),
-      API_PORT: String(apiPort),
-      DATA_DIR: dataDir,
-      AUTH_SECRET: GATEWAY_SECRET,
-      LOG_LEVEL: 'warn',
-      // Not what is measured, and low enough by default to stop a crowd that comes at once.
-      HANDSHAKES_PER_S_MAX: '1000000',
-      MAX_CONNECTIONS_PER_ADDRESS: '100000',
-      LOGINS_PER_MIN_PER_ADDRESS: '10000000',
-      LOGINS_PER_MIN_PER_USER: '1000000',
-      // Crowds are silent: nobody is to be taken for dead.
-      READ_TIMEOUT_MS: '600000',
-      ...env,
-    },
-  })
+  const settings = {
+    PATH: process.env.PATH,
+    WS_PORT: String(wsPort),
+    API_PORT: String(apiPort),
+    DATA_DIR: dataDir,
+    AUTH_SECRET: GATEWAY_SECRET,
+    LOG_LEVEL: 'warn',
+    // Not what is measured, and low enough by default to stop a crowd that comes at once.
+    HANDSHAKES_PER_S_MAX: '1000000',
+    MAX_CONNECTIONS_PER_ADDRESS: '100000',
+    LOGINS_PER_MIN_PER_ADDRESS: '10000000',
+    LOGINS_PER_MIN_PER_USER: '1000000',
+    // Crowds are silent: nobody is to be taken for dead.
+    READ_TIMEOUT_MS: '600000',
+    ...env,
+  }
   const apiUrl = `http://127.0.0.1:${apiPort}`
-  explainWith(scope, child)
-  await untilReady(child, apiUrl)
+  const launch = async () => {
+    const child = scope.fork(MAIN, [], { cwd, execArgv: collectable ? COLLECTABLE : [], env: settings })
+    explainWith(scope, child)
+    await untilReady(child, apiUrl)
+    return child
+  }
+  let child = await launch()
   const admin = new Admin(apiUrl, GATEWAY_SECRET)
   return {
     wsPort,
     wsUrl: `ws://127.0.0.1:${wsPort}`,
-    pid: child.pid!,
+    get pid() {
+      return child.pid!
+    },
+    restart: async () => {
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+      child = await launch()
+    },
     tokens: (userIds, platformId) =>
       inParallel(userIds, TOKENS_IN_FLIGHT, (userId) => admin.userToken(userId, platformId)),
     metric: async (name) => (await readMetrics(apiUrl, [name]))[name]!,
@@ -104,8 +116,17 @@ export function collectGarbage(child: ChildProcess): void {
 
 /** Resident memory of a process, bytes. */
 export function residentBytes(pid: number): number {
+  return memoryBytes(pid, 'VmRSS')
+}
+
+/** The most that it ever was. */
+export function peakResidentBytes(pid: number): number {
+  return memoryBytes(pid, 'VmHWM')
+}
+
+function memoryBytes(pid: number, line: 'VmRSS' | 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024
+  return Number(new RegExp(`^${line}:\\s+(\\d+) kB$`, 'm').exec(status)![1]) * 1024
 }
 
 /** CPU seconds that a process has used, all threads that still run, user and system. */

@@ -133,7 +133,7 @@ interface CpuSeconds {
 }
 
 /** By the time when all records of the server have `count` of the group and it has nothing more to do for them. */
-async function settledCpu(server: Server, group: IssuedToken[], count: number): Promise<CpuSeconds> {
+export async function settledCpu(server: Server, group: IssuedToken[], count: number): Promise<CpuSeconds> {
   const deadlineMs = performance.now() + SETTLED_WITHIN_MS
   for (;;) {
     // Asked only when it is quiet: its answer has a price, which is not a login's.
@@ -146,7 +146,7 @@ async function settledCpu(server: Server, group: IssuedToken[], count: number): 
   }
 }
 
-async function quietCpu(server: Server): Promise<CpuSeconds> {
+export async function quietCpu(server: Server): Promise<CpuSeconds> {
   const deadlineMs = performance.now() + SETTLED_WITHIN_MS
   let before = cpuOf(server)
   for (;;) {

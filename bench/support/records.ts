@@ -6,7 +6,8 @@ import { PlatformTable } from '../../src/presence/platforms.js'
 import { nextPlace } from '../../src/presence/token-order.js'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { openTokenFile } from '../../src/store/memory/token-file.js'
-import { onlineKey, tokensKey } from '../../src/store/redis/keys.js'
+import { holderOf } from '../../src/store/names.js'
+import { claimsKey, epochKey, onlineKey, tokensKey } from '../../src/store/redis/keys.js'
 import { GATEWAY_SECRET } from './gateway.js'
 
 const SECONDS_A_DAY = 86_400
@@ -95,6 +96,20 @@ export async function forgetEverybody(masters: readonly Redis[]): Promise<void> 
       await pipeline.exec()
     }
   }
+}
+
+/** How many of them Redis has from this life of a node: a node that starts anew must say again who is there. */
+export async function countHeld(
+  client: Redis,
+  nodeId: string,
+  accounts: readonly IssuedToken[],
+): Promise<number> {
+  const [epoch] = ((await client.get(epochKey(nodeId))) ?? '').split(':')
+  const holder = holderOf(nodeId, epoch!)
+  const pipeline = client.pipeline()
+  for (const { userId, platformId } of accounts) pipeline.zscore(claimsKey(userId), `${platformId}@${holder}`)
+  const scores = (await pipeline.exec())!
+  return scores.filter(([, score]) => score !== null).length
 }
 
 /** So many keys that no call is too long. */
