@@ -3,6 +3,7 @@ import { assertions } from './assertions.js'
 import { changeLatency } from './change-latency.js'
 import { fanOut } from './fan-out.js'
 import { halfRate } from './half-rate.js'
+import { idle } from './idle.js'
 import { logins } from './logins.js'
 import { memory } from './memory.js'
 import { reconnectStorm } from './reconnect-storm.js'
@@ -24,6 +25,7 @@ export const benchmarks: readonly Benchmark[] = [
   reconnectStorm,
   memory,
   renewal,
+  idle,
   status,
   sweep,
 ]

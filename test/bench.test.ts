@@ -4,6 +4,7 @@ import { assertions } from '../bench/assertions.js'
 import { changeLatency } from '../bench/change-latency.js'
 import { fanOut } from '../bench/fan-out.js'
 import { halfRate } from '../bench/half-rate.js'
+import { idle } from '../bench/idle.js'
 import { logins } from '../bench/logins.js'
 import { memory } from '../bench/memory.js'
 import { reconnectStorm } from '../bench/reconnect-storm.js'
@@ -26,6 +27,7 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
   { benchmark: logins, sizes: { users: 20, atOnce: 8, rounds: 1 }, skip: noNativeTransport },
   { benchmark: renewal, sizes: { users: 300, turnS: 1, shards: 2, batch: 20, rounds: 1 } },
   { benchmark: reconnectStorm, sizes: { clients: 20, processes: 2, seed: 1, rounds: 1 } },
+  { benchmark: idle, sizes: { connections: 20, pingMs: 900, rounds: 1 } },
   { benchmark: status, sizes: { users: 50, rounds: 1 } },
   { benchmark: sweep, sizes: { users: 700, rounds: 1 } },
   {

@@ -9,20 +9,21 @@ class Party {
   /** Places given away. */
   size = 0
   /** Of each socket; undefined = nobody waits. */
-  expected: number | undefined
+  #expected: { what: 'frames' | 'pings'; count: number } | undefined
   /** Sockets that have not got everything yet. */
-  missing = 0
+  #missing = 0
 
-  expect(frames: number): void {
+  expect(what: 'frames' | 'pings', count: number): void {
     for (const member of this.members) member.reset()
-    this.expected = frames
-    this.missing = this.members.length
+    this.#expected = { what, count }
+    this.#missing = this.members.length
   }
 
-  /** A socket has got what it was to get. */
-  satisfied(): void {
-    if (--this.missing > 0) return
-    this.expected = undefined
+  /** A socket has got its nth. */
+  got(what: 'frames' | 'pings', nth: number): void {
+    if (this.#expected === undefined || what !== this.#expected.what || nth !== this.#expected.count) return
+    if (--this.#missing > 0) return
+    this.#expected = undefined
     answer({ verb: 'complete', atNs: process.hrtime.bigint() })
   }
 }
@@ -30,6 +31,7 @@ class Party {
 class Member extends LightSocket {
   frames = 0
   bytes = 0
+  pings = 0
   #onFrame: (() => void) | undefined
   /** Set once it is leaving: its end is no failure then. */
   #onLeft: (() => void) | undefined
@@ -69,6 +71,7 @@ class Member extends LightSocket {
   reset(): void {
     this.frames = 0
     this.bytes = 0
+    this.pings = 0
   }
 
   protected override onUpgraded(): void {
@@ -83,7 +86,11 @@ class Member extends LightSocket {
     const hear = this.#onFrame
     this.#onFrame = undefined
     hear?.()
-    if (this.frames === this.party.expected) this.party.satisfied()
+    this.party.got('frames', this.frames)
+  }
+
+  protected override onPing(): void {
+    this.party.got('pings', ++this.pings)
   }
 
   protected override onEnded({ isUpgraded, answer: said, error }: SocketEnd): void {
@@ -167,13 +174,14 @@ process.on('message', (order: CrowdOrder) => {
   }
   const party = parties.get(order.party)!
   if (order.verb === 'expect') {
-    party.expect(order.frames)
+    party.expect(order.what, order.count)
     answer({ verb: 'expecting' })
     return
   }
   const frames = party.members.map((member) => member.frames)
-  const bytes = party.members.reduce((sum, member) => sum + member.bytes, 0)
-  answer({ verb: 'counted', least: Math.min(...frames), most: Math.max(...frames), bytes })
+  const sum = (part: 'bytes' | 'pings') => party.members.reduce((all, member) => all + member[part], 0)
+  const [bytes, pings] = [sum('bytes'), sum('pings')]
+  answer({ verb: 'counted', least: Math.min(...frames), most: Math.max(...frames), bytes, pings })
 })
 // Whoever started the crowd has gone.
 process.on('disconnect', () => process.exit(0))

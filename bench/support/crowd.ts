@@ -19,9 +19,9 @@ export type CrowdOrder =
   | { verb: 'ask'; party: string; frames: string[]; atOnce: number }
   /** Say goodbye on every socket of the party, and wait for their ends. */
   | { verb: 'leave'; party: string }
-  /** Count anew; answer when every socket of the party has `frames` frames. */
-  | { verb: 'expect'; party: string; frames: number }
-  /** How many frames there are by now: the least and the most of a socket, and the bytes of all. */
+  /** Count anew; answer when every socket of the party has so many of them. */
+  | { verb: 'expect'; party: string; what: 'frames' | 'pings'; count: number }
+  /** How many frames there are by now: the least and the most of a socket, and the bytes of all; and all pings. */
   | { verb: 'count'; party: string }
 
 export type CrowdAnswer =
@@ -31,7 +31,7 @@ export type CrowdAnswer =
   | { verb: 'left' }
   | { verb: 'expecting' }
   | { verb: 'complete'; atNs: bigint }
-  | { verb: 'counted'; least: number; most: number; bytes: number }
+  | { verb: 'counted'; least: number; most: number; bytes: number; pings: number }
   | Failed
 
 interface OpenOptions {
@@ -89,14 +89,23 @@ export class Crowd {
   }
 
   /** Returns how to wait for the last frame of the last socket; it gives the time of the system's clock, ns. */
-  async expect(party: string, frames: number): Promise<() => Promise<bigint>> {
-    await this.worker.answered('expecting', { verb: 'expect', party, frames })
-    const complete = this.worker.answered('complete')
-    return async () => (await complete).atNs
+  expect(party: string, frames: number): Promise<() => Promise<bigint>> {
+    return this.#expect({ verb: 'expect', party, what: 'frames', count: frames })
+  }
+
+  /** The same for pings. */
+  expectPings(party: string, pings: number): Promise<() => Promise<bigint>> {
+    return this.#expect({ verb: 'expect', party, what: 'pings', count: pings })
   }
 
   count(party: string): Promise<AnswerOf<'counted'>> {
     return this.worker.answered('counted', { verb: 'count', party })
+  }
+
+  async #expect(order: CrowdOrder): Promise<() => Promise<bigint>> {
+    await this.worker.answered('expecting', order)
+    const complete = this.worker.answered('complete')
+    return async () => (await complete).atNs
   }
 }
 

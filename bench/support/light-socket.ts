@@ -46,7 +46,7 @@ export interface SocketEnd {
   error: string | undefined
 }
 
-/** The three hooks are called in the order of their names, `onEnded` exactly once and last. */
+/** `onUpgraded` is called first, `onEnded` exactly once and last. */
 export abstract class LightSocket {
   /** Whether `onFrame` gets the payloads of frames that begin from now on. */
   protected readsPayloads = false
@@ -96,9 +96,11 @@ export abstract class LightSocket {
   }
 
   protected abstract onUpgraded(): void
-  /** A frame of data has come whole; `length` in bytes. Control frames are not told of; pings are answered. */
+  /** A frame of data has come whole; `length` in bytes. */
   protected abstract onFrame(length: number, payload: Buffer | undefined, isText: boolean): void
   protected abstract onEnded(end: SocketEnd): void
+  /** A ping has come, and was answered. */
+  protected onPing(): void {}
 
   /** Send a binary frame. */
   send(payload: Uint8Array): void {
@@ -181,8 +183,10 @@ export abstract class LightSocket {
     this.#parts = undefined
     const payload = parts === undefined || parts.length === 1 ? parts?.[0] : Buffer.concat(parts)
     if (this.#opcode < CLOSE) this.onFrame(this.#length, payload, this.#opcode === TEXT)
-    else if (this.#opcode === PING) this.#write(PONG, payload!)
-    else if (this.#opcode === CLOSE) {
+    else if (this.#opcode === PING) {
+      this.#write(PONG, payload!)
+      this.onPing()
+    } else if (this.#opcode === CLOSE) {
       this.#closeCode = payload!.length >= 2 ? payload!.readUInt16BE(0) : 1005
       this.goodbye()
       this.#socket.end()

@@ -1,0 +1,103 @@
+/** What does an idle logged-in connection cost that is pinged now and then? */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startRedis } from '../test/support/redis.js'
+import { Crowd, openimPath } from './support/crowd.js'
+import { defineBenchmark, figure, short } from './support/figures.js'
+import { cpuSecondsOf, startGateway } from './support/gateway.js'
+import { medianOf, mustBe } from './support/measure.js'
+import { makeTokens, recordTokens } from './support/records.js'
+import { withScope } from './support/scope.js'
+
+/** The clients that the gateway pings: a browser cannot do it. */
+const WEB = 5
+/** Of READ_TIMEOUT_MS: when such a client is pinged. */
+const PING_PART = 0.9
+/** What the figure is about. */
+const PING_EVERY_S = 30
+/** Of each round: two of each connection. */
+const PINGS = 2
+/** Connections that come together, while all of them spread over a period. */
+const SLICE_MS = 50
+
+export const idle = defineBenchmark({
+  name: 'idle',
+  question: 'CPU of an idle logged-in connection that is pinged each 30 s',
+  sizes: {
+    connections: 2_000,
+    /** A tenth of what the figure is about, at a fifth of the connections: the pings are as dense as then. */
+    pingMs: 3_000,
+    rounds: 3,
+  },
+  fullSizes: { connections: 15_000, pingMs: 30_000, rounds: 2 },
+  run: (sizes) =>
+    withScope(async (scope) => {
+      const userIds = Array.from({ length: sizes.connections }, (_, n) => `user-${n}`)
+      const tokens = await makeTokens(userIds, WEB)
+      const redis = await startRedis()
+      scope.defer(() => redis.stop())
+      await recordTokens(redis.client(), tokens)
+      const env = { REDIS_URL: redis.url, READ_TIMEOUT_MS: String(Math.ceil(sizes.pingMs / PING_PART)) }
+      const gateway = await startGateway(scope, { env: { ...env, NODE_ID: 'bench' } })
+      const empty = await startGateway(scope, { env: { ...env, NODE_ID: 'bench-empty' } })
+      const crowd = Crowd.start(scope)
+      const paths = tokens.map(({ userId, token }) => openimPath(userId, WEB, token))
+      await openSpread(crowd, gateway.wsPort, paths, sizes.pingMs)
+
+      const cpuSeconds = () => [cpuSecondsOf(gateway.pid), cpuSecondsOf(empty.pid)] as const
+      const round = async (pings: number): Promise<Round> => {
+        const [oursBefore, emptyBefore] = cpuSeconds()
+        const startMs = performance.now()
+        const complete = await crowd.expectPings('gateway', pings)
+        await complete()
+        const seconds = (performance.now() - startMs) / 1_000
+        const [ours, alone] = cpuSeconds()
+        const counted = await crowd.count('gateway')
+        mustBe(await gateway.metric('porchlight_connections'), sizes.connections, 'connections')
+        const emptyUs = ((alone - emptyBefore) * 1e6) / seconds
+        const pingUs = ((ours - oursBefore) * 1e6 - emptyUs * seconds) / counted.pings
+        return { pingUs, emptyUs }
+      }
+      await round(1)
+      const rounds: Round[] = []
+      for (let n = 0; n < sizes.rounds; n++) rounds.push(await round(PINGS))
+      const emptyUs = medianOf(rounds.map((one) => one.emptyUs))
+      const pingUs = medianOf(rounds.map((one) => one.pingUs))
+      return [
+        figure({
+          name: 'idle connection, CPU a second at a ping each 30 s',
+          unit: 'µs',
+          ours: rounds.map((one) => one.pingUs / PING_EVERY_S),
+          goal: { atMost: 1, of: 'value' },
+          notes: [
+            `${short(pingUs)} µs from one ping to the next, without the ${short(emptyUs)} µs a second that an ` +
+              'empty gateway used meanwhile',
+            ...(sizes.pingMs === PING_EVERY_S * 1_000
+              ? []
+              : [`scaled: they were pinged each ${short(sizes.pingMs / 1_000)} s`]),
+          ],
+        }),
+      ]
+    }),
+})
+
+interface Round {
+  /** Of one connection, from one ping to the next. */
+  pingUs: number
+  /** Of the empty gateway, a second. */
+  emptyUs: number
+}
+
+/** All come within a period, so that pings are spread over it as those of clients are who came by themselves. */
+async function openSpread(crowd: Crowd, port: number, paths: string[], periodMs: number): Promise<void> {
+  const slices = Math.ceil(periodMs / SLICE_MS)
+  const startMs = performance.now()
+  for (let n = 0; n < slices; n++) {
+    const part = paths.slice(partOf(n), partOf(n + 1))
+    if (part.length > 0) await crowd.open('gateway', port, part, { isGreeted: true, atOnce: 1 })
+    await sleep(Math.max(0, startMs + (n + 1) * SLICE_MS - performance.now()))
+  }
+
+  function partOf(slice: number): number {
+    return Math.round((paths.length * slice) / slices)
+  }
+}
