@@ -13,6 +13,7 @@ import { status } from './status.js'
 import type { Benchmark } from './support/figures.js'
 import { sweep } from './sweep.js'
 import { tells } from './tells.js'
+import { threads } from './threads.js'
 
 export const benchmarks: readonly Benchmark[] = [
   tells,
@@ -28,4 +29,5 @@ export const benchmarks: readonly Benchmark[] = [
   idle,
   status,
   sweep,
+  threads,
 ]

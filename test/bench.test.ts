@@ -14,6 +14,7 @@ import { status } from '../bench/status.js'
 import type { Benchmark } from '../bench/support/figures.js'
 import { sweep } from '../bench/sweep.js'
 import { tells } from '../bench/tells.js'
+import { threads } from '../bench/threads.js'
 import { noNativeTransport } from './support/node.js'
 
 /** `skip`: their raw ceiling is uWebSockets.js itself, which must load here. */
@@ -33,6 +34,19 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
   {
     benchmark: memory,
     sizes: { first: 10, next: 20, watches: 5, settleMs: 50, rounds: 1 },
+    skip: noNativeTransport,
+  },
+  {
+    benchmark: threads,
+    sizes: {
+      ioThreads: 1,
+      shardThreads: 1,
+      presenceShards: 1,
+      users: 20,
+      atOnce: 8,
+      changing: 100,
+      rounds: 1,
+    },
     skip: noNativeTransport,
   },
 ]
