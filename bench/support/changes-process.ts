@@ -27,6 +27,8 @@ class User {
 class Run {
   logins = 0
   readonly #latenciesMs: Float64Array
+  readonly #lateMs: Float64Array
+  #begun = 0
   #told = 0
   #finished = 0
   readonly #startMs = performance.now()
@@ -35,6 +37,11 @@ class Run {
 
   constructor(count: number) {
     this.#latenciesMs = new Float64Array(count)
+    this.#lateMs = new Float64Array(count)
+  }
+
+  begun(dueMs: number): void {
+    this.#lateMs[this.#begun++] = performance.now() - dueMs
   }
 
   told(dueMs: number): void {
@@ -52,6 +59,7 @@ class Run {
     return {
       seconds: (this.#toldMs - this.#startMs) / 1_000,
       latenciesMs: this.#latenciesMs,
+      lateMs: this.#lateMs,
       logins: this.logins,
       cpuSeconds: (user + system) / 1e6,
     }
@@ -141,6 +149,7 @@ class ChangesProcess {
   }
 
   #make(user: User, dueMs: number): void {
+    this.#run!.begun(dueMs)
     user.change = { dueMs, isTold: false, isSettled: false }
     user.isOnline = !user.isOnline
     if (!user.isOnline) return user.client!.goodbye()

@@ -25,6 +25,8 @@ export interface ChangesDone {
   seconds: number
   /** Of each change, from when it was due until the watcher had read the push. */
   latenciesMs: Float64Array
+  /** How much later than due each began: its user's last one was not over, or this process was busy. */
+  lateMs: Float64Array
   /** How many of them were logins. */
   logins: number
   /** Of the process that makes and hears them. */
