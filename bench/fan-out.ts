@@ -3,8 +3,6 @@ import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { OpenimClient } from '../src/client/openim-client.js'
 import { frameEncoding } from '../src/gateway/codec/encodings.js'
-import { SubUserOnlineStatus } from '../src/gateway/proto/openim.js'
-import { RequestId } from '../src/gateway/requests.js'
 import { encodePush } from '../src/gateway/status-frame.js'
 import { Crowd, openimPath } from './support/crowd.js'
 import { defineBenchmark, figure } from './support/figures.js'
@@ -13,6 +11,7 @@ import { interleave, mustBe } from './support/measure.js'
 import { RawUws } from './support/raw-uws.js'
 import { type IssuedToken, makeTokens, recordTokensInFile } from './support/records.js'
 import { type Scope, withScope } from './support/scope.js'
+import { subscribeFrame } from './support/subscribe-frame.js'
 
 const STAR = 'star'
 const ANDROID = 2
@@ -99,19 +98,20 @@ interface Round {
 }
 
 async function toggle(party: Party, star: Star, watchers: number, toggles: number): Promise<Round> {
-  const { crowd, serverPid } = party
-  let seconds = 0
-  const cpuBefore = cpuSecondsOf(serverPid)
-  const crowdBefore = cpuSecondsOf(crowd.pid)
+  const { name, serverPid, crowd } = party
+  const used = { seconds: 0, serverCpu: 0, crowdCpu: 0 }
   const change = async <T>(make: () => Promise<T>, bytes: number): Promise<T> => {
-    const complete = await crowd.expect(party.name, 1)
+    const complete = await crowd.expect(name, 1)
+    const cpuBefore = { server: cpuSecondsOf(serverPid), crowd: cpuSecondsOf(crowd.pid) }
     const startNs = process.hrtime.bigint()
     const made = await make()
-    seconds += Number((await complete()) - startNs) / 1e9
-    const counted = await crowd.count(party.name)
-    mustBe(counted.least, 1, `${party.name}: pushes of the socket with the fewest`)
-    mustBe(counted.most, 1, `${party.name}: pushes of the socket with the most`)
-    mustBe(counted.bytes, bytes * watchers, `${party.name}: bytes of all pushes`)
+    used.seconds += Number((await complete()) - startNs) / 1e9
+    used.serverCpu += cpuSecondsOf(serverPid) - cpuBefore.server
+    used.crowdCpu += cpuSecondsOf(crowd.pid) - cpuBefore.crowd
+    const counted = await crowd.count(name)
+    mustBe(counted.least, 1, `${name}: pushes of the socket with the fewest`)
+    mustBe(counted.most, 1, `${name}: pushes of the socket with the most`)
+    mustBe(counted.bytes, bytes * watchers, `${name}: bytes of all pushes`)
     return made
   }
   for (let n = 0; n < toggles; n++) {
@@ -120,16 +120,16 @@ async function toggle(party: Party, star: Star, watchers: number, toggles: numbe
   }
   const deliveries = toggles * 2 * watchers
   return {
-    perSecond: deliveries / seconds,
-    cpuUs: ((cpuSecondsOf(serverPid) - cpuBefore) * 1e6) / deliveries,
-    crowdPart: (cpuSecondsOf(crowd.pid) - crowdBefore) / seconds,
+    perSecond: deliveries / used.seconds,
+    cpuUs: (used.serverCpu * 1e6) / deliveries,
+    crowdPart: used.crowdCpu / used.seconds,
   }
 }
 
 async function watchGateway(scope: Scope, gateway: Gateway, watchers: IssuedToken[]): Promise<Party> {
   const crowd = Crowd.start(scope)
   const paths = watchers.map(({ userId, token }) => openimPath(userId, WEB, token))
-  const frames = watchers.map(({ userId }) => subscribeFrame(userId))
+  const frames = watchers.map(({ userId }) => subscribeFrame(userId, [STAR]))
   await crowd.open('gateway', gateway.wsPort, paths, { isGreeted: true, frames })
   return { name: 'gateway', serverPid: gateway.pid, crowd }
 }
@@ -149,17 +149,4 @@ async function connectRaw(raw: RawUws): Promise<{ close(): Promise<void> }> {
       await once(socket, 'close')
     },
   }
-}
-
-function subscribeFrame(userId: string): Uint8Array {
-  const data = SubUserOnlineStatus.encode({ subscribeUserID: [STAR], unsubscribeUserID: [] }).finish()
-  const reqIdentifier = RequestId.SubscribeStatus
-  return json.encodeRequest({
-    reqIdentifier,
-    token: '',
-    sendID: userId,
-    operationID: 'bench',
-    msgIncr: '1',
-    data,
-  })
 }
