@@ -91,10 +91,9 @@ function setupsOf(most: Setup): Setup[] {
 
 /** 1, then each `factor` times the one before it. */
 function upTo(most: number, factor: number): number[] {
-  return Array.from(
-    { length: Math.floor(Math.log(most) / Math.log(factor) + 1e-9) + 1 },
-    (_, n) => factor ** n,
-  )
+  const steps: number[] = []
+  for (let step = 1; step <= most; step *= factor) steps.push(step)
+  return steps
 }
 
 function nameOf({ ioThreads, shardThreads, presenceShards }: Setup): string {
