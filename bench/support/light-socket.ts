@@ -33,6 +33,8 @@ export interface Target {
   port: number
   /** TLS; default false. */
   isSecure?: boolean
+  /** The WebSocket subprotocol to ask for; default none. */
+  protocol?: string
 }
 
 /** Why a socket is no more. */
@@ -66,7 +68,7 @@ export abstract class LightSocket {
   #error: string | undefined
 
   /** `path` with its query. `timeoutMs`: how long the upgrade may take; 0 = as long as it likes. */
-  constructor({ host, port, isSecure = false }: Target, path: string, timeoutMs = 0) {
+  constructor({ host, port, isSecure = false, protocol }: Target, path: string, timeoutMs = 0) {
     const socket = isSecure ? connectTls({ host, port, servername: host }) : connect(port, host)
     this.#socket = socket
     socket.setNoDelay(true)
@@ -88,9 +90,10 @@ export abstract class LightSocket {
     )
     socket.on('data', (chunk: Buffer) => (this.#isUpgraded ? this.#take(chunk) : this.#takeAnswer(chunk)))
     const name = host.includes(':') ? `[${host}]` : host
+    const asked = protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: ${name}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`,
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n${asked}\r\n`,
       'latin1',
     )
   }
@@ -105,6 +108,11 @@ export abstract class LightSocket {
   /** Send a binary frame. */
   send(payload: Uint8Array): void {
     this.#write(BINARY, payload)
+  }
+
+  /** Send a text frame. */
+  sendText(text: string): void {
+    this.#write(TEXT, Buffer.from(text))
   }
 
   ping(): void {

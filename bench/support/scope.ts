@@ -1,5 +1,5 @@
 /** What a benchmark starts ends with it, also when it fails: in reverse order, and child processes by their ID. */
-import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
+import { type ChildProcess, type ForkOptions, fork, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 const END_MS = 5_000
@@ -19,9 +19,17 @@ export class Scope {
     this.#ends.push(end)
   }
 
-  /** Run a compiled module in a process of its own. */
+  /** Run a module in a process of its own. */
   fork(module: URL, args: string[], options: ForkOptions = {}): ChildProcess {
-    const child = fork(module, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...options })
+    return this.#own(fork(module, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...options }))
+  }
+
+  /** Run a program, which must be there. */
+  spawn(program: string, args: string[], options: SpawnOptions = {}): ChildProcess {
+    return this.#own(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options }))
+  }
+
+  #own(child: ChildProcess): ChildProcess {
     running.add(child)
     child.once('exit', () => running.delete(child))
     this.defer(() => end(child))

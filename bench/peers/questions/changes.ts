@@ -1,0 +1,51 @@
+/** Many come and go while others watch: what does it take to tell them? */
+import { defineBenchmark } from '../../support/figures.js'
+import { withScope } from '../../support/scope.js'
+import { contest, mustHaveTold, rowsOf, startContestant } from '../contest.js'
+import { costOf } from '../cost.js'
+import type { Peer } from '../peer.js'
+
+export const changesOf = (peers: readonly Peer[]) =>
+  defineBenchmark({
+    name: 'changes',
+    question: 'messages a second to watchers, while those whom they watch log in and leave',
+    sizes: {
+      watchers: 500,
+      /** Whom each watches. */
+      watch: 10,
+      /** Users who come and go, and watch nobody; every watch is of one of them. */
+      changing: 500,
+      atOnce: 64,
+      rounds: 3,
+    },
+    run: (sizes) =>
+      withScope(async (scope) => {
+        const { watchers, watch, changing, atOnce } = sizes
+        const changingIds = Array.from({ length: changing }, (_, n) => `changing-${n}`)
+        const watched = Math.min(watch, changing)
+        const told = watchers * watched
+        const results = await contest(peers, sizes.rounds, async (peer) => {
+          const contestant = await startContestant(scope, peer)
+          const { running, crowd } = contestant
+          const enrolled = await running.enroll([
+            ...changingIds.map((userId) => ({ userId, watches: [] })),
+            ...Array.from({ length: watchers }, (_, n) => ({
+              userId: `watcher-${n}`,
+              watches: Array.from({ length: watched }, (_, k) => changingIds[(n * watched + k) % changing]!),
+            })),
+          ])
+          const accounts = enrolled.slice(0, changing)
+          await crowd.come({ accounts: enrolled.slice(changing), node: 0, atOnce, until: 'watching' })
+          return async () => {
+            const { result: seconds, cost } = await costOf(running, async () => {
+              const came = await crowd.come({ accounts, node: 0, atOnce, until: 'loggedIn', told })
+              const left = await crowd.leave({ userIds: changingIds, atOnce, told })
+              return came.seconds + left.seconds
+            })
+            await mustHaveTold(contestant, { online: told, offline: told })
+            return { changes: { value: (2 * told) / seconds, operations: 2 * told, cost } }
+          }
+        })
+        return rowsOf(results, { of: 'changes', name: 'messages to watchers', unit: '/s' })
+      }),
+  })

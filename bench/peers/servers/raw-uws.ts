@@ -1,0 +1,19 @@
+import type { Peer } from '../peer.js'
+import { startNodeServer } from './node-server.js'
+
+export const rawUws: Peer = {
+  key: 'raw-uws',
+  name: 'raw uWebSockets.js',
+  dialect: 'raw',
+  nodesMax: 1,
+  isToBeLed: false,
+  missing: () => undefined,
+  async start(scope) {
+    const { port, pid } = await startNodeServer(scope, new URL('./raw-uws-server.js', import.meta.url))
+    return {
+      ports: [port],
+      pids: [pid],
+      enroll: async (people) => people.map((person) => ({ ...person, secret: '' })),
+    }
+  },
+}
