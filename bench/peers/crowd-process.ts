@@ -5,6 +5,7 @@ import type { PeerClient, PeerClientClass } from './clients/client.js'
 import { PorchlightClient } from './clients/porchlight.js'
 import { RawClient } from './clients/raw.js'
 import { SocketIoClient } from './clients/socket-io.js'
+import { SocketClusterClient } from './clients/socketcluster.js'
 import type { CrowdAnswer, CrowdOrder, CrowdSettings } from './crowd.js'
 import type { Account, Dialect } from './peer.js'
 
@@ -12,6 +13,7 @@ const clientClasses: Record<Dialect, PeerClientClass> = {
   porchlight: PorchlightClient,
   raw: RawClient,
   'socket-io': SocketIoClient,
+  socketcluster: SocketClusterClient,
 }
 
 /** Whatever is waited for: longer than any of these servers ever takes. */

@@ -3,8 +3,9 @@ import type { Peer } from './peer.js'
 import { porchlight } from './servers/porchlight.js'
 import { rawUws } from './servers/raw-uws.js'
 import { socketIo } from './servers/socket-io.js'
+import { socketCluster } from './servers/socketcluster.js'
 
-export const peers: readonly Peer[] = [porchlight, rawUws, socketIo]
+export const peers: readonly Peer[] = [porchlight, rawUws, socketIo, socketCluster]
 
 /** Those that can run here, and what the others lack. Porchlight is always there: the others are beside it. */
 export function presentPeers(

@@ -1,0 +1,14 @@
+import { missingPackages } from '../installed.js'
+import type { Peer } from '../peer.js'
+import { startOnRedis } from './on-redis.js'
+
+/** One node: several need the broker and state services of SocketCluster beside them. */
+export const socketCluster: Peer = {
+  key: 'socketcluster',
+  name: 'SocketCluster',
+  dialect: 'socketcluster',
+  nodesMax: 1,
+  isToBeLed: false,
+  missing: () => missingPackages('socketcluster-server', 'ioredis'),
+  start: (scope, nodes) => startOnRedis(scope, 'servers/socketcluster-server.mjs', nodes),
+}
