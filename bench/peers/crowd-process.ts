@@ -2,6 +2,7 @@
 import { inParallel } from '../support/gateway.js'
 import { withCpu } from '../support/measure.js'
 import type { PeerClient, PeerClientClass } from './clients/client.js'
+import { MqttClient } from './clients/mqtt.js'
 import { PorchlightClient } from './clients/porchlight.js'
 import { RawClient } from './clients/raw.js'
 import { SocketIoClient } from './clients/socket-io.js'
@@ -14,6 +15,7 @@ const clientClasses: Record<Dialect, PeerClientClass> = {
   raw: RawClient,
   'socket-io': SocketIoClient,
   socketcluster: SocketClusterClient,
+  mqtt: MqttClient,
 }
 
 /** Whatever is waited for: longer than any of these servers ever takes. */

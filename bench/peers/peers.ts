@@ -1,11 +1,12 @@
 /** Who takes part, in the order of the tables. */
 import type { Peer } from './peer.js'
+import { mosquitto } from './servers/mosquitto.js'
 import { porchlight } from './servers/porchlight.js'
 import { rawUws } from './servers/raw-uws.js'
 import { socketIo } from './servers/socket-io.js'
 import { socketCluster } from './servers/socketcluster.js'
 
-export const peers: readonly Peer[] = [porchlight, rawUws, socketIo, socketCluster]
+export const peers: readonly Peer[] = [porchlight, rawUws, socketIo, socketCluster, mosquitto]
 
 /** Those that can run here, and what the others lack. Porchlight is always there: the others are beside it. */
 export function presentPeers(
