@@ -7,6 +7,7 @@ import { PorchlightClient } from './clients/porchlight.js'
 import { RawClient } from './clients/raw.js'
 import { SocketIoClient } from './clients/socket-io.js'
 import { SocketClusterClient } from './clients/socketcluster.js'
+import { XmppClient } from './clients/xmpp.js'
 import type { CrowdAnswer, CrowdOrder, CrowdSettings } from './crowd.js'
 import type { Account, Dialect } from './peer.js'
 
@@ -16,6 +17,7 @@ const clientClasses: Record<Dialect, PeerClientClass> = {
   'socket-io': SocketIoClient,
   socketcluster: SocketClusterClient,
   mqtt: MqttClient,
+  xmpp: XmppClient,
 }
 
 /** Whatever is waited for: longer than any of these servers ever takes. */

@@ -2,7 +2,7 @@
 import type { Scope } from '../support/scope.js'
 
 /** How a client of the generator speaks; see clients/. */
-export type Dialect = 'porchlight' | 'raw' | 'socket-io' | 'socketcluster' | 'mqtt'
+export type Dialect = 'porchlight' | 'raw' | 'socket-io' | 'socketcluster' | 'mqtt' | 'xmpp'
 
 /** Who logs in, and whose presence he wants to know. */
 export interface Person {

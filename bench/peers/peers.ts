@@ -1,12 +1,13 @@
 /** Who takes part, in the order of the tables. */
 import type { Peer } from './peer.js'
+import { ejabberd } from './servers/ejabberd.js'
 import { mosquitto } from './servers/mosquitto.js'
 import { porchlight } from './servers/porchlight.js'
 import { rawUws } from './servers/raw-uws.js'
 import { socketIo } from './servers/socket-io.js'
 import { socketCluster } from './servers/socketcluster.js'
 
-export const peers: readonly Peer[] = [porchlight, rawUws, socketIo, socketCluster, mosquitto]
+export const peers: readonly Peer[] = [porchlight, rawUws, socketIo, socketCluster, mosquitto, ejabberd]
 
 /** Those that can run here, and what the others lack. Porchlight is always there: the others are beside it. */
 export function presentPeers(
