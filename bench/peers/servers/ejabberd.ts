@@ -74,6 +74,8 @@ listen:
   - port: ${port}
     ip: "127.0.0.1"
     module: ejabberd_http
+    # Its default of 5 would have clients that come together wait for seconds.
+    backlog: 1024
     request_handlers:
       /ws: ejabberd_http_ws
       /api: mod_http_api
