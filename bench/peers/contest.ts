@@ -32,15 +32,15 @@ export async function startContestant(scope: Scope, peer: Peer, nodes = 1): Prom
   return { peer, running, crowd }
 }
 
-/** The results of each peer by the name of the measurement; one round more than asked for, to warm up. */
+/** The results of each peer by the name of the measurement. `warmUps`: rounds before those that count. */
 export async function contest<K extends string>(
   peers: readonly Peer[],
-  rounds: number,
+  { rounds, warmUps = 1 }: { rounds: number; warmUps?: number },
   roundOf: (peer: Peer) => Promise<() => Promise<Record<K, Result>>>,
 ): Promise<Map<Peer, Record<K, Result>[]>> {
   const ways: Record<string, () => Promise<Record<K, Result>>> = {}
   for (const peer of peers) ways[peer.key] = explained(peer, await roundOf(peer))
-  await interleave(1, ways)
+  await interleave(warmUps, ways)
   const results = await interleave(rounds, ways)
   return new Map(peers.map((peer) => [peer, results[peer.key]!]))
 }

@@ -24,7 +24,7 @@ export const changesOf = (peers: readonly Peer[]) =>
         const changingIds = Array.from({ length: changing }, (_, n) => `changing-${n}`)
         const watched = Math.min(watch, changing)
         const told = watchers * watched
-        const results = await contest(peers, sizes.rounds, async (peer) => {
+        const results = await contest(peers, sizes, async (peer) => {
           const contestant = await startContestant(scope, peer)
           const { running, crowd } = contestant
           const enrolled = await running.enroll([

@@ -21,7 +21,7 @@ export const fanOutOf = (peers: readonly Peer[]) =>
     run: (sizes) =>
       withScope(async (scope) => {
         const { watchers, toggles, atOnce } = sizes
-        const results = await contest(peers, sizes.rounds, async (peer) => {
+        const results = await contest(peers, sizes, async (peer) => {
           const contestant = await startContestant(scope, peer)
           const { running, crowd } = contestant
           const [star, ...others] = await running.enroll([

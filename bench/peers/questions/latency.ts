@@ -41,7 +41,7 @@ export const latencyAcrossOf = (peers: readonly Peer[]) =>
 function latencies(peers: readonly Peer[], nodes: 1 | 2, users: number, rounds: number) {
   return withScope(async (scope) => {
     const userIds = Array.from({ length: users }, (_, n) => `user-${n}`)
-    const results = await contest(peers, rounds, async (peer) => {
+    const results = await contest(peers, { rounds }, async (peer) => {
       const contestant = await startContestant(scope, peer, nodes)
       const { running, crowd } = contestant
       const [watcher, ...accounts] = await running.enroll([

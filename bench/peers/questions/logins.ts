@@ -19,7 +19,7 @@ export const loginsOf = (peers: readonly Peer[]) =>
     },
     run: (sizes) =>
       withScope(async (scope) => {
-        const results = await contest(peers, sizes.rounds, async (peer) => {
+        const results = await contest(peers, sizes, async (peer) => {
           const contestant = await startContestant(scope, peer)
           const { running, crowd } = contestant
           const alone = await running.enroll(ring('alone', sizes.users, 0))

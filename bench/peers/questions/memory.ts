@@ -27,7 +27,7 @@ export const memoryOf = (peers: readonly Peer[]) =>
     run: async (sizes) => {
       const results = await contest(
         peers,
-        sizes.rounds,
+        { rounds: sizes.rounds, warmUps: 0 },
         async (peer) => () =>
           withScope(async (scope) => {
             const { running, crowd } = await startContestant(scope, peer)
