@@ -1,5 +1,5 @@
 /** What is there of what peers need: packages of bench/peers/package.json, and programs of the system. */
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -19,10 +19,29 @@ export function missingPackages(...names: string[]): string | undefined {
   return `npm install --prefix ${fileURLToPath(HOME)} (missing: ${missing.join(', ')})`
 }
 
+/** Of an installed package. */
+export function packageVersion(name: string): string {
+  return (readJson(`node_modules/${name}/package.json`) as { version: string }).version
+}
+
+interface ProductPackage {
+  version: string
+  dependencies: Record<string, string>
+}
+
+/** Porchlight's own package.json. */
+export function productPackage(): ProductPackage {
+  return readJson('../../package.json') as ProductPackage
+}
+
 /** The program's path, of PATH or where servers are; undefined when it is not installed. */
 export function programPath(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS]
   return folders.map((folder) => join(folder, name)).find(isExecutable)
+}
+
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(new URL(path, HOME), 'utf8'))
 }
 
 function isExecutable(path: string): boolean {

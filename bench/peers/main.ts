@@ -59,12 +59,16 @@ async function main(): Promise<void> {
       process.exitCode = 1
     }
   }
+  const measured = present.map((peer) => ({ name: peer.name, version: peer.version() }))
   const skipped = absent.map(({ peer, missing }) => ({ name: peer.name, missing }))
   if (values.json)
-    return void process.stdout.write(`${JSON.stringify({ machine, figures, skipped }, null, 2)}\n`)
+    return void process.stdout.write(
+      `${JSON.stringify({ machine, peers: measured, figures, skipped }, null, 2)}\n`,
+    )
   process.stdout.write(
     `\n${machine.date}, Node ${machine.node}, ${machine.cpu} x ${machine.cores}, ` +
-      `load ${machine.load.toFixed(1)} before\n\n${tableOf(figures)}\n\n${notesOf(figures)}`,
+      `load ${machine.load.toFixed(1)} before\n` +
+      `${measured.map(({ name, version }) => `${name} ${version}`).join('; ')}\n\n${tableOf(figures)}\n\n${notesOf(figures)}`,
   )
 }
 

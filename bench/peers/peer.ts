@@ -38,5 +38,7 @@ export interface Peer {
   isToBeLed: boolean
   /** What to do before it can run here; undefined = it can. */
   missing(): string | undefined
+  /** Of what is installed. */
+  version(): string
   start(scope: Scope, nodes: number): Promise<RunningPeer>
 }

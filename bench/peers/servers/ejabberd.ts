@@ -1,5 +1,5 @@
 /** ejabberd of the system's package: presence between rosters, tokens checked by its own JWT method, all in memory. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../../src/gateway/transport/port-check.js'
 import { inParallel } from '../../support/gateway.js'
@@ -22,6 +22,10 @@ export const ejabberd: Peer = {
   nodesMax: 1,
   isToBeLed: true,
   missing: () => (programPath('erl') && programPath('ejabberdctl') ? undefined : PACKAGE),
+  version: () => {
+    const names = readdirSync(erlangLibraries())
+    return names.find((name) => /^ejabberd-[\d.]+$/.test(name))?.split('-')[1] ?? 'unknown'
+  },
   start,
 }
 

@@ -1,5 +1,5 @@
 /** The broker of Eclipse as the system's package has it. Debian's speaks no WebSocket: clients come by TCP. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -19,6 +19,10 @@ export const mosquitto: Peer = {
   nodesMax: 1,
   isToBeLed: false,
   missing: () => (programPath('mosquitto') && programPath('mosquitto_passwd') ? undefined : PACKAGE),
+  version: () => {
+    const { stdout } = spawnSync(programPath('mosquitto')!, ['-h'], { encoding: 'utf8' })
+    return /version (\S+)/.exec(stdout)?.[1] ?? 'unknown'
+  },
   start,
 }
 

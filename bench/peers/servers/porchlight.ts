@@ -2,6 +2,7 @@ import { startRedis } from '../../../test/support/redis.js'
 import { startGateway } from '../../support/gateway.js'
 import { makeTokens, recordTokens } from '../../support/records.js'
 import { PLATFORM } from '../clients/porchlight.js'
+import { productPackage } from '../installed.js'
 import type { Peer } from '../peer.js'
 
 /** As an operator would start it, with a Redis of its own, also where there is one node. */
@@ -12,6 +13,7 @@ export const porchlight: Peer = {
   nodesMax: 2,
   isToBeLed: false,
   missing: () => undefined,
+  version: () => productPackage().version,
   async start(scope, nodes) {
     const redis = await startRedis()
     scope.defer(() => redis.stop())

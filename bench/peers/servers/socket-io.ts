@@ -1,4 +1,4 @@
-import { missingPackages } from '../installed.js'
+import { missingPackages, packageVersion } from '../installed.js'
 import type { Peer } from '../peer.js'
 import { startOnRedis } from './on-redis.js'
 
@@ -9,5 +9,6 @@ export const socketIo: Peer = {
   nodesMax: 2,
   isToBeLed: true,
   missing: () => missingPackages('socket.io', '@socket.io/redis-adapter', 'ioredis', 'jsonwebtoken'),
+  version: () => packageVersion('socket.io'),
   start: (scope, nodes) => startOnRedis(scope, 'servers/socket-io-server.mjs', nodes),
 }

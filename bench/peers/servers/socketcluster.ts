@@ -1,4 +1,4 @@
-import { missingPackages } from '../installed.js'
+import { missingPackages, packageVersion } from '../installed.js'
 import type { Peer } from '../peer.js'
 import { startOnRedis } from './on-redis.js'
 
@@ -10,5 +10,6 @@ export const socketCluster: Peer = {
   nodesMax: 1,
   isToBeLed: false,
   missing: () => missingPackages('socketcluster-server', 'ioredis'),
+  version: () => packageVersion('socketcluster-server'),
   start: (scope, nodes) => startOnRedis(scope, 'servers/socketcluster-server.mjs', nodes),
 }
