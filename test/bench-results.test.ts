@@ -1,7 +1,7 @@
 /** What the bench makes of its figures: ratios, goals, tables, kept results, and its command line. */
 import t from 'tap'
-import { helpText, readOptions } from '../bench/options.js'
 import { defineBenchmark, figure, short } from '../bench/support/figures.js'
+import { choose, listText, readOptions } from '../bench/support/options.js'
 import { type Run, resultsText, withRun } from '../bench/support/results.js'
 import type { Stamp } from '../bench/support/stamp.js'
 import { goalsLine, notesOf, tableOf } from '../bench/support/table.js'
@@ -17,7 +17,9 @@ const stamp: Stamp = {
   cores: 2,
   kernel: 'Linux 6',
   load: 0.12,
+  beside: '',
 }
+const TITLE = '# Figures, made anew'
 const runOf = (name: string, given: Partial<Run> = {}): Run => ({
   name,
   question: `how fast is ${name}`,
@@ -116,9 +118,12 @@ t.test('a kept run gives way to the next of its name, and the others stay', asyn
 })
 
 t.test('the kept results say how each figure was made, also when they have been JSON', async (t) => {
-  const dirty = runOf('second', { stamp: { ...stamp, commit: '123456', isDirty: true, load: 1.5 } })
+  const dirty = runOf('second', {
+    stamp: { ...stamp, commit: '123456', isDirty: true, load: 1.5, beside: 'Other 4.8' },
+  })
   const runs = [runOf('first'), dirty]
-  const text = resultsText(runs)
+  const text = resultsText(runs, TITLE)
+  t.match(text, '# Figures, made anew; with names of benchmarks')
   t.match(text, '2 of 2 goals are met.')
   t.match(text, /^\| first +\| first a second +\| raw +\| 0\.60x \| >= 0\.5x \| yes \|$/m)
   t.match(
@@ -126,8 +131,11 @@ t.test('the kept results say how each figure was made, also when they have been 
     '## first\n\nHow fast is first.\n\n2026-01-02 03:04 UTC, commit abcdef, Node v20.0.0, A processor x 2, Linux 6, ' +
       'load 0.1 before; things=7, rounds=3.\n\n| figure',
   )
-  t.match(text, 'commit 123456 with changes, Node v20.0.0, A processor x 2, Linux 6, load 1.5 before')
-  t.equal(resultsText(JSON.parse(JSON.stringify(runs)) as Run[]), text)
+  t.match(
+    text,
+    'commit 123456 with changes, Node v20.0.0, A processor x 2, Linux 6, load 1.5 before; Other 4.8',
+  )
+  t.equal(resultsText(JSON.parse(JSON.stringify(runs)) as Run[], TITLE), text)
 })
 
 t.test('the command line chooses benchmarks and sizes', async (t) => {
@@ -141,7 +149,7 @@ t.test('the command line chooses benchmarks and sizes', async (t) => {
     }),
   )
   const sizesOf = (...args: string[]) =>
-    readOptions(args, benchmarks)!.choices.map(({ benchmark: { name }, sizes }) => [name, sizes])
+    choose(benchmarks, readOptions(args)).map(({ benchmark: { name }, sizes }) => [name, sizes])
   const small = { users: 10, rounds: 3 }
   t.same(sizesOf(), [
     ['one', small],
@@ -152,10 +160,14 @@ t.test('the command line chooses benchmarks and sizes', async (t) => {
   t.same(sizesOf('--full', 'one', '--set', 'one.users=5', '--set', 'one.rounds=1'), [
     ['one', { users: 5, rounds: 1 }],
   ])
-  t.match(readOptions(['--json', '--save'], benchmarks), { isJson: true, isSaved: true })
-  t.equal(readOptions(['--help'], benchmarks), undefined)
-  t.match(helpText(benchmarks), 'sizes: users=10 (1000) rounds=3\n')
+  t.match(readOptions(['--json', '--save', '--help', '--peer', 'x']), {
+    isJson: true,
+    isSaved: true,
+    isHelp: true,
+    peers: ['x'],
+  })
+  t.match(listText(benchmarks), 'sizes: users=10 (1000) rounds=3\n')
   for (const bad of [['three'], ['--set', 'one.users=0'], ['--set', 'one.others=1'], ['--loud']]) {
-    t.throws(() => readOptions(bad, benchmarks), bad.join(' '))
+    t.throws(() => choose(benchmarks, readOptions(bad)), bad.join(' '))
   }
 })

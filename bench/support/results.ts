@@ -21,15 +21,13 @@ export function withRun(runs: readonly Run[], run: Run, names: readonly string[]
   return names.flatMap((name) => byName.get(name) ?? [])
 }
 
-/** The runs as `bench/RESULTS.md` shows them. */
-export function resultsText(runs: readonly Run[]): string {
+/** The runs as RESULTS.md shows them. `introduction`: its title, and which command wrote it. */
+export function resultsText(runs: readonly Run[], introduction: string): string {
   const figures = runs.flatMap((run) => run.figures)
-  return `${[INTRODUCTION, `## Goals\n\n${goalsLine(figures)}`, goalsTable(runs), ...runs.map(runText)].join('\n\n')}\n`
+  return `${[`${introduction}${HOW_TO_READ}`, `## Goals\n\n${goalsLine(figures)}`, goalsTable(runs), ...runs.map(runText)].join('\n\n')}\n`
 }
 
-const INTRODUCTION = `# Results of the bench
-
-\`npm run bench -- --full --save\` wrote this file; with names of benchmarks it writes their sections anew and leaves
+const HOW_TO_READ = `; with names of benchmarks it writes their sections anew and leaves
 the others. A cell is the median of the rounds with the least and the most of them, a ratio is that of the two sides
 of one round, and a percentile is over the single operations of all rounds; CPU is that of the process under test for
 one operation. Compare figures of one section only: another hour or another machine gives others. All values of all

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 /** The harness writes them itself, between one benchmark and the next. */
-const OWN_FILES = [':!bench/RESULTS.md', ':!bench/results.json']
+const OWN_FILES = [':!*/RESULTS.md', ':!*/results.json']
 
 export interface Stamp {
   /** ISO 8601. */
@@ -20,9 +20,11 @@ export interface Stamp {
   kernel: string
   /** Average over the minute before. */
   load: number
+  /** What was measured beside this code, with versions; '' = nothing but what its lock file names. */
+  beside: string
 }
 
-export function stampNow(): Stamp {
+export function stampNow(beside = ''): Stamp {
   return {
     date: new Date().toISOString(),
     commit: git('rev-parse', '--short=12', 'HEAD'),
@@ -32,13 +34,15 @@ export function stampNow(): Stamp {
     cores: cpus().length,
     kernel: `${system()} ${release()}`,
     load: loadavg()[0]!,
+    beside,
   }
 }
 
-export function stampText({ date, commit, isDirty, node, cpu, cores, kernel, load }: Stamp): string {
+export function stampText({ date, commit, isDirty, node, cpu, cores, kernel, load, beside }: Stamp): string {
   const code = commit === '' ? 'no commit' : `commit ${commit}${isDirty ? ' with changes' : ''}`
   const when = `${date.slice(0, 16).replace('T', ' ')} UTC`
-  return `${when}, ${code}, Node ${node}, ${cpu} x ${cores}, ${kernel}, load ${load.toFixed(1)} before`
+  const machine = `Node ${node}, ${cpu} x ${cores}, ${kernel}, load ${load.toFixed(1)} before`
+  return `${when}, ${code}, ${machine}${beside === '' ? '' : `; ${beside}`}`
 }
 
 /** What git says; '' where there is none. */

@@ -86,6 +86,8 @@ listen:
 auth_method: [jwt]
 jwt_key: ${key}
 jwt_jid_field: sub
+# Its default of 1000 entries would not hold one roster item for each user.
+cache_size: 1000000
 # No limit: nobody is to be slowed down.
 shaper_rules:
   c2s_shaper: none
