@@ -23,9 +23,9 @@ export const assertions = defineBenchmark({
   question: 'users a second from shard actors through the sync actor into Redis, and into a Cluster of three',
   sizes: {
     /** Some tenths of a second: the ends of a round, when not everybody has work, are a small part of it. */
-    users: 40_000,
+    users: 20_000,
     /** OpenIM's pattern gets fewer, to take about as long. */
-    patternUsers: 4_000,
+    patternUsers: 2_000,
     /** The gateway's defaults. */
     shards: 16,
     batch: 100,

@@ -168,7 +168,10 @@ async function startOpenim(scope: Scope, redis: RedisServer, flushMs: number) {
         await sleep(offsetMs)
         return [came, await change(other, [], [ANDROID])]
       })
-      return (await Promise.all(latencies)).flat()
+      const all = (await Promise.all(latencies)).flat()
+      // Who hears a message may do so before its sender knows that it was sent.
+      await pattern.flush()
+      return all
     },
   }
 }
