@@ -146,7 +146,7 @@ export async function settledCpu(server: Server, group: IssuedToken[], count: nu
   }
 }
 
-export async function quietCpu(server: Server): Promise<CpuSeconds> {
+async function quietCpu(server: Server): Promise<CpuSeconds> {
   const deadlineMs = performance.now() + SETTLED_WITHIN_MS
   let before = cpuOf(server)
   for (;;) {
