@@ -23,6 +23,8 @@ export interface Result {
   /** Operations that `cost` is for. */
   operations?: number
   cost?: Cost
+  /** Of a core, that the crowd used meanwhile. */
+  crowdPart?: number
   latenciesMs?: readonly number[]
 }
 
@@ -66,7 +68,7 @@ export function rowsOf<K extends string>(
     const [cpuUs, theirCpuUs] = [cpuUsOf(ours), cpuUsOf(theirs)]
     const hasGoal = peer.isToBeLed && (byValue || cpuUs !== undefined)
     return figure({
-      name: `${name}: ${peer.name}`,
+      name,
       unit,
       ours: valuesOf(ours),
       ...(cpuUs === undefined ? {} : { cpuUs }),
@@ -76,8 +78,9 @@ export function rowsOf<K extends string>(
         values: valuesOf(theirs),
         ...(theirCpuUs === undefined ? {} : { cpuUs: theirCpuUs }),
       },
+      ...generatorOf(ours, theirs),
       ...(hasGoal ? { goal: byValue ? A_THIRD : { ...A_THIRD, of: 'cpu' as const } } : {}),
-      notes: cpuUs === undefined ? [] : [cpuNote(ours, theirs)],
+      notes: redisNotes(ours, peer, theirs),
     })
   })
 }
@@ -117,11 +120,25 @@ function latenciesOf(results: readonly Result[]): { latenciesMs?: number[] } {
   return latenciesMs.length === 0 ? {} : { latenciesMs }
 }
 
-function cpuNote(ours: readonly Result[], theirs: readonly Result[]): string {
-  const each = (results: readonly Result[]) => {
-    const redisUs = medianOf(cpuUsOf(results, 'store')!)
-    const redis = redisUs > 0 ? `, Redis ${short(redisUs)} µs` : ''
-    return `${short(medianOf(cpuUsOf(results)!))} µs${redis}`
-  }
-  return `CPU each: ${each(ours)}; theirs ${each(theirs)}`
+function generatorOf(
+  ours: readonly Result[],
+  theirs: readonly Result[],
+): { generator?: { name: string; ours: number[]; ceiling: number[] } } {
+  const partsOf = (results: readonly Result[]) => results.flatMap(({ crowdPart }) => crowdPart ?? [])
+  const parts = partsOf(ours)
+  if (parts.length === 0) return {}
+  return { generator: { name: 'the crowd', ours: parts, ceiling: partsOf(theirs) } }
+}
+
+function redisNotes(ours: readonly Result[], peer: Peer, theirs: readonly Result[]): string[] {
+  const [ourUs, theirUs] = [redisUsOf(ours), redisUsOf(theirs)]
+  if (ourUs === undefined) return []
+  const beside = theirUs === undefined ? '' : `, beside ${peer.name} ${short(theirUs)} µs`
+  return [`Redis takes another ${short(ourUs)} µs of CPU each${beside}`]
+}
+
+/** The middle one; undefined where there is no Redis, or its time was not measured. */
+function redisUsOf(results: readonly Result[]): number | undefined {
+  const each = cpuUsOf(results, 'store')
+  return each === undefined || each.every((us) => us === 0) ? undefined : medianOf(each)
 }

@@ -8,7 +8,7 @@ import { RawClient } from './clients/raw.js'
 import { SocketIoClient } from './clients/socket-io.js'
 import { SocketClusterClient } from './clients/socketcluster.js'
 import { XmppClient } from './clients/xmpp.js'
-import type { CrowdAnswer, CrowdOrder, CrowdSettings } from './crowd.js'
+import type { AnswerOf, CrowdAnswer, CrowdOrder, CrowdSettings } from './crowd.js'
 import type { Account, Dialect } from './peer.js'
 
 const clientClasses: Record<Dialect, PeerClientClass> = {
@@ -142,7 +142,12 @@ async function leave({ userIds, atOnce, told = 0 }: OrderOf<'leave'>): Promise<v
   await all
 }
 
-async function toggle({ accounts, node, told, pauseMs }: OrderOf<'toggle'>): Promise<CrowdAnswer> {
+async function toggle({
+  accounts,
+  node,
+  told,
+  pauseMs,
+}: OrderOf<'toggle'>): Promise<Pick<AnswerOf<'toggled'>, 'arrivalsMs' | 'departuresMs'>> {
   const arrivalsMs = new Float64Array(accounts.length)
   const departuresMs = new Float64Array(accounts.length)
   for (const [n, account] of accounts.entries()) {
@@ -157,7 +162,7 @@ async function toggle({ accounts, node, told, pauseMs }: OrderOf<'toggle'>): Pro
     await left
     await pause(pauseMs)
   }
-  return { verb: 'toggled', arrivalsMs, departuresMs }
+  return { arrivalsMs, departuresMs }
 }
 
 /** Milliseconds from now. */
@@ -183,20 +188,26 @@ async function within<T>(promise: Promise<T>, otherwise: () => string): Promise<
   }
 }
 
-async function timedWork(work: () => Promise<void>): Promise<CrowdAnswer> {
+async function measured<T>(
+  work: () => Promise<T>,
+): Promise<{ result: T; seconds: number; cpuSeconds: number }> {
   const startMs = performance.now()
-  const { cpuSeconds } = await withCpu(work)
-  return { verb: 'done', seconds: (performance.now() - startMs) / 1_000, cpuSeconds }
+  const { result, cpuSeconds } = await withCpu(work)
+  return { result, seconds: (performance.now() - startMs) / 1_000, cpuSeconds }
 }
 
-function obey(order: CrowdOrder): Promise<CrowdAnswer> | CrowdAnswer {
+async function obey(order: CrowdOrder): Promise<CrowdAnswer> {
   switch (order.verb) {
     case 'come':
-      return timedWork(() => come(order))
-    case 'leave':
-      return timedWork(() => leave(order))
-    case 'toggle':
-      return toggle(order)
+    case 'leave': {
+      const work = order.verb === 'come' ? () => come(order) : () => leave(order)
+      const { seconds, cpuSeconds } = await measured(work)
+      return { verb: 'done', seconds, cpuSeconds }
+    }
+    case 'toggle': {
+      const { result, seconds, cpuSeconds } = await measured(() => toggle(order))
+      return { verb: 'toggled', ...result, crowdPart: cpuSeconds / seconds }
+    }
     case 'count':
       return { verb: 'counted', ...tally.take() }
   }

@@ -29,8 +29,11 @@ export type CrowdOrder =
 export type CrowdAnswer =
   /** `seconds`: from the first connect or goodbye until the last client has heard what it waits for. */
   | { verb: 'done'; seconds: number; cpuSeconds: number }
-  /** Of each change: from the connect, or the goodbye, until the last watcher was told. */
-  | { verb: 'toggled'; arrivalsMs: Float64Array; departuresMs: Float64Array }
+  /**
+   * Of each change: from the connect, or the goodbye, until the last watcher was told. `crowdPart`: of a core, pauses
+   * included.
+   */
+  | { verb: 'toggled'; arrivalsMs: Float64Array; departuresMs: Float64Array; crowdPart: number }
   | { verb: 'counted'; online: number; offline: number }
   | { verb: 'failed'; reason: string }
 
@@ -57,10 +60,6 @@ export class PeerCrowd {
       serialization: 'advanced',
     })
     return new PeerCrowd(child)
-  }
-
-  get pid(): number {
-    return this.child.pid!
   }
 
   /** `until`: logged in; told of changes from now on; or knowing that everybody whom they watch is online. */

@@ -18,6 +18,7 @@ export const changesOf = (peers: readonly Peer[]) =>
       atOnce: 64,
       rounds: 3,
     },
+    fullSizes: { watchers: 2_000, changing: 2_000, rounds: 7 },
     run: (sizes) =>
       withScope(async (scope) => {
         const { watchers, watch, changing, atOnce } = sizes
@@ -37,13 +38,16 @@ export const changesOf = (peers: readonly Peer[]) =>
           const accounts = enrolled.slice(0, changing)
           await crowd.come({ accounts: enrolled.slice(changing), node: 0, atOnce, until: 'watching' })
           return async () => {
-            const { result: seconds, cost } = await costOf(running, async () => {
+            const { result, cost } = await costOf(running, async () => {
               const came = await crowd.come({ accounts, node: 0, atOnce, until: 'loggedIn', told })
               const left = await crowd.leave({ userIds: changingIds, atOnce, told })
-              return came.seconds + left.seconds
+              const cpuSeconds = came.cpuSeconds + left.cpuSeconds
+              return { seconds: came.seconds + left.seconds, cpuSeconds }
             })
             await mustHaveTold(contestant, { online: told, offline: told })
-            return { changes: { value: (2 * told) / seconds, operations: 2 * told, cost } }
+            const { seconds, cpuSeconds } = result
+            const crowdPart = cpuSeconds / seconds
+            return { changes: { value: (2 * told) / seconds, operations: 2 * told, cost, crowdPart } }
           }
         })
         return rowsOf(results, { of: 'changes', name: 'messages to watchers', unit: '/s' })

@@ -18,6 +18,7 @@ export const fanOutOf = (peers: readonly Peer[]) =>
       atOnce: 64,
       rounds: 3,
     },
+    fullSizes: { watchers: 5_000, rounds: 7 },
     run: (sizes) =>
       withScope(async (scope) => {
         const { watchers, toggles, atOnce } = sizes
@@ -37,7 +38,8 @@ export const fanOutOf = (peers: readonly Peer[]) =>
             )
             await mustHaveTold(contestant, { online: told, offline: told })
             const ms = [...result.arrivalsMs, ...result.departuresMs].reduce((sum, one) => sum + one, 0)
-            return { messages: { value: (2 * told) / (ms / 1_000), operations: 2 * told, cost } }
+            const { crowdPart } = result
+            return { messages: { value: (2 * told) / (ms / 1_000), operations: 2 * told, cost, crowdPart } }
           }
         })
         return rowsOf(results, {

@@ -10,17 +10,20 @@ const WATCHER = 'watcher'
 /** Between changes, so that each finds a quiet system. */
 const PAUSE_MS = 5
 
-const sizes = {
-  /** Each comes once and leaves once in a round. */
-  users: 50,
-  rounds: 3,
+const common = {
+  sizes: {
+    /** Each comes once and leaves once in a round. */
+    users: 50,
+    rounds: 3,
+  },
+  fullSizes: { users: 200, rounds: 7 },
 }
 
 export const latencyOf = (peers: readonly Peer[]) =>
   defineBenchmark({
     name: 'latency',
     question: 'from a connect or a goodbye until the watcher is told, on one node, system quiet',
-    sizes,
+    ...common,
     run: ({ users, rounds }) => latencies(peers, 1, users, rounds),
   })
 
@@ -28,7 +31,7 @@ export const latencyAcrossOf = (peers: readonly Peer[]) =>
   defineBenchmark({
     name: 'latency-across',
     question: 'the same, the watcher being on another node',
-    sizes,
+    ...common,
     run: ({ users, rounds }) =>
       latencies(
         peers.filter(({ nodesMax }) => nodesMax > 1),

@@ -17,6 +17,7 @@ export const loginsOf = (peers: readonly Peer[]) =>
       atOnce: 64,
       rounds: 3,
     },
+    fullSizes: { users: 3_000, rounds: 7 },
     run: (sizes) =>
       withScope(async (scope) => {
         const results = await contest(peers, sizes, async (peer) => {
@@ -31,7 +32,9 @@ export const loginsOf = (peers: readonly Peer[]) =>
             await costOf(running, () =>
               crowd.leave({ userIds: accounts.map(({ userId }) => userId), atOnce: sizes.atOnce }),
             )
-            return { value: sizes.users / result.seconds, operations: sizes.users, cost }
+            const { seconds, cpuSeconds } = result
+            const crowdPart = cpuSeconds / seconds
+            return { value: sizes.users / seconds, operations: sizes.users, cost, crowdPart }
           }
           return async () => ({
             alone: await comeAndGo(alone, 'loggedIn'),

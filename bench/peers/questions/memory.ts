@@ -24,6 +24,7 @@ export const memoryOf = (peers: readonly Peer[]) =>
       /** Each starts processes of its own: memory once taken is not given back. */
       rounds: 1,
     },
+    fullSizes: { first: 5_000, next: 10_000, settleMs: 2_000, rounds: 3 },
     run: async (sizes) => {
       const results = await contest(
         peers,
