@@ -28,12 +28,12 @@ class Recorder extends LightSocket {
 }
 
 /** A server for one client. Returns what the client has sent after its request, and how to send it bytes. */
-async function accept(t: Test, reads: boolean, timeoutMs?: number) {
+async function accept(t: Test, reads: boolean, timeoutMs?: number, protocol?: string) {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const accepted = once(server, 'connection') as Promise<[Socket]>
   const { port } = server.address() as AddressInfo
-  const client = new Recorder({ host: '127.0.0.1', port }, reads, timeoutMs)
+  const client = new Recorder({ host: '127.0.0.1', port, ...(protocol && { protocol }) }, reads, timeoutMs)
   const [socket] = await accepted
   socket.setNoDelay(true)
   socket.on('error', () => {})
@@ -127,19 +127,27 @@ t.test('why a socket ended is told: a close code, a refusal with its body, a bre
   t.equal((await eventually(() => slow.client.end)).error, 'TIMEOUT')
 })
 
-t.test('what is sent is a masked binary frame, short or long', async (t) => {
+t.test('what is sent is a masked frame, binary or text, short or long', async (t) => {
   const { client, socket, heard } = await accept(t, false)
   socket.write(Buffer.concat([Buffer.from(SWITCHING), frame(1, Buffer.from('x'))]))
   await eventually(() => client.frames.length === 1 || undefined)
   client.send(Buffer.from('short'))
   client.send(Buffer.alloc(300, 'l'))
+  client.sendText('text')
   client.goodbye()
   const expected = Buffer.concat([
     Buffer.from([0x82, 0x85, 0, 0, 0, 0, ...Buffer.from('short')]),
     Buffer.from([0x82, 0xfe, 0x01, 0x2c, 0, 0, 0, 0]),
     Buffer.alloc(300, 'l'),
+    Buffer.from([0x81, 0x84, 0, 0, 0, 0, ...Buffer.from('text')]),
     Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]),
   ])
   await eventually(() => heard().length >= expected.length || undefined)
   t.same(heard(), expected)
+})
+
+t.test('a subprotocol is asked for where there is one', async (t) => {
+  const [plain, xmpp] = [await accept(t, false), await accept(t, false, 0, 'xmpp')]
+  t.notMatch(plain.request, /Sec-WebSocket-Protocol/)
+  t.match(xmpp.request, /\r\nSec-WebSocket-Protocol: xmpp\r\n(.*\r\n)*\r\n$/)
 })
