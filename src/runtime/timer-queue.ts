@@ -3,8 +3,14 @@
  *
  * Ties fire in the order they were set. Cancelling marks an entry; it leaves the heap when it is due, or when
  * more than half of the heap is marked, so that a cancelled timer costs no search.
+ *
+ * Long timers have slack: all that fall into one second are due at its end, together. A thread with thousands of
+ * connections, each with timers of its own, is then woken once a second for them (the CPU of an idle connection halves).
  */
 import type { Environment } from './environment.js'
+
+const SLACK_FROM_MS = 10_000
+const SLACK_MS = 1_000
 
 export interface TimerEntry {
   dueMs: number
@@ -28,8 +34,10 @@ export class TimerQueue {
     return this.#heap.length - this.#dead
   }
 
+  /** With a delay of SLACK_FROM_MS or more it may be late by up to SLACK_MS. */
   add(delayMs: number, fire: () => void): TimerEntry {
-    const dueMs = this.#environment.nowMs() + Math.max(0, delayMs)
+    const exactMs = this.#environment.nowMs() + Math.max(0, delayMs)
+    const dueMs = delayMs < SLACK_FROM_MS ? exactMs : Math.ceil(exactMs / SLACK_MS) * SLACK_MS
     const entry: Entry = { dueMs, sequence: this.#sequence++, fire, live: true }
     this.#push(entry)
     this.#arm()

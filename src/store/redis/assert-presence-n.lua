@@ -61,15 +61,19 @@ end
 local simple = { version = 0, missing = 0, kept = {}, dropped = {}, withdrawn = {}, ends_s = 0 }
 local function compare_simple(claims, assertion)
   if #claims == 0 then
-    simple.version, simple.missing = 0, assertion.count
+    simple.version, simple.missing, simple.partial_until = 0, assertion.count, nil
     return simple
   end
-  -- The version has by far the greatest score, so it comes last.
-  local last = #claims - 1
-  if last ~= 2 * assertion.count + 1 or claims[last] ~= 'v' then
+  -- The version has by far the greatest score, so it comes last; what ends a refill is sooner than any claim's end.
+  local first, last = 1, #claims - 1
+  simple.partial_until = nil
+  if claims[1] == 'p' then
+    first, simple.partial_until = 3, tonumber(claims[2])
+  end
+  if last - first ~= 2 * assertion.count or claims[last] ~= 'v' then
     return nil
   end
-  for i = 1, last - 1, 2 do
+  for i = first, last - 1, 2 do
     if not assertion.members[claims[i]] then
       return nil
     end
@@ -187,6 +191,10 @@ local function assert_user(user, version_seen, list, is_login)
   elseif assertion.count > 0 then
     life_s = ttl_s
   end
+  local has_refilled = found.partial_until and found.partial_until <= now_s
+  if has_refilled then
+    redis.call('ZREM', claims, 'p')
+  end
   if not changed then
     redis.call('ZADD', claims, unpack(assertion.claims))
     redis.call('EXPIRE', claims, life_s)
@@ -195,11 +203,7 @@ local function assert_user(user, version_seen, list, is_login)
 
   local version = math.max(now_us, found.version + 1, version_seen + 1)
   local version_text = string.format('%.0f', version)
-  local partial_until = found.partial_until
-  if partial_until and partial_until <= now_s then
-    found.dropped[#found.dropped + 1] = 'p'
-    partial_until = nil
-  end
+  local partial_until = not has_refilled and found.partial_until
   if #found.dropped > 0 then
     redis.call('ZREM', claims, unpack(found.dropped))
   end
