@@ -73,8 +73,8 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'suspects are buried after one turn',
     file: 'actors/sync/lease.ts',
-    find: 'suspects: isRecent ? lease.overdue : []',
-    replace: 'suspects: isRecent ? lease.suspects : []',
+    find: 'suspects: isInTurn(state, sentMs) ? lease.overdue : []',
+    replace: 'suspects: isInTurn(state, sentMs) ? lease.suspects : []',
   },
   {
     name: 'nobody is ever buried',
