@@ -79,7 +79,7 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'nobody is ever buried',
     file: 'actors/sync/lease.ts',
-    find: 'suspects: isRecent ? lease.overdue : []',
+    find: 'suspects: isInTurn(state, sentMs) ? lease.overdue : []',
     replace: 'suspects: []',
   },
   {
