@@ -73,7 +73,7 @@ t.test('OpenIM and this node share one Redis', async (t) => {
   })
 
   t.test('devices on gateways of OpenIM are foreign, and no logout here takes them away', async (t) => {
-    const { store, holder } = await openNode(t, server, false)
+    const { store, holder } = await openNode(t, server, true)
     const user = fresh('user')
     await openimHolds(user, ['2', '9'])
     const online = await assertOne(store, holds(user, [5]))
@@ -83,6 +83,11 @@ t.test('OpenIM and this node share one Redis', async (t) => {
     t.same(offline.changed?.foreign, [2, 9])
     t.same(await platformsOf(user), ['2', '9'])
     t.same((await store.read([user]))[0]?.foreign, [2, 9])
+    const alone = await openNode(t, server, false)
+    t.same((await alone.store.read([user]))[0]?.foreign, [], 'they are looked for only where they may be')
+    t.same((await assertOne(alone.store, holds(user, [5]))).changed?.foreign, [])
+    await assertOne(alone.store, holds(user, []))
+    t.same(await platformsOf(user), ['2', '9'])
   })
 
   t.test('expired leftovers of OpenIM are purged and shown to nobody', async (t) => {

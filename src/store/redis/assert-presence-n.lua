@@ -5,7 +5,7 @@
 -- ARGV[1]  node ID                    ARGV[2]  epoch of the node
 -- ARGV[3]  life of a record (s)       ARGV[4]  life of a version after the last claim has gone (s)
 -- ARGV[5]  how long a record that was lost is partial (s)
--- ARGV[6]  channel for notices of OpenIM's form, '' = none
+-- ARGV[6]  channel for notices of OpenIM's form, '' = no gateway of OpenIM shares the union
 -- ARGV[7..]  per user: userID, highest version seen (us, 0 = none), platform IDs as '1,5' ('' = holds nothing),
 --             'l' = a login waits for its number, which is the new version ('' = none does)
 -- Returns  msgpack array, per user in order:
@@ -25,6 +25,7 @@
 -- commands do.
 local node, epoch = ARGV[1], tonumber(ARGV[2])
 local ttl_s, tombstone_s, refill_s, notice_channel = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local is_shared = notice_channel ~= ''
 local own_holder = node .. '#' .. ARGV[2]
 local own_node = node .. '#'
 local now = string.format('%.0f', now_s)
@@ -215,12 +216,13 @@ local function assert_user(user, version_seen, list, is_login)
     redis.call('ZADD', claims, version_text, 'v', unpack(assertion.claims))
   end
   redis.call('EXPIRE', claims, life_s)
-  if union_changed and notice_channel ~= '' then
+  if union_changed and is_shared then
     local platforms = redis.call('ZRANGE', online, '0', '-1')
     local parts = #platforms > 0 and table.concat(platforms, ':') .. ':' or ''
     redis.call('PUBLISH', notice_channel, parts .. user)
   end
-  if #found.kept == 0 and #watchers == 0 and redis.call('ZCARD', online) == assertion.count then
+  local is_explained = not is_shared or redis.call('ZCARD', online) == assertion.count
+  if #found.kept == 0 and #watchers == 0 and is_explained then
     return { version, expires_s, partial_until or 0 }
   end
   local record = { unpack(found.kept) }
@@ -234,7 +236,7 @@ local function assert_user(user, version_seen, list, is_login)
     record[#record + 1] = 'p'
     record[#record + 1] = partial_until
   end
-  return { record, redis.call('ZRANGE', online, '0', '-1'), watchers }
+  return { record, is_shared and redis.call('ZRANGE', online, '0', '-1') or {}, watchers }
 end
 
 return each_user(7, 4, function(user, version_seen, list, login)

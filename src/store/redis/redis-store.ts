@@ -157,7 +157,7 @@ export class RedisStore implements PresenceStore {
   async watch(userIds: UserId[]): Promise<Snapshot[]> {
     const { holder } = this.#opened()
     const replies = await this.#aboutUsers<scripts.RecordReply>(userIds, (group) =>
-      scripts.watchUsers(group, holder, this.#options.presenceTtlS),
+      scripts.watchUsers(group, { holder, ...this.#options }),
     )
     return this.#snapshots(userIds, replies)
   }
@@ -169,7 +169,12 @@ export class RedisStore implements PresenceStore {
 
   async read(userIds: UserId[]): Promise<Snapshot[]> {
     this.#opened()
-    return this.#snapshots(userIds, await this.#aboutUsers<scripts.RecordReply>(userIds, scripts.readUsers))
+    return this.#snapshots(
+      userIds,
+      await this.#aboutUsers<scripts.RecordReply>(userIds, (group) =>
+        scripts.readUsers(group, this.#options.openimCompat),
+      ),
+    )
   }
 
   async renewLease(renewal: LeaseRenewal): Promise<Lease> {

@@ -85,14 +85,14 @@ export function runScript(client: Redis | Cluster, { script, keys, args }: Scrip
   return commands[`${script}Buffer`]!(keys.length, ...keys, ...args)
 }
 
-export interface AssertSettings {
+export interface RecordSettings {
   holder: string
   presenceTtlS: number
   openimCompat: boolean
 }
 
 /** At least one assertion; all on one master. */
-export function assertPresence(batch: readonly Assertion[], settings: AssertSettings): ScriptCall {
+export function assertPresence(batch: readonly Assertion[], settings: RecordSettings): ScriptCall {
   const { nodeId, epoch } = splitHolder(settings.holder)
   const channel = settings.openimCompat ? openimChannel() : ''
   const args: (string | number)[] = [nodeId, epoch, settings.presenceTtlS, TOMBSTONE_S, REFILL_S, channel]
@@ -103,9 +103,13 @@ export function assertPresence(batch: readonly Assertion[], settings: AssertSett
 }
 
 /** At least one user; all on one master. */
-export function watchUsers(userIds: readonly UserId[], holder: string, ttlS: number): ScriptCall {
+export function watchUsers(
+  userIds: readonly UserId[],
+  { holder, presenceTtlS, openimCompat }: RecordSettings,
+): ScriptCall {
   const { nodeId, epoch } = splitHolder(holder)
-  return { script: 'watchUsers', keys: userKeys(userIds[0]!), args: [nodeId, epoch, ttlS, ...userIds] }
+  const args = [nodeId, epoch, presenceTtlS, flag(openimCompat), ...userIds]
+  return { script: 'watchUsers', keys: userKeys(userIds[0]!), args }
 }
 
 /** At least one user; all on one master. */
@@ -114,8 +118,12 @@ export function unwatchUsers(userIds: readonly UserId[], nodeId: string): Script
 }
 
 /** At least one user; all on one master. */
-export function readUsers(userIds: readonly UserId[]): ScriptCall {
-  return { script: 'readUsers', keys: userKeys(userIds[0]!), args: [...userIds] }
+export function readUsers(userIds: readonly UserId[], openimCompat: boolean): ScriptCall {
+  return { script: 'readUsers', keys: userKeys(userIds[0]!), args: [flag(openimCompat), ...userIds] }
+}
+
+function flag(isSet: boolean): string {
+  return isSet ? '1' : ''
 }
 
 const REGISTRY_KEYS = [nodesKey(), deadKey(), sweepsKey(), registryVersionKey()]
