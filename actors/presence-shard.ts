@@ -103,6 +103,9 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onNodesLost(ctx, state, message)
     case 'storeBack':
       return onStoreBack(ctx, state)
+    case 'storeFails':
+      state.storeFailedMs = ctx.nowMs()
+      return
     case 'flush':
       return onFlush(ctx, state, message)
     case 'flushDue':
@@ -174,6 +177,7 @@ function start(ctx: Ctx, args: Args): State {
     asserts: new AdaptiveBatch(limits),
     interests: new AdaptiveBatch(limits),
     departed: new Map(),
+    storeFailedMs: Number.NEGATIVE_INFINITY,
     leaving: new Map(),
     renewals: new RenewalWheel(turnMs),
     rewatches: new RenewalWheel(turnMs),

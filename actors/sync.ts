@@ -17,7 +17,7 @@ import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
 import { Background } from './sync/background.js'
-import { markDown, onProbeDue, onProbed, onStoreReachable } from './sync/health.js'
+import { markDown, onProbeDue, onProbed, onStoreFails, onStoreReachable } from './sync/health.js'
 import {
   filterAll,
   newLease,
@@ -147,6 +147,7 @@ function start(ctx: Ctx, args: Args): State {
     ledger: args.addresses.shards.map(() => new Map()),
     background: new Background(),
     breaker: { isOpen: false, probedMs: undefined },
+    failsToldMs: Number.NEGATIVE_INFINITY,
     desk: newTokenDesk(),
     lease: newLease(),
     readings: [],
@@ -232,6 +233,7 @@ function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }: Sync.A
 
 function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
   const { shard, sent, heldBack, replyTo, outcome } = done
+  if (!outcome.ok || outcome.value.some((result) => !result.ok && result.isAway)) onStoreFails(ctx, state)
   if (!outcome.ok) return ctx.fail(replyTo, outcome.error)
   const ledger = state.ledger[shard]!
   outcome.value.forEach((result, at) => {

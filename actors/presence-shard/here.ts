@@ -9,6 +9,9 @@ import { tellWatchers } from './watching.js'
 
 /** Longer than a fail-over takes. */
 const LEAVING_MAX_MS = 15_000
+/** Longer than what has failed waits until it is tried again. */
+const SETTLE_MS = 2_500
+const SETTLE_MAX_MS = 5_000
 
 /** A login without a number waits for it, where its order matters. */
 export function onConnected(ctx: Ctx, state: State, report: PresenceShard.ConnectionReport): void {
@@ -38,6 +41,12 @@ export function onDisconnected(ctx: Ctx, state: State, gone: PresenceShard.Disco
  */
 export function onGraceDue(ctx: Ctx, state: State): void {
   const nowMs = ctx.nowMs()
+  // Nor could that node say so just after: it tries again, and should not come second.
+  const settledMs = Math.min(
+    state.storeFailedMs + SETTLE_MS,
+    (state.roster.graceDueMs() ?? 0) + SETTLE_MAX_MS,
+  )
+  if (settledMs - nowMs >= 1) return ctx.once('grace', settledMs - nowMs, { kind: 'graceDue' })
   for (const userId of state.roster.endGrace(nowMs)) {
     state.asserts.add(userId, nowMs)
     if (state.leaving.size === 0) ctx.once('leaving', LEAVING_MAX_MS, { kind: 'leavingDue' })

@@ -72,6 +72,8 @@ export interface State extends Args {
    * writes brings their claims back, and nobody else would ever withdraw them.
    */
   departed: Map<UserId, number>
+  /** When the store was last said to fail, in part or as a whole. */
+  storeFailedMs: number
   /** Users whose grace is over and of whom the store has not taken that down, since when; oldest first. */
   leaving: Map<UserId, number>
   renewals: RenewalWheel

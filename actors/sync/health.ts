@@ -9,6 +9,7 @@ import type { Ctx, State } from './state.js'
 import { onStoreBackForTokens } from './tokens.js'
 
 const PROBE_MS = 1_000
+const FAILS_TOLD_MS = 500
 /** A thread that is busy hears an answer late: this is about a store that hangs. */
 const PROBE_DEADLINE_MS = 2_000
 
@@ -78,6 +79,14 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   if (!up) return
   for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
   onStoreBackForTokens(ctx, state)
+}
+
+/** Something that was asked of it had no answer. Other nodes may wait for it too. */
+export function onStoreFails(ctx: Ctx, state: State): void {
+  const nowMs = ctx.nowMs()
+  if (nowMs - state.failsToldMs < FAILS_TOLD_MS) return
+  state.failsToldMs = nowMs
+  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeFails' })
 }
 
 /** The store does not serve this node, whether it answers or not. */

@@ -43,6 +43,8 @@ export interface State extends Args {
   ledger: Map<UserId, PlatformId[]>[]
   background: Background
   breaker: Breaker
+  /** When shards were last told that the store fails. */
+  failsToldMs: number
   desk: TokenDesk
   lease: LeaseState
   /** Questions of this turn. */

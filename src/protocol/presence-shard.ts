@@ -164,6 +164,11 @@ export interface StoreBack {
   kind: 'storeBack'
 }
 
+/** The store, or a part of it, does not answer. sync → presence shard, at most each FAILS_TOLD_MS while that lasts. */
+export interface StoreFails {
+  kind: 'storeFails'
+}
+
 /** Answer when every grace is over and the store has all that was waiting; for shutting down. */
 export interface Flush extends Question<null> {
   kind: 'flush'
@@ -189,4 +194,5 @@ export type Command =
   | ChangesMissed
   | NodesLost
   | StoreBack
+  | StoreFails
   | Flush

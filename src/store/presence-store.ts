@@ -28,7 +28,8 @@ export type AssertOutcome =
       /** The user after the assertion; only when its claims changed or a login got its number (`version`). */
       changed?: Snapshot
     }
-  | { ok: false; userId: UserId; error: string }
+  /** `isAway`: nothing is wrong with the user; the part of the store that has him did not answer. */
+  | { ok: false; userId: UserId; error: string; isAway?: true }
 
 /** State of a token in `UID_PID_TOKEN_STATUS:<userID>:<PlatformName>`; `unknown` = no such field. */
 export type TokenState = 'normal' | 'invalid' | 'kicked' | 'expired' | 'unknown'

@@ -35,7 +35,7 @@ t.test('R-06: a damaged record fails its user alone, and repaired, its change is
       [victim],
     )
     t.match(outcomes[57], { error: /WRONGTYPE/ })
-    if (!damaged.startsWith('WATCH')) t.equal((await a.store.read(users)).length, 99)
+    if (damaged.startsWith('PRESENCE')) t.equal((await a.store.read(users)).length, 99)
     await redis.del(key)
     await b.store.watch([victim])
     const outcome = await assertOne(a.store, holds(victim, [1]))

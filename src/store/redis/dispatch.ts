@@ -11,8 +11,8 @@ import { userIdProblem } from '../names.js'
 import { onlineKey } from './keys.js'
 import { isMisrouted, type Router } from './routing.js'
 
-/** One user's reply, or why there is none. */
-export type Reply<R> = { ok: true; reply: R } | { ok: false; error: string }
+/** One user's reply, or why there is none; `isAway`: nothing is wrong with him, his master did not answer. */
+export type Reply<R> = { ok: true; reply: R } | { ok: false; error: string; isAway?: true }
 
 /** Send some users, all served by one master, at least one; per user in order its reply or a text why it failed. */
 type Send<T, R> = (items: T[]) => Promise<(R | string)[]>
@@ -57,7 +57,7 @@ export async function dispatch<T, R>(
       return misrouted
     } catch (error) {
       lastError = error instanceof Error ? error.message : String(error)
-      for (const task of group) replies[task.index] = { ok: false, error: lastError }
+      for (const task of group) replies[task.index] = { ok: false, error: lastError, isAway: true }
       return isMisrouted(lastError) ? group : []
     }
   }

@@ -147,7 +147,7 @@ export class RedisStore implements PresenceStore {
     )
     return batch.map(({ userId }, i): AssertOutcome => {
       const reply = replies[i]!
-      if (!reply.ok) return { ok: false, userId, error: reply.error }
+      if (!reply.ok) return { ...reply, userId }
       if (typeof reply.reply === 'number') return { ok: true, userId, version: reply.reply }
       const changed = snapshots.get(reply.reply)!
       return { ok: true, userId, version: changed.version, changed }
