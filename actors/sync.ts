@@ -17,7 +17,7 @@ import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
 import { Background } from './sync/background.js'
-import { markDown, onProbeDue, onProbed, onStoreFails, onStoreReachable } from './sync/health.js'
+import { markDown, noteCall, onProbeDue, onProbed, onStoreFails, onStoreReachable } from './sync/health.js'
 import {
   filterAll,
   newLease,
@@ -147,6 +147,7 @@ function start(ctx: Ctx, args: Args): State {
     ledger: args.addresses.shards.map(() => new Map()),
     background: new Background(),
     breaker: { isOpen: false, probedMs: undefined },
+    calls: new Map(),
     failsToldMs: Number.NEGATIVE_INFINITY,
     desk: newTokenDesk(),
     lease: newLease(),
@@ -225,7 +226,9 @@ function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }: Sync.A
   const replyTo = ctx.replyTo as ReplyTo<unknown>
   const sentMs = ctx.nowMs()
   const call = () => askStore(state, (store) => store.assert(sent))
+  if (!isBackground) noteCall(ctx, state, replyTo, sentMs)
   ctx.pipe(isBackground ? state.background.run(call) : call(), (outcome) => {
+    state.calls.delete(replyTo)
     state.counts.flushSeconds((ctx.nowMs() - sentMs) / 1_000)
     return { kind: 'asserted', shard, sent, heldBack, replyTo, outcome }
   })

@@ -15,6 +15,8 @@ type Values = { readonly [K in keyof typeof settings]: Value<K> }
 export interface Config extends Values {
   /** No secret was given and none is needed: `authSecret` is empty until `withAuthSecret` puts one in. */
   readonly developmentMode: boolean
+  /** Else the store is the embedded one, and no other node is there. */
+  readonly usesRedis: boolean
 }
 
 /** What the default of NODE_ID is made from. */
@@ -32,10 +34,13 @@ export function loadConfig(
   machine: Machine = { hostname: hostname(), pid: process.pid },
 ): Config {
   const { values, faults } = readRows(env)
+  const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
+  const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
   const config: Config = {
     ...values,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
-    developmentMode: values.authSecret === '' && mayGoWithoutSecret(values, env.NODE_ENV),
+    developmentMode: values.authSecret === '' && mayGoWithoutSecret,
+    usesRedis,
   }
   // A relation says nothing while one of its sides is at fault itself.
   const broken = relations.filter(({ of, holds }) => !of.some((name) => faults.has(name)) && !holds(config))
@@ -148,16 +153,8 @@ const relations: readonly Relation[] = [
   },
 ]
 
-/** Else the store is the embedded one, and no other node is there. */
-export function usesRedis({
-  redisUrl,
-  redisClusterNodes,
-}: Pick<Values, 'redisUrl' | 'redisClusterNodes'>): boolean {
-  return redisUrl !== '' || redisClusterNodes.length > 0
-}
-
-function mayGoWithoutSecret(values: Values, nodeEnv: string | undefined): boolean {
-  return isLoopback(values.host) && !usesRedis(values) && nodeEnv?.trim().toLowerCase() !== 'production'
+function isProduction(nodeEnv: string | undefined): boolean {
+  return nodeEnv?.trim().toLowerCase() === 'production'
 }
 
 function isLoopback(address: string): boolean {

@@ -33,6 +33,7 @@ t.test('without any variable a node starts in development mode with the document
     redisClusterNodes: [],
     authSecret: '',
     developmentMode: true,
+    usesRedis: false,
     adminUserIds: ['imAdmin'],
     nodeId: 'host-1-10001',
     presenceShards: 16,
@@ -60,6 +61,7 @@ t.test('values are read as their types', async (t) => {
     wsPort: 0,
     nodeId: 'host-1-p42',
     developmentMode: false,
+    usesRedis: true,
     authSecret: GOOD_SECRET,
     adminUserIds: ['root', 'imAdmin'],
     redisClusterNodes: [

@@ -4,12 +4,14 @@
  * A probe goes out each second. While one is not answered in time, or has failed, whatever is asked of the store fails
  * at once: callers need not wait for a dead store, and it is not hammered. A probe that succeeds ends that.
  */
-import type { Outcome } from '../../src/runtime/index.js'
+import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import type { Ctx, State } from './state.js'
 import { onStoreBackForTokens } from './tokens.js'
 
 const PROBE_MS = 1_000
 const FAILS_TOLD_MS = 500
+/** No call of a store that is well takes so long. */
+const SLOW_MS = 1_000
 /** A thread that is busy hears an answer late: this is about a store that hangs. */
 const PROBE_DEADLINE_MS = 2_000
 
@@ -81,7 +83,14 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   onStoreBackForTokens(ctx, state)
 }
 
-/** Something that was asked of it had no answer. Other nodes may wait for it too. */
+/** A master of a Cluster that dies does not fail what it was asked: its calls wait for the one that follows it. */
+export function noteCall(ctx: Ctx, state: State, call: ReplyTo<unknown>, nowMs: number): void {
+  const [oldestMs = nowMs] = state.calls.values()
+  if (nowMs - oldestMs > SLOW_MS) onStoreFails(ctx, state)
+  state.calls.set(call, nowMs)
+}
+
+/** Something that was asked of it has no answer, or none in time. Other nodes may wait for it too. */
 export function onStoreFails(ctx: Ctx, state: State): void {
   const nowMs = ctx.nowMs()
   if (nowMs - state.failsToldMs < FAILS_TOLD_MS) return

@@ -43,6 +43,8 @@ export interface State extends Args {
   ledger: Map<UserId, PlatformId[]>[]
   background: Background
   breaker: Breaker
+  /** Assertions that the store has not answered, since when; oldest first. */
+  calls: Map<ReplyTo<unknown>, number>
   /** When shards were last told that the store fails. */
   failsToldMs: number
   desk: TokenDesk

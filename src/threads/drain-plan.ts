@@ -1,5 +1,5 @@
 /** How a stopping node divides its time: first its clients are sent away, then their grace is waited for, then it ends. */
-import { type Config, usesRedis } from '../config.js'
+import type { Config } from '../config.js'
 
 export interface DrainPlan {
   /** How long clients may be sent away, at DRAIN_RATE; the rest is cut. */
@@ -20,10 +20,10 @@ const END_PART = 0.2
 const ROLES = 4
 
 export function drainPlan(config: Config): DrainPlan {
-  const { shutdownTimeoutMs, offlineGraceMs } = config
+  const { shutdownTimeoutMs, offlineGraceMs, usesRedis } = config
   const endMs = shutdownTimeoutMs * END_PART
   const flushMs = Math.min(FLUSH_MAX_MS, shutdownTimeoutMs * END_PART)
-  const keepsGrace = usesRedis(config) && offlineGraceMs <= (shutdownTimeoutMs - endMs - flushMs) / 2
+  const keepsGrace = usesRedis && offlineGraceMs <= (shutdownTimeoutMs - endMs - flushMs) / 2
   const shardMs = flushMs + (keepsGrace ? offlineGraceMs : 0)
   return { ioMs: shutdownTimeoutMs - endMs - shardMs, shardMs, endMs: endMs / ROLES, keepsGrace }
 }

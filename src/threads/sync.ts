@@ -1,6 +1,5 @@
 /** The sync thread: the sync actor and its store. */
 import { newHealth, newSyncCounts, type StoreHealth, sync } from '../../actors/sync.js'
-import { usesRedis } from '../config.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
 import type { Log } from '../runtime/index.js'
 import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
@@ -108,7 +107,7 @@ function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   const { nodeId, presenceTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config
   const { redisUrl, redisClusterNodes } = config
   const node = { nodeId, processId, presenceTtlS, nodeLeaseMs, offlineGraceMs }
-  if (!usesRedis(config)) {
+  if (!config.usesRedis) {
     const backend = new MemoryBackend(Date.now, () => openTokenFile(config.dataDir))
     return {
       create: () => new MemoryStore(backend, node),
