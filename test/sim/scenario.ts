@@ -115,6 +115,9 @@ const CLASHES: Clash[] = [
   (a, b) => isSetBack(a) && mayKill(b),
   // One that also comes back empty gives epochs that its nodes have had before.
   (a, b) => isSetBack(a) && isEmptied(b),
+  // A shard and the store are each other's memory of what other nodes hold: while both are empty, and until the others
+  // have asserted again, a shard that starts anew has nobody to show.
+  (a, b, meet) => meet && isEmptied(a) && b.name === 'threadDeath' && LAYOUT.shard.includes(b.slot),
   // A node that is away while the store is emptied begins to doubt what it knows when it is back, not before.
   (a, b, meet) => meet && isEmptied(a) && (b.name === 'pauseNode' || b.name === 'partition'),
   // A node that has subscribed again takes any number for the next one: it cannot tell what was lost since then from
