@@ -1,7 +1,7 @@
 /** Who of a thousand users is where: one question, beside OpenIM's way, which asks Redis user by user. */
 import { platformsOf } from '../src/presence/watch-index.js'
-import type { StoreEvents } from '../src/store/presence-store.js'
 import { onlineKey } from '../src/store/redis/keys.js'
+import { deaf } from '../test/support/deaf.js'
 import { startRedis } from '../test/support/redis.js'
 import { redisStore } from '../test/support/store-backends.js'
 import { defineBenchmark, figure } from './support/figures.js'
@@ -10,7 +10,6 @@ import { withScope } from './support/scope.js'
 
 const PLATFORM = 2
 const OPENIM = "OpenIM's pattern, user by user"
-const deaf: StoreEvents = { changed() {}, missed() {}, noted() {}, noticed() {}, reachable() {} }
 
 export const status = defineBenchmark({
   name: 'status',

@@ -1,6 +1,7 @@
 /** A node has died: how long does a survivor take to withdraw what it held, and how much of Redis does that take? */
-import type { PresenceStore, StoreEvents } from '../src/store/presence-store.js'
+import type { PresenceStore } from '../src/store/presence-store.js'
 import { onlineKey } from '../src/store/redis/keys.js'
+import { deaf } from '../test/support/deaf.js'
 import { startRedis } from '../test/support/redis.js'
 import { redisStore } from '../test/support/store-backends.js'
 import { defineBenchmark, figure } from './support/figures.js'
@@ -11,8 +12,6 @@ import { withScope } from './support/scope.js'
 const BATCH = 500
 const IN_FLIGHT = 4
 const PLATFORM = 2
-
-const deaf: StoreEvents = { changed() {}, missed() {}, noted() {}, noticed() {}, reachable() {} }
 
 export const sweep = defineBenchmark({
   name: 'sweep',

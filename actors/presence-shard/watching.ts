@@ -93,7 +93,7 @@ export function learn(ctx: Ctx, state: State, snapshots: Snapshot[], asOfMs: num
 }
 
 /** Later, and all of them at once. Whoever held them can end the doubt before. */
-export function askDoubtedAgain(ctx: Ctx, state: State, userIds: Iterable<UserId>): void {
+function askDoubtedAgain(ctx: Ctx, state: State, userIds: Iterable<UserId>): void {
   const isAsked = state.doubted.size > 0
   const reminders = new Map<Holder, UserId[]>()
   for (const userId of userIds) {

@@ -1,9 +1,8 @@
 /** A uWebSockets.js server without anything else; see raw-uws.ts. */
 
-import type * as Uws from 'uWebSockets.js'
-import { createRequire } from 'node:module'
 import { freePort } from '../../src/gateway/transport/port-check.js'
 import type { RawAnswer } from './raw-uws.js'
+import { asTheGateway, uws } from './uws.js'
 
 interface UserData {
   path: string
@@ -11,16 +10,11 @@ interface UserData {
 
 const TOPIC = 'star'
 
-const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws
 const [online, offline] = process.argv.slice(2).map((text) => Buffer.from(text, 'base64'))
 const app = uws.App()
 let connections = 0
-// As the gateway sets them.
 app.ws<UserData>('/*', {
-  compression: uws.DISABLED,
-  idleTimeout: 0,
-  maxLifetime: 0,
-  sendPingsAutomatically: false,
+  ...asTheGateway,
   upgrade: (response, request, context) => {
     response.upgrade<UserData>(
       { path: request.getUrl() },

@@ -67,7 +67,10 @@ export interface Context<M> {
   /** Answer with a failure; its code and message cross threads. */
   fail(to: ReplyTo<never>, error: unknown): void
 
-  /** Send `message` to self once, after `delayMs`. A timer with the same key replaces the old one. */
+  /**
+   * Send `message` to self once, after `delayMs`; from ten seconds on up to one second late, together with others. A
+   * timer with the same key replaces the old one.
+   */
   once(key: string, delayMs: number, message: M): void
   /** The same, every `periodMs`. */
   every(key: string, periodMs: number, message: M): void

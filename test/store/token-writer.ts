@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import { openTokenFile } from '../../src/store/memory/token-file.js'
-import type { StoreEvents } from '../../src/store/presence-store.js'
+import { deaf } from '../support/deaf.js'
 
 const HOUR_S = 3_600
 const [dir, act] = (workerData as string[] | undefined) ?? process.argv.slice(2)
@@ -20,13 +20,6 @@ const store = new MemoryStore(backend, {
   nodeLeaseMs: 10_000,
   offlineGraceMs: 0,
 })
-const deaf: StoreEvents = {
-  changed() {},
-  missed() {},
-  noted() {},
-  noticed() {},
-  reachable() {},
-}
 await store.open(deaf)
 
 await store.rememberToken('u', 5, 'good', HOUR_S)

@@ -1,25 +1,19 @@
 /** The floor: uWebSockets.js alone. It takes everybody at his word, and publishes who comes and goes. */
-import type * as Uws from 'uWebSockets.js'
-import { createRequire } from 'node:module'
+import { asTheGateway, uws } from '../../support/uws.js'
 import { WATCHING, WELCOME } from '../clients/raw.js'
 
 interface UserData {
   userId: string
 }
 
-const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws
 const app = uws.App()
 const online = new Set<string>()
 
 const topicOf = (userId: string) => `watch:${userId}`
 const said = (userId: string, isOnline: boolean) => JSON.stringify({ userId, isOnline })
 
-// As the gateway sets them.
 app.ws<UserData>('/*', {
-  compression: uws.DISABLED,
-  idleTimeout: 0,
-  maxLifetime: 0,
-  sendPingsAutomatically: false,
+  ...asTheGateway,
   upgrade: (response, request, context) => {
     const userId = request.getUrl().slice(1)
     response.upgrade<UserData>({ userId }, request.getHeader('sec-websocket-key'), '', '', context)
