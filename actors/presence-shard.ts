@@ -169,7 +169,7 @@ function start(ctx: Ctx, args: Args): State {
     mergeIntervalMs: settings.mergeIntervalMs,
     flightsMax: FLIGHTS_MAX,
   }
-  const turnMs = (settings.presenceTtlS * 1_000) / RENEWALS_PER_TTL
+  const turnMs = (ttlS: number) => (ttlS * 1_000) / RENEWALS_PER_TTL
   const state: State = {
     ...args,
     roster: new Roster(settings.offlineGraceMs),
@@ -179,8 +179,8 @@ function start(ctx: Ctx, args: Args): State {
     departed: new Map(),
     storeFailedMs: Number.NEGATIVE_INFINITY,
     leaving: new Map(),
-    renewals: new RenewalWheel(turnMs),
-    rewatches: new RenewalWheel(turnMs),
+    renewals: new RenewalWheel(turnMs(settings.presenceTtlS)),
+    rewatches: new RenewalWheel(turnMs(settings.watchTtlS)),
     finds: new Finds(),
     unannounced: new Set(args.addresses.listeners.map((listener) => listener.thread)),
     heldBefore: undefined,

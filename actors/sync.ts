@@ -3,7 +3,7 @@
  *
  * Thread  sync                        Owns   the PresenceStore, the ledger of what each shard asserted, the token desk
  * Hears   Sync.Command                Tells  PresenceShard.Command
- * Timers  open, lease, death, probe, writeKicks
+ * Timers  open, lease, death, probe, discards, writeKicks, checkUnchecked
  * Fails   restarts with a new connection; the shards assert everything again
  *
  * A new life, or a lost lease, means a new epoch of this node.
@@ -17,7 +17,16 @@ import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
 import { Background } from './sync/background.js'
-import { markDown, noteCall, onProbeDue, onProbed, onStoreFails, onStoreReachable } from './sync/health.js'
+import {
+  countDiscards,
+  markDown,
+  noteCall,
+  onDiscardsCounted,
+  onProbeDue,
+  onProbed,
+  onStoreFails,
+  onStoreReachable,
+} from './sync/health.js'
 import {
   filterAll,
   newLease,
@@ -31,6 +40,7 @@ import {
 import { onFound, onRead, onReadDue } from './sync/reads.js'
 import { type Args, type Asserted, askStore, type Ctx, type Private, type State } from './sync/state.js'
 import {
+  checkSome,
   distrustAll,
   newTokenDesk,
   onCheckToken,
@@ -97,6 +107,8 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return onTokensKicked(ctx, state, message)
     case 'writeKicksDue':
       return onWriteKicksDue(ctx, state)
+    case 'checkUncheckedDue':
+      return checkSome(ctx, state)
     case 'uncheckedFound':
       return onUncheckedFound(ctx, state, message.digest, message.outcome)
     case 'answered':
@@ -129,6 +141,10 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return onProbeDue(ctx, state)
     case 'probed':
       return onProbed(ctx, state, message.sentMs, message.outcome)
+    case 'countDiscards':
+      return countDiscards(ctx, state)
+    case 'discardsCounted':
+      return onDiscardsCounted(ctx, state, message.outcome)
     case 'swept':
       return onSwept(ctx, state, message.dead, message.outcome)
     default:
@@ -147,6 +163,7 @@ function start(ctx: Ctx, args: Args): State {
     ledger: args.addresses.shards.map(() => new Map()),
     background: new Background(),
     breaker: { isOpen: false, probedMs: undefined },
+    discards: undefined,
     calls: new Map(),
     failsToldMs: Number.NEGATIVE_INFINITY,
     desk: newTokenDesk(),
@@ -271,7 +288,7 @@ function onInterestSet(
   outcome: Outcome<Snapshot[]>,
 ): void {
   // Now, and not when the store answered: a death of which the shards know already must not be undone.
-  if (outcome.ok) ctx.reply(replyTo, filterAll(state, outcome.value))
+  if (outcome.ok) ctx.reply(replyTo, filterAll(ctx, state, outcome.value))
   else ctx.fail(replyTo, outcome.error)
 }
 
@@ -321,7 +338,7 @@ function answer(ctx: Ctx, replyTo: ReplyTo<unknown>, outcome: Outcome<unknown>):
 // Handlers: news from the store
 
 function onStoreChanged(ctx: Ctx, state: State, snapshots: Snapshot[], by: Holder): void {
-  const living = filterAll(state, snapshots)
+  const living = filterAll(ctx, state, snapshots)
   for (const [shard, list] of state.addresses.byShard(living, ({ userId }) => userId)) {
     ctx.tell(shard, { kind: 'changes', snapshots: list, by })
   }

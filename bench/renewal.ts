@@ -1,12 +1,17 @@
-/** What does it cost to keep the records of a million users alive? */
+/**
+ * What does it cost to keep a million users on record?
+ *
+ * One renewal of everybody is measured on both sides, and counted as often as each does it in an hour.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import { loadConfig } from '../src/config.js'
 import { RenewalWheel } from '../src/presence/renewal-wheel.js'
 import { onlineKey } from '../src/store/redis/keys.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
 import { cpuSecondsOf } from './support/gateway.js'
-import { interleave, mustBe, withCpu } from './support/measure.js'
+import { interleave, mustBe, spreadOf, withCpu } from './support/measure.js'
 import { OpenimPattern } from './support/openim-pattern.js'
 import { OwnIo } from './support/own-io.js'
 import { withScope } from './support/scope.js'
@@ -18,6 +23,11 @@ const TURNS_PER_TTL = 3
 /** The least that PRESENCE_TTL_S may be. */
 const TTL_MIN_S = 10
 const OPENIM = "OpenIM's pattern, one EVAL a user, four workers"
+const HOUR_S = 3_600
+/** With the default settings: a node's lease says whether its records count, so they need not be renewed often. */
+const RENEWALS_AN_HOUR = HOUR_S / (loadConfig({}).presenceTtlS / TURNS_PER_TTL)
+/** Each user is announced again every 10 to 20 minutes; this is the rarer. */
+const OPENIM_RENEWALS_AN_HOUR = HOUR_S / 1_200
 
 /** CPU of a renewal, and of how many users it was. */
 interface Cost {
@@ -28,18 +38,17 @@ interface Cost {
 
 export const renewal = defineBenchmark({
   name: 'renewal',
-  question: 'CPU to renew the records of everybody once, of the node and of Redis',
+  question: 'CPU to keep everybody on record for an hour, of the node and of Redis',
   sizes: {
     users: 100_000,
     /**
-     * How long the node takes for all of them, s; 600 by default, and at least 4. As short, a shard has some hundreds
-     * to renew each second, and its batches are full; a node with a million users and the defaults has 104, which is
-     * a full batch too.
+     * How long the node takes for all of them, s; at least 4. With the defaults it is four hours.
      */
     turnS: 5,
-    /** The gateway's defaults. */
+    /** The gateway's default. */
     shards: 16,
-    batch: 100,
+    /** With a million users and the default settings so many of a shard are due at a time. */
+    batch: 60,
     rounds: 3,
   },
   fullSizes: { users: 1_000_000, turnS: 60 },
@@ -72,25 +81,36 @@ export const renewal = defineBenchmark({
 
 /** CPU of as many renewals as there are users: a node began some a second time before it was looked at. */
 function figuresOf(users: number, node: Cost[], openim: Cost[]): Figure[] {
-  const seconds = (costs: Cost[], part: (cost: Cost) => number) =>
-    costs.map((cost) => (part(cost) / cost.users) * users)
-  const nodeUs = (costs: Cost[]) => costs.map((cost) => (cost.nodeSeconds * 1e6) / cost.users)
-  const row = (whose: string, part: (cost: Cost) => number) => ({
-    name: `renewal of ${short(users)} users, CPU of ${whose}`,
-    unit: 's',
-    ours: seconds(node, part),
-    ceiling: { name: OPENIM, values: seconds(openim, part) },
-    goal: { atMost: 0.1 },
-  })
-  const both = row('node and Redis', ({ nodeSeconds, redisSeconds }) => nodeSeconds + redisSeconds)
+  const each = (costs: Cost[], part: (cost: Cost) => number) => costs.map((cost) => part(cost) / cost.users)
+  const us = (seconds: number[]) => seconds.map((one) => one * 1e6)
+  const row = (whose: string, part: (cost: Cost) => number) => {
+    const [ours, theirs] = [each(node, part), each(openim, part)]
+    const [ourUs, theirUs] = [spreadOf(us(ours)).median, spreadOf(us(theirs)).median]
+    return {
+      name: `${short(users)} users kept on record for an hour, CPU of ${whose}`,
+      unit: 's',
+      ours: ours.map((seconds) => seconds * users * RENEWALS_AN_HOUR),
+      ceiling: { name: OPENIM, values: theirs.map((seconds) => seconds * users * OPENIM_RENEWALS_AN_HOUR) },
+      goal: { atMost: 0.1 },
+      notes: [
+        `one renewal: ${ourUs.toFixed(1)} us a user beside ${theirUs.toFixed(1)}; each user is renewed ` +
+          `${RENEWALS_AN_HOUR} times an hour beside ${OPENIM_RENEWALS_AN_HOUR}`,
+      ],
+    }
+  }
+  const nodeSeconds = (cost: Cost) => cost.nodeSeconds
+  const both = row('node and Redis', (cost) => cost.nodeSeconds + cost.redisSeconds)
   return [
     figure({
       ...both,
-      cpuUs: nodeUs(node),
-      ceiling: { ...both.ceiling, cpuUs: nodeUs(openim) },
-      notes: ['CPU each is that of the node for one user, and beside it that of who sends the commands'],
+      cpuUs: us(each(node, nodeSeconds)),
+      ceiling: { ...both.ceiling, cpuUs: us(each(openim, nodeSeconds)) },
+      notes: [
+        ...both.notes,
+        'CPU each is that of the node for one renewal, and beside it that of who sends the commands',
+      ],
     }),
-    figure(row('Redis alone', ({ redisSeconds }) => redisSeconds)),
+    figure(row('Redis alone', (cost) => cost.redisSeconds)),
   ]
 }
 

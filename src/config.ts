@@ -19,6 +19,11 @@ export interface Config extends Values {
   readonly usesRedis: boolean
 }
 
+/** The life of a record where its readers know of leases: renewals are rare. */
+const LEASED_TTL_S = 43_200
+/** The same as OpenIM's own: to its services an entry that has not expired is a device to be reached. */
+const OPENIM_TTL_S = 1_800
+
 /** What the default of NODE_ID is made from. */
 export interface Machine {
   hostname: string
@@ -39,6 +44,7 @@ export function loadConfig(
   const config: Config = {
     ...values,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
+    presenceTtlS: values.presenceTtlS || (values.openimCompat ? OPENIM_TTL_S : LEASED_TTL_S),
     developmentMode: values.authSecret === '' && mayGoWithoutSecret,
     usesRedis,
   }
@@ -130,6 +136,11 @@ const relations: readonly Relation[] = [
     of: ['mergeIntervalMs', 'presenceTtlS'],
     holds: (config) => config.mergeIntervalMs * 3 <= config.presenceTtlS * 1000,
     sentence: 'MERGE_INTERVAL_MS must be at most a third of PRESENCE_TTL_S: renewals wait that long too.',
+  },
+  {
+    of: ['mergeIntervalMs', 'watchTtlS'],
+    holds: (config) => config.mergeIntervalMs * 3 <= config.watchTtlS * 1000,
+    sentence: 'MERGE_INTERVAL_MS must be at most a third of WATCH_TTL_S: renewals wait that long too.',
   },
   {
     of: ['nodeLeaseMs', 'presenceTtlS'],

@@ -61,9 +61,9 @@ function splitList(text: string): string[] {
     .filter((item) => item !== '')
 }
 
-/** A whole number from `min` to `max`, both allowed. */
+/** A whole number from `min` to `max`, both allowed; 0 where it is absent and has no default. */
 export function int(
-  row: Omit<Row, 'default'> & { default: number; min: number; max: number },
+  row: Omit<Row, 'default'> & { default?: number; min: number; max: number },
 ): Setting<number> {
   const { min, max, default: byDefault, ...rest } = row
   const schema = reader((text) => {
@@ -71,8 +71,8 @@ export function int(
     return value >= min && value <= max ? value : undefined
   })
   return setting(
-    { ...rest, default: String(byDefault) },
-    byDefault,
+    byDefault === undefined ? rest : { ...rest, default: String(byDefault) },
+    byDefault ?? 0,
     `a whole number, ${min} to ${max}`,
     schema,
   )

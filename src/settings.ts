@@ -209,10 +209,22 @@ export const settings = {
   }),
   presenceTtlS: int({
     env: 'PRESENCE_TTL_S',
+    defaultDoc: '`43200`, with OPENIM_COMPAT `1800`',
+    min: 10,
+    max: 86_400,
+    doc:
+      'How long a record lives in the store without renewal; renewed every third of it. What a dead node leaves ' +
+      'counts no more when its lease has ended, but readers that know nothing of leases (OpenIM) see it for so long ' +
+      'when no node is left to take it away.',
+  }),
+  watchTtlS: int({
+    env: 'WATCH_TTL_S',
     default: 1800,
     min: 10,
     max: 86_400,
-    doc: 'How long a record lives in the store without renewal; renewed every third of it.',
+    doc:
+      "How long a node's interest in a user lives in the store without renewal; renewed, and the user read again, " +
+      'every third of it. A change whose message was lost is seen then at the latest.',
   }),
   offlineGraceMs: int({
     env: 'OFFLINE_GRACE_MS',

@@ -78,6 +78,14 @@ t.test('values are read as their types', async (t) => {
   })
 })
 
+t.test('records live long, but as long as OpenIM expects where its services read them', async (t) => {
+  t.equal(load().presenceTtlS, 43_200)
+  const shared = { AUTH_SECRET: GOOD_SECRET, REDIS_URL: 'redis://a', OPENIM_COMPAT: '1' }
+  t.equal(load(shared).presenceTtlS, 1_800)
+  t.equal(load({ ...shared, PRESENCE_TTL_S: '600' }).presenceTtlS, 600)
+  t.match(configTable(), '| `PRESENCE_TTL_S` | `43200`, with OPENIM_COMPAT `1800` |')
+})
+
 t.test('the settings are frozen through and through, and may be posted to another thread', async (t) => {
   const config = load({ AUTH_SECRET: GOOD_SECRET, REDIS_CLUSTER_NODES: 'a:7000' })
   t.ok(Object.isFrozen(config))
@@ -101,6 +109,7 @@ t.test('each bad value is named, with what was expected', async (t) => {
     PRESENCE_SHARDS: ['0'],
     BATCH_SIZE: ['0', '1001'],
     PRESENCE_TTL_S: ['9'],
+    WATCH_TTL_S: ['9'],
     OFFLINE_GRACE_MS: ['-1'],
     ALLOWED_ORIGINS: ['example.com', 'https://a/b', 'https://u@a', 'https://'],
     OPENIM_COMPAT: ['yes', 'TRUE'],
@@ -145,6 +154,7 @@ t.test('settings that contradict each other are refused with a sentence', async 
     [{ INFLATED_BYTES_MAX: '20000' }, /^INFLATED_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
     [{ BACKPRESSURE_BYTES_MAX: '20000' }, /^BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
     [{ MERGE_INTERVAL_MS: '4000', PRESENCE_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third/],
+    [{ MERGE_INTERVAL_MS: '4000', WATCH_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third of WATCH/],
     [{ NODE_LEASE_MS: '20000', PRESENCE_TTL_S: '10' }, /^NODE_LEASE_MS must be at most PRESENCE_TTL_S/],
     [{ WS_PORT: '9000', API_PORT: '9000' }, /^WS_PORT and API_PORT must differ/],
     [{ TRANSPORT: 'ws', IO_THREADS: '2' }, /^IO_THREADS must be 1 with TRANSPORT=ws/],

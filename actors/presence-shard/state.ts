@@ -27,6 +27,7 @@ export interface ShardSettings {
   batchSize: number
   mergeIntervalMs: number
   presenceTtlS: number
+  watchTtlS: number
   offlineGraceMs: number
   /** A login comes at most so long after its token was checked. */
   handshakeTimeoutMs: number

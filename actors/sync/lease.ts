@@ -73,6 +73,7 @@ export function renewLease(ctx: Ctx, state: State): void {
     known: lease.members.version,
     suspects: isInTurn(state, sentMs) ? lease.overdue : [],
     formers: lease.formers,
+    strangers: lease.members.takeStrangers(),
     sweeping: lease.sweeping,
   }
   const call = askStore(state, (store) => store.renewLease(renewal))
@@ -143,6 +144,7 @@ export function onSwept(ctx: Ctx, state: State, dead: Holder, outcome: Outcome<n
 }
 
 /** Without the claims of the dead. */
-export function filterAll({ lease }: State, snapshots: Snapshot[]): Snapshot[] {
+export function filterAll(ctx: Ctx, { lease }: State, snapshots: Snapshot[]): Snapshot[] {
+  lease.members.meet(snapshots, ctx.nowMs())
   return snapshots.map((snapshot) => lease.members.filter(snapshot))
 }

@@ -42,7 +42,7 @@ export function onFound(ctx: Ctx, state: State, readings: Reading[], outcome: Ou
     for (const { replyTo } of readings) ctx.fail(replyTo, outcome.error)
     return
   }
-  const found = new Map(filterAll(state, outcome.value).map((snapshot) => [snapshot.userId, snapshot]))
+  const found = new Map(filterAll(ctx, state, outcome.value).map((snapshot) => [snapshot.userId, snapshot]))
   for (const { replyTo, userIds } of readings) {
     ctx.reply(
       replyTo,

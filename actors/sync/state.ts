@@ -28,6 +28,8 @@ export interface Args {
   createStore: () => PresenceStore
   addresses: Addresses
   nodeLeaseMs: number
+  /** How often it is looked whether the store has thrown records away, ms. */
+  discardsCountedMs: number
   tokens: TokenSettings
   health: StoreHealth
   counts: SyncCounts
@@ -43,6 +45,8 @@ export interface State extends Args {
   ledger: Map<UserId, PlatformId[]>[]
   background: Background
   breaker: Breaker
+  /** Records that the store had thrown away when it was asked last. */
+  discards: number | undefined
   /** Assertions that the store has not answered, since when; oldest first. */
   calls: Map<ReplyTo<unknown>, number>
   /** When shards were last told that the store fails. */

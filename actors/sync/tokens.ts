@@ -61,9 +61,11 @@ export type FromTokens =
   | { kind: 'tokenFound'; digest: TokenDigest; outcome: Outcome<TokenState> }
   | { kind: 'tokensKicked'; question: Sync.KickTokens; replyTo?: ReplyTo<null>; outcome: Outcome<void> }
   | { kind: 'uncheckedFound'; digest: TokenDigest; outcome: Outcome<Found> }
+  | { kind: 'checkUncheckedDue' }
   | { kind: 'writeKicksDue' }
 
 const WRITE_KICKS_AGAIN_MS = 1_000
+const CHECK_AGAIN_MS = 1_000
 /** Longer than it takes to notice that the connection to the store is dead. */
 const LATELY_MS = 15_000
 /** Beyond this many the oldest is given up: somebody kicks without end while there is no store. */
@@ -278,7 +280,8 @@ export function onStoreBackForTokens(ctx: Ctx, state: State): void {
   distrustAll(ctx, state)
 }
 
-function checkSome(ctx: Ctx, state: State): void {
+/** Whoever came in unchecked is asked about, until the store has said what his token is. */
+export function checkSome(ctx: Ctx, state: State): void {
   const { unchecked, asked } = state.desk
   for (const [digest, { question }] of unchecked.entries()) {
     const { userId, platformId, token } = question
@@ -312,8 +315,9 @@ export function onUncheckedFound(ctx: Ctx, state: State, digest: TokenDigest, ou
   const { unchecked, asked } = state.desk
   const login = unchecked.get(digest)
   asked.delete(digest)
-  // Still away: all are asked again when it is back.
-  if (login === undefined || !outcome.ok) return
+  if (login === undefined) return
+  // Also while the store counts as reachable: its return may have been told when this question was on its way.
+  if (!outcome.ok) return void ctx.once('checkUnchecked', CHECK_AGAIN_MS, { kind: 'checkUncheckedDue' })
   unchecked.delete(digest)
   const { userId, platformId } = login.question
   const { state: found, by } = outcome.value

@@ -23,8 +23,10 @@ export interface Cluster {
   batchUsersMax: number
   /** How long a batch is on its way to Redis and back, ms. */
   flightMs: number
-  /** How often each record and each watch is renewed, s: a third of PRESENCE_TTL_S. */
+  /** How often each record is renewed, s: a third of PRESENCE_TTL_S. */
   renewS: number
+  /** The same of each watch: a third of WATCH_TTL_S. */
+  rewatchS: number
 }
 
 export const DEFAULTS: Omit<Cluster, 'nodes' | 'masters' | 'users'> = {
@@ -33,7 +35,8 @@ export const DEFAULTS: Omit<Cluster, 'nodes' | 'masters' | 'users'> = {
   shards: 16,
   batchUsersMax: 100,
   flightMs: 2,
-  renewS: 600,
+  renewS: 14_400,
+  rewatchS: 600,
 }
 
 /** Of one node, a second. */
@@ -90,7 +93,7 @@ export function usersPerBatch(cluster: Cluster): number {
  * that watches at least one of them.
  */
 export function interestRouting(cluster: Cluster): Traffic {
-  const { nodes, masters, users, changesPerUser, renewS } = cluster
+  const { nodes, masters, users, changesPerUser, renewS, rewatchS } = cluster
   const changes = (users * changesPerUser) / nodes
   const batch = usersPerBatch(cluster)
   const scriptsPerBatch = masters * (1 - (1 - 1 / masters) ** batch)
@@ -103,7 +106,7 @@ export function interestRouting(cluster: Cluster): Traffic {
     master: {
       messages: (messages * nodes) / masters,
       scripts: (scripts * nodes) / masters,
-      renewals: (users + nodes * watchedUsers(cluster)) / renewS / masters,
+      renewals: (users / renewS + (nodes * watchedUsers(cluster)) / rewatchS) / masters,
     },
   }
 }

@@ -4,6 +4,7 @@
  * A claim counts while its holder does. One that is dead stays dead: a node that comes back does so under a new epoch.
  */
 import type { Holder, Snapshot } from './types.js'
+import { GONE_CONFIRM_MS } from './watch-index.js'
 
 /** What the store's registry says at one of its versions. */
 export interface Registry {
@@ -20,6 +21,9 @@ export interface Suspect {
   leaseEndMs: number
 }
 
+/** A record may name anybody: so many are remembered. */
+const STRANGERS_MAX = 100
+
 export class Membership {
   #version = 0
   #living: ReadonlySet<Holder> = new Set()
@@ -29,6 +33,9 @@ export class Membership {
   readonly #void = new Set<Holder>()
   /** Another node told of a death: what the registry says of it is still to be read. */
   #isHearsay = false
+  /** Holders of claims that no registry knows, and when they were met first. */
+  readonly #strangers = new Map<Holder, number>()
+  readonly #overdue = new Set<Holder>()
 
   get living(): ReadonlySet<Holder> {
     return this.#living
@@ -81,6 +88,31 @@ export class Membership {
     // An epoch is the time (ms) of the change of the registry that began it: whoever is not in a later version has left.
     const beganUs = (Number(holder.slice(holder.lastIndexOf('#') + 1)) + 1) * 1_000
     return beganUs <= this.#version && !this.#living.has(holder)
+  }
+
+  /**
+   * These hold something. A living node is in the registry, and takes a new epoch when it finds that it is not: an
+   * epoch that is met, and met again when everybody has had the time to assert what a store has lost, is that of a
+   * node that died before it was registered again. Nothing but this would end its claims before they expire.
+   */
+  meet(snapshots: readonly Snapshot[], nowMs: number): void {
+    for (const { claims } of snapshots) {
+      for (const { holder } of claims) {
+        if (this.#living.has(holder) || this.#dead.has(holder) || !this.isGone(holder)) continue
+        const sinceMs = this.#strangers.get(holder)
+        if (sinceMs !== undefined && nowMs - sinceMs >= GONE_CONFIRM_MS) this.#overdue.add(holder)
+        else if (sinceMs === undefined && this.#strangers.size < STRANGERS_MAX)
+          this.#strangers.set(holder, nowMs)
+      }
+    }
+  }
+
+  /** Who has been a stranger for too long, to be buried; each is named once. */
+  takeStrangers(): Holder[] {
+    const overdue = [...this.#overdue]
+    for (const holder of overdue) this.#strangers.delete(holder)
+    this.#overdue.clear()
+    return overdue
   }
 
   /** Deaths that this node has not heard of; none while it knows nothing at all. */

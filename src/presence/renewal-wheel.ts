@@ -7,10 +7,13 @@
 import { hashOf } from './placement.js'
 import type { UserId } from './types.js'
 
-/** Ticks about a second apart; at least 8, so that short turns (tests) are spread too. */
+/**
+ * Ticks about a second apart; at least 8, so that short turns (tests) are spread too. No more than these: of a million
+ * users in 16 shards, renewed every four hours, one tick then fills most of a batch.
+ */
 const TICK_MS = 1_000
 const TICKS_MIN = 8
-const TICKS_MAX = 4_096
+const TICKS_MAX = 1_024
 const HASHES = 2 ** 32
 
 export class RenewalWheel {

@@ -46,8 +46,10 @@ export interface NodeSettings {
   nodeId: string
   /** Tells a node that takes a new epoch from one that was started anew under the same name. */
   processId: string
-  /** Life of a claim and of a watch without renewal. */
+  /** Life of a claim without renewal. */
   presenceTtlS: number
+  /** The same of an interest. */
+  watchTtlS: number
   nodeLeaseMs: number
   /** How long users of a node that is started anew are shown at most, without being back. */
   offlineGraceMs: number
@@ -61,6 +63,8 @@ export interface LeaseRenewal {
   suspects: Suspect[]
   /** Earlier incarnations of the same process, which count until everything is asserted under the new epoch. */
   formers: Holder[]
+  /** Whoever holds something and is not in the registry, and has not been for long: they are buried. */
+  strangers: Holder[]
   /** The dead node whose records it sweeps; undefined = it may be given one. */
   sweeping: Holder | undefined
 }
@@ -126,7 +130,7 @@ export interface PresenceStore {
    * Record this node's interest and return the snapshots, atomically per user, in order. At most 1,000 users.
    * A user who could not be served (a damaged record, a master away, a bad ID) is left out and logged: ask again
    * for those who are missing. Rejects with STORE_UNAVAILABLE when nobody was served. `read` does the same.
-   * An interest ends by itself PRESENCE_TTL_S after its last watch.
+   * An interest ends by itself WATCH_TTL_S after its last watch.
    */
   watch(userIds: UserId[]): Promise<Snapshot[]>
 
@@ -204,6 +208,9 @@ export interface PresenceStore {
 
   /** Forget every refresh token of a user on a platform. */
   forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void>
+
+  /** How many keys the store has thrown away for want of room since it was started. */
+  discardedCount(): Promise<number>
 
   /** Round trip to the store. Fails when no server of it serves. */
   ping(): Promise<void>

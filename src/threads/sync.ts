@@ -50,6 +50,8 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
       },
       addresses: new Addresses(settings.topology),
       nodeLeaseMs: config.nodeLeaseMs,
+      // As often as the other things that no message tells.
+      discardsCountedMs: (config.watchTtlS * 1_000) / 3,
       tokens: { ...config, recordsNeeded: areTokensMadeHere(config) },
       health,
       counts,
@@ -104,9 +106,9 @@ interface Stores {
 /** The store that the settings ask for. The embedded one keeps its records over a restart of the actor. */
 function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   const platforms = platformTable(config)
-  const { nodeId, presenceTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config
+  const { nodeId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config
   const { redisUrl, redisClusterNodes } = config
-  const node = { nodeId, processId, presenceTtlS, nodeLeaseMs, offlineGraceMs }
+  const node = { nodeId, processId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs }
   if (!config.usesRedis) {
     const backend = new MemoryBackend(Date.now, () => openTokenFile(config.dataDir))
     return {

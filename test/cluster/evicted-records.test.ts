@@ -76,3 +76,19 @@ t.test(
     await seesOn(watcher, 'bob', [WEB])
   },
 )
+
+t.test('R-30: a node notices that Redis has thrown records away, and asserts all again', async (t) => {
+  const { url, redis } = await startStore(t)
+  const node = await TestNode.start(t, { REDIS_URL: url, WATCH_TTL_S: '10' })
+  await node.login('ann', ANDROID)
+  const isRecorded = async () => (await redis.zscore('ONLINE:ann', String(ANDROID))) !== null
+  await eventually(async () => (await isRecorded()) || undefined)
+  await redis.config('SET', 'maxmemory-policy', 'volatile-random')
+  await redis.config('SET', 'maxmemory', '1')
+  await eventually(async () => {
+    await redis.set('one', 'more').catch(() => {})
+    return !(await isRecorded()) || undefined
+  })
+  await redis.config('SET', 'maxmemory', '0')
+  await eventually(async () => (await isRecorded()) || undefined)
+})

@@ -32,6 +32,7 @@ const SETTINGS = {
   batchSize: 10,
   mergeIntervalMs: 100,
   presenceTtlS: 1_800,
+  watchTtlS: 1_800,
   offlineGraceMs: GRACE_MS,
   nodeLeaseMs: 30_000,
   authWhenStoreDown: 'deny',

@@ -1,6 +1,7 @@
 /** Which nodes count, in whatever order the registry and word of mouth say so. */
 import t from 'tap'
 import { Membership, type Registry } from '../../src/presence/membership.js'
+import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
 
 const registry = (version: number, living: string[], dead: Registry['dead'] = []): Registry => ({
   version,
@@ -47,4 +48,35 @@ t.test('deaths that were not heard of are news, but not to a node that knows not
   t.same(members.newsIn(registry(2, ['a#1'], dead(70))), dead(70))
   members.hearOf(dead(70), 0)
   t.same(members.newsIn(registry(2, ['a#1'], dead(70))), [], 'heard already')
+})
+
+const heldBy = (...holders: string[]) => [
+  {
+    userId: 'ann',
+    version: 1,
+    claims: holders.map((holder) => ({ platformId: 1, holder, expiresAtS: 9 })),
+    foreign: [],
+  },
+]
+
+t.test('who is met twice, long apart, and is in no registry, is a stranger; once', async (t) => {
+  const members = new Membership()
+  members.learn(registry(9_000_000, ['a#1'], dead()), 0)
+  // Of an epoch that is later than what is known of the registry: it may have been entered since.
+  const all = heldBy('a#1', 'b#2', 'c#3', 'd#9000')
+  members.meet(all, 0)
+  members.meet(all, GONE_CONFIRM_MS - 1)
+  t.same(members.takeStrangers(), [])
+  members.meet(all, GONE_CONFIRM_MS)
+  t.same(members.takeStrangers(), ['c#3'])
+  t.same(members.takeStrangers(), [])
+  members.meet(all, GONE_CONFIRM_MS + 1)
+  t.same(members.takeStrangers(), [], 'its time begins anew')
+})
+
+t.test('who knows no registry yet takes nobody for a stranger', async (t) => {
+  const members = new Membership()
+  members.meet(heldBy('c#3'), 0)
+  members.meet(heldBy('c#3'), GONE_CONFIRM_MS)
+  t.same(members.takeStrangers(), [])
 })

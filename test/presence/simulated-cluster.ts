@@ -32,6 +32,7 @@ export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   batchSize: 4,
   mergeIntervalMs: 100,
   presenceTtlS: 60,
+  watchTtlS: 60,
   offlineGraceMs: 300,
   handshakeTimeoutMs: 10_000,
 }
@@ -271,11 +272,12 @@ class SimulatedNode {
   }
 
   #spawnSync(system: ActorSystem): void {
-    const { presenceTtlS, offlineGraceMs } = SETTINGS
+    const { presenceTtlS, watchTtlS, offlineGraceMs } = SETTINGS
     const options = {
       nodeId: this.#nodeId,
       processId: this.#nodeId,
       presenceTtlS,
+      watchTtlS,
       nodeLeaseMs: NODE_LEASE_MS,
       offlineGraceMs,
     }
@@ -285,6 +287,7 @@ class SimulatedNode {
         createStore: () => new DistantStore(this.#ground, options),
         addresses: this.#addresses,
         nodeLeaseMs: NODE_LEASE_MS,
+        discardsCountedMs: (watchTtlS * 1_000) / 3,
         health: newHealth(),
         tokens: TOKENS,
         counts: newSyncCounts(),

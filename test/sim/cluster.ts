@@ -16,7 +16,7 @@ import { distantStore } from './store.js'
 
 export const LAYOUT: Layout = { io: [0, 1], shard: [2, 3], sync: 4, api: 5, presenceShards: 4 }
 
-export const SETTINGS: Omit<NodeSettings, 'presenceTtlS'> = {
+export const SETTINGS: Omit<NodeSettings, 'presenceTtlS' | 'watchTtlS'> = {
   batchSize: 4,
   mergeIntervalMs: 100,
   offlineGraceMs: 4_000,
@@ -47,6 +47,7 @@ export interface ClusterOptions {
   nodes: number
   delayMaxMs: number
   presenceTtlS: number
+  watchTtlS: number
 }
 
 type ShardMessage = Parameters<typeof presenceShard.receive>[2]
@@ -68,7 +69,7 @@ export class Cluster {
   #lives = 0
 
   /** `delayMaxMs`: the slowest way to the store, or frame between two threads. */
-  constructor({ seed, nodes, delayMaxMs, presenceTtlS }: ClusterOptions) {
+  constructor({ seed, nodes, delayMaxMs, presenceTtlS, watchTtlS }: ClusterOptions) {
     this.world = new World({ seed, linkDelayMs: (random) => (random ** 3 * delayMaxMs) / 4 })
     this.random = mulberry32(seed ^ 0x5eed)
     this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs)
@@ -76,7 +77,7 @@ export class Cluster {
     this.backend = new MemoryBackend(() => wallMs() + this.clockOffsetMs)
     this.emptyStore = this.backend.checkpoint()
     const platforms = new PlatformTable()
-    const settings = { ...SETTINGS, presenceTtlS }
+    const settings = { ...SETTINGS, presenceTtlS, watchTtlS }
     const ground = {
       world: this.world,
       layout: LAYOUT,

@@ -46,15 +46,15 @@ interface FaultKind {
 }
 
 const { nodeLeaseMs, offlineGraceMs } = SETTINGS
-/** The shorter life of a record. */
-export const PRESENCE_TTL_MIN_S = 60
+/** The shorter life of a record, and of a watch. */
+export const TTL_MIN_S = 60
 
 /** Every node says something to all others this often: at the next message a loss is noticed. */
 export const BEACON_MS = 4_000
 /** With three fifths of its lease left a node is suspect for whoever looks within a turn; two turns later all hear. */
 const BURIAL_MS = (2 * nodeLeaseMs) / 5 + nodeLeaseMs
-/** Watches are renewed each third of the life of a record, in turns of a wheel. */
-const REWATCH_MS = (PRESENCE_TTL_MIN_S * 1_000) / 3 + 2_000
+/** Watches are renewed each third of their life, in turns of a wheel. */
+const REWATCH_MS = (TTL_MIN_S * 1_000) / 3 + 2_000
 /** Retries, a new connection, rebuilding, and everything said again. */
 const RECOVERY_MS = 8_000
 /** GONE_CONFIRM_MS: that a store knows nobody any more is not believed at once. */
@@ -66,7 +66,7 @@ const LOST_WRITES_MS = 2_000
 export const ALL_LOST = 0.75
 const HOUR_MS = 3_600_000
 /** Records must not expire before they are renewed. */
-const STEP_FORWARD_MS = (PRESENCE_TTL_MIN_S * 1_000) / 4
+const STEP_FORWARD_MS = (TTL_MIN_S * 1_000) / 4
 
 export const FAULTS: Record<FaultName, FaultKind> = {
   dropMessage: {

@@ -12,8 +12,8 @@ import {
   type Fault,
   MORTAL_SLOTS,
   mayLoseAnswer,
-  PRESENCE_TTL_MIN_S,
   recordsOf,
+  TTL_MIN_S,
 } from './faults.js'
 import type { History, SocketId } from './history.js'
 
@@ -24,8 +24,11 @@ const STEADY: UserId = 'steady'
 /** Of each node one, who comes and goes all the time. */
 const BEACONS: UserId[] = Array.from({ length: NODES }, (_, node) => `beacon-${node}`)
 const EVERYBODY = [...USERS, STEADY, ...BEACONS]
-/** Records either expire within a history, or do not: what heals by time must not hide what should heal by itself. */
-const PRESENCE_TTLS_S = [PRESENCE_TTL_MIN_S, 1_800]
+/**
+ * Records and watches either expire within a history, or do not: what heals by time must not hide what should heal by
+ * itself.
+ */
+const TTLS_S = [TTL_MIN_S, 1_800]
 
 const START_MS = 3_000
 const BUSY_MS = 60_000
@@ -49,6 +52,7 @@ export interface Plan {
   seed: number
   delayMaxMs: number
   presenceTtlS: number
+  watchTtlS: number
   steps: (Step & { atMs: number })[]
   faults: Fault[]
 }
@@ -70,8 +74,9 @@ export function planOf(seed: number): Plan {
     if (canBeTried(fault, faults)) faults.push(fault)
   }
   const delayMaxMs = pick([10, 100, 400])
-  const presenceTtlS = faults.some(mayLoseAnswer) ? PRESENCE_TTL_MIN_S : pick(PRESENCE_TTLS_S)
-  return { seed, delayMaxMs, presenceTtlS, steps, faults }
+  const presenceTtlS = pick(TTLS_S)
+  const watchTtlS = faults.some(mayLoseAnswer) ? TTL_MIN_S : pick(TTLS_S)
+  return { seed, delayMaxMs, presenceTtlS, watchTtlS, steps, faults }
 
   function step(): Step {
     const kind = random()

@@ -25,6 +25,7 @@ const plan = (steps: Plan['steps'], ...faults: Fault[]): Plan => ({
   seed: 1,
   delayMaxMs: 10,
   presenceTtlS: 1_800,
+  watchTtlS: 1_800,
   steps,
   faults,
 })

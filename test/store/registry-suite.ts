@@ -15,6 +15,7 @@ class Member {
   lease: Lease = { isHeld: true, suspects: [] }
   lost: Holder[] = []
   formers: Holder[] = []
+  strangers: Holder[] = []
   /** Whose sweep it takes on, and has taken on. */
   wanted: Holder | undefined
   sweeping: Holder | undefined
@@ -25,9 +26,10 @@ class Member {
   ) {}
 
   async renew(suspects = this.lease.suspects): Promise<Lease> {
-    const { formers, sweeping, members } = this
+    const { formers, strangers, sweeping, members } = this
     const known = members.version
-    this.lease = await this.node.store.renewLease({ known, suspects, formers, sweeping })
+    this.lease = await this.node.store.renewLease({ known, suspects, formers, strangers, sweeping })
+    this.strangers = []
     const { toSweep } = this.lease
     if (toSweep === this.wanted) this.sweeping ??= toSweep
     // Left over from another test.
@@ -88,6 +90,24 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     await a.renew()
     t.notOk(a.members.isGone(back.holder))
     t.ok(a.members.isGone(dead.node.holder))
+  })
+
+  t.test('a stranger is buried, and nobody who is in the registry is one', async (t) => {
+    const [a, b] = [await member(t), await member(t)]
+    const stranger = `${fresh('node')}#7`
+    a.strangers = [stranger, b.node.holder]
+    for (const one of [a, b]) one.wanted = stranger
+    await a.renew()
+    await b.renew()
+    t.ok(b.lease.registry!.dead.some(({ holder, inMs }) => holder === stranger && inMs === 0))
+    t.ok((await a.node.store.living()).includes(b.node.holder))
+    b.strangers = [stranger]
+    const { version } = b.members
+    await b.renew()
+    t.equal(b.members.version, version, 'once')
+    await renewUntil('it is given to somebody to be swept', [a, b], () =>
+      [a, b].some(({ sweeping }) => sweeping === stranger),
+    )
   })
 
   t.test('a lease that has ended is renewed all the same, while nobody took its node for dead', async (t) => {

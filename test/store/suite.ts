@@ -91,13 +91,20 @@ export function nodeSettings(): NodeSettings {
     nodeId: fresh('node'),
     processId: fresh('process'),
     presenceTtlS: 1800,
+    watchTtlS: 1800,
     nodeLeaseMs: 10_000,
     offlineGraceMs: 0,
   }
 }
 
 /** A renewal of a node that knows nothing yet. */
-export const RENEWAL: LeaseRenewal = { known: 0, suspects: [], formers: [], sweeping: undefined }
+export const RENEWAL: LeaseRenewal = {
+  known: 0,
+  suspects: [],
+  formers: [],
+  strangers: [],
+  sweeping: undefined,
+}
 
 export async function openNode(
   t: Test,
@@ -412,7 +419,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
 
     t.test('an interest that is not renewed ends', async (t) => {
       const a = await open(t)
-      const b = await open(t, { presenceTtlS: 1 })
+      const b = await open(t, { presenceTtlS: 1, watchTtlS: 1 })
       const user = fresh('user')
       await b.store.watch([user])
       backend.pass(2)

@@ -41,6 +41,7 @@ async function openStore(t: Test, journal: string | (() => TokenJournal), nowMs 
     nodeId: 'node',
     processId: 'process',
     presenceTtlS: 60,
+    watchTtlS: 60,
     nodeLeaseMs: 10_000,
     offlineGraceMs: 0,
   })

@@ -17,6 +17,7 @@ const store = new MemoryStore(backend, {
   nodeId: 'writer',
   processId: 'process',
   presenceTtlS: 60,
+  watchTtlS: 60,
   nodeLeaseMs: 10_000,
   offlineGraceMs: 0,
 })

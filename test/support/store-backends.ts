@@ -14,6 +14,7 @@ export function redisStore(options: Partial<RedisStoreOptions> & { nodeId: strin
   return new RedisStore({
     processId: randomUUID(),
     presenceTtlS: 1800,
+    watchTtlS: 1800,
     nodeLeaseMs: 10_000,
     offlineGraceMs: 0,
     openimCompat: false,

@@ -32,6 +32,7 @@ export interface NodeSettings {
   batchSize: number
   mergeIntervalMs: number
   presenceTtlS: number
+  watchTtlS: number
   offlineGraceMs: number
   nodeLeaseMs: number
   authWhenStoreDown: 'allow' | 'deny'
@@ -201,6 +202,7 @@ export class VirtualNode {
         createStore: () => createStore(life),
         addresses: this.addresses,
         nodeLeaseMs: settings.nodeLeaseMs,
+        discardsCountedMs: (settings.watchTtlS * 1_000) / 3,
         tokens: {
           tokenCacheS: 60,
           tokenCacheMax: 1_000,

@@ -80,7 +80,7 @@ export class MemoryStore implements PresenceStore {
 
   async watch(userIds: UserId[]): Promise<Snapshot[]> {
     const holder = this.#opened()
-    return served(userIds).map((userId) => this.#backend.watch(userId, holder, this.#options.presenceTtlS))
+    return served(userIds).map((userId) => this.#backend.watch(userId, holder, this.#options.watchTtlS))
   }
 
   async unwatch(userIds: UserId[]): Promise<void> {
@@ -180,6 +180,11 @@ export class MemoryStore implements PresenceStore {
 
   async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
     await this.#tokens(userId).forgetRefreshes(userId, platformId)
+  }
+
+  async discardedCount(): Promise<number> {
+    this.#opened()
+    return 0
   }
 
   async ping(): Promise<void> {

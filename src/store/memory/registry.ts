@@ -42,6 +42,12 @@ export class NodeRegistry {
     for (const kept of [holder, ...renewal.formers]) {
       if (this.#nodes.has(kept)) this.#nodes.set(kept, nowMs + nodeLeaseMs)
     }
+    // The registry was lost with the store, and they died before they were in it again.
+    for (const stranger of renewal.strangers) {
+      if (this.#nodes.has(stranger) || this.#dead.has(stranger)) continue
+      this.#bury(stranger, nowMs)
+      this.#changed()
+    }
     // A lease end further off than any lease reaches was written by a clock that stood wrong: it says nothing.
     const hasEnded = (endMs: number) => endMs <= nowMs || endMs > nowMs + 3 * nodeLeaseMs
     for (const { holder: suspect, leaseEndMs } of renewal.suspects) {

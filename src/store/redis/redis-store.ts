@@ -280,9 +280,15 @@ export class RedisStore implements PresenceStore {
     await this.#tokens.forgetRefreshes(userId, platformId)
   }
 
+  async discardedCount(): Promise<number> {
+    const stats = await Promise.all(this.#masters().map((master) => master.info('stats'))).catch(
+      rejectUnavailable,
+    )
+    return stats.reduce((sum, text) => sum + Number(/^evicted_keys:(\d+)/m.exec(text)?.[1] ?? 0), 0)
+  }
+
   async ping(): Promise<void> {
-    const servers = this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client]
-    await Promise.any(servers.map((server) => server.ping())).catch(rejectUnavailable)
+    await Promise.any(this.#masters().map((master) => master.ping())).catch(rejectUnavailable)
   }
 
   async close(leaves: boolean): Promise<void> {
@@ -305,6 +311,10 @@ export class RedisStore implements PresenceStore {
   #opened(): Session {
     if (!this.#session) throw new StoreUnavailableError('The store is not open.')
     return this.#session
+  }
+
+  #masters(): Redis[] {
+    return this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client]
   }
 
   #aboutUsers<R>(userIds: UserId[], call: (group: UserId[]) => scripts.ScriptCall): Promise<Reply<R>[]> {

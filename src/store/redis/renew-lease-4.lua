@@ -4,7 +4,9 @@
 -- ARGV[1]  node#epoch    ARGV[2]  lease (ms)    ARGV[3]  version of the registry that the node knows (us)
 -- ARGV[4]  how long claims count after their node's end at least (ms)    ARGV[5]  life of a record (s)
 -- ARGV[6]  the dead node that this node sweeps, '' = none
--- ARGV[7]  number of earlier incarnations that follow; then they, to be kept as well
+-- ARGV[7]  number of earlier incarnations    ARGV[8]  number of strangers
+-- ARGV[..] earlier incarnations, to be kept as well
+-- ARGV[..] strangers, who hold something and are in no registry: to be buried
 -- ARGV[..] suspects: node#epoch, lease end (ms) when it was seen last
 -- Returns  array: 1 = held, 0 = the lease was lost; a dead node to be swept, '' = none; suspects flat: node#epoch, lease
 --          end...; where the version is another: version, living flat, dead flat: node#epoch, ms from now on...
@@ -18,8 +20,10 @@ if not redis.call('ZSCORE', KEYS[1], own) then
 end
 -- Also after its end: while nobody has buried it, nobody has acted on that.
 redis.call('ZADD', KEYS[1], now_ms + lease_ms, own)
-local first_suspect = 8 + tonumber(ARGV[7])
-for i = 8, first_suspect - 1 do
+local first_former = 9
+local first_stranger = first_former + tonumber(ARGV[7])
+local first_suspect = first_stranger + tonumber(ARGV[8])
+for i = first_former, first_stranger - 1 do
   redis.call('ZADD', KEYS[1], 'XX', now_ms + lease_ms, ARGV[i])
 end
 
@@ -28,9 +32,16 @@ local function has_ended(lease_end_ms)
   return lease_end_ms <= now_ms or lease_end_ms > now_ms + 3 * lease_ms
 end
 
+local has_changed = false
+-- The registry was lost with the store, and they died before they were in it again.
+for i = first_stranger, first_suspect - 1 do
+  if not redis.call('ZSCORE', KEYS[1], ARGV[i]) and not redis.call('ZSCORE', KEYS[2], ARGV[i]) then
+    bury(ARGV[i], now_ms)
+    has_changed = true
+  end
+end
 -- It must have been a suspect before, and have done nothing since: an end that has come says little by itself, for the
 -- store may have been away, or its clock may have been set.
-local has_changed = false
 for i = first_suspect, #ARGV, 2 do
   local lease_end = redis.call('ZSCORE', KEYS[1], ARGV[i])
   if lease_end == ARGV[i + 1] and has_ended(tonumber(lease_end)) then

@@ -91,6 +91,12 @@ export interface RecordSettings {
   openimCompat: boolean
 }
 
+export interface WatchSettings {
+  holder: string
+  watchTtlS: number
+  openimCompat: boolean
+}
+
 /** At least one assertion; all on one master. */
 export function assertPresence(batch: readonly Assertion[], settings: RecordSettings): ScriptCall {
   const { nodeId, epoch } = splitHolder(settings.holder)
@@ -105,10 +111,10 @@ export function assertPresence(batch: readonly Assertion[], settings: RecordSett
 /** At least one user; all on one master. */
 export function watchUsers(
   userIds: readonly UserId[],
-  { holder, presenceTtlS, openimCompat }: RecordSettings,
+  { holder, watchTtlS, openimCompat }: WatchSettings,
 ): ScriptCall {
   const { nodeId, epoch } = splitHolder(holder)
-  const args = [nodeId, epoch, presenceTtlS, flag(openimCompat), ...userIds]
+  const args = [nodeId, epoch, watchTtlS, flag(openimCompat), ...userIds]
   return { script: 'watchUsers', keys: userKeys(userIds[0]!), args }
 }
 
@@ -149,9 +155,9 @@ export type RenewalReply = [
 
 export function renewLease(holder: Holder, renewal: LeaseRenewal, settings: NodeSettings): ScriptCall {
   const { nodeLeaseMs, offlineGraceMs, presenceTtlS } = settings
-  const { known, suspects, formers, sweeping = '' } = renewal
+  const { known, suspects, formers, strangers, sweeping = '' } = renewal
   const args: (string | number)[] = [holder, nodeLeaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
-  args.push(formers.length, ...formers)
+  args.push(formers.length, strangers.length, ...formers, ...strangers)
   for (const { holder: suspect, leaseEndMs } of suspects) args.push(suspect, leaseEndMs)
   return { script: 'renewLease', keys: REGISTRY_KEYS, args }
 }
