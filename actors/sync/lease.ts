@@ -6,7 +6,7 @@
  * deaths come, none of them shows a dead node's users.
  */
 import { Membership, type Registry, type Suspect } from '../../src/presence/membership.js'
-import type { Holder, Snapshot } from '../../src/presence/types.js'
+import type { Holder, Whereabouts } from '../../src/presence/types.js'
 import type { Outcome } from '../../src/runtime/index.js'
 import type { Incarnation, Lease } from '../../src/store/presence-store.js'
 import { askStore, type Ctx, type State } from './state.js'
@@ -144,7 +144,7 @@ export function onSwept(ctx: Ctx, state: State, dead: Holder, outcome: Outcome<n
 }
 
 /** Without the claims of the dead. */
-export function filterAll(ctx: Ctx, { lease }: State, snapshots: Snapshot[]): Snapshot[] {
+export function filterAll<T extends Whereabouts>(ctx: Ctx, { lease }: State, snapshots: T[]): T[] {
   lease.members.meet(snapshots, ctx.nowMs())
   return snapshots.map((snapshot) => lease.members.filter(snapshot))
 }

@@ -1,5 +1,6 @@
 /** Who is online, asked of the store: many questions of one turn become one call. */
-import type { Snapshot, UserId } from '../../src/presence/types.js'
+import type { UserId, UserPlatforms, Whereabouts } from '../../src/presence/types.js'
+import { platformsOf } from '../../src/presence/watch-index.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import { filterAll } from './lease.js'
@@ -9,24 +10,24 @@ import { askStore, type Ctx, type State } from './state.js'
 const USERS_MAX = 1_000
 
 export interface Reading {
-  replyTo: ReplyTo<Snapshot[]>
+  replyTo: ReplyTo<UserPlatforms[]>
   userIds: UserId[]
 }
 
 export type FromReads =
   | { kind: 'readDue' }
-  | { kind: 'found'; readings: Reading[]; outcome: Outcome<Snapshot[]> }
+  | { kind: 'found'; readings: Reading[]; outcome: Outcome<Whereabouts[]> }
 
 export function onRead(ctx: Ctx, state: State, { userIds }: Sync.Read): void {
   if (state.readings.length === 0) ctx.tell(ctx.self, { kind: 'readDue' })
-  state.readings.push({ replyTo: ctx.replyTo as ReplyTo<Snapshot[]>, userIds })
+  state.readings.push({ replyTo: ctx.replyTo as ReplyTo<UserPlatforms[]>, userIds })
 }
 
 export function onReadDue(ctx: Ctx, state: State): void {
   const readings = state.readings
   state.readings = []
   const userIds = [...new Set(readings.flatMap((reading) => reading.userIds))]
-  const calls: Promise<Snapshot[]>[] = []
+  const calls: Promise<Whereabouts[]>[] = []
   for (let at = 0; at < userIds.length; at += USERS_MAX) {
     const some = userIds.slice(at, at + USERS_MAX)
     calls.push(askStore(state, (store) => store.read(some)))
@@ -37,12 +38,16 @@ export function onReadDue(ctx: Ctx, state: State): void {
   )
 }
 
-export function onFound(ctx: Ctx, state: State, readings: Reading[], outcome: Outcome<Snapshot[]>): void {
+export function onFound(ctx: Ctx, state: State, readings: Reading[], outcome: Outcome<Whereabouts[]>): void {
   if (!outcome.ok) {
     for (const { replyTo } of readings) ctx.fail(replyTo, outcome.error)
     return
   }
-  const found = new Map(filterAll(ctx, state, outcome.value).map((snapshot) => [snapshot.userId, snapshot]))
+  const found = new Map<UserId, UserPlatforms>()
+  for (const whereabouts of filterAll(ctx, state, outcome.value)) {
+    const { userId } = whereabouts
+    found.set(userId, { userId, platformIds: platformsOf(whereabouts) })
+  }
   for (const { replyTo, userIds } of readings) {
     ctx.reply(
       replyTo,

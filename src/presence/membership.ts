@@ -3,7 +3,7 @@
  *
  * A claim counts while its holder does. One that is dead stays dead: a node that comes back does so under a new epoch.
  */
-import type { Holder, Snapshot } from './types.js'
+import type { Holder, Whereabouts } from './types.js'
 import { GONE_CONFIRM_MS } from './watch-index.js'
 
 /** What the store's registry says at one of its versions. */
@@ -95,7 +95,7 @@ export class Membership {
    * epoch that is met, and met again when everybody has had the time to assert what a store has lost, is that of a
    * node that died before it was registered again. Nothing but this would end its claims before they expire.
    */
-  meet(snapshots: readonly Snapshot[], nowMs: number): void {
+  meet(snapshots: readonly Whereabouts[], nowMs: number): void {
     for (const { claims } of snapshots) {
       for (const { holder } of claims) {
         if (this.#living.has(holder) || this.#dead.has(holder) || !this.isGone(holder)) continue
@@ -125,8 +125,8 @@ export class Membership {
     return living.some((holder) => this.#void.has(holder))
   }
 
-  /** A snapshot without the claims of those who do not count. */
-  filter(snapshot: Snapshot): Snapshot {
+  /** The same without the claims of those who do not count. */
+  filter<T extends Whereabouts>(snapshot: T): T {
     if (this.#void.size === 0 || !snapshot.claims.some(({ holder }) => this.#void.has(holder)))
       return snapshot
     return { ...snapshot, claims: snapshot.claims.filter(({ holder }) => !this.#void.has(holder)) }

@@ -15,25 +15,28 @@ export type LoginNumber = number
 /** One incarnation of one node, as `nodeId#epoch`. */
 export type Holder = string
 
-/** "This holder has this user on this platform", until `expiresAtS` (Unix seconds of the store's clock). */
+/** "This holder has this user on this platform": as long as the holder lives, and renews it. */
 export interface Claim {
   platformId: PlatformId
   holder: Holder
-  expiresAtS: number
 }
 
 /**
- * What the store knows of one user at one version.
+ * Where the store has one user.
  *
  * `claims` are those of every Porchlight node, expired ones left out. `foreign` are platforms in OpenIM's
  * union (`ONLINE:<userID>`) that no claim explains: devices on OpenIM's own gateways. Both ascending by platform.
  */
-export interface Snapshot {
+export interface Whereabouts {
   userId: UserId
-  /** Order of this user's changes: µs of the store's clock, or previous + 1. 0 = the store has no record. */
-  version: number
   claims: Claim[]
   foreign: PlatformId[]
+}
+
+/** What the store knows of one user at one version. */
+export interface Snapshot extends Whereabouts {
+  /** Order of this user's changes: µs of the store's clock, or previous + 1. 0 = the store has no record. */
+  version: number
   /** The store had lost the record, or never had one: that a claim is missing says nothing of its holder. */
   isPartial?: true
 }

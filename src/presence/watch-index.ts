@@ -5,7 +5,7 @@
  * nodes claim (newest by version) and what OpenIM's own gateways hold. It is told again only when it changed.
  */
 import { distinct } from './platforms.js'
-import type { Claim, Holder, PlatformId, Snapshot, UserId } from './types.js'
+import type { Claim, Holder, PlatformId, Snapshot, UserId, Whereabouts } from './types.js'
 
 /** Longer than nodes need to assert again what a store has lost, a million users each; short against PRESENCE_TTL_S. */
 export const GONE_CONFIRM_MS = 30_000
@@ -229,7 +229,7 @@ export class WatchIndex {
 }
 
 /** Where a user is, by all that the store says. Distinct, ascending. */
-export function platformsOf({ claims, foreign }: Snapshot): PlatformId[] {
+export function platformsOf({ claims, foreign }: Whereabouts): PlatformId[] {
   return distinct([...claims.map(({ platformId }) => platformId), ...foreign])
 }
 

@@ -36,10 +36,10 @@ export interface SetInterest extends Question<Snapshot[]> {
 }
 
 /**
- * What the store has of some users, without the claims of dead nodes. api → sync. In order; a user who could not be
- * read is missing.
+ * Where some users are, by the store's word, without the claims of dead nodes. api → sync. In order; a user who could
+ * not be read is missing.
  */
-export interface Read extends Question<Snapshot[]> {
+export interface Read extends Question<UserPlatforms[]> {
   kind: 'read'
   userIds: UserId[]
 }

@@ -17,6 +17,7 @@ import type {
   SeatRequest,
   Snapshot,
   UserId,
+  Whereabouts,
 } from '../presence/types.js'
 
 /** What became of one assertion of a batch. One user's failure never touches its neighbours. */
@@ -137,8 +138,8 @@ export interface PresenceStore {
   /** Withdraw this node's interest; what could not be withdrawn ends by itself. At most 1,000 users. */
   unwatch(userIds: UserId[]): Promise<void>
 
-  /** Snapshots of users whom nobody here watches, in order. At most 1,000 users. */
-  read(userIds: UserId[]): Promise<Snapshot[]>
+  /** Where users are whom nobody here watches, in order. At most 1,000 users. */
+  read(userIds: UserId[]): Promise<Whereabouts[]>
 
   /**
    * Keep this node in the registry, and hear what changed there; to be called every NODE_LEASE_MS / 3. A node whose

@@ -9,7 +9,6 @@ import { adminCheck, issueToken, verifyToken } from '../auth/tokens.js'
 import { boundedLog } from '../observe/log.js'
 import { mergeSnapshots } from '../observe/metrics.js'
 import type { Policy } from '../presence/login-policy.js'
-import { platformsOf } from '../presence/watch-index.js'
 import { Addresses } from '../protocol/addresses.js'
 import type * as PresenceShard from '../protocol/presence-shard.js'
 import type * as Sync from '../protocol/sync.js'
@@ -80,11 +79,8 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     kick,
     // Nobody is on no platform: whoever is there is left.
     list: async (userId) => (await kick({ userId, platformIds: [] })).left,
-    whereabouts: async (userIds) => {
-      const question = { kind: 'read' as const, userIds }
-      const found = await system.ask<Sync.Command, 'read'>(addresses.sync, question, READ_DEADLINE_MS)
-      return found.map((snapshot) => ({ userId: snapshot.userId, platformIds: platformsOf(snapshot) }))
-    },
+    whereabouts: (userIds) =>
+      system.ask<Sync.Command, 'read'>(addresses.sync, { kind: 'read', userIds }, READ_DEADLINE_MS),
     readiness: async () => ({ parts: (await supervisor.stats()).flatMap(({ parts }) => parts) }),
     metrics: async () => mergeSnapshots((await supervisor.stats()).map(({ metrics }) => metrics)),
     report: (error, path) => reports.write('warn', path, toWire(error), 'a call failed'),

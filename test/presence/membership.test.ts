@@ -54,7 +54,7 @@ const heldBy = (...holders: string[]) => [
   {
     userId: 'ann',
     version: 1,
-    claims: holders.map((holder) => ({ platformId: 1, holder, expiresAtS: 9 })),
+    claims: holders.map((holder) => ({ platformId: 1, holder })),
     foreign: [],
   },
 ]

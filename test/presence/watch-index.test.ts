@@ -22,7 +22,7 @@ type Real = { index: WatchIndex }
 type Command = fc.Command<Model, Real>
 
 function claim(platformId: PlatformId, holder: string): Claim {
-  return { platformId, holder, expiresAtS: 1_000 }
+  return { platformId, holder }
 }
 
 /** The union in the plainest words. */

@@ -7,7 +7,7 @@ import { ChangeReceiver, ChangeSender, Outgoing } from '../../src/store/redis/no
 const snapshot = (userId: string, version = 1_763_676_000_123_456): Snapshot => ({
   userId,
   version,
-  claims: [{ platformId: 5, holder: 'a#1', expiresAtS: 1_763_677_800 }],
+  claims: [{ platformId: 5, holder: 'a#1' }],
   foreign: [2],
 })
 

@@ -113,9 +113,9 @@ t.test(
       userId: 'u',
       version: 1_763_676_000_123_456,
       claims: [
-        { platformId: 5, holder: 'a#1', expiresAtS: 110 },
-        { platformId: 5, holder: 'b#1', expiresAtS: 100 },
-        { platformId: 10, holder: 'a#1', expiresAtS: 90 },
+        { platformId: 5, holder: 'a#1' },
+        { platformId: 5, holder: 'b#1' },
+        { platformId: 10, holder: 'a#1' },
       ],
       foreign: [2, 11],
     })

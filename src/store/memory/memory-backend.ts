@@ -27,8 +27,8 @@ const SWEPT_PER_WRITE = 3
 
 interface UserRecord {
   version: number
-  /** `platform@holder` -> claim. */
-  claims: Map<string, Claim>
+  /** `platform@holder` -> claim, and its expiry. */
+  claims: Map<string, Claim & { expiresAtS: number }>
   versionExpiresAtS: number
   partialUntilS: number
   /** Node -> which of its incarnations wants to know, and until when. */
@@ -145,7 +145,7 @@ export class MemoryBackend {
     if (!user) return { userId, version: 0, claims: [], foreign: [] }
     const claims = [...user.claims.values()].filter((claim) => claim.expiresAtS > nowS)
     claims.sort((a, b) => a.platformId - b.platformId || (a.holder < b.holder ? -1 : 1))
-    const copies = claims.map((claim) => ({ ...claim }))
+    const copies = claims.map(({ platformId, holder }) => ({ platformId, holder }))
     const snapshot: Snapshot = { userId, version: user.version, claims: copies, foreign: [] }
     if (user.partialUntilS > nowS && user.version > 0) snapshot.isPartial = true
     return snapshot

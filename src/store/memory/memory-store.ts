@@ -11,6 +11,7 @@ import type {
   SeatRequest,
   Snapshot,
   UserId,
+  Whereabouts,
 } from '../../presence/types.js'
 import { nodeIdProblem, splitHolder, userIdProblem } from '../names.js'
 import type {
@@ -88,9 +89,12 @@ export class MemoryStore implements PresenceStore {
     for (const userId of userIds) this.#backend.unwatch(userId, nodeId)
   }
 
-  async read(userIds: UserId[]): Promise<Snapshot[]> {
+  async read(userIds: UserId[]): Promise<Whereabouts[]> {
     this.#opened()
-    return served(userIds).map((userId) => this.#backend.read(userId))
+    return served(userIds).map((userId) => {
+      const { claims, foreign } = this.#backend.read(userId)
+      return { userId, claims, foreign }
+    })
   }
 
   async renewLease(renewal: LeaseRenewal): Promise<Lease> {

@@ -10,10 +10,11 @@
 --             'l' = a login waits for its number, which is the new version ('' = none does)
 -- Returns  msgpack array, per user in order:
 --          version (us)                 nothing changed
---          {claims, union, watchers}    changed, or a login: claims and union as read_record has them, with the new version;
---                                       watchers flat: node, epoch...; without the asking node
---          {version, expiry, partial}   the same, where nobody else holds or watches the user: no more than what was
---                                       asserted stands there, until that expiry (s); partial until (s), 0 = it is not
+--          {claims, union, watchers}    changed, or a login: claims flat, as member, expiry, ..., 'v', the new version;
+--                                       the union where it is shared; watchers flat, as node, epoch, ..., without the
+--                                       asking node
+--          {version, partial}           the same, where nobody else holds or watches the user: no more than what was
+--                                       asserted stands there; partial until (s), 0 = it is not
 --          text                         this user failed; its claims are as they were, so that a repetition
 --                                       finds the same change
 
@@ -223,7 +224,7 @@ local function assert_user(user, version_seen, list, is_login)
   end
   local is_explained = not is_shared or redis.call('ZCARD', online) == assertion.count
   if #found.kept == 0 and #watchers == 0 and is_explained then
-    return { version, expires_s, partial_until or 0 }
+    return { version, partial_until or 0 }
   end
   local record = { unpack(found.kept) }
   for member in pairs(assertion.members) do

@@ -15,7 +15,7 @@ import { holderOf, splitHolder } from '../names.js'
 type WireChange = [
   userId: string,
   version: number,
-  claims: [platformId: number, holder: string, expiresAtS: number][],
+  claims: [platformId: number, holder: string][],
   foreign: number[],
   /** Absent = no; see `Snapshot`. */
   isPartial?: 1,
@@ -35,7 +35,7 @@ interface ChangeMessage {
 const packr = new Packr({ useRecords: false, int64AsType: 'number' })
 
 function toWire({ userId, version, claims, foreign, isPartial }: Snapshot): WireChange {
-  const held = claims.map((c): WireChange[2][number] => [c.platformId, c.holder, c.expiresAtS])
+  const held = claims.map((c): WireChange[2][number] => [c.platformId, c.holder])
   return isPartial ? [userId, version, held, foreign, 1] : [userId, version, held, foreign]
 }
 
@@ -43,7 +43,7 @@ function fromWire([userId, version, claims, foreign, isPartial]: WireChange): Sn
   const snapshot: Snapshot = {
     userId,
     version,
-    claims: claims.map(([platformId, holder, expiresAtS]) => ({ platformId, holder, expiresAtS })),
+    claims: claims.map(([platformId, holder]) => ({ platformId, holder })),
     foreign,
   }
   if (isPartial) snapshot.isPartial = true

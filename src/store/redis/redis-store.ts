@@ -21,6 +21,7 @@ import type {
   SeatRequest,
   Snapshot,
   UserId,
+  Whereabouts,
 } from '../../presence/types.js'
 import { nodeIdProblem, splitHolder } from '../names.js'
 import type {
@@ -159,7 +160,7 @@ export class RedisStore implements PresenceStore {
     const replies = await this.#aboutUsers<scripts.RecordReply>(userIds, (group) =>
       scripts.watchUsers(group, { holder, ...this.#options }),
     )
-    return this.#snapshots(userIds, replies)
+    return this.#served(userIds, replies, scripts.decodeSnapshot)
   }
 
   async unwatch(userIds: UserId[]): Promise<void> {
@@ -167,14 +168,12 @@ export class RedisStore implements PresenceStore {
     await this.#aboutUsers<number>(userIds, (group) => scripts.unwatchUsers(group, this.#options.nodeId))
   }
 
-  async read(userIds: UserId[]): Promise<Snapshot[]> {
+  async read(userIds: UserId[]): Promise<Whereabouts[]> {
     this.#opened()
-    return this.#snapshots(
-      userIds,
-      await this.#aboutUsers<scripts.RecordReply>(userIds, (group) =>
-        scripts.readUsers(group, this.#options.openimCompat),
-      ),
+    const replies = await this.#aboutUsers<scripts.WhereaboutsReply>(userIds, (group) =>
+      scripts.readUsers(group, this.#options.openimCompat),
     )
+    return this.#served(userIds, replies, scripts.decodeWhereabouts)
   }
 
   async renewLease(renewal: LeaseRenewal): Promise<Lease> {
@@ -326,13 +325,14 @@ export class RedisStore implements PresenceStore {
     )
   }
 
-  #snapshots(userIds: UserId[], replies: Reply<scripts.RecordReply>[]): Snapshot[] {
-    const snapshots: Snapshot[] = []
+  /** Of those who could be served. */
+  #served<R, T>(userIds: UserId[], replies: Reply<R>[], decode: (userId: UserId, reply: R) => T): T[] {
+    const decoded: T[] = []
     for (const [i, reply] of replies.entries()) {
-      if (reply.ok) snapshots.push(scripts.decodeSnapshot(userIds[i]!, reply.reply))
+      if (reply.ok) decoded.push(decode(userIds[i]!, reply.reply))
       else this.#options.log('warn', 'cannot read a user', { userId: userIds[i], error: reply.error })
     }
-    return snapshots
+    return decoded
   }
 
   /**

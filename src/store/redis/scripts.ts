@@ -18,6 +18,7 @@ import type {
   SeatRequest,
   Snapshot,
   UserId,
+  Whereabouts,
 } from '../../presence/types.js'
 import { splitHolder } from '../names.js'
 import type { LeaseRenewal, NodeSettings } from '../presence-store.js'
@@ -257,6 +258,9 @@ export function takeRefresh(owner: TokenOwner, refresh: TokenDigest): ScriptCall
   return { script: 'takeRefresh', keys: [refreshKey(owner.userId, owner.platformName)], args: [refresh] }
 }
 
+/** Where Redis has one user: the members of his claims; those of the union, where OpenIM's gateways share it. */
+export type WhereaboutsReply = [claims: string[], union?: string[]]
+
 /** What stands in Redis of one user: claims flat as member, score, member, score...; the union's members. */
 export type RecordReply = [claims: (string | number)[], union: string[]]
 
@@ -264,7 +268,7 @@ export type RecordReply = [claims: (string | number)[], union: string[]]
 export type ChangedReply = [claims: (string | number)[], union: string[], watchers: string[]]
 
 /** The same of one whom nobody else holds or watches: what was asserted is all there is. */
-export type AloneReply = [version: number, expiresAtS: number, partialUntilS: number]
+export type AloneReply = [version: number, partialUntilS: number]
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })
 
@@ -273,38 +277,42 @@ export function decodeReplies<T>(packed: unknown): (T | string)[] {
   return unpackr.unpack(packed as Buffer) as (T | string)[]
 }
 
+export function decodeWhereabouts(userId: UserId, [members, union = []]: WhereaboutsReply): Whereabouts {
+  const claims = claimsAmong(members)
+  return { userId, claims, foreign: foreignAmong(union, claims) }
+}
+
 export function decodeSnapshot(
   userId: UserId,
   [claimMembers, unionMembers]: RecordReply | ChangedReply,
 ): Snapshot {
-  let version = 0
-  let isPartial = false
-  const claims: Claim[] = []
+  const scores = new Map<string, number>()
   for (let i = 0; i < claimMembers.length; i += 2) {
-    const member = String(claimMembers[i])
-    const score = Number(claimMembers[i + 1])
-    const at = member.indexOf('@')
-    if (member === 'v') version = score
-    else if (member === 'p') isPartial = true
-    else if (at > 0) {
-      claims.push({
-        platformId: Number(member.slice(0, at)),
-        holder: member.slice(at + 1),
-        expiresAtS: score,
-      })
-    }
+    scores.set(String(claimMembers[i]), Number(claimMembers[i + 1]))
   }
-  const foreign: PlatformId[] = []
-  for (const member of unionMembers) {
-    const platformId = Number(member)
-    const explained = claims.some((claim) => claim.platformId === platformId)
-    if (Number.isInteger(platformId) && !explained) foreign.push(platformId)
-  }
-  claims.sort(byPlatformThenHolder)
-  foreign.sort((a, b) => a - b)
-  const snapshot: Snapshot = { userId, version, claims, foreign }
-  if (isPartial) snapshot.isPartial = true
+  const claims = claimsAmong(scores.keys())
+  const version = scores.get('v') ?? 0
+  const snapshot: Snapshot = { userId, version, claims, foreign: foreignAmong(unionMembers, claims) }
+  if (scores.has('p')) snapshot.isPartial = true
   return snapshot
+}
+
+/** In order. What is no claim has no `@`. */
+function claimsAmong(members: Iterable<string>): Claim[] {
+  const claims: Claim[] = []
+  for (const member of members) {
+    const at = member.indexOf('@')
+    if (at > 0) claims.push({ platformId: Number(member.slice(0, at)), holder: member.slice(at + 1) })
+  }
+  return claims.length < 2 ? claims : claims.sort(byPlatformThenHolder)
+}
+
+/** Platforms of the union that no claim explains. */
+function foreignAmong(unionMembers: readonly string[], claims: readonly Claim[]): PlatformId[] {
+  return unionMembers
+    .map(Number)
+    .filter((id) => Number.isInteger(id) && !claims.some(({ platformId }) => platformId === id))
+    .sort((a, b) => a - b)
 }
 
 /** What stands in Redis after an assertion that changed something. */
@@ -314,8 +322,8 @@ export function decodeChange(
   reply: ChangedReply | AloneReply,
 ): Snapshot {
   if (!isAlone(reply)) return decodeSnapshot(userId, reply)
-  const [version, expiresAtS, partialUntilS] = reply
-  const claims = platformIds.map((platformId) => ({ platformId, holder, expiresAtS }))
+  const [version, partialUntilS] = reply
+  const claims = platformIds.map((platformId) => ({ platformId, holder }))
   const snapshot: Snapshot = { userId, version, claims, foreign: [] }
   if (partialUntilS > 0) snapshot.isPartial = true
   return snapshot
