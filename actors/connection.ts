@@ -30,6 +30,10 @@ const WEB = 5
 
 const FLAG_DEADLINE_MS = 2_000
 
+/** One for all connections. */
+const READ_DUE: Message = { kind: 'readDue' }
+const PING_DUE: Message = { kind: 'pingDue' }
+
 const POLICY_VIOLATION = 1008
 const TOO_LONG = 1009
 /** Not sent: what the transport reports when it cut a peer that did not read. */
@@ -113,8 +117,8 @@ function start(ctx: Ctx, args: Args): State {
   if (seat !== undefined) report.seat = seat
   args.hub.connections.set(ctx.self.actor, report)
   ctx.tell(args.shard, { kind: 'connected', ...report })
-  ctx.once('read', settings.readTimeoutMs, { kind: 'readDue' })
-  if (platformId === WEB) ctx.every('ping', settings.readTimeoutMs * PING_PART, { kind: 'pingDue' })
+  ctx.once('read', settings.readTimeoutMs, READ_DUE)
+  if (platformId === WEB) ctx.every('ping', settings.readTimeoutMs * PING_PART, PING_DUE)
   // Field by field: spread, each connection would get a hidden class of its own, which is 600 bytes.
   return {
     socket: args.socket,
@@ -253,7 +257,7 @@ function onVouch(ctx: Ctx, state: State, login: LoginNumber): void {
 function onReadDue(ctx: Ctx, state: State): void {
   const silentMs = ctx.nowMs() - state.heardMs
   const leftMs = state.settings.readTimeoutMs - silentMs
-  if (leftMs > 0) ctx.once('read', leftMs, { kind: 'readDue' })
+  if (leftMs > 0) ctx.once('read', leftMs, READ_DUE)
   else drop(state, 'silent')
 }
 

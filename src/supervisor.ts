@@ -16,6 +16,7 @@ import {
   type ThreadSettings,
   type ThreadStats,
   topologyOf,
+  YOUNG_HEAP_MB,
 } from './threads/settings.js'
 import { meterThread } from './threads/thread-meter.js'
 
@@ -41,6 +42,7 @@ export class Supervisor {
           count,
           linkedWith: LINKS[name],
           heapMb: config.threadHeapMb,
+          youngHeapMb: YOUNG_HEAP_MB[name],
           mustEndItself: name === 'io',
           supervisor: name === 'api' ? verbs : undefined,
         }),

@@ -12,7 +12,7 @@ import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
 import { ActorSystem, defineActor, realEnvironment, refTo, silentLog } from '../../src/runtime/index.js'
 import type { LinkPort } from '../../src/runtime/link.js'
 import { layOut, ThreadHost } from '../../src/runtime/thread-host.js'
-import type { ThreadSettings, ThreadStats } from '../../src/threads/settings.js'
+import { type ThreadSettings, type ThreadStats, YOUNG_HEAP_MB } from '../../src/threads/settings.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 60_000
@@ -56,8 +56,8 @@ export class OwnIo {
   static async start(scope: Scope, env: Record<string, string>): Promise<OwnIo> {
     const config = loadConfig({ AUTH_SECRET: 'nobody logs in at this node', LOG_LEVEL: 'silent', ...env })
     const roles = [
-      { name: 'shard', count: config.shardThreads },
-      { name: 'sync', count: 1 },
+      { name: 'shard' as const, count: config.shardThreads },
+      { name: 'sync' as const, count: 1 },
     ]
     const threads = layOut(roles)
     const io = threads.length
@@ -74,6 +74,7 @@ export class OwnIo {
         entry: new URL(`../../src/threads/${role.name}.js`, import.meta.url),
         linkedWith: ['sync'],
         heapMb: config.threadHeapMb,
+        youngHeapMb: YOUNG_HEAP_MB[role.name],
       })),
       settings: {
         config,

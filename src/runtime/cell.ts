@@ -4,7 +4,7 @@ import type { Environment, Log } from './environment.js'
 import { fromWire, toWire } from './errors.js'
 import { Mailbox } from './mailbox.js'
 import type { ActorId, AnswerOf, Kinded, QuestionOf, Ref, ReplyTo } from './ref.js'
-import { type FailureRecord, judge, noFailures, restartWithBackoff } from './supervision.js'
+import { type FailureRecord, judge, noFailures, restartWithBackoff, type Supervision } from './supervision.js'
 import type { TimerEntry, TimerQueue } from './timer-queue.js'
 
 /** What a cell needs of the system that it lives in. */
@@ -40,15 +40,22 @@ type Phase = 'running' | 'waiting' | 'stopped'
  * What this actor sends itself by the clock. One linked list: most actors have one timer or none.
  * It is also the letter that comes when the timer is due; cancelled meanwhile, it is not in the list any more.
  */
-class KeyedTimer {
-  entry: TimerEntry | undefined
+class KeyedTimer implements TimerEntry {
+  dueMs = 0
+  sequence = 0
+  live = false
   next: KeyedTimer | undefined
 
   constructor(
+    readonly cell: Cell,
     readonly key: string,
     readonly message: unknown,
     readonly periodMs: number,
   ) {}
+
+  fire(): void {
+    this.cell.timerFired(this)
+  }
 }
 
 /**
@@ -77,7 +84,8 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
   phase: Phase = 'running'
   readonly #system: CellHost
   readonly #definition: ActorDefinition<M, S, A>
-  readonly #args: A
+  /** Undefined once they are not needed any more: one who is never restarted has one life. */
+  #args: A | undefined
   #state: S | undefined
   #timers: KeyedTimer | undefined
   #failures: FailureRecord = noFailures
@@ -101,6 +109,10 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
     return this.#definition.mailboxCountMax ?? MAILBOX_COUNT_MAX
   }
 
+  get #rule(): Supervision {
+    return this.#definition.supervision ?? restartWithBackoff
+  }
+
   get log(): Log {
     return this.#system.log
   }
@@ -108,10 +120,11 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
   /** Begin a life. */
   start(): void {
     try {
-      this.#state = this.#definition.start(this, this.#args)
+      this.#state = this.#definition.start(this, this.#args as A)
     } catch (error) {
       this.#fail(error)
     }
+    if (this.#rule.directive !== 'restart') this.#args = undefined
   }
 
   /** Take one signal or message from the mailbox. */
@@ -234,14 +247,15 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
 
   #setTimer(key: string, delayMs: number, message: M, periodMs: number): void {
     this.cancel(key)
-    const timer = new KeyedTimer(key, message, periodMs)
-    const fire = () => {
-      if (periodMs > 0) timer.entry = this.#system.timers.add(periodMs, fire)
-      this.#system.tellOwn(this as Cell, timer)
-    }
-    timer.entry = this.#system.timers.add(delayMs, fire)
+    const timer = new KeyedTimer(this as Cell, key, message, periodMs)
+    this.#system.timers.set(timer, delayMs)
     timer.next = this.#timers
     this.#timers = timer
+  }
+
+  timerFired(timer: KeyedTimer): void {
+    if (timer.periodMs > 0) this.#system.timers.set(timer, timer.periodMs)
+    this.#system.tellOwn(this as Cell, timer)
   }
 
   #isSet(timer: KeyedTimer): boolean {
@@ -251,7 +265,7 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
   }
 
   #remove(timer: KeyedTimer): void {
-    if (timer.entry !== undefined) this.#system.timers.cancel(timer.entry)
+    this.#system.timers.cancel(timer)
     if (this.#timers === timer) this.#timers = timer.next
     for (let at = this.#timers; at !== undefined; at = at.next) {
       if (at.next === timer) at.next = timer.next
@@ -259,16 +273,13 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
   }
 
   #cancelTimers(): void {
-    for (let timer = this.#timers; timer !== undefined; timer = timer.next) {
-      if (timer.entry !== undefined) this.#system.timers.cancel(timer.entry)
-    }
+    for (let timer = this.#timers; timer !== undefined; timer = timer.next) this.#system.timers.cancel(timer)
     this.#timers = undefined
   }
 
   #fail(error: unknown): void {
     const { environment } = this.#system
-    const rule = this.#definition.supervision ?? restartWithBackoff
-    const verdict = judge(rule, this.#failures, environment.nowMs(), environment.random())
+    const verdict = judge(this.#rule, this.#failures, environment.nowMs(), environment.random())
     this.#failures = verdict.record
     this.#system.noteFailure(this.kind)
     this.log.error(

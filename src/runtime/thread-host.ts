@@ -29,6 +29,8 @@ export interface HostedRole {
   linkedWith: string[]
   /** Old-generation heap bound of each thread of the role, MiB. A thread over it dies; the process lives. */
   heapMb: number
+  /** The same of the young generation, which grows to its bound and stays there; absent = as V8 has it, 48. */
+  youngHeapMb?: number | undefined
   /** Its threads are never terminated from outside: torn down with a native server open, one would take the process. */
   mustEndItself?: boolean
   /** Verbs that the main thread answers for threads of this role. */
@@ -193,7 +195,10 @@ export class ThreadHost<Settings> {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
-      resourceLimits: { maxOldGenerationSizeMb: role.heapMb },
+      resourceLimits: {
+        maxOldGenerationSizeMb: role.heapMb,
+        ...(role.youngHeapMb !== undefined && { maxYoungGenerationSizeMb: role.youngHeapMb }),
+      },
     })
     thread.pool = pool
     // A thread that dies before it has taken its task says so here, and only here.

@@ -12,15 +12,19 @@ import type { Environment } from './environment.js'
 const SLACK_FROM_MS = 10_000
 const SLACK_MS = 1_000
 
+/** One timer. The queue's to change while it is in it. */
 export interface TimerEntry {
   dueMs: number
-  readonly fire: () => void
+  /** In the order they were set. */
+  sequence: number
+  /** It is in the queue, and has neither fired nor been cancelled. */
   live: boolean
+  fire(): void
 }
 
 export class TimerQueue {
   readonly #environment: Environment
-  #heap: Entry[] = []
+  #heap: TimerEntry[] = []
   #dead = 0
   #sequence = 0
   #wakesAtMs = Number.POSITIVE_INFINITY
@@ -34,14 +38,20 @@ export class TimerQueue {
     return this.#heap.length - this.#dead
   }
 
-  /** With a delay of SLACK_FROM_MS or more it may be late by up to SLACK_MS. */
   add(delayMs: number, fire: () => void): TimerEntry {
+    const entry: TimerEntry = { dueMs: 0, sequence: 0, live: false, fire }
+    this.set(entry, delayMs)
+    return entry
+  }
+
+  /** Of an entry that is not in the queue. With a delay of SLACK_FROM_MS or more it may be late by up to SLACK_MS. */
+  set(entry: TimerEntry, delayMs: number): void {
     const exactMs = this.#environment.nowMs() + Math.max(0, delayMs)
-    const dueMs = delayMs < SLACK_FROM_MS ? exactMs : Math.ceil(exactMs / SLACK_MS) * SLACK_MS
-    const entry: Entry = { dueMs, sequence: this.#sequence++, fire, live: true }
+    entry.dueMs = delayMs < SLACK_FROM_MS ? exactMs : Math.ceil(exactMs / SLACK_MS) * SLACK_MS
+    entry.sequence = this.#sequence++
+    entry.live = true
     this.#push(entry)
     this.#arm()
-    return entry
   }
 
   cancel(entry: TimerEntry): void {
@@ -89,7 +99,7 @@ export class TimerQueue {
     for (const entry of live) this.#push(entry)
   }
 
-  #push(entry: Entry): void {
+  #push(entry: TimerEntry): void {
     const heap = this.#heap
     let at = heap.length
     heap.push(entry)
@@ -119,10 +129,6 @@ export class TimerQueue {
   }
 }
 
-interface Entry extends TimerEntry {
-  readonly sequence: number
-}
-
-function before(a: Entry, b: Entry): boolean {
+function before(a: TimerEntry, b: TimerEntry): boolean {
   return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.sequence < b.sequence)
 }
