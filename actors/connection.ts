@@ -124,11 +124,8 @@ function start(ctx: Ctx, args: Args): State {
     socket: args.socket,
     userId,
     platformId,
-    background,
     token: args.token,
     tokenEndsMs: args.tokenEndsMs,
-    digest,
-    seat,
     encoding: args.encoding,
     hub: args.hub,
     shard: args.shard,
@@ -137,7 +134,7 @@ function start(ctx: Ctx, args: Args): State {
     settings,
     rates: args.rates,
     counts: args.counts,
-    onEnd: args.onEnd,
+    places: args.places,
     report,
     bucket: new TokenBucket(settings.requestsPerSMax, ctx.nowMs()),
     heardMs: ctx.nowMs(),
@@ -169,7 +166,7 @@ function leave(ctx: Ctx, state: State, clean: boolean): void {
   state.hub.connections.delete(ctx.self.actor)
   state.counts.subscriptions -= state.watches
   ctx.tell(state.shard, { kind: 'disconnected', connection: ctx.self, userId: state.userId, clean })
-  state.onEnd()
+  state.places.remove(state.socket.address)
 }
 
 // Handlers: frames

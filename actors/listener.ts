@@ -65,7 +65,7 @@ export interface Owner {
   /** Undefined until the verdict, and for ever when that is a refusal. */
   connection: Ref<FromTransport> | undefined
   /** What came before the verdict, for the connection to hear. */
-  early: FromTransport[]
+  early: readonly FromTransport[]
 }
 
 export interface Args {
@@ -119,6 +119,9 @@ type Private =
   | { kind: 'tokenChecked'; attempt: Attempt; outcome: Outcome<TokenState> }
   | { kind: 'admitted'; attempt: Attempt; outcome: Outcome<PresenceShard.AdmitVerdict> }
 
+/** One for all sockets that have a connection: an empty list of its own would be kept as long as the socket. */
+const NOTHING: readonly FromTransport[] = []
+
 /** Everything that a listener hears; `upgrade` only from its own thread. */
 export type Message = Listener.Command | Private
 type Ctx = Context<Message>
@@ -160,7 +163,7 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)
   if (!handshake.ok) return giveUp(state, request, handshake.error)
   const { args } = handshake
-  const owner: Owner = { connection: undefined, early: [] }
+  const owner: Owner = { connection: undefined, early: NOTHING }
   args.token = state.canonicalToken(args.token)
   const digest = tokenDigest(args.token)
   const attempt: Attempt = {
@@ -282,14 +285,10 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     settings: state.settings,
     rates: state.rates,
     counts: state.counts,
-    onEnd: placeKeeper(state.places, request.address),
+    places: state.places,
   })
-  for (const message of owner.early.splice(0)) ctx.tell(owner.connection, message)
-}
-
-/** Gives the place back. Made here, because a closure made in `accept` would keep the whole handshake alive. */
-function placeKeeper(places: SharedConnectionCounts, address: string): () => void {
-  return () => places.remove(address)
+  for (const message of owner.early) ctx.tell(owner.connection, message)
+  owner.early = NOTHING
 }
 
 // Handlers: who is in

@@ -12,21 +12,14 @@
  * empty can withdraw those who left while it was gone.
  */
 import type { Note } from '../src/presence/eviction.js'
-import type { Assertion, Holder, Snapshot } from '../src/presence/types.js'
+import type { Holder, Snapshot } from '../src/presence/types.js'
 import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
+import { onAssert, onAsserted } from './sync/assertions.js'
 import { Background } from './sync/background.js'
-import {
-  countDiscards,
-  markDown,
-  noteCall,
-  onDiscardsCounted,
-  onProbeDue,
-  onProbed,
-  onStoreFails,
-  onStoreReachable,
-} from './sync/health.js'
+import { countDiscards, onDiscardsCounted } from './sync/discards.js'
+import { markDown, onProbeDue, onProbed, onStoreReachable } from './sync/health.js'
 import {
   filterAll,
   newLease,
@@ -38,7 +31,7 @@ import {
   startLease,
 } from './sync/lease.js'
 import { onFound, onRead, onReadDue } from './sync/reads.js'
-import { type Args, type Asserted, askStore, type Ctx, type Private, type State } from './sync/state.js'
+import { type Args, askStore, type Ctx, type Private, type State } from './sync/state.js'
 import {
   checkSome,
   distrustAll,
@@ -229,47 +222,6 @@ function onRenewed(ctx: Ctx, state: State, sentMs: number, outcome: Outcome<Leas
 }
 
 // Handlers: questions of shards, io and api threads
-
-function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }: Sync.Assert): void {
-  // Who came in unchecked removes nobody before his token was found good.
-  const isHeldBack = ({ userId, isLogin }: Assertion) =>
-    isLogin === true && state.desk.unchecked.concerns(userId)
-  const heldBack = batch.filter(isHeldBack)
-  const sent = heldBack.length === 0 ? batch : batch.filter((assertion) => !isHeldBack(assertion))
-  const ledger = state.ledger[shard]!
-  for (const { userId, platformIds } of sent) {
-    if (platformIds.length > 0) ledger.set(userId, platformIds)
-  }
-  const replyTo = ctx.replyTo as ReplyTo<unknown>
-  const sentMs = ctx.nowMs()
-  const call = () => askStore(state, (store) => store.assert(sent))
-  if (!isBackground) noteCall(ctx, state, replyTo, sentMs)
-  ctx.pipe(isBackground ? state.background.run(call) : call(), (outcome) => {
-    state.calls.delete(replyTo)
-    state.counts.flushSeconds((ctx.nowMs() - sentMs) / 1_000)
-    return { kind: 'asserted', shard, sent, heldBack, replyTo, outcome }
-  })
-}
-
-function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
-  const { shard, sent, heldBack, replyTo, outcome } = done
-  if (!outcome.ok || outcome.value.some((result) => !result.ok && result.isAway)) onStoreFails(ctx, state)
-  if (!outcome.ok) return ctx.fail(replyTo, outcome.error)
-  const ledger = state.ledger[shard]!
-  outcome.value.forEach((result, at) => {
-    // At most one assertion of a user is in flight, so what was just written is what the ledger holds.
-    if (result.ok && sent[at]!.platformIds.length === 0) ledger.delete(result.userId)
-    if (result.ok && result.changed !== undefined) result.changed = elsewhere(state, result.changed)
-  })
-  const failed = heldBack.map(({ userId }) => ({ ok: false, userId, error: 'his token is being checked' }))
-  ctx.reply(replyTo, [...outcome.value, ...failed])
-}
-
-/** What living nodes hold. Of its own node's claims a shard makes nothing: most users have no others. */
-function elsewhere({ lease, holder }: State, snapshot: Snapshot): Snapshot {
-  if (snapshot.claims.every((claim) => claim.holder === holder)) return { ...snapshot, claims: [] }
-  return lease.members.filter(snapshot)
-}
 
 function onSetInterest(ctx: Ctx, state: State, question: Sync.SetInterest): void {
   const replyTo = ctx.replyTo as ReplyTo<Snapshot[]>

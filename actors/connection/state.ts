@@ -2,6 +2,7 @@
 
 import type { FrameEncoding } from '../../src/gateway/codec/encodings.js'
 import type { RequestEnvelope, ResponseEnvelope } from '../../src/gateway/codec/envelope.js'
+import type { SharedConnectionCounts } from '../../src/gateway/connection-counts.js'
 import type { Hub } from '../../src/gateway/hub.js'
 import type { Rates } from '../../src/gateway/rates.js'
 import type { TokenBucket } from '../../src/gateway/token-bucket.js'
@@ -51,11 +52,11 @@ export interface Args {
   settings: ConnectionSettings
   rates: Pick<Rates, 'requestOfUser'>
   counts: ConnectionCounts
-  /** The connection has ended: give its place to another. */
-  onEnd: () => void
+  places: Pick<SharedConnectionCounts, 'remove'>
 }
 
-export interface State extends Args {
+export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
+  /** What shards are told of it. */
   report: PresenceShard.ConnectionReport
   bucket: TokenBucket
   heardMs: number

@@ -5,7 +5,8 @@
  * at once: callers need not wait for a dead store, and it is not hammered. A probe that succeeds ends that.
  */
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
-import { askStore, type Ctx, type State } from './state.js'
+import { countDiscardsAnew } from './discards.js'
+import type { Ctx, State } from './state.js'
 import { onStoreBackForTokens } from './tokens.js'
 
 const PROBE_MS = 1_000
@@ -38,34 +39,11 @@ export interface Breaker {
   probedMs: number | undefined
 }
 
-export type FromHealth =
-  | { kind: 'probeDue' }
-  | { kind: 'probed'; sentMs: number; outcome: Outcome<void> }
-  | { kind: 'countDiscards' }
-  | { kind: 'discardsCounted'; outcome: Outcome<number> }
+export type FromHealth = { kind: 'probeDue' } | { kind: 'probed'; sentMs: number; outcome: Outcome<void> }
 
 export function startProbes(ctx: Ctx, state: State): void {
   state.breaker = { isOpen: false, probedMs: undefined }
   ctx.every('probe', PROBE_MS, { kind: 'probeDue' })
-  // Everything is about to be asserted: this count is what later ones are compared with.
-  state.discards = undefined
-  countDiscards(ctx, state)
-  ctx.every('discards', state.discardsCountedMs, { kind: 'countDiscards' })
-}
-
-/** A store that is short of memory throws records away without a word, and their renewal is far off. */
-export function countDiscards(ctx: Ctx, state: State): void {
-  const call = askStore(state, (store) => store.discardedCount())
-  ctx.pipe(call, (outcome) => ({ kind: 'discardsCounted', outcome }))
-}
-
-export function onDiscardsCounted(ctx: Ctx, state: State, outcome: Outcome<number>): void {
-  if (!outcome.ok) return
-  const before = state.discards
-  state.discards = outcome.value
-  if (before === undefined || before === outcome.value) return
-  ctx.log.warn({ discarded: outcome.value - before }, 'the store throws records away: asserting all again')
-  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
 }
 
 export function onProbeDue(ctx: Ctx, state: State): void {
@@ -104,6 +82,7 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   if (!up) return
   for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
   onStoreBackForTokens(ctx, state)
+  countDiscardsAnew(ctx, state)
 }
 
 /** A master of a Cluster that dies does not fail what it was asked: its calls wait for the one that follows it. */

@@ -1,12 +1,14 @@
 /** What sync owns, and what it sends itself. */
 import { StoreUnavailableError } from '../../src/errors.js'
 import type { Note } from '../../src/presence/eviction.js'
-import type { Assertion, Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import type { Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import type { Context, Outcome, ReplyTo } from '../../src/runtime/index.js'
-import type { AssertOutcome, Incarnation, PresenceStore } from '../../src/store/presence-store.js'
+import type { Incarnation, PresenceStore } from '../../src/store/presence-store.js'
+import type { FromAssertions } from './assertions.js'
 import type { Background } from './background.js'
+import type { FromDiscards } from './discards.js'
 import type { Breaker, FromHealth, StoreHealth } from './health.js'
 import type { FromLease, LeaseState } from './lease.js'
 import type { FromReads, Reading } from './reads.js'
@@ -57,28 +59,19 @@ export interface State extends Args {
   readings: Reading[]
 }
 
-export interface Asserted {
-  kind: 'asserted'
-  shard: number
-  sent: Assertion[]
-  /** Not sent: a login of theirs is still to be checked. */
-  heldBack: Assertion[]
-  replyTo: ReplyTo<unknown>
-  outcome: Outcome<AssertOutcome[]>
-}
-
 /** What only sync sends itself. */
 export type Private =
   | { kind: 'open' }
   | { kind: 'opened'; outcome: Outcome<Incarnation> }
   | { kind: 'interestSet'; replyTo: ReplyTo<Snapshot[]>; outcome: Outcome<Snapshot[]> }
   | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
-  | Asserted
   | { kind: 'storeChanged'; snapshots: Snapshot[]; by: Holder }
   | { kind: 'storeMissed'; reason: string }
   | { kind: 'storeNoted'; note: Note }
   | { kind: 'storeNoticed'; userId: UserId; platformIds: PlatformId[] }
   | { kind: 'storeReachable'; up: boolean; reason: string }
+  | FromAssertions
+  | FromDiscards
   | FromHealth
   | FromLease
   | FromReads

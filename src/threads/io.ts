@@ -137,7 +137,9 @@ function openTransport({ system, settings, slot }: OpenThread<ThreadSettings>, h
 function handlersFor(system: ActorSystem, toListener: Ref<Message>, hub: Hub): TransportHandlers<Owner> {
   const tell = (owner: Owner, message: FromTransport) => {
     if (owner.connection !== undefined) system.tell(owner.connection, message)
-    else if (owner.early.length < EARLY_COUNT_MAX || message.kind === 'closed') owner.early.push(message)
+    else if (owner.early.length < EARLY_COUNT_MAX || message.kind === 'closed') {
+      owner.early = [...owner.early, message]
+    }
   }
   return {
     // At once: a socket that is accepted inside this callback costs the transport least.

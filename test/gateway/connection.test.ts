@@ -171,8 +171,10 @@ t.test(
       },
       rates: { requestOfUser: () => 0 },
       counts: { requests: {}, requestErrors: {}, closes: {}, subscriptions: 0 },
-      onEnd: () => {
-        isPlaceFree = true
+      places: {
+        remove: () => {
+          isPlaceFree = true
+        },
       },
     })
     for (let times = 0; times < 2; times++) system.tell(ref, { kind: 'kick', by: 7 })

@@ -194,6 +194,6 @@ export class VirtualClient {
 
   #tell(message: Owner['early'][number]): void {
     if (this.#owner?.connection !== undefined) this.door.system.tell(this.#owner.connection, message)
-    else this.#owner?.early.push(message)
+    else if (this.#owner !== undefined) this.#owner.early = [...this.#owner.early, message]
   }
 }
