@@ -21,9 +21,11 @@ export function countDiscards(ctx: Ctx, state: State): void {
 
 export function onDiscardsCounted(ctx: Ctx, state: State, outcome: Outcome<number>): void {
   if (!outcome.ok) return
-  const before = state.discards
+  const discarded = outcome.value - (state.discards ?? outcome.value)
   state.discards = outcome.value
-  if (before === undefined || before === outcome.value) return
-  ctx.log.warn({ discarded: outcome.value - before }, 'the store throws records away: asserting all again')
+  // Fewer: a server that was started anew. It was out of reach, and all was asserted again when it was back.
+  if (discarded <= 0) return
+  state.counts.storeDiscards += discarded
+  ctx.log.warn({ discarded }, 'the store throws records away: asserting all again')
   for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
 }

@@ -18,11 +18,20 @@ export interface SyncCounts extends TokenCounts {
   gaps: number
   nodesLost: number
   usersSwept: number
+  storeDiscards: number
   flushSeconds: (seconds: number) => void
 }
 
 export function newSyncCounts(flushSeconds: SyncCounts['flushSeconds'] = () => {}): SyncCounts {
-  return { gaps: 0, nodesLost: 0, usersSwept: 0, tokenLookups: 0, uncheckedLogins: 0, flushSeconds }
+  return {
+    gaps: 0,
+    nodesLost: 0,
+    usersSwept: 0,
+    storeDiscards: 0,
+    tokenLookups: 0,
+    uncheckedLogins: 0,
+    flushSeconds,
+  }
 }
 
 export interface Args {

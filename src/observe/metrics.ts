@@ -63,6 +63,10 @@ const table = {
   gaps: counter('gaps_total', 'Times that changes may have been lost and were read again.'),
   nodesLost: counter('nodes_lost_total', 'Other nodes that died; what they held was void from then on.'),
   usersSwept: counter('users_swept_total', 'Users whose records of a dead node were withdrawn by this one.'),
+  storeDiscards: counter(
+    'store_discards_total',
+    'Keys that the store threw away for want of room; all was asserted again. Give it more memory.',
+  ),
   storeDownSeconds: gauge(
     'store_down_seconds',
     'How long the store has been out of reach; 0 while it is not.',

@@ -34,6 +34,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     report.total('gaps', counts.gaps)
     report.total('nodesLost', counts.nodesLost)
     report.total('usersSwept', counts.usersSwept)
+    report.total('storeDiscards', counts.storeDiscards)
     report.total('tokenLookups', counts.tokenLookups)
     report.total('uncheckedLogins', counts.uncheckedLogins)
     report.level('storeUp', health.isUp ? 1 : 0)

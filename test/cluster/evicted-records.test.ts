@@ -91,4 +91,5 @@ t.test('R-30: a node notices that Redis has thrown records away, and asserts all
   })
   await redis.config('SET', 'maxmemory', '0')
   await eventually(async () => (await isRecorded()) || undefined)
+  t.ok((await node.metric('porchlight_store_discards_total')) > 0)
 })

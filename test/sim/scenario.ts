@@ -129,7 +129,7 @@ const CLASHES: Clash[] = [
   // what was lost before.
   (a, b, meet) => meet && a.name === 'dropMessage' && (isServer(b) || b.name === 'partition'),
   // One that comes back empty does not know of a node that said something before it was registered again, and died
-  // then: there is nobody to bury, and its claims stay until they expire.
+  // then. It is found out and buried, but not within the quiet at the end of a history: deaths.test.ts tries that.
   (a, b) => isLoss(a) && isEmptied(b) && Math.abs(a.fromMs - b.toMs) < SETTINGS.nodeLeaseMs,
 ]
 
