@@ -91,6 +91,11 @@ const table = {
     'How late the event loop ran since the last scrape, 99th percentile, by thread.',
     'thread',
   ),
+  eventLoopActiveSeconds: counter(
+    'event_loop_active_seconds_total',
+    'How long the event loop was busy, by thread: its rate nears 1 when the thread is at its limit.',
+    'thread',
+  ),
   heapBytes: gauge('heap_bytes', 'JavaScript heap in use, by thread.', 'thread'),
 } as const satisfies Record<string, Row>
 

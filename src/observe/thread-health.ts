@@ -1,5 +1,5 @@
-/** How a thread is doing: the lag of its event loop, and its heap. */
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+/** How a thread is doing: its event loop, and its heap. */
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { Metrics } from './metrics.js'
 
@@ -15,6 +15,7 @@ export function watchThread(metrics: Metrics, thread: string): () => void {
     const lagMs = delay.count > 0 ? Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS) : 0
     delay.reset()
     report.level('eventLoopLagSeconds', lagMs / 1000, { thread })
+    report.total('eventLoopActiveSeconds', performance.eventLoopUtilization().active / 1000, { thread })
     report.level('heapBytes', getHeapStatistics().used_heap_size, { thread })
   })
   return () => {

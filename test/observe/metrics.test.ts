@@ -91,6 +91,8 @@ t.test('a thread tells how late its event loop runs and how much heap it uses', 
   const { body } = await mergeSnapshots([await metrics.snapshot()])
   const lag = readingOf(body, 'porchlight_event_loop_lag_seconds{thread="shard-0"}') ?? 0
   t.ok(lag > 0.1 && lag < 10, `lag ${lag}`)
+  const active = readingOf(body, 'porchlight_event_loop_active_seconds_total{thread="shard-0"}') ?? 0
+  t.ok(active > 0.2 && active < 10, `busy for ${active} s`)
   t.ok((readingOf(body, 'porchlight_heap_bytes{thread="shard-0"}') ?? 0) > 1_000_000)
 })
 
