@@ -27,7 +27,7 @@ export const assertions = defineBenchmark({
     /** OpenIM's pattern gets fewer, to take about as long. */
     patternUsers: 2_000,
     /** The gateway's defaults. */
-    shards: 16,
+    shards: 4,
     batch: 100,
     rounds: 7,
   },

@@ -12,7 +12,7 @@ import { withScope } from './support/scope.js'
 
 const ANDROID = 2
 /** By default. */
-const PRESENCE_SHARDS = 16
+const PRESENCE_SHARDS = 4
 
 export const threads = defineBenchmark({
   name: 'threads',

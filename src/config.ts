@@ -19,6 +19,8 @@ export interface Config extends Values {
   readonly usesRedis: boolean
 }
 
+/** Enough to spread users evenly over threads. With 16 a login costs 6 % more CPU (`bench/SPEED.md`). */
+const SHARDS_PER_THREAD = 4
 /** The life of a record where its readers know of leases: renewals are rare. */
 const LEASED_TTL_S = 43_200
 /** The same as OpenIM's own: to its services an entry that has not expired is a device to be reached. */
@@ -43,6 +45,7 @@ export function loadConfig(
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
   const config: Config = {
     ...values,
+    presenceShards: values.presenceShards || values.shardThreads * SHARDS_PER_THREAD,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
     presenceTtlS: values.presenceTtlS || (values.openimCompat ? OPENIM_TTL_S : LEASED_TTL_S),
     developmentMode: values.authSecret === '' && mayGoWithoutSecret,

@@ -188,10 +188,12 @@ export const settings = {
   }),
   presenceShards: int({
     env: 'PRESENCE_SHARDS',
-    default: 16,
+    defaultDoc: '4 for each of SHARD_THREADS',
     min: 1,
     max: 4096,
-    doc: 'Slices of users on this node; each has one writer. At least SHARD_THREADS.',
+    doc:
+      'Slices of users on this node; each has one writer, and batches of its own: more of them make batches smaller. ' +
+      'At least SHARD_THREADS.',
   }),
   batchSize: int({
     env: 'BATCH_SIZE',

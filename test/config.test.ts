@@ -36,7 +36,7 @@ t.test('without any variable a node starts in development mode with the document
     usesRedis: false,
     adminUserIds: ['imAdmin'],
     nodeId: 'host-1-10001',
-    presenceShards: 16,
+    presenceShards: 4,
     allowedOrigins: [],
     openimCompat: false,
     transport: 'auto',
@@ -76,6 +76,11 @@ t.test('values are read as their types', async (t) => {
     transport: 'ws',
     batchSize: 100,
   })
+})
+
+t.test('each shard thread has some shards', async (t) => {
+  t.equal(load({ SHARD_THREADS: '3' }).presenceShards, 12)
+  t.equal(load({ SHARD_THREADS: '3', PRESENCE_SHARDS: '7' }).presenceShards, 7)
 })
 
 t.test('records live long, but as long as OpenIM expects where its services read them', async (t) => {
@@ -133,6 +138,7 @@ t.test('all faults are told at once, relations among them', async (t) => {
     BATCH_SIZE: '5000',
     LOG_LEVEL: 'loud',
     SHARD_THREADS: '32',
+    PRESENCE_SHARDS: '16',
     HOST: '0.0.0.0',
   })
   t.equal(faults.length, 5)

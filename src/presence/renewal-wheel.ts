@@ -9,7 +9,7 @@ import type { UserId } from './types.js'
 
 /**
  * Ticks about a second apart; at least 8, so that short turns (tests) are spread too. No more than these: of a million
- * users in 16 shards, renewed every four hours, one tick then fills most of a batch.
+ * users in 4 shards, renewed every four hours, one tick then fills its batches.
  */
 const TICK_MS = 1_000
 const TICKS_MIN = 8
