@@ -29,7 +29,7 @@ export interface Refusal {
 }
 
 export interface LoadCounts {
-  /** Clients that are logged in now. */
+  /** Clients that are logged in now; who leaves is not any more. */
   connected: number
   /** Clients that were let in, or refused for good, at least once. */
   tried: number

@@ -147,6 +147,7 @@ class LoadProcess {
       const device = this.#devices[Math.floor(this.#random() * this.#devices.length)]!
       if (device.isProbe || device.state !== 'open' || !device.client!.isSettled) continue
       device.state = 'leaving'
+      this.#counts.connected--
       device.isSeenOffline = this.#leavesCleanly
       if (this.#leavesCleanly) {
         this.#counts.cleanLogouts++
@@ -192,7 +193,7 @@ class LoadProcess {
         if (this.#isOver) return
         counts.kicks++
         counts.gaveUp++
-        counts.connected--
+        if (device.state === 'open') counts.connected--
         device.state = 'gone'
       },
       ended: (end, refusal) => this.#isOver || this.#ended(device, end, refusal),
@@ -256,7 +257,7 @@ class LoadProcess {
     const { state } = device
     device.client = undefined
     if (state === 'gone') return
-    if (state === 'open' || state === 'leaving') this.#counts.connected--
+    if (state === 'open') this.#counts.connected--
     if (state === 'leaving') return this.#later(device, AWAY_MS)
     if (state === 'open') {
       const reason = reasonOf(end)
