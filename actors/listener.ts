@@ -68,6 +68,9 @@ export interface Owner {
   early: readonly FromTransport[]
 }
 
+/** One empty list for all: one of its own would be kept as long as the socket. */
+const NOTHING: readonly FromTransport[] = []
+
 export interface Args {
   hub: Hub
   places: SharedConnectionCounts
@@ -118,9 +121,6 @@ type Private =
   | { kind: 'verified'; attempt: Attempt; outcome: Outcome<TokenVerdict> }
   | { kind: 'tokenChecked'; attempt: Attempt; outcome: Outcome<TokenState> }
   | { kind: 'admitted'; attempt: Attempt; outcome: Outcome<PresenceShard.AdmitVerdict> }
-
-/** One for all sockets that have a connection: an empty list of its own would be kept as long as the socket. */
-const NOTHING: readonly FromTransport[] = []
 
 /** Everything that a listener hears; `upgrade` only from its own thread. */
 export type Message = Listener.Command | Private

@@ -5,13 +5,16 @@
 import type { Outcome } from '../../src/runtime/index.js'
 import { askStore, type Ctx, type State } from './state.js'
 
+/** As often as watches are read again, the other thing that no message tells. */
+const COUNTS_PER_WATCH = 3
+
 export type FromDiscards = { kind: 'countDiscards' } | { kind: 'discardsCounted'; outcome: Outcome<number> }
 
 /** Everything is about to be asserted: what is counted now is what later counts are compared with. */
 export function countDiscardsAnew(ctx: Ctx, state: State): void {
   state.discards = undefined
   countDiscards(ctx, state)
-  ctx.every('discards', state.discardsCountedMs, { kind: 'countDiscards' })
+  ctx.every('discards', (state.watchTtlS * 1_000) / COUNTS_PER_WATCH, { kind: 'countDiscards' })
 }
 
 export function countDiscards(ctx: Ctx, state: State): void {

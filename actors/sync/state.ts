@@ -39,8 +39,7 @@ export interface Args {
   createStore: () => PresenceStore
   addresses: Addresses
   nodeLeaseMs: number
-  /** How often it is looked whether the store has thrown records away, ms. */
-  discardsCountedMs: number
+  watchTtlS: number
   tokens: TokenSettings
   health: StoreHealth
   counts: SyncCounts

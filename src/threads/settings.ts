@@ -25,7 +25,7 @@ export type Role = 'io' | 'shard' | 'sync' | 'api'
 
 /**
  * A young generation grows to its bound in the first storm, and stays there: with V8's own 48 MiB in each thread an idle
- * connection of 18,000 takes 8.7 KB, with these 5.0. Shards and sync make more garbage; with 12 they would be a tenth
+ * connection of 18,000 takes 8.7 KB, with these 4.7. Shards and sync make more garbage; with 12 they would be a tenth
  * slower.
  */
 export const YOUNG_HEAP_MB: Record<Role, number> = { io: 10, shard: 20, sync: 20, api: 8 }

@@ -51,8 +51,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
       },
       addresses: new Addresses(settings.topology),
       nodeLeaseMs: config.nodeLeaseMs,
-      // As often as the other things that no message tells.
-      discardsCountedMs: (config.watchTtlS * 1_000) / 3,
+      watchTtlS: config.watchTtlS,
       tokens: { ...config, recordsNeeded: areTokensMadeHere(config) },
       health,
       counts,

@@ -11,18 +11,8 @@ import type { Incarnation, StoreEvents, TokenState } from '../../src/store/prese
 import { VirtualNode } from '../support/virtual-node.js'
 import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'
+import { LAYOUT, SETTINGS } from './virtual-cluster.js'
 
-const LAYOUT = { io: [0], shard: [1], sync: 2, api: 3, presenceShards: 1 }
-const SETTINGS = {
-  batchSize: 10,
-  mergeIntervalMs: 100,
-  presenceTtlS: 1_800,
-  watchTtlS: 1_800,
-  offlineGraceMs: 300,
-  nodeLeaseMs: 30_000,
-  authWhenStoreDown: 'deny',
-  recordsNeeded: true,
-} as const
 const ANDROID = 2
 const HOUR_S = 3_600
 

@@ -23,12 +23,12 @@ import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'
 
 /** One thread of each role. */
-const LAYOUT: Layout = { io: [0], shard: [1], sync: 2, api: 3, presenceShards: 1 }
+export const LAYOUT: Layout = { io: [0], shard: [1], sync: 2, api: 3, presenceShards: 1 }
 
 export const GRACE_MS = 300
 const STORE_EPOCH_MS = 1_767_225_600_000
 const TOKEN_TTL_S = 3_600
-const SETTINGS = {
+export const SETTINGS = {
   batchSize: 10,
   mergeIntervalMs: 100,
   presenceTtlS: 1_800,

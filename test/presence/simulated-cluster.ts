@@ -287,7 +287,7 @@ class SimulatedNode {
         createStore: () => new DistantStore(this.#ground, options),
         addresses: this.#addresses,
         nodeLeaseMs: NODE_LEASE_MS,
-        discardsCountedMs: (watchTtlS * 1_000) / 3,
+        watchTtlS,
         health: newHealth(),
         tokens: TOKENS,
         counts: newSyncCounts(),

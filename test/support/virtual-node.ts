@@ -202,7 +202,7 @@ export class VirtualNode {
         createStore: () => createStore(life),
         addresses: this.addresses,
         nodeLeaseMs: settings.nodeLeaseMs,
-        discardsCountedMs: (settings.watchTtlS * 1_000) / 3,
+        watchTtlS: settings.watchTtlS,
         tokens: {
           tokenCacheS: 60,
           tokenCacheMax: 1_000,

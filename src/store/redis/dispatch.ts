@@ -23,8 +23,9 @@ interface Task<T> {
 }
 
 /**
- * Replies in the order of `items`. `keyOf`: a key in the slot of what the item is about. Rejects with STORE_UNAVAILABLE only when the store served nobody although there
- * was somebody to serve; a master that is away fails its own users.
+ * Replies in the order of `items`. `keyOf`: a key in the slot of what the item is about. Rejects with
+ * STORE_UNAVAILABLE only when the store served nobody although there was somebody to serve; a master that is away
+ * fails its own users.
  */
 export async function dispatch<T, R>(
   router: Router,

@@ -86,16 +86,17 @@ export function runScript(client: Redis | Cluster, { script, keys, args }: Scrip
   return commands[`${script}Buffer`]!(keys.length, ...keys, ...args)
 }
 
-export interface RecordSettings {
-  holder: string
-  presenceTtlS: number
+interface Asker {
+  holder: Holder
   openimCompat: boolean
 }
 
-export interface WatchSettings {
-  holder: string
+export interface RecordSettings extends Asker {
+  presenceTtlS: number
+}
+
+export interface WatchSettings extends Asker {
   watchTtlS: number
-  openimCompat: boolean
 }
 
 /** At least one assertion; all on one master. */
@@ -286,19 +287,23 @@ export function decodeSnapshot(
   userId: UserId,
   [claimMembers, unionMembers]: RecordReply | ChangedReply,
 ): Snapshot {
-  const scores = new Map<string, number>()
+  const members: string[] = []
+  let version = 0
+  let isPartial = false
   for (let i = 0; i < claimMembers.length; i += 2) {
-    scores.set(String(claimMembers[i]), Number(claimMembers[i + 1]))
+    const member = String(claimMembers[i])
+    if (member === 'v') version = Number(claimMembers[i + 1])
+    else if (member === 'p') isPartial = true
+    else members.push(member)
   }
-  const claims = claimsAmong(scores.keys())
-  const version = scores.get('v') ?? 0
+  const claims = claimsAmong(members)
   const snapshot: Snapshot = { userId, version, claims, foreign: foreignAmong(unionMembers, claims) }
-  if (scores.has('p')) snapshot.isPartial = true
+  if (isPartial) snapshot.isPartial = true
   return snapshot
 }
 
 /** In order. What is no claim has no `@`. */
-function claimsAmong(members: Iterable<string>): Claim[] {
+function claimsAmong(members: readonly string[]): Claim[] {
   const claims: Claim[] = []
   for (const member of members) {
     const at = member.indexOf('@')
