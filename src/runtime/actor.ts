@@ -72,7 +72,7 @@ export interface Context<M> {
    * timer with the same key replaces the old one.
    */
   once(key: string, delayMs: number, message: M): void
-  /** The same, every `periodMs`. */
+  /** The same, every `periodMs`; only the first may be late by the slack. */
   every(key: string, periodMs: number, message: M): void
   /** A cancelled timer's message is never seen, even when it was due. */
   cancel(key: string): void

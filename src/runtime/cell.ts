@@ -254,7 +254,7 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
   }
 
   timerFired(timer: KeyedTimer): void {
-    if (timer.periodMs > 0) this.#system.timers.set(timer, timer.periodMs)
+    if (timer.periodMs > 0) this.#system.timers.repeat(timer, timer.periodMs)
     this.#system.tellOwn(this as Cell, timer)
   }
 

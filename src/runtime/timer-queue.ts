@@ -47,11 +47,17 @@ export class TimerQueue {
   /** Of an entry that is not in the queue. With a delay of SLACK_FROM_MS or more it may be late by up to SLACK_MS. */
   set(entry: TimerEntry, delayMs: number): void {
     const exactMs = this.#environment.nowMs() + Math.max(0, delayMs)
-    entry.dueMs = delayMs < SLACK_FROM_MS ? exactMs : Math.ceil(exactMs / SLACK_MS) * SLACK_MS
-    entry.sequence = this.#sequence++
-    entry.live = true
-    this.#push(entry)
-    this.#arm()
+    this.#enter(entry, delayMs < SLACK_FROM_MS ? exactMs : Math.ceil(exactMs / SLACK_MS) * SLACK_MS)
+  }
+
+  /**
+   * Of an entry that has fired: a period after it was due, so that neither slack nor a late thread makes the period
+   * longer. A period that has gone by already is left out.
+   */
+  repeat(entry: TimerEntry, periodMs: number): void {
+    const nowMs = this.#environment.nowMs()
+    const dueMs = entry.dueMs + periodMs
+    this.#enter(entry, dueMs > nowMs ? dueMs : nowMs + periodMs)
   }
 
   cancel(entry: TimerEntry): void {
@@ -90,6 +96,14 @@ export class TimerQueue {
     // Rounded up: a timer of the platform may fire a fraction early, and would find nothing due.
     const delayMs = Math.ceil(Math.max(0, next.dueMs - this.#environment.nowMs()))
     this.#cancelWake = this.#environment.wake(delayMs, () => this.#fireDue())
+  }
+
+  #enter(entry: TimerEntry, dueMs: number): void {
+    entry.dueMs = dueMs
+    entry.sequence = this.#sequence++
+    entry.live = true
+    this.#push(entry)
+    this.#arm()
   }
 
   #compact(): void {

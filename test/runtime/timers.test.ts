@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Context } from '../../src/runtime/actor.js'
 import { realEnvironment } from '../../src/runtime/environment.js'
-import { World } from '../../src/runtime/testkit/world.js'
+import { Machine, World } from '../../src/runtime/testkit/world.js'
 import { TimerQueue } from '../../src/runtime/timer-queue.js'
 import { spawnActor } from './support.js'
 
@@ -91,6 +91,37 @@ t.test('a periodic timer is heard each period until it is cancelled', async (t) 
   run((ctx) => ctx.cancel('tick'))
   world.advance(1_000)
   t.equal(heard.length, 3)
+})
+
+t.test('a long period is kept on average, although long timers have slack', async (t) => {
+  const { world, heard, run } = stage()
+  world.advance(400)
+  run((ctx) => {
+    ctx.every('ten', 10_000, due('ten'))
+    ctx.every('more', 10_250, due('more'))
+  })
+  world.advance(44_000)
+  const times = (text: string) => heard.filter((one) => one.startsWith(text)).map((one) => one.split('@')[1])
+  t.same(times('ten'), ['11000', '21000', '31000', '41000'])
+  t.same(times('more'), ['11000', '21250', '31500', '41750'])
+})
+
+t.test('periods that went by while the thread was busy are not made up for', async (t) => {
+  const world = new World({ seed: 1 })
+  const machine = new Machine()
+  const system = world.system(0, 0, machine)
+  const heard: number[] = []
+  const ref = spawnActor<'start' | 'tick'>(system, (ctx, message) => {
+    if (message === 'start') ctx.every('tick', 100, 'tick')
+    else heard.push(ctx.nowMs())
+  })
+  system.tell(ref, 'start')
+  world.advance(110)
+  machine.pause()
+  world.advance(340)
+  machine.resume()
+  world.advance(200)
+  t.same(heard, [100, 450, 550, 650])
 })
 
 t.test('timers end with the life that set them', async (t) => {

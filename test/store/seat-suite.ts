@@ -308,6 +308,20 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     t.same(await seated(user), [`2@${other.holder}`, `5@${after.holder}`])
   })
 
+  // A survivor swept what a node had left, and the seat of whoever was back on it by then went too: two came in where
+  // one may be.
+  t.test('what withdraws an earlier incarnation leaves the seats of the later one', async (t) => {
+    const nodeId = fresh('node')
+    const [before, survivor] = [await open(t, { nodeId }), await open(t)]
+    const user = fresh('user')
+    const seats = { taken: ['1/a'], asked: [] }
+    await before.store.assert([{ userId: user, platformIds: [IOS], versionSeen: 0, seats }])
+    const after = await open(t, { nodeId })
+    t.equal(await take(after, user, '5/b'), 'taken')
+    t.equal(await survivor.store.sweep(before.holder), 1)
+    t.same(await seated(user), [`5@${after.holder}`])
+  })
+
   t.test('a node whose name begins like that of another clears nothing of it', async (t) => {
     const nodeId = fresh('node')
     const [a, b] = [await open(t, { nodeId }), await open(t, { nodeId: `${nodeId}1` })]

@@ -32,13 +32,14 @@ export class SeatRecords {
     return { isTaken: true }
   }
 
-  /** Every seat that a node has of a user; its others, of whatever incarnation, are cleared. */
+  /** Every seat that a node has of a user; its others are cleared, those of earlier incarnations too. */
   keep(userId: UserId, { taken, asked }: HeldSeats, holder: Holder, ttlS: number, nowS: number): void {
-    const { nodeId } = splitHolder(holder)
-    const left = this.#living(userId, nowS).filter(
-      (one) =>
-        splitHolder(one.holder).nodeId !== nodeId || (one.holder === holder && asked.includes(one.seat)),
-    )
+    const { nodeId, epoch } = splitHolder(holder)
+    const left = this.#living(userId, nowS).filter((one) => {
+      const has = splitHolder(one.holder)
+      const isOwn = has.nodeId === nodeId && has.epoch <= epoch
+      return !isOwn || (one.holder === holder && asked.includes(one.seat))
+    })
     this.#put(userId, [...left, ...taken.map((seat) => ({ seat, holder, expiresAtS: nowS + ttlS }))])
   }
 
