@@ -45,7 +45,7 @@ export function loadConfig(
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
   const config: Config = {
     ...values,
-    presenceShards: values.presenceShards || values.shardThreads * SHARDS_PER_THREAD,
+    presenceShards: values.presenceShards || threadsWithShards(values) * SHARDS_PER_THREAD,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
     presenceTtlS: values.presenceTtlS || (values.openimCompat ? OPENIM_TTL_S : LEASED_TTL_S),
     developmentMode: values.authSecret === '' && mayGoWithoutSecret,
@@ -121,9 +121,10 @@ const relations: readonly Relation[] = [
       'with AUTH_SECRET alone.',
   },
   {
-    of: ['presenceShards', 'shardThreads'],
-    holds: (config) => config.presenceShards >= config.shardThreads,
-    sentence: 'PRESENCE_SHARDS must be at least SHARD_THREADS: a thread without a shard has nothing to do.',
+    of: ['presenceShards', 'shardThreads', 'ioThreads'],
+    holds: (config) => config.presenceShards >= threadsWithShards(config),
+    sentence:
+      'PRESENCE_SHARDS must be at least SHARD_THREADS, or IO_THREADS where that is 0: each of these threads has some.',
   },
   {
     of: ['inflatedBytesMax', 'messageBytesMax'],
@@ -166,6 +167,10 @@ const relations: readonly Relation[] = [
     sentence: 'ALLOWED_ORIGINS must be either * or a list of origins, not both.',
   },
 ]
+
+function threadsWithShards({ ioThreads, shardThreads }: Pick<Config, 'ioThreads' | 'shardThreads'>): number {
+  return shardThreads || ioThreads
+}
 
 function isProduction(nodeEnv: string | undefined): boolean {
   return nodeEnv?.trim().toLowerCase() === 'production'

@@ -182,18 +182,18 @@ export const settings = {
   shardThreads: int({
     env: 'SHARD_THREADS',
     default: 1,
-    min: 1,
+    min: 0,
     max: 64,
-    doc: 'Threads that the presence shards share.',
+    doc: 'Threads that the presence shards share; 0 = they live on the io threads.',
   }),
   presenceShards: int({
     env: 'PRESENCE_SHARDS',
-    defaultDoc: '4 for each of SHARD_THREADS',
+    defaultDoc: '4 for each thread that has some',
     min: 1,
     max: 4096,
     doc:
       'Slices of users on this node; each has one writer, and batches of its own: more of them make batches smaller. ' +
-      'At least SHARD_THREADS.',
+      'At least one for each thread.',
   }),
   batchSize: int({
     env: 'BATCH_SIZE',

@@ -8,14 +8,11 @@ import { assertPortFree, freePort } from './gateway/transport/port-check.js'
 import type { Log } from './observe/log.js'
 import { type HostedRole, name as nameOf, ThreadHost } from './runtime/thread-host.js'
 import { drainPlan } from './threads/drain-plan.js'
+import { homeOf, linkedWith, type Role, threadKinds, topologyOf } from './threads/layout.js'
 import {
-  LINKS,
-  type Role,
-  rolesOf,
   type SupervisorVerbs,
   type ThreadSettings,
   type ThreadStats,
-  topologyOf,
   YOUNG_HEAP_MB,
 } from './threads/settings.js'
 import { meterThread } from './threads/thread-meter.js'
@@ -33,25 +30,26 @@ export class Supervisor {
   private constructor(config: Config, log: Log) {
     this.#log = log
     this.#config = config
+    const topology = topologyOf(config)
     const verbs: SupervisorVerbs = { stats: () => this.stats() }
     this.#host = new ThreadHost({
-      roles: rolesOf(config).map(
-        ({ name, count }): HostedRole => ({
-          name,
-          entry: new URL(`./threads/${name}.js`, import.meta.url),
-          count,
-          linkedWith: LINKS[name],
+      roles: threadKinds(config).map(
+        (kind): HostedRole => ({
+          name: kind.name,
+          entry: new URL('./threads/thread.js', import.meta.url),
+          count: kind.count,
+          linkedWith: linkedWith(kind, config),
           heapMb: config.threadHeapMb,
-          youngHeapMb: YOUNG_HEAP_MB[name],
-          mustEndItself: name === 'io',
-          supervisor: name === 'api' ? verbs : undefined,
+          youngHeapMb: Math.max(...kind.roles.map((role) => YOUNG_HEAP_MB[role])),
+          mustEndItself: kind.roles.includes('io'),
+          supervisor: kind.roles.includes('api') ? verbs : undefined,
         }),
       ),
       settings: {
         config,
-        topology: topologyOf(config),
+        topology,
         processId: randomUUID(),
-        connectionCounts: createConnectionCounts(config.ioThreads),
+        connectionCounts: createConnectionCounts(topology.io.length),
         rates: createRates(),
       },
       log,
@@ -111,13 +109,17 @@ export class Supervisor {
    */
   async stop(): Promise<boolean> {
     const { ioMs, shardMs, endMs } = drainPlan(this.#config)
-    await this.#host.each((control) => control.drain(), 'io' satisfies Role, ioMs)
-    await this.#host.each((control) => control.drain(), 'shard' satisfies Role, shardMs)
+    await this.#drain('io', ioMs)
+    await this.#drain('shard', shardMs)
     const order = ['api', 'io', 'shard', 'sync'] satisfies Role[]
     const left = await this.#host.stop(order, Math.max(END_MIN_MS, endMs))
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
     return left.length === 0
+  }
+
+  async #drain(role: Role, deadlineMs: number): Promise<void> {
+    await this.#host.each((control) => control.drain(role), homeOf(role, this.#config).name, deadlineMs)
   }
 }
 

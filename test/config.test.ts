@@ -81,6 +81,7 @@ t.test('values are read as their types', async (t) => {
 t.test('each shard thread has some shards', async (t) => {
   t.equal(load({ SHARD_THREADS: '3' }).presenceShards, 12)
   t.equal(load({ SHARD_THREADS: '3', PRESENCE_SHARDS: '7' }).presenceShards, 7)
+  t.equal(load({ SHARD_THREADS: '0', IO_THREADS: '2' }).presenceShards, 8, 'they live with the sockets')
 })
 
 t.test('records live long, but as long as OpenIM expects where its services read them', async (t) => {
@@ -157,6 +158,7 @@ t.test('settings that contradict each other are refused with a sentence', async 
       /^REDIS_URL and REDIS_CLUSTER_NODES are both set/,
     ],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '4' }, /^PRESENCE_SHARDS must be at least SHARD_THREADS/],
+    [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '0', IO_THREADS: '4' }, /^PRESENCE_SHARDS must be at least/],
     [{ INFLATED_BYTES_MAX: '20000' }, /^INFLATED_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
     [{ BACKPRESSURE_BYTES_MAX: '20000' }, /^BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
     [{ MERGE_INTERVAL_MS: '4000', PRESENCE_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third/],

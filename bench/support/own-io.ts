@@ -1,5 +1,6 @@
 /**
- * A node without sockets: its real shard and sync threads, and this thread in the place of its io thread.
+ * A node without sockets: its real shard and sync threads, and this thread in the place of its io thread. Where the
+ * shards live with the sockets, they live here.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
@@ -12,7 +13,11 @@ import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
 import { ActorSystem, defineActor, realEnvironment, refTo, silentLog } from '../../src/runtime/index.js'
 import type { LinkPort } from '../../src/runtime/link.js'
 import { layOut, ThreadHost } from '../../src/runtime/thread-host.js'
+import { threadKinds } from '../../src/threads/layout.js'
+import type { Resident } from '../../src/threads/resident.js'
 import { type ThreadSettings, type ThreadStats, YOUNG_HEAP_MB } from '../../src/threads/settings.js'
+import { prepare as prepareShards } from '../../src/threads/shard.js'
+import { meterThread, type ThreadMeter } from '../../src/threads/thread-meter.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 60_000
@@ -48,41 +53,42 @@ export class OwnIo {
   private constructor(
     private readonly system: ActorSystem,
     private readonly addresses: Addresses,
-    private readonly topology: Topology,
     private readonly host: ThreadHost<ThreadSettings>,
+    /** What lives on this thread, where the shards live with the sockets. */
+    private readonly shards: Resident | undefined,
+    private readonly meter: ThreadMeter,
   ) {}
 
   /** `env`: settings of the node, with the REDIS_URL. */
   static async start(scope: Scope, env: Record<string, string>): Promise<OwnIo> {
     const config = loadConfig({ AUTH_SECRET: 'nobody logs in at this node', LOG_LEVEL: 'silent', ...env })
-    const roles = [
-      { name: 'shard' as const, count: config.shardThreads },
-      { name: 'sync' as const, count: 1 },
-    ]
-    const threads = layOut(roles)
+    const kinds = threadKinds(config).filter(({ name }) => name === 'shard' || name === 'sync')
+    const threads = layOut(kinds)
     const io = threads.length
-    const shards = threads.filter(({ role }) => role === 'shard')
+    const shardSlots = threads.filter(({ role }) => role === 'shard').map(({ slot }) => slot)
     const topology: Topology = {
       io: [io],
-      shard: shards.map(({ slot }) => slot),
+      shard: shardSlots.length > 0 ? shardSlots : [io],
       sync: threads.at(-1)!.slot,
       presenceShards: config.presenceShards,
     }
+    const settings: ThreadSettings = {
+      config,
+      topology,
+      processId: 'bench',
+      connectionCounts: new SharedArrayBuffer(4),
+      rates: new SharedArrayBuffer(8),
+    }
     const host = new ThreadHost<ThreadSettings>({
-      roles: roles.map((role) => ({
-        ...role,
-        entry: new URL(`../../src/threads/${role.name}.js`, import.meta.url),
+      roles: kinds.map(({ name, count }) => ({
+        name,
+        count,
+        entry: new URL('../../src/threads/thread.js', import.meta.url),
         linkedWith: ['sync'],
         heapMb: config.threadHeapMb,
-        youngHeapMb: YOUNG_HEAP_MB[role.name],
+        youngHeapMb: YOUNG_HEAP_MB[name],
       })),
-      settings: {
-        config,
-        topology,
-        processId: 'bench',
-        connectionCounts: new SharedArrayBuffer(4),
-        rates: new SharedArrayBuffer(8),
-      },
+      settings,
       log: silentLog,
       readyDeadlineMs: READY_MS,
     })
@@ -92,22 +98,27 @@ export class OwnIo {
     const system = new ActorSystem({ thread: io, incarnation: 0, environment, log: silentLog })
     scope.defer(() => system.close())
     const addresses = new Addresses(topology)
-    system.spawn(listener, addresses, LISTENER)
-    system.spawn(fanOut, undefined, FAN_OUT)
-    for (const thread of shards) {
+    for (const thread of host.threads) {
       const { port1, port2 } = new MessageChannel()
       system.link(thread.slot, port1 as LinkPort)
       await host.control(thread).relink(io, port2)
     }
+    system.spawn(listener, addresses, LISTENER)
+    system.spawn(fanOut, undefined, FAN_OUT)
+    const meter = meterThread('io-0')
+    const task = { slot: io, role: 'io', index: 0, incarnation: 0, settings, links: [] }
+    const { port1: control } = new MessageChannel()
+    const moveIn = shardSlots.length > 0 ? undefined : await prepareShards({ ...task, control })
+    const shards = moveIn?.({ ...task, control, system, log: silentLog, meter })
     const deadlineMs = Date.now() + READY_MS
     for (;;) {
-      const stats = await host.each(async (control) => (await control.stats()) as ThreadStats)
-      const parts = stats.flatMap(({ value }) => value.parts)
+      const stats = await host.each(async (thread) => (await thread.stats()) as ThreadStats)
+      const parts = [...stats.flatMap(({ value }) => value.parts), ...(shards?.parts() ?? [])]
       if (parts.every(({ ready }) => ready)) break
       if (Date.now() > deadlineMs) throw new Error(`the node is not ready: ${JSON.stringify(parts)}`)
       await sleep(LOOK_MS)
     }
-    return new OwnIo(system, addresses, topology, host)
+    return new OwnIo(system, addresses, host, shards, meter)
   }
 
   /** Everybody logs in; resolves when the store has all of them. */
@@ -142,7 +153,11 @@ export class OwnIo {
   /** Users whose state was sent to the store until now, by the shards' own count. */
   async assertionsSent(): Promise<number> {
     const stats = await this.host.each(async (control) => (await control.stats()) as ThreadStats)
-    const metrics = stats.flatMap(({ value }) => value.metrics as CountedMetric[])
+    const own = this.shards === undefined ? [] : await this.meter.snapshot()
+    const metrics = [
+      ...stats.flatMap(({ value }) => value.metrics as CountedMetric[]),
+      ...(own as CountedMetric[]),
+    ]
     const counts = metrics.filter(({ name }) => name === ASSERTIONS).flatMap(({ values }) => values)
     return counts.reduce((sum, { value }) => sum + value, 0)
   }
@@ -157,7 +172,7 @@ export class OwnIo {
   }
 
   #connection(n: number): ConnectionReport['connection'] {
-    return refTo(this.topology.io[0]!, FIRST_CONNECTION + n)
+    return refTo(this.system.thread, FIRST_CONNECTION + n)
   }
 
   async #inTurns(userIds: readonly string[], tell: (userId: string, n: number) => void): Promise<void> {
@@ -165,7 +180,8 @@ export class OwnIo {
       for (let n = at; n < Math.min(at + TURN, userIds.length); n++) tell(userIds[n]!, n)
       await new Promise(setImmediate)
       // Asleep: whoever looks all the time takes a core from what is measured.
-      while (this.topology.shard.some((slot) => this.system.isCongested(slot))) await sleep(CONGESTED_LOOK_MS)
+      while (this.host.threads.some(({ slot }) => this.system.isCongested(slot)))
+        await sleep(CONGESTED_LOOK_MS)
     }
   }
 }

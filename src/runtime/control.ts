@@ -19,8 +19,8 @@ export interface ThreadControl {
   relink(slot: ThreadSlot, port: MessagePort): void
   /** A neighbour is gone. */
   unlink(slot: ThreadSlot, reason: string): void
-  /** Take no new work and finish what is under way; resolves when that is done. */
-  drain(): Promise<void>
+  /** One role of the thread takes no new work and finishes what is under way; resolves when that is done. */
+  drain(role: string): Promise<void>
   /** End: the resident task of the thread resolves. That is the answer; the call itself gets none. */
   stop(): Promise<void>
   /** Plain data for metrics and readiness. */

@@ -119,10 +119,17 @@ export class ActorSystem implements CellHost {
     else this.#send(to.thread, to.actor, 0, message)
   }
 
-  /** Tell from outside of actors, and let it be heard before this returns: for callbacks that must act at once. */
+  /**
+   * Tell from outside of actors, and let it be heard before this returns: for callbacks that must act at once. What
+   * follows from it waits for the end of the turn, with what follows from other callbacks.
+   */
   tellNow<M>(to: Ref<M>, message: M): void {
     this.tell(to, message)
-    this.#run()
+    const cell = this.#cells.get(to.actor)
+    if (cell === undefined || this.#isRunning) return
+    this.#isRunning = true
+    this.#runCell(cell, Number.POSITIVE_INFINITY)
+    this.#isRunning = false
   }
 
   /** Ask from outside of actors, for entry points such as a web server. Rejects with a RuntimeError. */
@@ -362,12 +369,7 @@ export class ActorSystem implements CellHost {
     const ready = this.#ready
     while (at < ready.length && taken < RUN_COUNT_MAX) {
       const cell = ready[at++]!
-      let quantum = QUANTUM
-      while (quantum > 0 && cell.phase === 'running' && !cell.mailbox.isEmpty) {
-        cell.step()
-        quantum--
-      }
-      taken += QUANTUM - quantum
+      taken += this.#runCell(cell, QUANTUM)
       cell.isReady = false
       if (cell.phase === 'running' && !cell.mailbox.isEmpty) {
         cell.isReady = true
@@ -377,6 +379,16 @@ export class ActorSystem implements CellHost {
     this.#ready = ready.slice(at)
     this.#isRunning = false
     if (this.#ready.length > 0) this.#endTurnSoon()
+  }
+
+  /** Returns how many messages were taken. */
+  #runCell(cell: Cell, quantum: number): number {
+    let taken = 0
+    while (taken < quantum && cell.phase === 'running' && !cell.mailbox.isEmpty) {
+      cell.step()
+      taken++
+    }
+    return taken
   }
 }
 

@@ -35,7 +35,8 @@ export interface OpenThread<Settings> extends ThreadTask<Settings> {
 export interface ThreadApp {
   /** Resolves when the thread can do its work. */
   ready(): Promise<void>
-  drain(): Promise<void>
+  /** See `ThreadControl.drain`. */
+  drain(role: string): Promise<void>
   /** Asynchronous goodbyes, before the actors are stopped. */
   stop(): Promise<void>
   /** Free what would take the process down with the thread. Synchronous, on every path, at most once needed. */
@@ -49,9 +50,6 @@ export interface ThreadRole<Settings, Prepared> {
   prepare(task: ThreadTask<Settings>): Promise<Prepared>
   open(thread: OpenThread<Settings>, prepared: Prepared): ThreadApp
 }
-
-/** For roles that have nothing to prepare. */
-export const nothingToPrepare = (): Promise<void> => Promise.resolve()
 
 export function hostThread<Settings, Prepared>(
   role: ThreadRole<Settings, Prepared>,
@@ -86,7 +84,7 @@ export function hostThread<Settings, Prepared>(
           ready: () => opened.ready(),
           relink: (slot, port) => system.link(slot, port as LinkPort),
           unlink: (slot, reason) => system.unlink(slot, reason),
-          drain: () => opened.drain(),
+          drain: (role) => opened.drain(role),
           stop: async () => {
             await opened.stop()
             system.close()

@@ -1,5 +1,4 @@
-/** The api thread: REST, health and metrics. It owns nothing that cannot be rebuilt. */
-
+/** The api role: REST, health and metrics. It owns nothing that cannot be rebuilt. */
 import { type HttpServer, serveHttp } from '../api/http-server.js'
 import { createRest } from '../api/rest.js'
 import { canonicalToken } from '../auth/canonical-token.js'
@@ -14,17 +13,8 @@ import type * as PresenceShard from '../protocol/presence-shard.js'
 import type * as Sync from '../protocol/sync.js'
 import { wrapControl } from '../runtime/control.js'
 import { toWire } from '../runtime/index.js'
-import { hostThread, type OpenThread, type ThreadApp, type ThreadTask } from '../runtime/thread-entry.js'
-import {
-  areTokensMadeHere,
-  platformTable,
-  type SupervisorVerbs,
-  type ThreadSettings,
-  threadLog,
-  threadName,
-  tokenKeysOf,
-} from './settings.js'
-import { meterThread } from './thread-meter.js'
+import type { Home, PrepareResident, Resident } from './resident.js'
+import { areTokensMadeHere, platformTable, type SupervisorVerbs, tokenKeysOf } from './settings.js'
 import { tokenStore } from './token-store.js'
 
 /** The shard's own deadline for all nodes, and a little for the way. */
@@ -34,21 +24,18 @@ const READ_DEADLINE_MS = 5_000
 const CLOSE_MS = 1_000
 const REPORT_EVERY_MS = 1_000
 
-export default hostThread({
-  log: threadLog,
-  prepare: (task: ThreadTask<ThreadSettings>) => tokenKeysOf(task),
-  open,
-})
+export const prepare: PrepareResident = async (task) => {
+  const keys = await tokenKeysOf(task)
+  return (home) => open(home, keys)
+}
 
-function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
-  const { system, settings, log } = thread
+function open({ system, settings, log, supervisor: port }: Home, keys: TokenKeys): Resident {
   const { config } = settings
   const addresses = new Addresses(settings.topology)
-  const supervisor = wrapControl<SupervisorVerbs>(thread.supervisor!)
+  const supervisor = wrapControl<SupervisorVerbs>(port!)
   const platforms = platformTable(config)
   const isAdmin = adminCheck(config.adminUserIds)
   const reports = boundedLog(log, { everyMs: REPORT_EVERY_MS })
-  const meter = meterThread(threadName(thread))
   const kick = (eviction: PresenceShard.Kick['eviction']): Promise<PresenceShard.Kicked> =>
     system.ask(
       addresses.shardFor(eviction.userId),
@@ -90,12 +77,10 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     ready: async () => {
       server = await serveHttp((request) => app.fetch(request), { host: config.host, port: config.apiPort })
     },
-    drain: async () => {},
     stop: async () => {
       reports.flush()
       await server?.close(CLOSE_MS)
     },
-    release: () => {},
-    stats: async (runtime) => ({ parts: [], metrics: await meter.snapshot(runtime) }),
+    parts: () => [],
   }
 }

@@ -1,4 +1,4 @@
-/** The io thread: one transport, a listener, a fan-out, and a connection for each socket. */
+/** The io role: one transport, a listener, a fan-out, and a connection for each socket. */
 import type { FromTransport } from '../../actors/connection.js'
 import { fanOut } from '../../actors/fan-out.js'
 import { type ListenerCounts, listener, type Message, type Owner } from '../../actors/listener.js'
@@ -14,17 +14,9 @@ import type { Transport, TransportHandlers } from '../gateway/transport/transpor
 import type { Report } from '../observe/metrics.js'
 import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
-import { hostThread, type OpenThread, type ThreadApp, type ThreadTask } from '../runtime/thread-entry.js'
-import {
-  areTokensMadeHere,
-  platformTable,
-  seating,
-  type ThreadSettings,
-  threadLog,
-  threadName,
-  tokenKeysOf,
-} from './settings.js'
-import { meterThread, reportTotals } from './thread-meter.js'
+import type { Home, PrepareResident, Resident } from './resident.js'
+import { areTokensMadeHere, platformTable, seating, tokenKeysOf } from './settings.js'
+import { reportTotals } from './thread-meter.js'
 
 /** How long the last sockets have to take their goodbye. */
 const GOODBYE_MS = 2_000
@@ -32,15 +24,14 @@ const GOODBYE_LOOK_MS = 10
 /** Frames of a client that does not wait for the verdict; real ones wait. */
 const EARLY_COUNT_MAX = 16
 
-export default hostThread({
-  log: threadLog,
-  prepare: (task: ThreadTask<ThreadSettings>) => tokenKeysOf(task),
-  open,
-})
+export const prepare: PrepareResident = async (task) => {
+  const keys = await tokenKeysOf(task)
+  return (home) => open(home, keys)
+}
 
-function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
-  const { system, settings } = thread
-  const { config } = settings
+function open(home: Home, keys: TokenKeys): Resident {
+  const { system, settings, index } = home
+  const { config, topology } = settings
   const hub = new Hub()
   const counts: ListenerCounts & { statusPushes: number } = {
     logins: 0,
@@ -51,8 +42,8 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     subscriptions: 0,
     statusPushes: 0,
   }
-  const transport = openTransport(thread, hub)
-  const addresses = new Addresses(settings.topology)
+  const transport = openTransport(home, hub)
+  const addresses = new Addresses(topology)
   const platforms = platformTable(config)
   const verified = new VerificationCache({
     max: config.tokenCacheMax,
@@ -65,12 +56,12 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     listener,
     {
       hub,
-      places: new SharedConnectionCounts(settings.connectionCounts, thread.index),
+      places: new SharedConnectionCounts(settings.connectionCounts, index),
       rates: new Rates(settings.rates, config, Date.now),
       addresses,
       settings: {
         ...config,
-        handshakesPerSMax: Math.ceil(config.handshakesPerSMax / config.ioThreads),
+        handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
       },
       counts,
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),
@@ -83,8 +74,7 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     },
     LISTENER,
   )
-  const meter = meterThread(threadName(thread))
-  meter.metrics.onSnapshot((report) => reportIo(report, hub, counts))
+  home.meter.metrics.onSnapshot((report) => reportIo(report, hub, counts))
 
   let isListening = false
   return {
@@ -95,16 +85,12 @@ function open(thread: OpenThread<ThreadSettings>, keys: TokenKeys): ThreadApp {
     drain: async () => {
       isListening = false
       transport.stopListening()
-      await dismissAll(system, hub, config.drainRate / config.ioThreads)
+      await dismissAll(system, hub, config.drainRate / topology.io.length)
     },
-    stop: async () => {},
     release: () => transport.close(),
-    stats: async (runtime) => ({
-      parts: [
-        { name: threadName(thread), ready: isListening, missing: isListening ? undefined : 'not listening' },
-      ],
-      metrics: await meter.snapshot(runtime),
-    }),
+    parts: () => [
+      { name: `io-${index}`, ready: isListening, missing: isListening ? undefined : 'not listening' },
+    ],
   }
 }
 
@@ -123,7 +109,7 @@ async function dismissAll(system: ActorSystem, hub: Hub, ratePerS: number): Prom
   while (hub.connections.size > 0 && performance.now() < deadlineMs) await pause()
 }
 
-function openTransport({ system, settings, slot }: OpenThread<ThreadSettings>, hub: Hub): Transport {
+function openTransport({ system, settings, slot }: Home, hub: Hub): Transport {
   const { config } = settings
   const { create } = loadTransport(config.transport)
   const toListener: Ref<Message> = refTo(slot, LISTENER)

@@ -8,7 +8,7 @@ import { LoginPolicy, type Policy } from '../presence/login-policy.js'
 import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
 import type { Topology } from '../protocol/addresses.js'
 import type { ThreadTask } from '../runtime/thread-entry.js'
-import { layOut } from '../runtime/thread-host.js'
+import type { Role } from './layout.js'
 
 export interface ThreadSettings {
   config: Config
@@ -21,22 +21,12 @@ export interface ThreadSettings {
   rates: SharedArrayBuffer
 }
 
-export type Role = 'io' | 'shard' | 'sync' | 'api'
-
 /**
  * A young generation grows to its bound in the first storm, and stays there: with V8's own 48 MiB in each thread an idle
  * connection of 18,000 takes 8.7 KB, with these 4.7. Shards and sync make more garbage; with 12 they would be a tenth
  * slower.
  */
 export const YOUNG_HEAP_MB: Record<Role, number> = { io: 10, shard: 20, sync: 20, api: 8 }
-
-/** Links between roles. A role names those it talks to; one side is enough. */
-export const LINKS: Record<Role, Role[]> = {
-  io: ['shard', 'sync'],
-  shard: ['sync'],
-  sync: [],
-  api: ['sync', 'shard'],
-}
 
 /** One part of readiness, as `/readyz` shows it. */
 export interface ReadyPart {
@@ -56,26 +46,6 @@ export interface ThreadStats {
 /** What the main thread answers to the api thread. */
 export interface SupervisorVerbs {
   stats(): Promise<ThreadStats[]>
-}
-
-export function rolesOf(config: Config): { name: Role; count: number }[] {
-  return [
-    { name: 'io', count: config.ioThreads },
-    { name: 'shard', count: config.shardThreads },
-    { name: 'sync', count: 1 },
-    { name: 'api', count: 1 },
-  ]
-}
-
-export function topologyOf(config: Config): Topology {
-  const threads = layOut(rolesOf(config))
-  const slots = (role: Role) => threads.filter((thread) => thread.role === role).map(({ slot }) => slot)
-  return {
-    io: slots('io'),
-    shard: slots('shard'),
-    sync: slots('sync')[0]!,
-    presenceShards: config.presenceShards,
-  }
 }
 
 export function platformTable(config: Config): PlatformTable {

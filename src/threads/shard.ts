@@ -1,15 +1,14 @@
-/** The shard thread: its part of the presence shards. */
+/** The shard role: this thread's part of the presence shards. */
 import { type Args, newShardCounts, presenceShard } from '../../actors/presence-shard.js'
 import { Addresses, FIRST_SHARD } from '../protocol/addresses.js'
-import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
 import { drainPlan } from './drain-plan.js'
-import { loginPolicy, seating, type ThreadSettings, threadLog, threadName } from './settings.js'
-import { meterThread } from './thread-meter.js'
+import type { Home, PrepareResident, Resident } from './resident.js'
+import { loginPolicy, seating } from './settings.js'
 
-export default hostThread({ log: threadLog, prepare: nothingToPrepare, open })
+export const prepare: PrepareResident = async () => open
 
-function open(thread: OpenThread<ThreadSettings>): ThreadApp {
-  const { system, settings, log, slot } = thread
+function open(home: Home): Resident {
+  const { system, settings, log, slot, index } = home
   const { config } = settings
   const addresses = new Addresses(settings.topology)
   const counts = newShardCounts()
@@ -20,8 +19,7 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     const shard = actor - FIRST_SHARD
     system.spawn(presenceShard, { shard, settings: config, addresses, ...rules, counts, gauges }, actor)
   }
-  const meter = meterThread(threadName(thread))
-  meter.metrics.onSnapshot((report) => {
+  home.meter.metrics.onSnapshot((report) => {
     report.total('assertions', counts.assertions)
     report.total('assertionErrors', counts.assertionErrors)
     report.total('changesHeard', counts.changesHeard)
@@ -34,7 +32,6 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
     }
   })
   return {
-    ready: async () => {},
     drain: async () => {
       const { keepsGrace, shardMs } = drainPlan(config)
       const flushed = shards.map((shard) => system.ask(shard, { kind: 'flush', keepsGrace }, shardMs))
@@ -43,15 +40,10 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
           log.warn({ reason: String(outcome.reason) }, 'the store was not told all')
       }
     },
-    stop: async () => {},
-    release: () => {},
-    stats: async (runtime) => {
+    parts: () => {
       const rebuilding = gauges.filter((gauge) => gauge?.().isRebuilding).length
       const missing = rebuilding > 0 ? `${rebuilding} of ${shards.length} shards are rebuilding` : undefined
-      return {
-        parts: [{ name: threadName(thread), ready: rebuilding === 0, missing }],
-        metrics: await meter.snapshot(runtime),
-      }
+      return [{ name: `shard-${index}`, ready: rebuilding === 0, missing }]
     },
   }
 }

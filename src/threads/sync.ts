@@ -1,34 +1,24 @@
-/** The sync thread: the sync actor and its store. */
+/** The sync role: the sync actor and its store. */
 import { newHealth, newSyncCounts, type StoreHealth, sync } from '../../actors/sync.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
 import type { Log } from '../runtime/index.js'
-import { hostThread, nothingToPrepare, type OpenThread, type ThreadApp } from '../runtime/thread-entry.js'
 import { MemoryBackend } from '../store/memory/memory-backend.js'
 import { MemoryStore } from '../store/memory/memory-store.js'
 import { openTokenFile } from '../store/memory/token-file.js'
 import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
-import {
-  areTokensMadeHere,
-  platformTable,
-  type ReadyPart,
-  type ThreadSettings,
-  threadLog,
-  threadName,
-} from './settings.js'
-import { meterThread } from './thread-meter.js'
+import type { Home, PrepareResident, Resident } from './resident.js'
+import { areTokensMadeHere, platformTable, type ReadyPart, type ThreadSettings } from './settings.js'
 
 /** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
 const OPEN_WAIT_MS = 3_000
 const OPEN_LOOK_MS = 10
 
-export default hostThread({ log: threadLog, prepare: nothingToPrepare, open })
+export const prepare: PrepareResident = async () => open
 
-function open(thread: OpenThread<ThreadSettings>): ThreadApp {
-  const { system, settings, log } = thread
+function open({ system, settings, log, meter }: Home): Resident {
   const { config } = settings
   const health = newHealth()
-  const meter = meterThread(threadName(thread))
   const counts = newSyncCounts((seconds) => meter.metrics.all.assertFlushSeconds.observe(seconds))
   meter.metrics.onSnapshot((report) => {
     report.total('gaps', counts.gaps)
@@ -67,17 +57,12 @@ function open(thread: OpenThread<ThreadSettings>): ThreadApp {
       }
       if (health.unsuitable !== undefined) throw health.unsuitable
     },
-    drain: async () => {},
     stop: async () => {
       // Who is still held here is for the others to show through the grace, and to sweep.
       await store?.close(health.held() === 0)
       await stores.close()
     },
-    release: () => {},
-    stats: async (runtime) => ({
-      parts: [readyPart(health)],
-      metrics: await meter.snapshot(runtime),
-    }),
+    parts: () => [readyPart(health)],
   }
 }
 

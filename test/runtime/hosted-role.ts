@@ -4,12 +4,7 @@ import { silentLog } from '../../src/runtime/environment.js'
 import { type Ref, type ReplyTo, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
 import { restartWithBackoff } from '../../src/runtime/supervision.js'
 import type { ActorSystem, SystemStats } from '../../src/runtime/system.js'
-import {
-  hostThread,
-  nothingToPrepare,
-  type OpenThread,
-  type ThreadApp,
-} from '../../src/runtime/thread-entry.js'
+import { hostThread, type OpenThread, type ThreadApp } from '../../src/runtime/thread-entry.js'
 import type { Command } from './support.js'
 
 export interface Settings {
@@ -71,7 +66,7 @@ const heartbeat = defineActor<{ kind: 'beat' }, Int32Array, Int32Array>({
   receive: (_ctx, shared) => void Atomics.add(shared, BEATS, 1),
 })
 
-export default hostThread({ log: () => ({ ...silentLog }), prepare: nothingToPrepare, open })
+export default hostThread({ log: () => ({ ...silentLog }), prepare: async () => {}, open })
 
 function open({ system, settings, slot, role, incarnation }: OpenThread<Settings>): ThreadApp {
   const { shared, slots } = settings

@@ -106,7 +106,7 @@ for (const { title, fault, reason } of faults) {
 t.test('an actor that escalates ends its thread, which is hosted anew', async (t) => {
   const { host, threads, lines, stats } = stage(t)
   await host.start()
-  await withDeadline(host.control(threads[0]!).drain(), 500, 'drain').catch(() => {})
+  await withDeadline(host.control(threads[0]!).drain('left'), 500, 'drain').catch(() => {})
   await eventually(() => lines.find(({ message }) => message === 'thread hosted anew'))
   t.same(host.restarts, { left: 1, right: 0, odd: 0 })
   t.equal((await stats(threads[0]!)).incarnation, 1)

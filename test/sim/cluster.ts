@@ -14,7 +14,12 @@ import type { HistoryEvent, SocketId } from './history.js'
 import { Network } from './network.js'
 import { distantStore } from './store.js'
 
-export const LAYOUT: Layout = { io: [0, 1], shard: [2, 3], sync: 4, api: 5, presenceShards: 4 }
+export const IO_SLOTS: ThreadSlot[] = [0, 1]
+export const SYNC_SLOT: ThreadSlot = 4
+const OTHERS = { io: IO_SLOTS, sync: SYNC_SLOT, api: 5, presenceShards: 4 }
+/** Shards on threads of their own, and with the sockets (SHARD_THREADS=0). */
+export const APART: Layout = { ...OTHERS, shard: [2, 3] }
+export const TOGETHER: Layout = { ...OTHERS, shard: IO_SLOTS }
 
 export const SETTINGS: Omit<NodeSettings, 'presenceTtlS' | 'watchTtlS'> = {
   batchSize: 4,
@@ -44,6 +49,7 @@ interface Guest {
 
 export interface ClusterOptions {
   seed: number
+  layout: Layout
   nodes: number
   delayMaxMs: number
   presenceTtlS: number
@@ -63,13 +69,16 @@ export class Cluster {
   readonly emptyStore: () => void
   /** What the store's clock is off by. */
   clockOffsetMs = 0
+  /** Threads that can die. */
+  readonly #slots: ThreadSlot[]
   readonly #guests = new Map<SocketId, Guest>()
   readonly #dead = new Set<string>()
   #sockets = 0
   #lives = 0
 
   /** `delayMaxMs`: the slowest way to the store, or frame between two threads. */
-  constructor({ seed, nodes, delayMaxMs, presenceTtlS, watchTtlS }: ClusterOptions) {
+  constructor({ seed, layout, nodes, delayMaxMs, presenceTtlS, watchTtlS }: ClusterOptions) {
+    this.#slots = [...IO_SLOTS, ...layout.shard, SYNC_SLOT]
     this.world = new World({ seed, linkDelayMs: (random) => (random ** 3 * delayMaxMs) / 4 })
     this.random = mulberry32(seed ^ 0x5eed)
     this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs)
@@ -80,7 +89,7 @@ export class Cluster {
     const settings = { ...SETTINGS, presenceTtlS, watchTtlS }
     const ground = {
       world: this.world,
-      layout: LAYOUT,
+      layout,
       settings,
       platforms,
       policy: new LoginPolicy(0, platforms),
@@ -143,9 +152,9 @@ export class Cluster {
   ): Guest | undefined {
     const doors = this.nodes.flatMap((_, n) => {
       const node = (firstNode + n) % this.nodes.length
-      return LAYOUT.io.map((_, i) => ({ node, io: (firstIo + i) % LAYOUT.io.length }))
+      return IO_SLOTS.map((_, i) => ({ node, io: (firstIo + i) % IO_SLOTS.length }))
     })
-    const door = doors.find(({ node, io }) => !this.#isDead(node, LAYOUT.io[io]!))
+    const door = doors.find(({ node, io }) => !this.#isDead(node, IO_SLOTS[io]!))
     if (door === undefined) return undefined
     const { node, io } = door
     const client = this.nodes[node]!.connect(io, node, userId, platformId, this.#token(userId, platformId))!
@@ -189,20 +198,20 @@ export class Cluster {
 
   /** The node dies with its sockets. Returns those who were there and would come back. */
   crash(node: number): { userId: UserId; platformId: PlatformId }[] {
-    for (const slot of [...LAYOUT.io, ...LAYOUT.shard, LAYOUT.sync]) this.#dead.add(`${node} ${slot}`)
+    for (const slot of this.#slots) this.#dead.add(`${node} ${slot}`)
     this.nodes[node]!.kill()
     return this.#breakAll((guest) => guest.node === node)
   }
 
   start(node: number): void {
-    for (const slot of [...LAYOUT.io, ...LAYOUT.shard, LAYOUT.sync]) this.#dead.delete(`${node} ${slot}`)
+    for (const slot of this.#slots) this.#dead.delete(`${node} ${slot}`)
     this.nodes[node]!.start()
   }
 
   killThread(node: number, slot: ThreadSlot): { userId: UserId; platformId: PlatformId }[] {
     this.#dead.add(`${node} ${slot}`)
     this.nodes[node]!.killThread(slot)
-    return this.#breakAll((guest) => guest.node === node && LAYOUT.io[guest.io] === slot)
+    return this.#breakAll((guest) => guest.node === node && IO_SLOTS[guest.io] === slot)
   }
 
   hostThread(node: number, slot: ThreadSlot): void {
@@ -211,7 +220,7 @@ export class Cluster {
   }
 
   isUp(node: number): boolean {
-    return !LAYOUT.io.some((slot) => this.#isDead(node, slot))
+    return !IO_SLOTS.some((slot) => this.#isDead(node, slot))
   }
 
   #isDead(node: number, slot: ThreadSlot): boolean {

@@ -1,7 +1,7 @@
 /** A node dies: who hears of it, and when. */
 import t from 'tap'
 import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
-import { Cluster, SETTINGS } from './cluster.js'
+import { APART, Cluster, SETTINGS } from './cluster.js'
 
 const NODES = 4
 const VICTIM = 0
@@ -14,7 +14,14 @@ const TOGETHER_MS = 50
 
 t.test('all watchers hear of a death together, within a lease and five seconds', async (t) => {
   for (let seed = 1; seed <= TRIES; seed++) {
-    const cluster = new Cluster({ seed, nodes: NODES, delayMaxMs: 10, presenceTtlS: 1_800, watchTtlS: 1_800 })
+    const cluster = new Cluster({
+      seed,
+      layout: APART,
+      nodes: NODES,
+      delayMaxMs: 10,
+      presenceTtlS: 1_800,
+      watchTtlS: 1_800,
+    })
     // They begin together; their renewals are to come at different times.
     for (const node of [1, 2, 3]) {
       cluster.crash(node)
@@ -51,6 +58,7 @@ t.test('a node that dies before an emptied store knows it again is found out all
   for (let seed = 1; seed <= TRIES; seed++) {
     const cluster = new Cluster({
       seed,
+      layout: APART,
       nodes: 3,
       delayMaxMs: 10,
       presenceTtlS: 1_800,

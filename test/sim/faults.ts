@@ -1,6 +1,7 @@
 /** The named faults: what each does to a cluster, and how long its consequences may be seen. */
 import type { ThreadSlot } from '../../src/runtime/index.js'
-import { type Cluster, LAYOUT, SETTINGS } from './cluster.js'
+import type { Layout } from '../support/virtual-node.js'
+import { type Cluster, IO_SLOTS, SETTINGS, SYNC_SLOT } from './cluster.js'
 import type { FaultRecord } from './history.js'
 import type { Weather } from './network.js'
 
@@ -139,7 +140,7 @@ export const FAULTS: Record<FaultName, FaultKind> = {
  * again. Only the renewal of the watches finds it.
  */
 export function mayLoseAnswer({ name, slot }: Fault): boolean {
-  return name === 'partition' || (name === 'threadDeath' && slot === LAYOUT.sync)
+  return name === 'partition' || (name === 'threadDeath' && slot === SYNC_SLOT)
 }
 
 /** A crash is over when it has happened; that the node is back is another event. */
@@ -179,4 +180,6 @@ function loss(): Pick<FaultKind, 'strikesNode' | 'begin' | 'end'> {
 }
 
 /** Threads whose death is tried. */
-export const MORTAL_SLOTS: ThreadSlot[] = [...LAYOUT.io, ...LAYOUT.shard, LAYOUT.sync]
+export function mortalSlots({ shard }: Layout): ThreadSlot[] {
+  return [...new Set([...IO_SLOTS, ...shard, SYNC_SLOT])]
+}

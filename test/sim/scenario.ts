@@ -1,8 +1,9 @@
 /** From a seed to a history: who comes and goes, who watches, what fails, and what became of it. */
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
+import type { Layout } from '../support/virtual-node.js'
 import { check, type Violation } from './checker.js'
-import { Cluster, LAYOUT, SETTINGS } from './cluster.js'
+import { APART, Cluster, IO_SLOTS, SETTINGS, TOGETHER } from './cluster.js'
 import {
   ALL_LOST,
   BEACON_MS,
@@ -10,8 +11,8 @@ import {
   FAULT_NAMES,
   FAULTS,
   type Fault,
-  MORTAL_SLOTS,
   mayLoseAnswer,
+  mortalSlots,
   recordsOf,
   TTL_MIN_S,
 } from './faults.js'
@@ -50,6 +51,7 @@ export type Step =
 
 export interface Plan {
   seed: number
+  layout: Layout
   delayMaxMs: number
   presenceTtlS: number
   watchTtlS: number
@@ -59,9 +61,10 @@ export interface Plan {
 
 export function planOf(seed: number): Plan {
   const random = mulberry32(seed * 7_919 + 17)
+  const layout = seed % 3 === 0 ? TOGETHER : APART
   const below = (n: number) => Math.floor(random() * n)
   const pick = <T>(list: readonly T[]) => list[below(list.length)]!
-  const place = () => ({ node: below(NODES), io: below(LAYOUT.io.length) })
+  const place = () => ({ node: below(NODES), io: below(IO_SLOTS.length) })
 
   const steps: Plan['steps'] = []
   const paceMs = pick([500, 1_500, 5_000])
@@ -71,12 +74,12 @@ export function planOf(seed: number): Plan {
   const faults: Fault[] = []
   for (let left = pick([0, 1, 1, 1, 2, 3, 4]); left > 0; left--) {
     const fault = makeFault()
-    if (canBeTried(fault, faults)) faults.push(fault)
+    if (canBeTried(fault, faults, layout)) faults.push(fault)
   }
   const delayMaxMs = pick([10, 100, 400])
   const presenceTtlS = pick(TTLS_S)
   const watchTtlS = faults.some(mayLoseAnswer) ? TTL_MIN_S : pick(TTLS_S)
-  return { seed, delayMaxMs, presenceTtlS, watchTtlS, steps, faults }
+  return { seed, layout, delayMaxMs, presenceTtlS, watchTtlS, steps, faults }
 
   function step(): Step {
     const kind = random()
@@ -94,12 +97,12 @@ export function planOf(seed: number): Plan {
     const [minMs, maxMs] = FAULTS[name].lasts
     const fromMs = START_MS + random() * (BUSY_MS - maxMs)
     const toMs = fromMs + minMs + random() * (maxMs - minMs)
-    return { name, node: below(NODES), slot: pick(MORTAL_SLOTS), fromMs, toMs, degree: random() }
+    return { name, node: below(NODES), slot: pick(mortalSlots(layout)), fromMs, toMs, degree: random() }
   }
 }
 
 /** Two faults that are not tried together, in whatever order. `meet`: they overlap, or nearly. */
-type Clash = (a: Fault, b: Fault, meet: boolean) => boolean
+type Clash = (a: Fault, b: Fault, meet: boolean, layout: Layout) => boolean
 
 const APART_MS = 5_000
 const strikesNode = ({ name }: Fault) => FAULTS[name].strikesNode
@@ -122,7 +125,7 @@ const CLASHES: Clash[] = [
   (a, b) => isSetBack(a) && isEmptied(b),
   // A shard and the store are each other's memory of what other nodes hold: while both are empty, and until the others
   // have asserted again, a shard that starts anew has nobody to show.
-  (a, b, meet) => meet && isEmptied(a) && b.name === 'threadDeath' && LAYOUT.shard.includes(b.slot),
+  (a, b, meet, { shard }) => meet && isEmptied(a) && b.name === 'threadDeath' && shard.includes(b.slot),
   // A node that is away while the store is emptied begins to doubt what it knows when it is back, not before.
   (a, b, meet) => meet && isEmptied(a) && (b.name === 'pauseNode' || b.name === 'partition'),
   // A node that has subscribed again takes any number for the next one: it cannot tell what was lost since then from
@@ -133,10 +136,10 @@ const CLASHES: Clash[] = [
   (a, b) => isLoss(a) && isEmptied(b) && Math.abs(a.fromMs - b.toMs) < SETTINGS.nodeLeaseMs,
 ]
 
-function canBeTried(fault: Fault, others: Fault[]): boolean {
+function canBeTried(fault: Fault, others: Fault[], layout: Layout): boolean {
   return !others.some((one) => {
     const meet = fault.fromMs <= one.toMs + APART_MS && one.fromMs <= fault.toMs + APART_MS
-    return CLASHES.some((clash) => clash(fault, one, meet) || clash(one, fault, meet))
+    return CLASHES.some((clash) => clash(fault, one, meet, layout) || clash(one, fault, meet, layout))
   })
 }
 
@@ -233,7 +236,7 @@ class Play {
 
   /** Somebody on each io thread of the node watches everybody. */
   watchFrom(node: number): void {
-    for (const io of LAYOUT.io.keys()) this.#cluster.watch(EVERYBODY, node, io)
+    for (const io of IO_SLOTS.keys()) this.#cluster.watch(EVERYBODY, node, io)
   }
 
   /** Most clients whose socket was broken are soon back, on any node. */
@@ -241,7 +244,7 @@ class Play {
     const { random } = this.#cluster
     for (const { userId, platformId } of lost) {
       if (BEACONS.includes(userId) || (userId !== STEADY && random() < 0.3)) continue
-      const [node, io] = [Math.floor(random() * NODES), Math.floor(random() * LAYOUT.io.length)]
+      const [node, io] = [Math.floor(random() * NODES), Math.floor(random() * IO_SLOTS.length)]
       this.#cluster.later(200 + random() * 2_500, () => this.#cluster.enter(userId, platformId, node, io))
     }
   }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { APART } from './cluster.js'
 import type { Fault } from './faults.js'
 import { carryOut, type Plan, simulate } from './scenario.js'
 
@@ -23,6 +24,7 @@ t.test('the same seed gives the same history', async (t) => {
 
 const plan = (steps: Plan['steps'], ...faults: Fault[]): Plan => ({
   seed: 1,
+  layout: APART,
   delayMaxMs: 10,
   presenceTtlS: 1_800,
   watchTtlS: 1_800,

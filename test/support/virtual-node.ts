@@ -19,7 +19,10 @@ import { Machine, type World } from '../../src/runtime/testkit/world.js'
 import type { PresenceStore } from '../../src/store/presence-store.js'
 import { type Door, VirtualClient, VirtualTransport } from './virtual-client.js'
 
-/** Which threads a node has. The api thread is the last; nobody lives there, but others ask from there. */
+/**
+ * Which threads a node has. The shards may live on the io threads. The api thread is the last; nobody lives there, but
+ * others ask from there.
+ */
 export interface Layout {
   io: ThreadSlot[]
   shard: ThreadSlot[]
@@ -102,7 +105,7 @@ export class VirtualNode {
     const { layout } = this.#ground
     for (const slot of this.#slots()) this.#found(slot)
     for (const [a, b] of this.#links()) this.#link(a, b)
-    for (const slot of [layout.sync, ...layout.shard, ...layout.io]) this.#populate(slot)
+    for (const slot of new Set([layout.sync, ...layout.shard, ...layout.io])) this.#populate(slot)
   }
 
   /** The process dies, and sends nothing more. Its sockets are the caller's to break. */
@@ -155,14 +158,18 @@ export class VirtualNode {
 
   #slots(): ThreadSlot[] {
     const { io, shard, sync, api } = this.#ground.layout
-    return [...io, ...shard, sync, api]
+    return [...new Set([...io, ...shard, sync, api])]
   }
 
   #links(): [ThreadSlot, ThreadSlot][] {
     const { io, shard, sync, api } = this.#ground.layout
     const toShards = [...io, sync, api].flatMap((a) => shard.map((b): [number, number] => [a, b]))
     const toSync = [...io, api].map((a): [number, number] => [a, sync])
-    return [...toShards, ...toSync]
+    // Each pair once, also where both ends are threads with shards.
+    const pairs = new Map(
+      [...toShards, ...toSync].map(([a, b]) => [`${Math.min(a, b)} ${Math.max(a, b)}`, [a, b]]),
+    )
+    return [...pairs.values()].filter(([a, b]) => a !== b) as [ThreadSlot, ThreadSlot][]
   }
 
   #link(a: ThreadSlot, b: ThreadSlot): void {

@@ -53,30 +53,40 @@ for (const fault of ['throw', 'fillHeap'] as const) {
   )
 }
 
-t.test('an io thread that throws loses only its own sockets, and the process lives', async (t) => {
-  const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), IO_THREADS: '2' })
-  const clients = await Promise.all(Array.from({ length: 24 }, (_, n) => node.login(`user-${n}`, ANDROID)))
-  // One, where this machine can only run the portable transport.
-  const ioThreads = node.supervisor.host.threads.filter(({ role }) => role === 'io').length
-  node.supervisor.host.control(thread(node, 'io', ioThreads - 1)).fault('throw')
-  await hostedAnew(node, 'io')
-  const lost = await eventually(() => {
-    const closed = clients.filter((client) => client.closeCode !== undefined)
-    return closed.length > 0 ? closed : undefined
+const LAYOUTS = [
+  { name: 'an io thread', shardThreads: '1' },
+  { name: 'an io thread with shards', shardThreads: '0' },
+]
+
+for (const { name, shardThreads } of LAYOUTS)
+  t.test(`${name} that throws loses only its own sockets, and the process lives`, async (t) => {
+    const node = await TestNode.start(t, {
+      OFFLINE_GRACE_MS: String(GRACE_MS),
+      IO_THREADS: '2',
+      SHARD_THREADS: shardThreads,
+    })
+    const clients = await Promise.all(Array.from({ length: 24 }, (_, n) => node.login(`user-${n}`, ANDROID)))
+    // One, where this machine can only run the portable transport.
+    const ioThreads = node.supervisor.host.threads.filter(({ role }) => role === 'io').length
+    node.supervisor.host.control(thread(node, 'io', ioThreads - 1)).fault('throw')
+    await hostedAnew(node, 'io')
+    const lost = await eventually(() => {
+      const closed = clients.filter((client) => client.closeCode !== undefined)
+      return closed.length > 0 ? closed : undefined
+    })
+    const kept = clients.filter((client) => client.closeCode === undefined)
+    t.equal(kept.length > 0, ioThreads > 1, `${kept.length} of ${clients.length} sockets live on`)
+    const watcher = kept[0] ?? (await node.login('watcher', WEB))
+    await watcher.subscribe(['user-new'])
+    const again = await node.login('user-new', ANDROID)
+    await seesOn(watcher, 'user-new', [ANDROID])
+    await again.close()
+    await seesOn(watcher, 'user-new', [])
+    const lostId = `user-${clients.indexOf(lost[0]!)}`
+    const reply = await watcher.subscribe([lostId])
+    if (reply[0]!.onlinePlatformIDs.length > 0) await seesOn(watcher, lostId, [])
+    t.pass('users of the lost thread are offline after the grace')
   })
-  const kept = clients.filter((client) => client.closeCode === undefined)
-  t.equal(kept.length > 0, ioThreads > 1, `${kept.length} of ${clients.length} sockets live on`)
-  const watcher = kept[0] ?? (await node.login('watcher', WEB))
-  await watcher.subscribe(['user-new'])
-  const again = await node.login('user-new', ANDROID)
-  await seesOn(watcher, 'user-new', [ANDROID])
-  await again.close()
-  await seesOn(watcher, 'user-new', [])
-  const lostId = `user-${clients.indexOf(lost[0]!)}`
-  const reply = await watcher.subscribe([lostId])
-  if (reply[0]!.onlinePlatformIDs.length > 0) await seesOn(watcher, lostId, [])
-  t.pass('users of the lost thread are offline after the grace')
-})
 
 t.test('a sync thread that throws comes back with a new epoch, and nobody appears to leave', async (t) => {
   const node = await TestNode.start(t)
