@@ -18,7 +18,7 @@ export const threads = defineBenchmark({
   name: 'threads',
   question: 'logins and changes a second with more threads and more shards',
   sizes: {
-    /** Up to so many, in steps of two, two and four. */
+    /** Up to so many, in steps of two, two (and no shard thread at all) and four. */
     ioThreads: 2,
     shardThreads: 2,
     presenceShards: 64,
@@ -81,7 +81,8 @@ function setupsOf(most: Setup): Setup[] {
     presenceShards: Math.min(PRESENCE_SHARDS, most.presenceShards),
   }
   const ofThreads = upTo(most.ioThreads, 2).flatMap((ioThreads) =>
-    upTo(most.shardThreads, 2).map((shardThreads) => ({ ...standard, ioThreads, shardThreads })),
+    // None: the shards live with the sockets. After the defaults, which come first.
+    [...upTo(most.shardThreads, 2), 0].map((shardThreads) => ({ ...standard, ioThreads, shardThreads })),
   )
   const ofShards = upTo(most.presenceShards, 4)
     .filter((presenceShards) => presenceShards !== standard.presenceShards)

@@ -22,7 +22,7 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
   { benchmark: tells, sizes: { tells: 5_000, slowTells: 3_000, rounds: 1 } },
   { benchmark: roundTrip, sizes: { trips: 20, rounds: 1 } },
   { benchmark: assertions, sizes: { users: 500, patternUsers: 50, shards: 4, batch: 20, rounds: 1 } },
-  { benchmark: changeLatency, sizes: { users: 2, flushMs: 50, rounds: 1 } },
+  { benchmark: changeLatency, sizes: { users: 2, warmUps: 1, flushMs: 50, rounds: 1 } },
   { benchmark: halfRate, sizes: { users: 6, quietChanges: 4, changes: 30, inFlight: 3, rounds: 1 } },
   { benchmark: fanOut, sizes: { watchers: 20, toggles: 2, rounds: 1 }, skip: noNativeTransport },
   { benchmark: logins, sizes: { users: 20, atOnce: 8, rounds: 1 }, skip: noNativeTransport },
