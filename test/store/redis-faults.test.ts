@@ -182,8 +182,9 @@ t.test('a frozen server is given up, and found again', async (t) => {
   const a = await openNode(t, server, { commandTimeoutMs: 400 })
   process.kill(server.pid, 'SIGSTOP')
   t.teardown(() => server.stop())
-  await t.rejects(a.store.ping(), { code: 'STORE_UNAVAILABLE' })
+  // First what asks the listening connection too: its answer must not come with the end of the freeze.
   await t.rejects(a.store.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(a.store.ping(), { code: 'STORE_UNAVAILABLE' })
   await until('silence is taken for a loss', () => a.heard.reaches.length)
   process.kill(server.pid, 'SIGCONT')
   await until('it is back', () => a.heard.reaches.length === 2 && a.heard.misses.length)
