@@ -1,4 +1,4 @@
-// `npm run bench:peers`: install the peers' packages if they are missing, build, and run the bench of peers.
+// `npm run bench:peers`: install the peers' packages if they are missing, then run the bench of peers.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,5 @@ if (!existsSync(`${home}/node_modules`) && !given.includes('--help')) {
   // What is missing then is skipped by name.
   spawnSync('npm', ['install', '--no-audit', '--no-fund'], { cwd: home, stdio: ['ignore', 2, 2] })
 }
-const build = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: ['ignore', 2, 2] })
-if (build.status !== 0) process.exit(build.status ?? 1)
-const bench = ['--enable-source-maps', 'dist/bench/peers/main.js', ...given]
+const bench = ['scripts/with-redis.mjs', 'bench/peers/main.js', ...given]
 process.exit(spawnSync(process.execPath, bench, { cwd: root, stdio: 'inherit' }).status ?? 1)
