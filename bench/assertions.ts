@@ -193,7 +193,7 @@ async function callInBatches(
   batches: readonly string[][],
   inFlight: number,
 ): Promise<Buffer[]> {
-  const settings = { holder: 'raw#1', presenceTtlS: TTL_S, openimCompat: false }
+  const settings = { holder: 'raw#1', presenceTtlS: TTL_S, openimCompat: false, tellsNodes: true }
   const replies: Buffer[] = []
   const waiting = batches.values()
   const callOn = async (): Promise<void> => {

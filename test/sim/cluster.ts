@@ -50,6 +50,8 @@ interface Guest {
 export interface ClusterOptions {
   seed: number
   layout: Layout
+  /** Redis is one server; else a Cluster. */
+  isOneServer: boolean
   nodes: number
   delayMaxMs: number
   presenceTtlS: number
@@ -77,11 +79,12 @@ export class Cluster {
   #lives = 0
 
   /** `delayMaxMs`: the slowest way to the store, or frame between two threads. */
-  constructor({ seed, layout, nodes, delayMaxMs, presenceTtlS, watchTtlS }: ClusterOptions) {
+  constructor(options: ClusterOptions) {
+    const { seed, layout, isOneServer, nodes, delayMaxMs, presenceTtlS, watchTtlS } = options
     this.#slots = [...IO_SLOTS, ...layout.shard, SYNC_SLOT]
     this.world = new World({ seed, linkDelayMs: (random) => (random ** 3 * delayMaxMs) / 4 })
     this.random = mulberry32(seed ^ 0x5eed)
-    this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs)
+    this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs, isOneServer)
     const wallMs = () => STORE_EPOCH_MS + this.world.nowMs
     this.backend = new MemoryBackend(() => wallMs() + this.clockOffsetMs)
     this.emptyStore = this.backend.checkpoint()

@@ -17,6 +17,7 @@ t.test('all watchers hear of a death together, within a lease and five seconds',
     const cluster = new Cluster({
       seed,
       layout: APART,
+      isOneServer: true,
       nodes: NODES,
       delayMaxMs: 10,
       presenceTtlS: 1_800,
@@ -59,6 +60,7 @@ t.test('a node that dies before an emptied store knows it again is found out all
     const cluster = new Cluster({
       seed,
       layout: APART,
+      isOneServer: true,
       nodes: 3,
       delayMaxMs: 10,
       presenceTtlS: 1_800,

@@ -136,18 +136,18 @@ export const FAULTS: Record<FaultName, FaultKind> = {
 }
 
 /**
- * A change that the store has taken, and whose node does not hear so and tells nobody: it is no change when it is said
- * again. Only the renewal of the watches finds it.
+ * In a Cluster: a change that the store has taken, and whose node does not hear so and tells nobody. It is no change
+ * when it is said again; only the renewal of the watches finds it.
  */
 export function mayLoseAnswer({ name, slot }: Fault): boolean {
   return name === 'partition' || (name === 'threadDeath' && slot === SYNC_SLOT)
 }
 
 /** A crash is over when it has happened; that the node is back is another event. */
-export function recordsOf(fault: Fault): FaultRecord[] {
+export function recordsOf(fault: Fault, isOneServer: boolean): FaultRecord[] {
   const { name, fromMs, toMs } = fault
   const { strikesNode } = FAULTS[name]
-  const settleMs = FAULTS[name].settleMs + (mayLoseAnswer(fault) ? REWATCH_MS : 0)
+  const settleMs = FAULTS[name].settleMs + (!isOneServer && mayLoseAnswer(fault) ? REWATCH_MS : 0)
   const node = strikesNode ? fault.node : undefined
   if (name !== 'crashNode' && name !== 'restartNode') return [{ name, node, fromMs, toMs, settleMs }]
   return [

@@ -1,16 +1,18 @@
 /**
  * The network between nodes and the store's server, and what goes through the server from node to node.
  *
- * The messages are those of the Redis store, numbered by its own sender and receiver; each pair of nodes keeps its
- * order, as one publisher's messages to one subscriber do.
+ * The messages are those of the Redis store, on one server or on a Cluster, written and read by its own code; each
+ * pair of nodes keeps its order, as one publisher's messages to one subscriber do.
  */
+import { pack } from 'msgpackr'
 import type { Note } from '../../src/presence/eviction.js'
-import type { Holder } from '../../src/presence/types.js'
+import type { Holder, Snapshot } from '../../src/presence/types.js'
 import type { Machine, World } from '../../src/runtime/testkit/world.js'
 import type { Carrier, WatchedChange } from '../../src/store/memory/carrier.js'
 import { splitHolder } from '../../src/store/names.js'
 import type { Incarnation, StoreEvents } from '../../src/store/presence-store.js'
 import { ChangeReceiver, ChangeSender, Outgoing } from '../../src/store/redis/node-channel.js'
+import type { RecordReply } from '../../src/store/redis/scripts.js'
 
 /** How badly messages between nodes travel just now. Shares are of all messages. */
 export interface Weather {
@@ -38,15 +40,18 @@ export class Network {
   weather = FAIR
   readonly world: World
   readonly random: () => number
+  /** Else a Cluster, where nodes tell each other what they have recorded. */
+  readonly isOneServer: boolean
   readonly #delayMaxMs: number
   readonly #cut = new Set<string>()
   readonly #listeners = new Map<string, NetworkCarrier>()
   readonly #lanes = new Map<string, Lane>()
   #isDown = false
 
-  constructor(world: World, random: () => number, delayMaxMs: number) {
+  constructor(world: World, random: () => number, delayMaxMs: number, isOneServer: boolean) {
     this.world = world
     this.random = random
+    this.isOneServer = isOneServer
     this.#delayMaxMs = delayMaxMs
   }
 
@@ -86,10 +91,14 @@ export class Network {
     }
   }
 
-  /** At the server: on to whoever is subscribed there. */
+  /** From a node, which has reached the server: what it says may be lost all the same. */
   publish(from: string, to: string, payload: Buffer): void {
-    const { lostShare, doubledShare } = this.weather
-    if (this.random() < lostShare) return
+    if (this.random() >= this.weather.lostShare) this.deliver(from, to, payload)
+  }
+
+  /** From the server on to whoever is subscribed there. */
+  deliver(from: string, to: string, payload: Buffer): void {
+    const { doubledShare } = this.weather
     const times = this.random() < doubledShare ? 2 : 1
     const key = `${from} ${to}`
     const lane =
@@ -139,7 +148,9 @@ export class Path {
 export class NetworkCarrier implements Carrier {
   readonly #path: Path
   readonly #isOver: () => boolean
-  #session: { events: StoreEvents; sender: ChangeSender; receiver: ChangeReceiver } | undefined
+  #session:
+    | { holder: Holder; events: StoreEvents; sender: ChangeSender; receiver: ChangeReceiver }
+    | undefined
 
   constructor(path: Path, isOver: () => boolean) {
     this.#path = path
@@ -147,18 +158,32 @@ export class NetworkCarrier implements Carrier {
   }
 
   open({ holder }: Incarnation, events: StoreEvents): void {
-    this.#session = { events, sender: new ChangeSender(holder), receiver: new ChangeReceiver(holder) }
+    const [sender, receiver] = [new ChangeSender(holder), new ChangeReceiver(holder)]
+    this.#session = { holder, events, sender, receiver }
     this.#path.network.listen(this.#path.nodeId, this)
   }
 
-  /** As in the Redis store, it is the node that publishes, when it has the answer: one that dies before tells nobody. */
-  tell(changes: WatchedChange[]): void {
+  /**
+   * As in the Redis store: one server tells in the same step; else it is the node that publishes, when it has the
+   * answer, and one that dies before tells nobody.
+   */
+  tell(changes: WatchedChange[], of: Holder): void {
+    const { network, nodeId: from } = this.#path
+    if (network.isOneServer && of === this.#session!.holder) {
+      for (const [to, payload] of scriptMessages(changes, of)) network.deliver(from, to, payload)
+      return
+    }
     const outgoing = new Outgoing()
     for (const { snapshot, watchers } of changes) outgoing.add(snapshot, watchers)
     const { sender } = this.#session!
     this.#path.back(() => {
       if (!this.#isOver() && this.#path.isOpen) this.#publish(sender, outgoing)
     })
+  }
+
+  /** What was sent before an assertion leaves before it. */
+  flush(): void {
+    if (this.#path.network.isOneServer && this.#session !== undefined) this.#publish(this.#session.sender)
   }
 
   send(to: Holder, note: Note): void {
@@ -203,4 +228,22 @@ export class NetworkCarrier implements Carrier {
       })
     }
   }
+}
+
+/** What assert-presence-n.lua publishes: by node its message. */
+function scriptMessages(changes: WatchedChange[], by: Holder): Map<string, Buffer> {
+  const byNode = new Map<string, unknown[]>()
+  for (const { snapshot, watchers } of changes) {
+    for (let i = 0; i < watchers.length; i += 2) {
+      const flat = byNode.get(watchers[i]!) ?? []
+      byNode.set(watchers[i]!, flat)
+      flat.push(snapshot.userId, ...recordOf(snapshot))
+    }
+  }
+  return new Map([...byNode].map(([nodeId, flat]) => [nodeId, pack([2, by, flat])]))
+}
+
+function recordOf({ version, claims, foreign, isPartial }: Snapshot): RecordReply {
+  const flat = claims.flatMap(({ platformId, holder }) => [`${platformId}@${holder}`, 0])
+  return [[...flat, 'v', version, ...(isPartial ? ['p', 0] : [])], foreign.map(String)]
 }

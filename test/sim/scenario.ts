@@ -52,6 +52,7 @@ export type Step =
 export interface Plan {
   seed: number
   layout: Layout
+  isOneServer: boolean
   delayMaxMs: number
   presenceTtlS: number
   watchTtlS: number
@@ -62,6 +63,7 @@ export interface Plan {
 export function planOf(seed: number): Plan {
   const random = mulberry32(seed * 7_919 + 17)
   const layout = seed % 3 === 0 ? TOGETHER : APART
+  const isOneServer = seed % 4 < 2
   const below = (n: number) => Math.floor(random() * n)
   const pick = <T>(list: readonly T[]) => list[below(list.length)]!
   const place = () => ({ node: below(NODES), io: below(IO_SLOTS.length) })
@@ -78,8 +80,8 @@ export function planOf(seed: number): Plan {
   }
   const delayMaxMs = pick([10, 100, 400])
   const presenceTtlS = pick(TTLS_S)
-  const watchTtlS = faults.some(mayLoseAnswer) ? TTL_MIN_S : pick(TTLS_S)
-  return { seed, layout, delayMaxMs, presenceTtlS, watchTtlS, steps, faults }
+  const watchTtlS = !isOneServer && faults.some(mayLoseAnswer) ? TTL_MIN_S : pick(TTLS_S)
+  return { seed, layout, isOneServer, delayMaxMs, presenceTtlS, watchTtlS, steps, faults }
 
   function step(): Step {
     const kind = random()
@@ -168,7 +170,8 @@ export async function carryOut(plan: Plan): Promise<Outcome> {
   }
   await cluster.run(START_MS + BUSY_MS + QUIET_MS - cluster.nowMs)
   cluster.recordStore(EVERYBODY)
-  const history = { events: cluster.events, faults: plan.faults.flatMap(recordsOf), endMs: cluster.nowMs }
+  const faults = plan.faults.flatMap((fault) => recordsOf(fault, plan.isOneServer))
+  const history = { events: cluster.events, faults, endMs: cluster.nowMs }
   return { plan, history, violations: check(history, BOUNDS) }
 }
 

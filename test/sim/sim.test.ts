@@ -25,6 +25,7 @@ t.test('the same seed gives the same history', async (t) => {
 const plan = (steps: Plan['steps'], ...faults: Fault[]): Plan => ({
   seed: 1,
   layout: APART,
+  isOneServer: false,
   delayMaxMs: 10,
   presenceTtlS: 1_800,
   watchTtlS: 1_800,

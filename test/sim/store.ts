@@ -29,7 +29,10 @@ export function distantStore(
     get: (target, name: keyof PresenceStore) => {
       const call = (target[name] as Call).bind(target)
       if (name === 'send' || name === 'close') return call
-      return (...args: unknown[]) => callFar(path, () => call(...args))
+      return (...args: unknown[]) => {
+        if (name === 'assert') carrier.flush()
+        return callFar(path, () => call(...args))
+      }
     },
   })
 }

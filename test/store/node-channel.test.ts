@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr'
+import { Packr, pack } from 'msgpackr'
 import t from 'tap'
 import type { Note } from '../../src/presence/eviction.js'
 import type { Snapshot } from '../../src/presence/types.js'
@@ -41,6 +41,17 @@ t.test('all changes of a call go to a node in one message', async (t) => {
     ['b', 'c'],
   )
   t.same(new ChangeReceiver('b#7').receive(messages[0]!.payload).snapshots, [snapshot('u1'), snapshot('u2')])
+})
+
+t.test('what the script tells arrives as the store has it, and counts for nothing', async (t) => {
+  const sender = new ChangeSender('a#1')
+  const receiver = new ChangeReceiver('b#7')
+  t.notOk(receiver.receive(tell(sender, 'u1', 'b', '7')[0]!.payload).missed)
+  const record = ['5@a#1', 1_763_677_800, 'v', 1_763_676_000_123_456]
+  const told = pack([2, 'a#1', ['u2', record, ['5', '2'], 'u3', [...record, 'p', 1_763_676_030], ['2']]])
+  t.same(receiver.receive(told), changes(snapshot('u2'), { ...snapshot('u3'), isPartial: true }))
+  t.notOk(receiver.receive(tell(sender, 'u4', 'b', '7')[0]!.payload).missed)
+  t.throws(() => receiver.receive(pack([3, 'a#1', []])), /version 2/, 'a later release')
 })
 
 t.test('a message that is missing is noticed at the next one, once', async (t) => {

@@ -85,7 +85,12 @@ t.test('a call has the keys of its first user and four arguments for each', asyn
     { userId: 'u1', platformIds: [1, 5], versionSeen: 9 },
     { userId: 'u2', platformIds: [], versionSeen: 0, isLogin: true as const },
   ]
-  const call = assertPresence(batch, { holder: 'node#7', presenceTtlS: 1800, openimCompat: true })
+  const call = assertPresence(batch, {
+    holder: 'node#7',
+    presenceTtlS: 1800,
+    openimCompat: true,
+    tellsNodes: true,
+  })
   t.same(call.keys, ['PRESENCE:{ONLINE:u1}', 'ONLINE:u1', 'WATCH:{ONLINE:u1}'])
   t.same(call.args, [
     'node',
@@ -94,6 +99,7 @@ t.test('a call has the keys of its first user and four arguments for each', asyn
     TOMBSTONE_S,
     REFILL_S,
     'online_change',
+    'PORCHLIGHT:NODE:',
     'u1',
     9,
     '1,5',

@@ -14,8 +14,8 @@ export interface WatchedChange {
 export interface Carrier {
   /** The node hears from now on, and speaks as this incarnation. */
   open(incarnation: Incarnation, events: StoreEvents): void
-  /** The changes of one call, each to the nodes that watch. */
-  tell(changes: WatchedChange[]): void
+  /** The changes of one call, each to the nodes that watch. `of`: whose changes they are. */
+  tell(changes: WatchedChange[], of: Holder): void
   send(to: Holder, note: Note): void
   close(): void
 }

@@ -75,7 +75,7 @@ export class MemoryStore implements PresenceStore {
       if (watchers.length > 0) toTell.push({ snapshot: changed, watchers })
       return { ok: true, userId, version, changed }
     })
-    if (toTell.length > 0) this.#carrier.tell(toTell)
+    if (toTell.length > 0) this.#carrier.tell(toTell, holder)
     return outcomes
   }
 

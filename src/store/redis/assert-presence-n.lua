@@ -6,17 +6,19 @@
 -- ARGV[3]  life of a record (s)       ARGV[4]  life of a version after the last claim has gone (s)
 -- ARGV[5]  how long a record that was lost is partial (s)
 -- ARGV[6]  channel for notices of OpenIM's form, '' = no gateway of OpenIM shares the union
--- ARGV[7..]  per user: userID, highest version seen (us, 0 = none), platform IDs as '1,5' ('' = holds nothing),
+-- ARGV[7]  what the channels of nodes begin with, '' = the asking node tells them (a Cluster: they are on other masters)
+-- ARGV[8..]  per user: userID, highest version seen (us, 0 = none), platform IDs as '1,5' ('' = holds nothing),
 --             'l' = a login waits for its number, which is the new version ('' = none does)
 -- Returns  msgpack array, per user in order:
 --          version (us)                 nothing changed
 --          {claims, union, watchers}    changed, or a login: claims flat, as member, expiry, ..., 'v', the new version;
---                                       the union where it is shared; watchers flat, as node, epoch, ..., without the
---                                       asking node
---          {version, partial}           the same, where nobody else holds or watches the user: no more than what was
---                                       asserted stands there; partial until (s), 0 = it is not
+--                                       the union where it is shared; watchers who are still to be told, flat, as node,
+--                                       epoch, ..., without the asking node
+--          {version, partial}           the same, where nobody else holds the user or is to be told: no more than what
+--                                       was asserted stands there; partial until (s), 0 = it is not
 --          text                         this user failed; its claims are as they were, so that a repetition
 --                                       finds the same change
+-- Tells       msgpack array for each watching node: 2, the asking node, changes flat as user, claims, union, ...
 
 -- @include clock
 -- @include user-records
@@ -27,6 +29,8 @@
 local node, epoch = ARGV[1], tonumber(ARGV[2])
 local ttl_s, tombstone_s, refill_s, notice_channel = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local is_shared = notice_channel ~= ''
+local node_channels = ARGV[7]
+local tells = node_channels ~= ''
 local own_holder = node .. '#' .. ARGV[2]
 local own_node = node .. '#'
 local now = string.format('%.0f', now_s)
@@ -162,6 +166,18 @@ local function living_watchers(user)
   return watchers
 end
 
+-- What each watching node is told in the end, in one message.
+local news = {}
+local function gather_news(watchers, user, record, union)
+  for i = 1, #watchers, 2 do
+    local changes = news[watchers[i]] or {}
+    news[watchers[i]] = changes
+    for _, part in ipairs({ user, record, union }) do
+      changes[#changes + 1] = part
+    end
+  end
+end
+
 -- Claims are written last: a key of a wrong type, or one that a Cluster is moving away, fails the user before, and
 -- the repetition finds the same change.
 local function assert_user(user, version_seen, list, is_login)
@@ -223,7 +239,8 @@ local function assert_user(user, version_seen, list, is_login)
     redis.call('PUBLISH', notice_channel, parts .. user)
   end
   local is_explained = not is_shared or redis.call('ZCARD', online) == assertion.count
-  if #found.kept == 0 and #watchers == 0 and is_explained then
+  local is_alone = #found.kept == 0 and is_explained
+  if is_alone and #watchers == 0 then
     return { version, partial_until or 0 }
   end
   local record = { unpack(found.kept) }
@@ -237,9 +254,18 @@ local function assert_user(user, version_seen, list, is_login)
     record[#record + 1] = 'p'
     record[#record + 1] = partial_until
   end
-  return { record, is_shared and redis.call('ZRANGE', online, '0', '-1') or {}, watchers }
+  local union = is_shared and redis.call('ZRANGE', online, '0', '-1') or {}
+  if not tells then
+    return { record, union, watchers }
+  end
+  gather_news(watchers, user, record, union)
+  return is_alone and { version, partial_until or 0 } or { record, union, {} }
 end
 
-return each_user(7, 4, function(user, version_seen, list, login)
+local answers = each_user(8, 4, function(user, version_seen, list, login)
   return assert_user(user, tonumber(version_seen), list, login ~= '')
 end)
+for watcher, changes in pairs(news) do
+  redis.call('PUBLISH', node_channels .. watcher, cmsgpack.pack({ 2, own_holder, changes }))
+end
+return answers

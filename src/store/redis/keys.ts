@@ -82,9 +82,12 @@ export function refreshKey(userId: UserId, platformName: string): string {
   return `REFRESH:{${tokensKey(userId, platformName)}}`
 }
 
-/** Channel of one node: numbered messages with changes and notes. */
+/** What the channels of all nodes begin with. */
+export const NODE_CHANNELS = 'PORCHLIGHT:NODE:'
+
+/** Channel of one node: changes, and notes of other nodes. */
 export function nodeChannel(nodeId: string): string {
-  return `PORCHLIGHT:NODE:${nodeId}`
+  return `${NODE_CHANNELS}${nodeId}`
 }
 
 /** OpenIM's one channel for everyone. */

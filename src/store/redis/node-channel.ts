@@ -1,15 +1,20 @@
 /**
- * What nodes tell each other: numbered messages with changes and notes, so that a loss is noticed.
+ * What a node hears on its channel.
  *
- * Pub/sub delivers at most once. Each sender counts its messages to each receiver from 1, where both are
+ * On one server a change is told by the script that records it, in the same step: it is told if and only if it is
+ * recorded, and it can be lost only with the subscription, which the receiver notices. Such messages bear no number.
+ *
+ * Whatever a node says itself may be lost on its way to the server: notes and, in a Cluster, where the channels of
+ * the watching nodes are on other masters, changes. Those messages are numbered, so that a loss is noticed. Each sender counts its messages to each receiver from 1, where both are
  * incarnations (`node#epoch`): a node that starts anew is somebody else. A number that is not the next one means
  * that changes were lost, and the receiver reads again what it watches. What is lost after the last message is
  * found by the renewal of the watches, not here.
  */
 import { Packr } from 'msgpackr'
 import type { Note } from '../../presence/eviction.js'
-import type { Holder, Snapshot } from '../../presence/types.js'
+import type { Holder, Snapshot, UserId } from '../../presence/types.js'
 import { holderOf, splitHolder } from '../names.js'
+import { decodeSnapshot, type RecordReply } from './scripts.js'
 
 /** A change as it crosses: plain arrays, which any release and any language reads. */
 type WireChange = [
@@ -32,6 +37,9 @@ interface ChangeMessage {
   notes?: Note[]
 }
 
+/** Of the script that recorded them (assert-presence-n.lua): changes flat as user, claims, union, ... */
+type ToldByScript = [v: 2, by: Holder, changes: (UserId | RecordReply[0] | RecordReply[1])[]]
+
 const packr = new Packr({ useRecords: false, int64AsType: 'number' })
 
 function toWire({ userId, version, claims, foreign, isPartial }: Snapshot): WireChange {
@@ -48,6 +56,15 @@ function fromWire([userId, version, claims, foreign, isPartial]: WireChange): Sn
   }
   if (isPartial) snapshot.isPartial = true
   return snapshot
+}
+
+function fromScript(changes: ToldByScript[2]): Snapshot[] {
+  const snapshots: Snapshot[] = []
+  for (let i = 0; i < changes.length; i += 3) {
+    const [userId, claims, union] = changes.slice(i, i + 3) as [UserId, ...RecordReply]
+    snapshots.push(decodeSnapshot(userId, [claims, union]))
+  }
+  return snapshots
 }
 
 /** What each kind of note must have. A field more is a later release's, and none of ours. */
@@ -195,7 +212,12 @@ export class ChangeReceiver {
 
   /** Throws for what is no change message. */
   receive(payload: Buffer): Received {
-    const message = packr.unpack(payload) as ChangeMessage
+    const message = packr.unpack(payload) as ChangeMessage | ToldByScript
+    if (Array.isArray(message)) {
+      const [version, by, changes] = message
+      if (version !== 2) throw new Error('Not a message of version 2.')
+      return { from: by, snapshots: fromScript(changes), notes: [], strangeNotes: 0 }
+    }
     if (message?.v !== 1 || !Array.isArray(message.changes))
       throw new Error('Not a change message of version 1.')
     const said: unknown[] = Array.isArray(message.notes) ? message.notes : []

@@ -121,6 +121,10 @@ export class RedisStore implements PresenceStore {
 
   async #assert(batch: Assertion[], holder: Holder, sender: ChangeSender): Promise<AssertOutcome[]> {
     const { presenceTtlS, openimCompat } = this.#options
+    // What is withdrawn of a dead node is no word of this one's, and no news of that one's.
+    const tellsNodes = this.#client instanceof Redis && holder === this.#session?.holder
+    // The script tells at once: notes that were sent before it are not to come after.
+    if (tellsNodes) this.#publish(sender)
     type Change = scripts.ChangedReply | scripts.AloneReply
     const snapshots = new Map<Change, Snapshot>()
     const replies = await dispatch<Assertion, number | Change>(
@@ -128,7 +132,7 @@ export class RedisStore implements PresenceStore {
       batch,
       (assertion) => assertion.userId,
       async (group) => {
-        const call = scripts.assertPresence(group, { holder, presenceTtlS, openimCompat })
+        const call = scripts.assertPresence(group, { holder, presenceTtlS, openimCompat, tellsNodes })
         const [packed] = await Promise.all([
           scripts.runScript(this.#client, call),
           group[0]!.seats !== undefined && this.#keepSeats(group, holder),

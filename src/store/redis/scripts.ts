@@ -27,6 +27,7 @@ import { RELIANCE_S, VOUCH_S } from '../token-lives.js'
 import {
   deadKey,
   epochKey,
+  NODE_CHANNELS,
   nodesKey,
   openimChannel,
   refreshKey,
@@ -93,6 +94,8 @@ interface Asker {
 
 export interface RecordSettings extends Asker {
   presenceTtlS: number
+  /** The script tells the nodes that watch; it can where their channels are on the same server. */
+  tellsNodes: boolean
 }
 
 export interface WatchSettings extends Asker {
@@ -104,6 +107,7 @@ export function assertPresence(batch: readonly Assertion[], settings: RecordSett
   const { nodeId, epoch } = splitHolder(settings.holder)
   const channel = settings.openimCompat ? openimChannel() : ''
   const args: (string | number)[] = [nodeId, epoch, settings.presenceTtlS, TOMBSTONE_S, REFILL_S, channel]
+  args.push(settings.tellsNodes ? NODE_CHANNELS : '')
   for (const { userId, versionSeen, platformIds, isLogin } of batch) {
     args.push(userId, versionSeen, platformIds.join(), isLogin === true ? 'l' : '')
   }
@@ -265,10 +269,10 @@ export type WhereaboutsReply = [claims: string[], union?: string[]]
 /** What stands in Redis of one user: claims flat as member, score, member, score...; the union's members. */
 export type RecordReply = [claims: (string | number)[], union: string[]]
 
-/** A user after a change, with who wants to know: flat as node, epoch, node, epoch... */
+/** A user after a change, with who is still to be told: flat as node, epoch, node, epoch... */
 export type ChangedReply = [claims: (string | number)[], union: string[], watchers: string[]]
 
-/** The same of one whom nobody else holds or watches: what was asserted is all there is. */
+/** The same of one whom nobody else holds, and of whom nobody is still to be told: what was asserted is all there is. */
 export type AloneReply = [version: number, partialUntilS: number]
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })
