@@ -32,7 +32,7 @@ export interface Cluster {
 export const DEFAULTS: Omit<Cluster, 'nodes' | 'masters' | 'users'> = {
   watches: 200,
   changesPerUser: 1 / 600,
-  shards: 16,
+  shards: 4,
   batchUsersMax: 100,
   flightMs: 2,
   renewS: 14_400,
