@@ -11,7 +11,7 @@ import type { Incarnation, StoreEvents, TokenState } from '../../src/store/prese
 import { VirtualNode } from '../support/virtual-node.js'
 import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'
-import { LAYOUT, SETTINGS } from './virtual-cluster.js'
+import { APART, SETTINGS } from './virtual-cluster.js'
 
 const ANDROID = 2
 const HOUR_S = 3_600
@@ -42,7 +42,7 @@ t.test('who came in unchecked is asked about until the store has an answer', asy
   const node = new VirtualNode(
     {
       world,
-      layout: LAYOUT,
+      layout: APART,
       settings: SETTINGS,
       platforms,
       policy: new LoginPolicy(0, platforms),

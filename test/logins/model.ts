@@ -57,6 +57,7 @@ type Step = fc.AsyncCommand<World, VirtualCluster, false>
 
 export interface History {
   seed: number
+  isShardApart: boolean
   policy: Policy
   refusesNew: boolean
   /** 0 = no cap. */
@@ -487,6 +488,7 @@ const steps = (replayPath?: string) =>
   )
 const history = fc.record({
   seed: fc.nat(2 ** 31 - 1),
+  isShardApart: fc.boolean(),
   policy: fc.constantFrom(...POLICY_NUMBERS),
   refusesNew: fc.boolean(),
   perUserMax: fc.constantFrom(0, 0, 0, 1, 2, 3),

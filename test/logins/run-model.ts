@@ -44,14 +44,14 @@ async function main(): Promise<void> {
     console.log('npm run test:model -- [--sequences N] [--seed S] [--path P --replay R]')
     return
   }
-  const total = Number(values.sequences)
+  const { path, replay: replayPath } = values
+  const replay = path !== undefined && replayPath !== undefined ? { path, replayPath } : undefined
+  const total = replay ? 1 : Number(values.sequences)
   const firstSeed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
   if (!Number.isSafeInteger(total) || total < 1 || !Number.isSafeInteger(firstSeed)) {
     throw new RangeError('--sequences and --seed are whole numbers, --sequences at least 1')
   }
-  const { path, replay: replayPath } = values
-  const replay = path !== undefined && replayPath !== undefined ? { path, replayPath } : undefined
-  const workers = replay ? 1 : Math.min(availableParallelism(), total)
+  const workers = Math.min(availableParallelism(), total)
   const done = new Array<number>(workers).fill(0)
   const failures: string[] = []
   const startedMs = Date.now()

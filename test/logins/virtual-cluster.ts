@@ -22,8 +22,10 @@ import { type Layout, type SyncLife, VirtualNode } from '../support/virtual-node
 import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'
 
-/** One thread of each role. */
-export const LAYOUT: Layout = { io: [0], shard: [1], sync: 2, api: 3, presenceShards: 1 }
+/** One thread of each role... */
+export const APART: Layout = { io: [0], shard: [1], sync: 2, api: 3, presenceShards: 1 }
+/** ...and the shard with the sockets (SHARD_THREADS=0). */
+const TOGETHER: Layout = { ...APART, shard: APART.io }
 
 export const GRACE_MS = 300
 const STORE_EPOCH_MS = 1_767_225_600_000
@@ -43,6 +45,8 @@ export interface ClusterOptions {
   seed: number
   nodes: number
   policy: Policy
+  /** Shards have a thread of their own; the default. Else they live with the sockets. */
+  isShardApart?: boolean
   /** Who yields in a conflict: the newcomer, else the old one. */
   refusesNew?: boolean
   perUserMax?: number
@@ -80,7 +84,7 @@ export class VirtualCluster {
     const { seed, nodes, delayMaxMs } = options
     this.world = new World({ seed, linkDelayMs: (random) => (random ** 3 * delayMaxMs) / 4 })
     this.backend = new MemoryBackend(() => wallMs(this.world))
-    const { policy, refusesNew = false, perUserMax = 0, perPlatformMax = 0 } = options
+    const { isShardApart = true, policy, refusesNew = false, perUserMax = 0, perPlatformMax = 0 } = options
     const rivals = new LoginPolicy(policy, this.platforms)
     this.policy = refusesNew ? new LoginPolicy(0, this.platforms) : rivals
     const isSeated = (refusesNew && policy !== 0) || perUserMax > 0 || perPlatformMax > 0
@@ -88,7 +92,7 @@ export class VirtualCluster {
     const { world, backend, traffic, platforms, seating } = this
     const ground = {
       world,
-      layout: LAYOUT,
+      layout: isShardApart ? APART : TOGETHER,
       settings: SETTINGS,
       platforms,
       policy: this.policy,
@@ -184,7 +188,7 @@ export class VirtualCluster {
     args: Parameters<PresenceStore[M]>,
   ): Promise<Awaited<ReturnType<PresenceStore[M]>>> {
     const question = { kind: 'callStore' as const, method, args }
-    const asked = this.nodes[node]!.api.ask(refTo(LAYOUT.sync, SYNC), question as never, 10_000)
+    const asked = this.nodes[node]!.api.ask(refTo(APART.sync, SYNC), question as never, 10_000)
     return this.until(asked) as Promise<Awaited<ReturnType<PresenceStore[M]>>>
   }
 
