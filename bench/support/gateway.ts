@@ -2,11 +2,11 @@
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Admin } from '../../src/client/admin.js'
 import { freePort } from '../../src/gateway/transport/port-check.js'
+import { removeFolder, temporaryFolder } from '../../test/support/leftovers.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 20_000
@@ -47,13 +47,8 @@ export async function startGateway(
   scope: Scope,
   { env = {}, collectable = false, prepare = async () => {} }: Options = {},
 ): Promise<Gateway> {
-  const cwd = mkdtempSync(join(tmpdir(), 'porchlight-bench-'))
-  const remove = () => rmSync(cwd, { recursive: true, force: true })
-  process.once('exit', remove)
-  scope.defer(() => {
-    process.off('exit', remove)
-    remove()
-  })
+  const cwd = temporaryFolder('bench')
+  scope.defer(() => removeFolder(cwd))
   const dataDir = join(cwd, 'data')
   await prepare(dataDir)
   const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]

@@ -81,6 +81,8 @@ export class OpenimClient extends EventEmitter<ClientEvents> {
     private readonly socket: WebSocket,
   ) {
     super()
+    // As many as wait for statuses.
+    this.setMaxListeners(0)
     this.encoding = frameEncoding(options.sdkType ?? 'js', options.compression ?? false)
     this.timeoutMs = options.timeoutMs ?? 10_000
   }
