@@ -1,5 +1,6 @@
 /** What do more threads and more shards bring? */
 import type { Redis } from 'ioredis'
+import { loadConfig } from '../src/config.js'
 import { startRedis } from '../test/support/redis.js'
 import { Crowd } from './support/crowd.js'
 import { defineBenchmark, type Figure, figure } from './support/figures.js'
@@ -11,8 +12,6 @@ import { countOnline, type IssuedToken, makeTokens, recordTokens } from './suppo
 import { withScope } from './support/scope.js'
 
 const ANDROID = 2
-/** By default. */
-const PRESENCE_SHARDS = 4
 
 export const threads = defineBenchmark({
   name: 'threads',
@@ -73,21 +72,21 @@ type Ways = Record<string, () => Promise<Rate>>
 type Rates = Record<string, Rate[]>
 type LoginSizes = { atOnce: number; rounds: number }
 
-/** The defaults, which all others are beside, come first. */
+/** The defaults of this machine, which all others are beside, come first. */
 function setupsOf(most: Setup): Setup[] {
+  const { ioThreads, shardThreads, presenceShards } = loadConfig({})
   const standard = {
-    ioThreads: 1,
-    shardThreads: 1,
-    presenceShards: Math.min(PRESENCE_SHARDS, most.presenceShards),
+    ioThreads,
+    shardThreads,
+    presenceShards: Math.min(presenceShards, most.presenceShards),
   }
   const ofThreads = upTo(most.ioThreads, 2).flatMap((ioThreads) =>
-    // None: the shards live with the sockets. After the defaults, which come first.
-    [...upTo(most.shardThreads, 2), 0].map((shardThreads) => ({ ...standard, ioThreads, shardThreads })),
+    // None: the shards live with the sockets.
+    [0, ...upTo(most.shardThreads, 2)].map((shardThreads) => ({ ...standard, ioThreads, shardThreads })),
   )
-  const ofShards = upTo(most.presenceShards, 4)
-    .filter((presenceShards) => presenceShards !== standard.presenceShards)
-    .map((presenceShards) => ({ ...standard, presenceShards }))
-  return [...ofThreads, ...ofShards]
+  const ofShards = upTo(most.presenceShards, 4).map((presenceShards) => ({ ...standard, presenceShards }))
+  const byName = new Map([standard, ...ofThreads, ...ofShards].map((setup) => [nameOf(setup), setup]))
+  return [...byName.values()]
 }
 
 /** 1, then each `factor` times the one before it. */

@@ -3,10 +3,10 @@
  *
  * Blanks around a value do not count, and an empty variable counts as unset, as in most compose files.
  */
-import { hostname } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { BadSettingError } from './errors.js'
 import type { Setting } from './setting-kinds.js'
-import { settings } from './settings.js'
+import { BY_THE_MACHINE, settings } from './settings.js'
 
 type Value<K extends keyof typeof settings> = (typeof settings)[K] extends Setting<infer T> ? T : never
 type Values = { readonly [K in keyof typeof settings]: Value<K> }
@@ -26,10 +26,18 @@ const LEASED_TTL_S = 43_200
 /** The same as OpenIM's own: to its services an entry that has not expired is a device to be reached. */
 const OPENIM_TTL_S = 1_800
 
-/** What the default of NODE_ID is made from. */
+/** With fewer cores a thread more only makes a change pass one more (`threads` in `bench/RESULTS.md`). */
+const CORES_FOR_SHARD_THREADS = 4
+
+/** What some defaults depend on. */
 export interface Machine {
   hostname: string
   pid: number
+  cores: number
+}
+
+function thisMachine(): Machine {
+  return { hostname: hostname(), pid: process.pid, cores: availableParallelism() }
 }
 
 /**
@@ -38,14 +46,18 @@ export interface Machine {
  */
 export function loadConfig(
   env: Readonly<Record<string, string | undefined>>,
-  machine: Machine = { hostname: hostname(), pid: process.pid },
+  machine: Machine = thisMachine(),
 ): Config {
   const { values, faults } = readRows(env)
   const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
+  const shardThreads =
+    values.shardThreads === BY_THE_MACHINE ? defaultShardThreads(machine) : values.shardThreads
   const config: Config = {
     ...values,
-    presenceShards: values.presenceShards || threadsWithShards(values) * SHARDS_PER_THREAD,
+    shardThreads,
+    presenceShards:
+      values.presenceShards || threadsWithShards({ ...values, shardThreads }) * SHARDS_PER_THREAD,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
     presenceTtlS: values.presenceTtlS || (values.openimCompat ? OPENIM_TTL_S : LEASED_TTL_S),
     developmentMode: values.authSecret === '' && mayGoWithoutSecret,
@@ -167,6 +179,10 @@ const relations: readonly Relation[] = [
     sentence: 'ALLOWED_ORIGINS must be either * or a list of origins, not both.',
   },
 ]
+
+function defaultShardThreads({ cores }: Machine): number {
+  return cores < CORES_FOR_SHARD_THREADS ? 0 : 1
+}
 
 function threadsWithShards({ ioThreads, shardThreads }: Pick<Config, 'ioThreads' | 'shardThreads'>): number {
   return shardThreads || ioThreads

@@ -61,18 +61,18 @@ function splitList(text: string): string[] {
     .filter((item) => item !== '')
 }
 
-/** A whole number from `min` to `max`, both allowed; 0 where it is absent and has no default. */
+/** A whole number from `min` to `max`, both allowed; `absent` (0) where it is absent and has no default. */
 export function int(
-  row: Omit<Row, 'default'> & { default?: number; min: number; max: number },
+  row: Omit<Row, 'default'> & { default?: number; absent?: number; min: number; max: number },
 ): Setting<number> {
-  const { min, max, default: byDefault, ...rest } = row
+  const { min, max, default: byDefault, absent = 0, ...rest } = row
   const schema = reader((text) => {
     const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN
     return value >= min && value <= max ? value : undefined
   })
   return setting(
     byDefault === undefined ? rest : { ...rest, default: String(byDefault) },
-    byDefault ?? 0,
+    byDefault ?? absent,
     `a whole number, ${min} to ${max}`,
     schema,
   )

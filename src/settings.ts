@@ -21,6 +21,9 @@ import {
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 
+/** Absent: worked out from what the machine has (`config.ts`). */
+export const BY_THE_MACHINE = -1
+
 export const settings = {
   wsPort: int({
     env: 'WS_PORT',
@@ -181,7 +184,8 @@ export const settings = {
   ioThreads: int({ env: 'IO_THREADS', default: 1, min: 1, max: 64, doc: 'Threads that hold the sockets.' }),
   shardThreads: int({
     env: 'SHARD_THREADS',
-    default: 1,
+    defaultDoc: '`1`, with fewer than four cores `0`',
+    absent: BY_THE_MACHINE,
     min: 0,
     max: 64,
     doc: 'Threads that the presence shards share; 0 = they live on the io threads.',

@@ -10,7 +10,7 @@ import { settings } from '../src/settings.js'
 type Env = Record<string, string | undefined>
 
 const GOOD_SECRET = 'Gq4zW9mT1xJ7vB2nK5pL'
-const machine = { hostname: 'host-1', pid: 42 }
+const machine = { hostname: 'host-1', pid: 42, cores: 2 }
 const load = (env: Env = {}) => loadConfig(env, machine)
 
 /** What loadConfig says is wrong, one line a fault. */
@@ -36,6 +36,7 @@ t.test('without any variable a node starts in development mode with the document
     usesRedis: false,
     adminUserIds: ['imAdmin'],
     nodeId: 'host-1-10001',
+    shardThreads: 0,
     presenceShards: 4,
     allowedOrigins: [],
     openimCompat: false,
@@ -76,6 +77,14 @@ t.test('values are read as their types', async (t) => {
     transport: 'ws',
     batchSize: 100,
   })
+})
+
+t.test('shards have a thread of their own where there are cores for it, or it is asked for', async (t) => {
+  t.equal(load().shardThreads, 0)
+  t.equal(load({ SHARD_THREADS: ' 1' }).shardThreads, 1)
+  t.equal(loadConfig({}, { ...machine, cores: 4 }).shardThreads, 1)
+  t.equal(loadConfig({ SHARD_THREADS: '0' }, { ...machine, cores: 64 }).shardThreads, 0)
+  t.match(faultsOf({ SHARD_THREADS: '-1' }), [/SHARD_THREADS/], 'what stands for "not set" is no value')
 })
 
 t.test('each shard thread has some shards', async (t) => {
@@ -234,10 +243,10 @@ t.test('a node that others can reach needs a secret', async (t) => {
 })
 
 t.test('the default name of a node is one that its own rules allow', async (t) => {
-  const odd = loadConfig({}, { hostname: `my@host#1:${'x'.repeat(80)}`, pid: 7 }).nodeId
+  const odd = loadConfig({}, { ...machine, hostname: `my@host#1:${'x'.repeat(80)}` }).nodeId
   t.match(odd, /^my-host-1-x+-10001$/)
   t.equal(odd.length, 64)
-  t.equal(loadConfig({}, { hostname: '', pid: 7 }).nodeId, 'node-10001')
+  t.equal(loadConfig({}, { ...machine, hostname: '' }).nodeId, 'node-10001')
 })
 
 t.test('the table has a row for every setting, named after its variable', async (t) => {

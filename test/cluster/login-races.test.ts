@@ -309,7 +309,11 @@ t.test('logins while shards are hosted anew on both nodes: one of two stays', as
   const PAIRS = 40
   const APART_MS = 5
   const { url, redis } = await startStore(t)
-  const [a, b] = (await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })) as [TestNode, TestNode]
+  const [a, b] = (await startNodes(t, 2, {
+    REDIS_URL: url,
+    LOGIN_POLICY: '1',
+    SHARD_THREADS: '1',
+  })) as [TestNode, TestNode]
   const pairs = await Promise.all(
     Array.from({ length: PAIRS }, async (_, n): Promise<[Device, Device]> => {
       const userId = `rehosted-${n}`

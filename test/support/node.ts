@@ -38,6 +38,8 @@ export function testEnv(env: Record<string, string> = {}): Record<string, string
     AUTH_SECRET: SECRET,
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     PRESENCE_SHARDS: '4',
+    // By turns on a thread of their own and with the sockets: clusters are tested with nodes of both kinds.
+    SHARD_THREADS: String(nodes % 2),
     SHUTDOWN_TIMEOUT_MS: '3000',
     DATA_DIR: join(dataDir, nodeId),
     // Most tests are not about who may stay, and those that are say so. With the default, a second token for the same

@@ -25,7 +25,11 @@ for (const fault of ['throw', 'fillHeap'] as const) {
   t.test(
     `a shard thread that ${how} is hosted anew, its state rebuilt, no client disconnected`,
     async (t) => {
-      const node = await TestNode.start(t, { OFFLINE_GRACE_MS: String(GRACE_MS), THREAD_HEAP_MB: '128' })
+      const node = await TestNode.start(t, {
+        OFFLINE_GRACE_MS: String(GRACE_MS),
+        THREAD_HEAP_MB: '128',
+        SHARD_THREADS: '1',
+      })
       const watcher = await node.login('watcher', WEB)
       const ids = Array.from({ length: 20 }, (_, n) => `user-${n}`)
       const users = await Promise.all(ids.map((id) => node.login(id, ANDROID)))
