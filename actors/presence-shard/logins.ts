@@ -89,8 +89,10 @@ export function onWithdrawn(ctx: Ctx, state: State, message: PresenceShard.Withd
     if (!tokens.includes(login.token)) continue
     const connection = refOfKey<Connection.Command>(login.key)
     if (login.number === undefined && by !== BY_HAND) stash(state, userId, message)
-    else if ((login.number ?? OLD) < by) ctx.tell(connection, { kind: 'kick', by })
-    else if (login.number! > by) ctx.tell(connection, { kind: 'vouch', login: login.number! })
+    else if ((login.number ?? OLD) < by) {
+      state.roster.dismiss(userId, login.key)
+      ctx.tell(connection, { kind: 'kick', by })
+    } else if (login.number! > by) ctx.tell(connection, { kind: 'vouch', login: login.number! })
   }
 }
 

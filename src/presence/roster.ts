@@ -199,7 +199,7 @@ export class Roster {
     return platformsOf((this.#users.get(userId)?.held ?? []).filter((held) => held.brokenAtMs === undefined))
   }
 
-  /** Open sockets in the order in which they came, without those that an eviction has met. */
+  /** Open sockets in the order in which they came, without those that were sent away. */
   logins(userId: UserId): readonly (Login & { number: LoginNumber | undefined })[] {
     return (this.#users.get(userId)?.held ?? []).filter(
       (held) => held.brokenAtMs === undefined && !held.isLeaving,
@@ -256,6 +256,15 @@ export class Roster {
       this.#send(user!, held, held.token === newcomer.token, obeying)
     }
     return obeying
+  }
+
+  /** A login was sent away by other than an eviction. Where it had no number it gets none: it removes nobody. */
+  dismiss(userId: UserId, key: ConnectionKey): void {
+    const held = this.#users.get(userId)?.held.find((one) => one.key === key)
+    if (held === undefined) return
+    held.isLeaving = true
+    held.isAsked = false
+    held.number ??= OLD
   }
 
   /** What the store is to be told of the user. */
