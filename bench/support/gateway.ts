@@ -6,7 +6,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Admin } from '../../src/client/admin.js'
 import { freePort } from '../../src/gateway/transport/port-check.js'
-import { removeFolder, temporaryFolder } from '../../test/support/leftovers.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 20_000
@@ -47,8 +46,7 @@ export async function startGateway(
   scope: Scope,
   { env = {}, collectable = false, prepare = async () => {} }: Options = {},
 ): Promise<Gateway> {
-  const cwd = temporaryFolder('bench')
-  scope.defer(() => removeFolder(cwd))
+  const cwd = scope.folder()
   const dataDir = join(cwd, 'data')
   await prepare(dataDir)
   const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]

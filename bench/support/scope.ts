@@ -1,12 +1,20 @@
-/** What a benchmark starts ends with it, also when it fails: in reverse order, and child processes by their ID. */
+/**
+ * What a benchmark starts ends with it, also when it fails: in reverse order, and child processes by their ID. Its
+ * folders go too.
+ */
 import { type ChildProcess, type ForkOptions, fork, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 const END_MS = 5_000
 
 const running = new Set<ChildProcess>()
+const folders = new Set<string>()
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL')
+  for (const folder of folders) remove(folder)
 })
 
 export class Scope {
@@ -27,6 +35,14 @@ export class Scope {
   /** Run a program, which must be there. */
   spawn(program: string, args: string[], options: SpawnOptions = {}): ChildProcess {
     return this.#own(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options }))
+  }
+
+  /** A new one, empty. */
+  folder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'porchlight-bench-'))
+    folders.add(folder)
+    this.defer(() => remove(folder))
+    return folder
   }
 
   #own(child: ChildProcess): ChildProcess {
@@ -60,4 +76,9 @@ async function end(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
   await exited
   clearTimeout(timer)
+}
+
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  folders.delete(folder)
 }

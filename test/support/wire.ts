@@ -12,9 +12,12 @@ const SPELL_MS = 100
 export class Wire {
   /** Each way takes from 0 to so long. */
   delayMaxMs = 0
+  /** Once the near side has said this, no answer comes through any more, until the wire is mended. */
+  muteAfter: string | undefined
   readonly #open = new Set<Socket>()
   #isCut = false
   #isSilent = false
+  #isMute = false
 
   private constructor(
     private readonly server: Server,
@@ -53,6 +56,8 @@ export class Wire {
 
   mend(): void {
     this.#isCut = false
+    this.#isMute = false
+    this.muteAfter = undefined
   }
 
   #carry(near: Socket, targetPort: number, random: () => number): void {
@@ -69,11 +74,15 @@ export class Wire {
         this.#open.delete(from)
         if (!this.#isSilent || this.#isCut) to.destroy()
       })
-      this.#lane(from, to, random)
+      this.#lane(from, to, random, (bytes) => {
+        if (from === far) return !this.#isMute
+        if (this.muteAfter !== undefined && bytes.includes(this.muteAfter)) this.#isMute = true
+        return true
+      })
     }
   }
 
-  #lane(from: Socket, to: Socket, random: () => number): void {
+  #lane(from: Socket, to: Socket, random: () => number, crosses: (bytes: Buffer) => boolean): void {
     const pieces: { bytes: Buffer; dueMs: number }[] = []
     let delayMs = 0
     let drawnMs = Number.NEGATIVE_INFINITY
@@ -84,6 +93,7 @@ export class Wire {
       if (pieces.length > 0) setTimeout(pass, pieces[0]!.dueMs - nowMs)
     }
     from.on('data', (bytes) => {
+      if (!crosses(bytes)) return
       const nowMs = performance.now()
       if (nowMs - drawnMs >= SPELL_MS) {
         delayMs = random() * this.delayMaxMs
