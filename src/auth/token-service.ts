@@ -76,7 +76,7 @@ export interface TokenServiceDeps {
   /** The one text of a token that may have several (`canonicalToken`). */
   canonical(token: string): string
   /** Signature, times and claims; not the record. */
-  verify(token: string): Promise<TokenVerdict>
+  verify(token: string): TokenVerdict | Promise<TokenVerdict>
   nowMs(): number
 }
 

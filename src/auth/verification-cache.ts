@@ -15,7 +15,7 @@ export interface VerificationCacheOptions {
   max: number
   /** Whose change makes every verdict worthless. */
   keys: Pick<TokenKeys, 'generation' | 'refresh'>
-  verify(token: string): Promise<TokenVerdict>
+  verify(token: string): TokenVerdict | Promise<TokenVerdict>
   nowMs(): number
 }
 
@@ -37,7 +37,7 @@ export class VerificationCache {
   }
 
   /**
-   * The verdict on a token, at once if it is known. Who asks while it is being worked out shares it. Rejects as
+   * The verdict on a token, at once if it is known or `verify` has it at once. Who asks while it is being worked out shares it. Rejects as
    * `verify` does, and then nothing is kept. A token whose `exp` is reached has expired (1501), cached or not.
    */
   verify(token: string, digest: TokenDigest): TokenVerdict | Promise<TokenVerdict> {
@@ -58,9 +58,13 @@ export class VerificationCache {
     this.#underWay.clear()
   }
 
-  #verifyAnew(token: string, digest: TokenDigest): Promise<TokenVerdict> {
-    const underWay = this.#options
-      .verify(token)
+  #verifyAnew(token: string, digest: TokenDigest): TokenVerdict | Promise<TokenVerdict> {
+    const verifying = this.#options.verify(token)
+    if (!(verifying instanceof Promise)) {
+      if (verifying.ok) this.#keep(digest, verifying)
+      return verifying
+    }
+    const underWay = verifying
       .then((verdict) => {
         this.#dropIfKeysChanged()
         const isCurrent = this.#underWay.get(digest) === underWay

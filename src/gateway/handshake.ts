@@ -174,6 +174,8 @@ function parseQuery(query: string): Map<string, string> {
 }
 
 function unescapeQuery(text: string): string | undefined {
+  // Most texts have nothing to unescape: a token is base64url.
+  if (!/[%+]/.test(text)) return text
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
