@@ -1,5 +1,4 @@
 /** How long until a change on one node is pushed to a watcher's socket on another? */
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OpenimClient } from '../src/client/openim-client.js'
 import { openimChannel } from '../src/store/redis/keys.js'
@@ -9,6 +8,7 @@ import { defineBenchmark, figure } from './support/figures.js'
 import { cpuSecondsOf, startGateway } from './support/gateway.js'
 import { mustBe, percentile } from './support/measure.js'
 import { OpenimPattern } from './support/openim-pattern.js'
+import { PUBLISH, RawTrips } from './support/raw-trips.js'
 import { type Scope, withScope } from './support/scope.js'
 
 const ANDROID = 2
@@ -16,7 +16,6 @@ const WEB = 5
 const PUSH_WITHIN_MS = 5_000
 /** Before each change and each raw trip: both find a quiet system, whose cores have slept. */
 const QUIET_MS = 5
-const PUBLISH = 'Redis PUBLISH to SUBSCRIBE'
 
 export const changeLatency = defineBenchmark({
   name: 'change-latency',
@@ -37,7 +36,7 @@ export const changeLatency = defineBenchmark({
       scope.defer(() => redis.stop())
       const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
       const nodes = await startNodes(scope, redis, userIds)
-      const rawTrip = await startRawTrips(redis)
+      const rawTrips = await RawTrips.start(redis)
       const openim = await startOpenim(scope, redis, sizes.flushMs)
       const round = async () => {
         const latencies: number[] = []
@@ -47,7 +46,7 @@ export const changeLatency = defineBenchmark({
           for await (const latencyMs of nodes.comeAndGo(n)) {
             latencies.push(latencyMs)
             await sleep(QUIET_MS)
-            raw.push(await rawTrip())
+            raw.push(await rawTrips.one())
             await sleep(QUIET_MS)
           }
         }
@@ -138,19 +137,6 @@ async function startNodes(scope: Scope, redis: RedisServer, userIds: string[]) {
     const heardMs = await offline
     await closed
     yield heardMs - closedMs
-  }
-}
-
-/** One message to a subscriber, ms. */
-async function startRawTrips(redis: RedisServer): Promise<() => Promise<number>> {
-  const publisher = redis.client()
-  const subscriber = redis.client()
-  await subscriber.subscribe('bench')
-  return async () => {
-    const heard = once(subscriber, 'message').then(() => performance.now())
-    const sentMs = performance.now()
-    void publisher.publish('bench', 'x')
-    return (await heard) - sentMs
   }
 }
 

@@ -1,9 +1,11 @@
 /** How long until a change is told while the nodes do half of what they can? */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis } from '../test/support/redis.js'
 import { Changes, type ChangesDone, type Clients } from './support/changes.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
 import { cpuSecondsOf, type Gateway, startGateway } from './support/gateway.js'
 import { medianOf, mustBe, percentile } from './support/measure.js'
+import { PUBLISH, RawTrips } from './support/raw-trips.js'
 import { makeTokens, recordTokens } from './support/records.js'
 import { type Scope, withScope } from './support/scope.js'
 
@@ -13,6 +15,8 @@ const WEB = 5
 const WATCHES_MAX = 1_000
 /** Between changes of the quiet system, so that each finds it quiet. */
 const QUIET_MS = 5
+/** Between bare messages: few beside the changes. */
+const TRIP_EVERY_MS = 10
 
 export const halfRate = defineBenchmark({
   name: 'half-rate',
@@ -32,15 +36,17 @@ export const halfRate = defineBenchmark({
   fullSizes: { quietChanges: 500, changes: 100_000, rounds: 7 },
   run: (sizes) =>
     withScope(async (scope) => {
-      const { changes, counted } = await startCluster(scope, sizes.users)
+      const { changes, counted, trips } = await startCluster(scope, sizes.users)
       // Everybody comes and goes once.
       await changes.saturate(sizes.users * 2, sizes.inFlight)
       const rounds: Round[] = []
       for (let n = 0; n < sizes.rounds; n++) {
         const quiet = await counted(() => changes.oneByOne(sizes.quietChanges, QUIET_MS))
+        const tripsQuiet = await trips.during(sleep(sizes.quietChanges * QUIET_MS), QUIET_MS)
         const full = await counted(() => changes.saturate(sizes.changes, sizes.inFlight))
-        const half = await counted(() => changes.atRate(sizes.changes, full.perSecond / 2))
-        rounds.push({ quiet, full, half })
+        const halfDone = counted(() => changes.atRate(sizes.changes, full.perSecond / 2))
+        const tripsAtHalf = await trips.during(halfDone, TRIP_EVERY_MS)
+        rounds.push({ quiet, full, half: await halfDone, tripsQuiet, tripsAtHalf })
       }
       return figuresOf(rounds, sizes.inFlight)
     }),
@@ -72,6 +78,9 @@ interface Round {
   quiet: Part
   full: Part
   half: Part
+  /** Of bare messages, ms. */
+  tripsQuiet: number[]
+  tripsAtHalf: number[]
 }
 
 /** Two nodes; whoever watches is on another one than those who change. */
@@ -101,17 +110,19 @@ async function startCluster(scope: Scope, users: number) {
     mustBe((await a.metric('porchlight_logins_total')) - loginsBefore, done.logins, 'logins by the gateway')
     return partOf(done, used)
   }
-  return { changes, counted }
+  return { changes, counted, trips: await RawTrips.start(redis) }
 }
 
 function figuresOf(rounds: Round[], inFlight: number): Figure[] {
-  const parts = (of: keyof Round) => rounds.map((round) => round[of])
+  const parts = (of: 'quiet' | 'full' | 'half') => rounds.map((round) => round[of])
   const [quiet, full, half] = [parts('quiet'), parts('full'), parts('half')]
   const percentiles = (all: Part[], part: number) => all.map(({ sortedMs }) => percentile(sortedMs, part))
   const common = (all: Part[]) => ({
     cpuUs: all.map(({ cpuUs }) => cpuUs),
     generator: { name: 'who makes the changes', ours: all.map(({ generatorPart }) => generatorPart) },
   })
+  const tripOf = (of: 'tripsQuiet' | 'tripsAtHalf', part: number) =>
+    rounds.map((round) => percentile(Float64Array.from(round[of]).sort(), part))
   const lateMs = short(medianOf(half.map((one) => one.lateMs)))
   return [
     figure({
@@ -133,6 +144,14 @@ function figuresOf(rounds: Round[], inFlight: number): Figure[] {
         'from the time when a change was due, whether or not it could begin then; ' +
           `99 of 100 began at most ${lateMs} ms late`,
       ],
+    }),
+    figure({
+      name: `${PUBLISH} meanwhile, p99`,
+      unit: 'ms',
+      ours: tripOf('tripsAtHalf', 0.99),
+      latenciesMs: rounds.flatMap(({ tripsAtHalf }) => tripsAtHalf),
+      ceiling: { name: 'itself quiet, p50', values: tripOf('tripsQuiet', 0.5) },
+      notes: ['how long the machine, so busy, takes for two of the wake-ups of a change'],
     }),
   ]
 }
