@@ -1,28 +1,30 @@
 /** The bare way of a message through Redis: PUBLISH on one connection of this process, heard on another. */
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
 import type { RedisServer } from '../../test/support/redis.js'
 
+const CHANNEL = 'bench'
 export const PUBLISH = 'Redis PUBLISH to SUBSCRIBE'
 
 export class RawTrips {
-  private constructor(private readonly trip: () => Promise<number>) {}
+  private constructor(
+    private readonly publisher: Redis,
+    private readonly subscriber: Redis,
+  ) {}
 
   static async start(redis: RedisServer): Promise<RawTrips> {
-    const publisher = redis.client()
-    const subscriber = redis.client()
-    await subscriber.subscribe('bench')
-    return new RawTrips(async () => {
-      const heard = once(subscriber, 'message').then(() => performance.now())
-      const sentMs = performance.now()
-      void publisher.publish('bench', 'x')
-      return (await heard) - sentMs
-    })
+    const trips = new RawTrips(redis.client(), redis.client())
+    await trips.subscriber.subscribe(CHANNEL)
+    return trips
   }
 
   /** One message, ms. */
-  one(): Promise<number> {
-    return this.trip()
+  async one(): Promise<number> {
+    const heard = once(this.subscriber, 'message').then(() => performance.now())
+    const sentMs = performance.now()
+    void this.publisher.publish(CHANNEL, 'x')
+    return (await heard) - sentMs
   }
 
   /** Those made while `work` is done, `pauseMs` between them, ms; at least one. */
@@ -34,7 +36,7 @@ export class RawTrips {
     work.then(end, end)
     const trips: number[] = []
     do {
-      trips.push(await this.trip())
+      trips.push(await this.one())
       await sleep(pauseMs)
     } while (!isDone)
     return trips

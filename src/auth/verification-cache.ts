@@ -37,8 +37,9 @@ export class VerificationCache {
   }
 
   /**
-   * The verdict on a token, at once if it is known or `verify` has it at once. Who asks while it is being worked out shares it. Rejects as
-   * `verify` does, and then nothing is kept. A token whose `exp` is reached has expired (1501), cached or not.
+   * The verdict on a token, at once if it is known or `verify` has it at once. Who asks while it is being worked out
+   * shares it. Rejects as `verify` does, and then nothing is kept. A token whose `exp` is reached has expired (1501),
+   * cached or not.
    */
   verify(token: string, digest: TokenDigest): TokenVerdict | Promise<TokenVerdict> {
     const looking = this.#options.keys.refresh()

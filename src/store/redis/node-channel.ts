@@ -5,10 +5,10 @@
  * recorded, and it can be lost only with the subscription, which the receiver notices. Such messages bear no number.
  *
  * Whatever a node says itself may be lost on its way to the server: notes and, in a Cluster, where the channels of
- * the watching nodes are on other masters, changes. Those messages are numbered, so that a loss is noticed. Each sender counts its messages to each receiver from 1, where both are
- * incarnations (`node#epoch`): a node that starts anew is somebody else. A number that is not the next one means
- * that changes were lost, and the receiver reads again what it watches. What is lost after the last message is
- * found by the renewal of the watches, not here.
+ * the watching nodes are on other masters, changes. Those messages are numbered, so that a loss is noticed. Each
+ * sender counts its messages to each receiver from 1, where both are incarnations (`node#epoch`): a node that starts
+ * anew is somebody else. A number that is not the next one means that changes were lost, and the receiver reads again
+ * what it watches. What is lost after the last message is found by the renewal of the watches, not here.
  */
 import { Packr } from 'msgpackr'
 import type { Note } from '../../presence/eviction.js'

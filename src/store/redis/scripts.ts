@@ -272,7 +272,7 @@ export type RecordReply = [claims: (string | number)[], union: string[]]
 /** A user after a change, with who is still to be told: flat as node, epoch, node, epoch... */
 export type ChangedReply = [claims: (string | number)[], union: string[], watchers: string[]]
 
-/** The same of one whom nobody else holds, and of whom nobody is still to be told: what was asserted is all there is. */
+/** The same where nobody else holds him and nobody is still to be told: what was asserted is all there is. */
 export type AloneReply = [version: number, partialUntilS: number]
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })
