@@ -15,6 +15,8 @@ import { noNativeTransport } from '../support/node.js'
 
 const MESSAGE_BYTES_MAX = 1000
 const BACKPRESSURE_BYTES_MAX = 1_000_000
+const FRAMES_PER_S = 1_000
+const BYTES_PER_S = 100_000
 
 interface Owner {
   id: number
@@ -25,6 +27,7 @@ type Event =
   | { kind: 'upgrade'; request: UpgradeRequest<Owner> }
   | { kind: 'message'; owner: Owner; data: Uint8Array; isBinary: boolean }
   | { kind: 'heard'; owner: Owner }
+  | { kind: 'overShare'; reason: string }
   | { kind: 'drained'; owner: Owner }
   | { kind: 'closed'; owner: Owner; code: number; clean: boolean }
   | { kind: 'unsubscribed'; topic: string; remaining: number }
@@ -53,6 +56,7 @@ class Bench {
         this.onMessage?.(owner, Buffer.from(data).toString())
       },
       heard: (owner) => this.record({ kind: 'heard', owner }),
+      overShare: (reason) => this.record({ kind: 'overShare', reason }),
       drained: (owner) => this.record({ kind: 'drained', owner }),
       closed: (owner, code, clean) => this.record({ kind: 'closed', owner, code, clean }),
       unsubscribed: (topic, remaining) => this.record({ kind: 'unsubscribed', topic, remaining }),
@@ -60,6 +64,8 @@ class Bench {
     this.transport = loadTransport(name).create(handlers, {
       messageBytesMax: MESSAGE_BYTES_MAX,
       backpressureBytesMax: BACKPRESSURE_BYTES_MAX,
+      frameLimits: { framesPerS: FRAMES_PER_S, bytesPerS: BYTES_PER_S },
+      silenceMsMax: 8_000,
     })
   }
 
