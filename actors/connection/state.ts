@@ -98,7 +98,7 @@ export interface PendingSubscription {
   userIds: UserId[]
   /** Those still to be subscribed: an unsubscribe that came meanwhile takes its users out. */
   subscribe: Set<UserId>
-  /** How many of them were not watched when they were asked for. */
+  /** How many of them were neither watched nor asked for before. */
   fresh: number
 }
 

@@ -15,6 +15,8 @@ import { type Ctx, charge, decode, FIELDS_MAX, refuse, type State, send } from '
 
 /** Native clients give a subscription 5 s. */
 const SUBSCRIBE_DEADLINE_MS = 4_500
+/** Subscriptions of one connection that wait for their answer: the next one is compared with each. */
+const PENDING_MAX = 100
 const MINUTE_S = 60
 
 export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): void {
@@ -43,6 +45,10 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
 
 /** False = the client was told why not, and nothing is changed. */
 function mayWatch(ctx: Ctx, state: State, envelope: RequestEnvelope, fresh: number): boolean {
+  if ((state.pending?.size ?? 0) >= PENDING_MAX) {
+    refuse(state, 'waitingWatches', failure(envelope, WireCode.TooManyRequests, 'wait for the answers before'))
+    return false
+  }
   if (fresh === 0) return true
   if (watchesNow(state) + fresh > state.settings.watchesPerConnectionMax) {
     sendTooMany(state, envelope)
@@ -142,10 +148,13 @@ function watchesNow(state: State): number {
   return watches
 }
 
+/** Those neither watched nor asked for yet. */
 function countFresh(state: State, subscribe: Set<UserId>): number {
+  const waiting = [...(state.pending?.values() ?? [])]
   let fresh = 0
   for (const userId of subscribe) {
-    if (!state.socket.isSubscribed(topicOf(state.encoding.index, userId))) fresh++
+    const isAsked = waiting.some((pending) => pending.subscribe.has(userId))
+    if (!isAsked && !state.socket.isSubscribed(topicOf(state.encoding.index, userId))) fresh++
   }
   return fresh
 }

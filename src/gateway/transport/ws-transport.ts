@@ -54,6 +54,8 @@ class WsTransport<Owner> implements Transport {
       handleProtocols: (): false => false,
       maxPayload: hardLimit(options.messageBytesMax),
       maxFragments: FRAGMENTS_MAX,
+      // Pongs count as what waits for a slow peer, which the library does not know.
+      autoPong: false,
       // For a peer that says goodbye and then keeps its TCP connection.
       closeTimeout: FLUSH_MS_MAX,
     }
@@ -159,11 +161,14 @@ class WsSocket<Owner> implements Socket {
       if (data.length > options.messageBytesMax) this.end(MESSAGE_TOO_LONG, 'message too long')
       else handlers.message(owner, data, isBinary)
     })
-    const onHeard = (payload: Buffer): void => {
+    native.on('ping', (payload: Buffer) => {
+      if (this.isOverShare(payload.length) || this.isClosed) return
+      this.pong(payload)
+      handlers.heard(owner)
+    })
+    native.on('pong', (payload: Buffer) => {
       if (!this.isOverShare(payload.length) && !this.isClosed) handlers.heard(owner)
-    }
-    native.on('ping', onHeard)
-    native.on('pong', onHeard)
+    })
     native.on('error', () => this.finish(NO_CLOSE_FRAME, false))
     native.on('close', (code) => {
       clearTimeout(this.flushTimer)
@@ -178,17 +183,24 @@ class WsSocket<Owner> implements Socket {
 
   send(data: Uint8Array | string, isBinary: boolean): SendResult {
     if (this.isLeaving || this.native.readyState !== WebSocket.OPEN) return 'dropped'
-    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length
-    if (
-      this.native.bufferedAmount > 0 &&
-      this.native.bufferedAmount + length > this.transport.options.backpressureBytesMax
-    ) {
-      this.onOverflow()
-      return 'dropped'
-    }
+    if (!this.hasRoomFor(typeof data === 'string' ? Buffer.byteLength(data) : data.length)) return 'dropped'
     this.native.send(data, { binary: isBinary }, this.onWritten)
     this.isWaiting = this.native.bufferedAmount > 0
     return this.isWaiting ? 'buffered' : 'sent'
+  }
+
+  private pong(payload: Buffer): void {
+    if (this.isLeaving || this.native.readyState !== WebSocket.OPEN || !this.hasRoomFor(payload.length)) return
+    this.native.pong(payload, false, this.onWritten)
+    this.isWaiting = this.native.bufferedAmount > 0
+  }
+
+  /** False = the peer reads too slowly, and is closed. */
+  private hasRoomFor(bytes: number): boolean {
+    const { bufferedAmount } = this.native
+    const hasRoom = bufferedAmount === 0 || bufferedAmount + bytes <= this.transport.options.backpressureBytesMax
+    if (!hasRoom) this.onOverflow()
+    return hasRoom
   }
 
   ping(): void {
