@@ -13,7 +13,10 @@ export function missSoon(ctx: Ctx, state: State, shards: Iterable<Ref<PresenceSh
 
 export function onMissedDue(ctx: Ctx, state: State): void {
   state.counts.gaps++
-  ctx.log.warn({ shards: state.missed.size }, 'shards were too busy for changes; they read again what is watched')
+  ctx.log.warn(
+    { shards: state.missed.size },
+    'shards were too busy for changes; they read again what is watched',
+  )
   for (const shard of state.missed) ctx.signal(shard, { kind: 'changesMissed' })
   state.missed.clear()
 }

@@ -134,7 +134,8 @@ function handlersFor(system: ActorSystem, toListener: Ref<Message>, hub: Hub): T
   return {
     // At once: a socket that is accepted inside this callback costs the transport least.
     upgrade: (request) => {
-      if (!system.tellNow(toListener, { kind: 'upgrade', request })) request.refuse(503, 'text/plain', BUSY_TEXT)
+      if (!system.tellNow(toListener, { kind: 'upgrade', request }))
+        request.refuse(503, 'text/plain', BUSY_TEXT)
     },
     message: (owner, data, isBinary) => tell(owner, { kind: 'frame', data, isBinary }),
     heard: (owner) => tell(owner, { kind: 'heard' }),

@@ -34,13 +34,19 @@ t.test('signals take no room from messages', async (t) => {
 })
 
 t.test('signals and answers pass a link that refuses messages', async (t) => {
-  const world = new World({ seed: 1, linkDelayMs: () => 5, linkLimits: { windowBytes: 200, heldCountMax: 4 } })
+  const world = new World({
+    seed: 1,
+    linkDelayMs: () => 5,
+    linkLimits: { windowBytes: 200, heldCountMax: 4 },
+  })
   const [a, b] = [world.system(0), world.system(1)]
   world.link(a, b)
   const probe = spawnProbe<Note>(b)
   const echo = spawnEcho(a)
   const answers: unknown[] = []
-  b.askThen(echo, { kind: 'echo', text: 'asked' } satisfies Command, 10_000, (outcome) => answers.push(outcome))
+  b.askThen(echo, { kind: 'echo', text: 'asked' } satisfies Command, 10_000, (outcome) =>
+    answers.push(outcome),
+  )
   let refused = 0
   for (let n = 0; n < 2_000; n++) if (!a.tryTell(probe.ref, note(`${n}`))) refused++
   t.ok(refused > 0, 'the link is full')
