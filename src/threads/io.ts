@@ -23,6 +23,8 @@ const GOODBYE_MS = 2_000
 const GOODBYE_LOOK_MS = 10
 /** Frames of a client that does not wait for the verdict; real ones wait. */
 const EARLY_COUNT_MAX = 16
+/** Letters that wait for a shard's thread. Above it no login comes in: each is a signal, which no link refuses. */
+const HELD_COUNT_MAX = 65_536
 const BUSY_TEXT = 'This node takes up no more handshakes now; try again.\n'
 
 export const prepare: PrepareResident = async (task) => {
@@ -71,6 +73,7 @@ function open(home: Home, keys: TokenKeys): Resident {
       verifyToken: (token, digest) => verified.verify(token, digest),
       isSeated: seating(config) !== undefined,
       recordsNeeded: areTokensMadeHere(config),
+      isOverloaded: (shard) => system.heldFor(shard.thread) > HELD_COUNT_MAX,
       wallMs: Date.now,
     },
     LISTENER,
