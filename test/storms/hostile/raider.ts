@@ -24,7 +24,6 @@ export interface RaidSocket {
 export class Raider {
   readonly tally: Tally = newTally()
   readonly #endsMs: number
-  #sockets = 0
 
   constructor(
     readonly field: Field,
@@ -113,14 +112,12 @@ export class Raider {
       heard += String(data)
     }
     this.tally.connected++
-    this.#sockets++
     let closeCode = 1006
     let isOurs = false
     socket.on('data', (data: Buffer) => {
       closeCode = this.#listen(data) ?? closeCode
     })
     const gone = once(socket, 'close').then(() => {
-      this.#sockets--
       if (!isOurs && !this.isOver) count(this.tally.closed, closeCode)
     })
     const overTimer = setTimeout(() => {
