@@ -31,7 +31,8 @@ function sourcesDigest() {
   const hash = createHash('sha256')
   for (const folder of ['actors', 'src']) {
     for (const name of readdirSync(at(folder), { recursive: true, encoding: 'utf8' }).sort()) {
-      if (/\.(ts|lua)$/.test(name)) hash.update(`${folder}/${name}\n`).update(readFileSync(at(`${folder}/${name}`)))
+      if (/\.(ts|lua)$/.test(name))
+        hash.update(`${folder}/${name}\n`).update(readFileSync(at(`${folder}/${name}`)))
     }
   }
   for (const name of Object.values(KINDS)) hash.update(readFileSync(at(name)))

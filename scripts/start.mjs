@@ -32,7 +32,9 @@ async function buildIfPossible() {
     compiling = undefined
     if (code !== 0) process.exit(code)
   } else if (existsSync(MAIN)) {
-    console.error(`porchlight: the sources have changed since the build; running the old build, for ${hindrance}`)
+    console.error(
+      `porchlight: the sources have changed since the build; running the old build, for ${hindrance}`,
+    )
   } else {
     console.error(
       `porchlight: nothing is built, and ${hindrance}. Build where it can be done ` +

@@ -71,7 +71,11 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     room: 'src/protocol',
     mayImport: ['src/presence', 'src/runtime', 'src/store/presence-store.ts types'],
   },
-  { room: 'src/config.ts', mayImport: ['src/settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'] },
+  {
+    room: 'src/config.ts',
+    mayImport: ['src/given-values.ts', 'src/settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'],
+  },
+  { room: 'src/given-values.ts', mayImport: ['src/setting-kinds.ts types'] },
   { room: 'src/settings.ts', mayImport: ['src/setting-kinds.ts', 'src/presence'] },
   { room: 'src/setting-kinds.ts', mayImport: ['src/presence'] },
   { room: 'src/errors.ts', mayImport: [] },
