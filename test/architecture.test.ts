@@ -11,7 +11,19 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
  * type-only imports, which leave no trace at run time.
  */
 const ROOMS: { room: string; mayImport: string[] }[] = [
-  { room: 'src/main.ts', mayImport: ['src/supervisor.ts', 'src/config.ts', 'src/auth', 'src/observe'] },
+  { room: 'src/main.ts', mayImport: ['src/process'] },
+  {
+    room: 'src/process',
+    mayImport: [
+      'src/supervisor.ts',
+      'src/config.ts',
+      'src/given-values.ts types',
+      'src/auth',
+      'src/gateway/transport',
+      'src/observe',
+      'src/errors.ts',
+    ],
+  },
   {
     room: 'src/supervisor.ts',
     mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/observe'],
@@ -161,6 +173,7 @@ t.test('each edge is imported by its own thread role only', async (t) => {
     {
       edge: 'src/gateway/transport',
       roles: [
+        'src/process/check.ts',
         'src/supervisor.ts',
         'src/threads/io.ts',
         'actors/connection',
