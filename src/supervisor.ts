@@ -21,6 +21,8 @@ import { meterThread } from './threads/thread-meter.js'
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
 const END_MIN_MS = 500
+/** In the order in which they end. */
+const ROLES = ['api', 'io', 'shard', 'sync'] as const satisfies readonly Role[]
 
 export class Supervisor {
   readonly #log: Log
@@ -120,13 +122,14 @@ export class Supervisor {
   async stop(): Promise<boolean> {
     const { ioMs, shardMs, endMs } = drainPlan(this.#config)
     this.#isStopping = true
+    // Before the node is up there is nobody to drain, and a thread ends only when it has loaded its code.
+    const endMaxMs = this.#hasStarted ? endMs : this.#config.shutdownTimeoutMs / ROLES.length
     if (this.#hasStarted) {
       await pause(this.#config.shutdownDelayMs)
       await this.#drain('io', ioMs)
       await this.#drain('shard', shardMs)
     }
-    const order = ['api', 'io', 'shard', 'sync'] satisfies Role[]
-    const left = await this.#host.stop(order, Math.max(END_MIN_MS, endMs))
+    const left = await this.#host.stop([...ROLES], Math.max(END_MIN_MS, endMaxMs))
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
     return left.length === 0

@@ -54,7 +54,7 @@ async function serve(env: Env, signals: StopSignals): Promise<void> {
     if (!config.usesRedis) lock = await lockDataDir(config.dataDir)
     if (config.developmentMode) config = await inDevelopmentMode(config, log)
     await checkTokenKeys(config)
-    await serveUntilAsked(config, log, signals)
+    if (!signals.isAsked) await serveUntilAsked(config, log, signals)
   } catch (error) {
     process.stderr.write(`porchlight does not start:\n${(error as Error).message}\n`)
     process.exitCode = FAILED_TO_START
