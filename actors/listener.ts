@@ -42,6 +42,7 @@ import {
   type ConnectionSettings,
   connection,
   type FromTransport,
+  type Heard,
 } from './connection.js'
 
 export interface ListenerSettings extends ConnectionSettings {
@@ -61,7 +62,7 @@ export interface ListenerCounts extends ConnectionCounts {
 }
 
 /** What the transport keeps with a socket. */
-export interface Owner {
+export interface Owner extends Heard {
   /** Undefined until the verdict, and for ever when that is a refusal. */
   connection: Ref<FromTransport> | undefined
   /** What came before the verdict, for the connection to hear. */
@@ -170,7 +171,7 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   if (state.isOverloaded(state.addresses.shardFor(args.userId))) {
     return giveUp(state, request, connectionLimitError(`this node is overloaded, ${comeBackIn(OVERLOAD_MS)}`))
   }
-  const owner: Owner = { connection: undefined, early: NOTHING }
+  const owner: Owner = { connection: undefined, early: NOTHING, heardMs: ctx.nowMs() }
   args.token = state.canonicalToken(args.token)
   const digest = tokenDigest(args.token)
   const attempt: Attempt = {
@@ -277,6 +278,7 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
   if (args.isMsgResp) socket.send(SUCCESS_TEXT, false)
   owner.connection = ctx.spawn(connection, {
     socket,
+    heard: owner,
     userId: args.userId,
     platformId: args.platformId,
     background: args.isBackground,

@@ -6,6 +6,7 @@ import { createConnectionCounts } from './gateway/connection-counts.js'
 import { createRates } from './gateway/rates.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
 import { assertPortFree, freePort } from './gateway/transport/port-check.js'
+import { boundReceiveBuffers } from './gateway/transport/receive-buffer.js'
 import type { Log } from './observe/log.js'
 import { type HostedRole, name as nameOf, ThreadHost } from './runtime/thread-host.js'
 import { drainPlan } from './threads/drain-plan.js'
@@ -59,6 +60,9 @@ export class Supervisor {
       },
       log,
       readyDeadlineMs: READY_DEADLINE_MS,
+      onThreadReady: (thread) => {
+        if (thread.role === homeOf('io', config).name) this.#boundReceiveBuffers()
+      },
     })
     this.#meter.metrics.onSnapshot((report) => {
       for (const [role, total] of Object.entries(this.#host.restarts)) {
@@ -133,6 +137,15 @@ export class Supervisor {
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
     return left.length === 0
+  }
+
+  /** `ws` reads 64 KiB at a time, whatever waits. */
+  #boundReceiveBuffers(): void {
+    if (this.#config.transport !== 'uws' || boundReceiveBuffers(this.#config.wsPort) > 0) return
+    this.#log.warn(
+      { port: this.#config.wsPort },
+      'receive buffers are not bounded: a client that sends fragments without end can hold up its io thread',
+    )
   }
 
   async #drain(role: Role, deadlineMs: number): Promise<void> {

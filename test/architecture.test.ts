@@ -85,7 +85,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   },
   {
     room: 'src/config.ts',
-    mayImport: ['src/given-values.ts', 'src/settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'],
+    mayImport: ['src/given-values.ts', 'src/settings.ts', 'src/setting-kinds.ts', 'src/presence', 'src/errors.ts'],
   },
   { room: 'src/given-values.ts', mayImport: ['src/setting-kinds.ts types'] },
   { room: 'src/settings.ts', mayImport: ['src/setting-kinds.ts', 'src/presence'] },
