@@ -264,6 +264,9 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
   const socket = args.isMsgResp ? attempt.socket : request.accept(owner)
   // The client has gone while its token was looked up.
   if (socket === undefined || owner.early.some(({ kind }) => kind === 'closed')) {
+    if (attempt.seat !== undefined) {
+      ctx.tell(state.addresses.shardFor(args.userId), { kind: 'unseated', seat: attempt.seat })
+    }
     return state.places.remove(request.address)
   }
   state.counts.logins++

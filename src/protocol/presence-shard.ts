@@ -53,6 +53,19 @@ export interface Disconnected {
   clean: boolean
 }
 
+/** The client has answered a probe: its connection stays. connection (io) → presence shard. */
+export interface Answered {
+  kind: 'answered'
+  connection: Ref<Connection.Command>
+  userId: UserId
+}
+
+/** A seat that was granted is not needed: the client had gone. listener (io) → presence shard. At most once. */
+export interface Unseated {
+  kind: 'unseated'
+  seat: Seat
+}
+
 /** Every connection of this shard's users on one io thread; answers `Announce`. listener (io) → presence shard. */
 export interface Announced {
   kind: 'announced'
@@ -180,6 +193,8 @@ export type Command =
   | Admit
   | Connected
   | Disconnected
+  | Answered
+  | Unseated
   | Announced
   | Watch
   | Unwatch
