@@ -45,7 +45,7 @@ export interface Connected extends ConnectionReport {
   kind: 'connected'
 }
 
-/** A socket is gone. `clean` = it said goodbye (logout, close frame, kick); otherwise the grace applies. */
+/** A socket is gone. `clean` = it said goodbye (logout, a close code that says so) or was sent away; otherwise the grace applies. */
 export interface Disconnected {
   kind: 'disconnected'
   connection: Ref<Connection.Command>
