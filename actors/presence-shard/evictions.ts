@@ -137,7 +137,9 @@ export function carryOut(
   }
   const obeying = state.roster.evict({ ...eviction, key: named?.key })
   obey(ctx, state, userId, obeying, eviction.before)
-  const left = state.roster.logins(userId).map((login) => infoOf(state, login))
+  // A login does not ask who is left, and a device may have many connections.
+  const isAsked = eviction.newcomer === undefined
+  const left = isAsked ? state.roster.logins(userId).map((login) => infoOf(state, login)) : []
   return { gone: obeying.leaving.length, left, isWaiting: obeying.isWaiting }
 }
 
