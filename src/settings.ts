@@ -151,7 +151,7 @@ export const settings = {
     default: 0,
     min: 0,
     max: 100_000,
-    doc: 'Connections of one user in the cluster; a login above it is refused (error 1614). 0 = no cap.',
+    doc: 'Connections of one user in the cluster, each tab of a browser too; a login above it is refused (error 1614). 0 = no cap.',
   }),
   maxConnectionsPerUserPlatform: int({
     env: 'MAX_CONNECTIONS_PER_USER_PLATFORM',
@@ -237,7 +237,7 @@ export const settings = {
     default: 5 * SECOND_MS,
     min: 0,
     max: 10 * MINUTE_MS,
-    doc: 'How long a user whose socket broke without a goodbye is still shown online.',
+    doc: 'How long a user whose connection ended without a goodbye is still shown online.',
   }),
   nodeLeaseMs: int({
     env: 'NODE_LEASE_MS',

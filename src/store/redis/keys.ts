@@ -29,7 +29,7 @@ export function watchKey(userId: UserId): string {
   return `WATCH:{${onlineKey(userId)}}`
 }
 
-/** Who has a seat: zset `platform/id@node#epoch` -> expiry (Unix s). Only where seats are in use. */
+/** Who has a seat: zset `platform/device.id@node#epoch` -> expiry (Unix s). Only where seats are in use. */
 export function seatsKey(userId: UserId): string {
   return `SEATS:{${onlineKey(userId)}}`
 }
