@@ -1,0 +1,47 @@
+/** What inputs have reached so far, by the counters of instrumented code. */
+
+/** A counter above 0 falls in one of 32 classes, by its power of two: a loop that runs ten times longer is news. */
+function classOf(count: number): number {
+  return 1 << (31 - Math.clz32(count))
+}
+
+export class Coverage {
+  /** Classes seen of each counter, as bits. */
+  readonly #seen: Uint32Array
+
+  constructor(private readonly counters: Uint32Array) {
+    this.#seen = new Uint32Array(counters.length)
+  }
+
+  /** To be called before an input is run. */
+  reset(): void {
+    this.counters.fill(0)
+  }
+
+  /** What the input did: how many counted steps, and how many counters came into a class never seen before. */
+  take(): { steps: number; news: number } {
+    const { counters } = this
+    const seen = this.#seen
+    let steps = 0
+    let news = 0
+    for (let at = 0; at < counters.length; at++) {
+      const count = counters[at]!
+      if (count === 0) continue
+      steps += count
+      const mask = classOf(count)
+      if ((seen[at]! & mask) !== 0) continue
+      seen[at]! |= mask
+      news++
+    }
+    return { steps, news }
+  }
+
+  /** Counters that some input has reached. */
+  get reached(): number {
+    return this.#seen.reduce((sum, classes) => sum + (classes === 0 ? 0 : 1), 0)
+  }
+
+  isReached(first: number, count: number): boolean {
+    return this.#seen.subarray(first, first + count).some((classes) => classes !== 0)
+  }
+}
