@@ -32,9 +32,7 @@ const last = files.at(-1)!
 const counters = new Uint32Array(last.first + last.count)
 Object.assign(globalThis, { [COUNTERS]: counters })
 // After the counters are there, for what it imports increments them.
-const { targets } = (await import('../targets.js')) as { targets: readonly Target[] }
-const target = targets.find((candidate) => candidate.name === name)
-if (target === undefined) throw new Error(`there is no target ${name}`)
+const { target } = (await import(`../targets/${name}.js`)) as { target: Target }
 
 const coverage = new Coverage(counters)
 const inputs = new Int32Array(current, 0, 2)

@@ -40,7 +40,7 @@ const ANSWERS: readonly ResponseEnvelope[] = [
   { reqIdentifier: RequestId.Kick, msgIncr: '1', operationID: 'op', errCode: 1001, errMsg: 'e', data: null },
 ]
 
-export const frames: Target = {
+export const target: Target = {
   name: 'frames',
   what: 'binary frames (JSON, Gob, gzip): read or refused; what was read is read the same again',
   bytesMax: INPUT_BYTES_MAX,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { gobCodec } from '../../../src/gateway/codec/gob.js'
 import { INPUT_BYTES_MAX, type Run, refusing, type Target } from '../engine/target.js'
 
-export const gob: Target = {
+export const target: Target = {
   name: 'gob',
   what: 'Gob envelopes: read or refused as BAD_ENVELOPE; what our writer makes of it is read the same',
   bytesMax: INPUT_BYTES_MAX,

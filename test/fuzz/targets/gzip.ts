@@ -10,7 +10,7 @@ const BYTES_MAX = 1_000
 /** zlib's own result is made up to here. */
 const ORACLE_BYTES_MAX = 20_000
 
-export const gzipTarget: Target = {
+export const target: Target = {
   name: 'gzip',
   what: 'gzip frames: inflated as zlib does, or BAD_ENVELOPE, or MESSAGE_TOO_LONG exactly above the bound',
   bytesMax: 4_096,

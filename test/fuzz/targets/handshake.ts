@@ -12,7 +12,7 @@ const REFUSALS: readonly number[] = [WireCode.ConnArgsErr, WireCode.ServerIntern
 const ALLOWED = ['https://chat.example.org', 'app://desktop']
 const login = { url: '', token: 'a.b.c', userId: 'ann', platformId: 5 }
 
-export const handshake: Target = {
+export const target: Target = {
   name: 'handshake',
   what: 'query, compression, origin and host, a line each: arguments as URLSearchParams reads them, or 1602',
   bytesMax: 16_384,

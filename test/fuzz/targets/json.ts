@@ -6,7 +6,7 @@ import { INPUT_BYTES_MAX, type Run, refusing, type Target } from '../engine/targ
 
 const FIELDS = ['reqIdentifier', 'token', 'sendID', 'operationID', 'msgIncr', 'data'] as const
 
-export const json: Target = {
+export const target: Target = {
   name: 'json',
   what: 'JSON envelopes: read or refused as BAD_ENVELOPE; fields are those that JSON.parse finds',
   bytesMax: INPUT_BYTES_MAX,

@@ -8,7 +8,7 @@ import { INPUT_BYTES_MAX, type Run, type Target } from '../engine/target.js'
 const FROM = 'a#1'
 const TO = 'b#2'
 
-export const nodeNotes: Target = {
+export const target: Target = {
   name: 'node-notes',
   what: 'messages of node channels: well-formed changes and notes, or an Error; OpenIM notices: never an Error',
   bytesMax: INPUT_BYTES_MAX,

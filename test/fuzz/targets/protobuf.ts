@@ -21,7 +21,7 @@ const MESSAGES: readonly Message<unknown>[] = [
   SubUserOnlineStatusTips,
 ] as readonly Message<unknown>[]
 
-export const protobuf: Target = {
+export const target: Target = {
   name: 'protobuf',
   what: 'messages of 2003, 2004 and 2005: read, or an Error; what was read is read the same again',
   bytesMax: INPUT_BYTES_MAX,

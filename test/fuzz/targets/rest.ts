@@ -24,7 +24,7 @@ const SECRET_HERE = '$SECRET'
 const STATUSES = [200, 404, 413]
 const DAY_S = 86_400
 
-export const rest: Target = {
+export const target: Target = {
   name: 'rest',
   what: 'REST bodies (path and caller by the first two bytes): an answer with a code, never a failure of ours',
   bytesMax: INPUT_BYTES_MAX + 2,

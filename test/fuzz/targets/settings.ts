@@ -6,7 +6,7 @@ import { type Run, refusing, type Target } from '../engine/target.js'
 
 const MACHINE = { hostname: 'host', pid: 1, cores: 2 }
 
-export const settings: Target = {
+export const target: Target = {
   name: 'settings',
   what: 'an environment, a variable a line: a configuration, or BAD_SETTING',
   bytesMax: 16_384,

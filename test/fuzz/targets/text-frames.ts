@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { parseTextFrame } from '../../../src/gateway/text-frames.js'
 import { INPUT_BYTES_MAX, type Run, type Target } from '../engine/target.js'
 
-export const textFrames: Target = {
+export const target: Target = {
   name: 'text-frames',
   what: 'pings as text: the pong carries the body that JSON.parse finds; anything else is bad, and nothing throws',
   bytesMax: INPUT_BYTES_MAX,

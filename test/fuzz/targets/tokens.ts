@@ -23,7 +23,7 @@ const BADLY_SIGNED = 2
 const NO_SIGNATURE = 'A'.repeat(86)
 const PAYLOAD = '{"UserID":"ann","PlatformID":5,"iat":1699999000,"exp":1700009000,"jti":"x"}'
 
-export const tokens: Target = {
+export const target: Target = {
   name: 'tokens',
   what: 'tokens: claims or one of 1501 to 1505; nothing passes that was not signed here',
   bytesMax: 5_000,
