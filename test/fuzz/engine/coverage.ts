@@ -1,5 +1,8 @@
 /** What inputs have reached so far, by the counters of instrumented code. */
 
+/** The property of `globalThis` with the counters; to be set before an instrumented module is imported. */
+export const COUNTERS = '__fuzzCounters'
+
 /** A counter above 0 falls in one of 32 classes, by its power of two: a loop that runs ten times longer is news. */
 function classOf(count: number): number {
   return 1 << (31 - Math.clz32(count))

@@ -8,9 +8,7 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
-
-/** The property of `globalThis` with the counters; to be set before an instrumented module is imported. */
-export const COUNTERS = '__fuzzCounters'
+import { COUNTERS } from './coverage.js'
 
 /** The counters of one file, and the words of its code, for the dictionary. */
 export interface FileCounters {

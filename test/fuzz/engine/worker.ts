@@ -1,9 +1,9 @@
 /** The thread of one target. It is run from an instrumented copy of the build. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Progress } from './campaign.js'
-import { Coverage } from './coverage.js'
+import { COUNTERS, Coverage } from './coverage.js'
 import { type Finding, Fuzzer } from './fuzzer.js'
-import { COUNTERS, type FileCounters } from './instrument.js'
+import type { FileCounters } from './instrument.js'
 import type { Target } from './target.js'
 
 export interface WorkerData {
