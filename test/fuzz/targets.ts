@@ -2,6 +2,7 @@
 import type { Target } from './engine/target.js'
 import { target as frames } from './targets/frames.js'
 import { target as gob } from './targets/gob.js'
+import { target as gobShapes } from './targets/gob-shapes.js'
 import { target as gzip } from './targets/gzip.js'
 import { target as handshake } from './targets/handshake.js'
 import { target as json } from './targets/json.js'
@@ -17,6 +18,7 @@ export const targets: readonly Target[] = [
   handshake,
   frames,
   gob,
+  gobShapes,
   json,
   gzip,
   protobuf,

@@ -92,10 +92,7 @@ async function check(t: Test, peer: RawPeer, { answers, expected }: Case): Promi
       break
     case 'failed':
       t.same(others, answers.map(plain).slice(0, others.length))
-      t.ok(
-        [NO_CLOSE_FRAME, NO_CODE, ...expected.codes].includes(closeCode),
-        `failed with ${closeCode}`,
-      )
+      t.ok([NO_CLOSE_FRAME, NO_CODE, ...expected.codes].includes(closeCode), `failed with ${closeCode}`)
   }
 }
 

@@ -55,9 +55,14 @@ export class RawPeer {
     })
   }
 
+  /** A TCP connection on which nothing was written yet. */
+  static connect(port: number): RawPeer {
+    return new RawPeer(connect(port, '127.0.0.1'))
+  }
+
   /** Resolves when the handshake is answered, whatever the answer. */
   static async open(port: number, { path = '/', headers = '' } = {}): Promise<RawPeer> {
-    const peer = new RawPeer(connect(port, '127.0.0.1'))
+    const peer = RawPeer.connect(port)
     peer.socket.write(
       `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,

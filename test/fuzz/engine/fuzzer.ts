@@ -84,37 +84,39 @@ export class Fuzzer {
   }
 
   async #attempt(input: Uint8Array): Promise<{ finding: Finding | undefined; news: number }> {
-    let { thrown, ms } = await this.#execute(input)
+    let { thrown, bytes, ms } = await this.#execute(input)
     const { steps, news } = this.coverage.take()
     if (thrown !== undefined) return { finding: { kind: 'throws', message: stackOf(thrown), input }, news }
     const { base, perByte } = this.target.steps
-    const stepsMax = base + perByte * input.length
+    const stepsMax = base + perByte * bytes
     if (steps > stepsMax) {
-      const message = `${steps} steps for ${input.length} bytes, at most ${stepsMax} are allowed`
+      const message = `${steps} steps for ${bytes} bytes, at most ${stepsMax} are allowed`
       return { finding: { kind: 'steps', message, input }, news }
     }
     for (let left = ATTEMPTS - 1; ms > MS_MAX && left > 0; left--) {
       ms = Math.min(ms, (await this.#execute(input)).ms)
     }
     if (ms <= MS_MAX) return { finding: undefined, news }
-    const message = `${ms.toFixed(0)} ms for ${input.length} bytes, at the best of ${ATTEMPTS} attempts`
+    const message = `${ms.toFixed(0)} ms for ${bytes} bytes, at the best of ${ATTEMPTS} attempts`
     return { finding: { kind: 'time', message, input }, news }
   }
 
-  async #execute(input: Uint8Array): Promise<{ thrown: unknown; ms: number }> {
+  async #execute(input: Uint8Array): Promise<{ thrown: unknown; bytes: number; ms: number }> {
     this.executions++
     this.options.trying(input)
     this.coverage.reset()
     const startedMs = performance.now()
     let thrown: unknown
+    let bytes = input.length
     try {
       // A copy: an input that the code under test writes into would not be what is reported.
-      const running = this.run(Uint8Array.from(input))
-      if (running !== undefined) await running
+      const outcome = this.run(Uint8Array.from(input))
+      if (typeof outcome === 'number') bytes = outcome
+      else if (outcome !== undefined) await outcome
     } catch (error) {
       thrown = error ?? new Error('threw nothing')
     }
-    return { thrown, ms: performance.now() - startedMs }
+    return { thrown, bytes, ms: performance.now() - startedMs }
   }
 
   /** Take pieces out for as long as the same thing is seen. What takes too long is not tried again and again. */

@@ -6,7 +6,7 @@ export interface Target {
   readonly what: string
   /** Longest input tried, bytes. */
   readonly bytesMax: number
-  /** Counted steps (functions, branches and loop bodies entered) that an input of n bytes may cost: a + b n. */
+  /** Counted steps (functions, branches and loop bodies entered) that n bytes may cost: base + perByte n. */
   readonly steps: { readonly base: number; readonly perByte: number }
   /** Good inputs to begin with, as the code itself writes them. */
   seeds(): Uint8Array[]
@@ -14,8 +14,11 @@ export interface Target {
   open(): Run | Promise<Run>
 }
 
-/** Throws, or rejects, when the input breaks a promise. */
-export type Run = (input: Uint8Array) => void | Promise<void>
+/**
+ * Throws, or rejects, when the input breaks a promise. Returns how many bytes the code under test was given, where those
+ * are not the input's own.
+ */
+export type Run = (input: Uint8Array) => number | void | Promise<void>
 
 /** Longest input of a target that does not say otherwise: more than MESSAGE_BYTES_MAX and a REST body are by default. */
 export const INPUT_BYTES_MAX = 65_536
