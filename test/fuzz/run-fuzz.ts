@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { Campaign, type Progress } from './engine/campaign.js'
 import type { Finding } from './engine/fuzzer.js'
 import type { Target } from './engine/target.js'
-import { keptSeeds } from './kept-seeds.js'
+import { keepSeeds, keptSeeds } from './kept-seeds.js'
 import { LIVE, runLive } from './live.js'
 import { targets } from './targets.js'
 
@@ -15,6 +15,7 @@ const HELP = `npm run test:fuzz -- [OPTION...]
   --target NAME    only this one; may be given again (default: all)
   --workers N      targets under way at a time (default 2)
   --seed N         of the changes (default: a new one); the same seed tries the same inputs
+  --keep           inputs that reach new code, as seeds for the tests
   --replay FILE    run one input of --target again
   --list           name the targets and end
   --help           this
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     target: { type: 'string', multiple: true, default: [] },
     workers: { type: 'string', default: '2' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    keep: { type: 'boolean' },
     replay: { type: 'string' },
     list: { type: 'boolean' },
     help: { type: 'boolean' },
@@ -100,6 +102,7 @@ async function fuzz(campaign: Campaign, target: Target, seed: number, ms: number
     found: (finding) => report(target.name, finding),
   })
   say(outcome)
+  if (values.keep) keepSeeds(target.name, outcome.essential)
   return outcome.findings.length
 }
 

@@ -40,8 +40,8 @@ export interface Progress {
 }
 
 export interface Outcome extends Progress {
-  /** The inputs that reached something new. */
-  inputs: Uint8Array[]
+  /** The shortest inputs that reach what the target's own seeds do not. */
+  essential: Uint8Array[]
   findings: Finding[]
 }
 
@@ -76,7 +76,7 @@ export class Campaign {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
     })
-    const outcome: Outcome = { executions: 0, corpus: 0, reached: 0, inputs: [], findings: [] }
+    const outcome: Outcome = { executions: 0, corpus: 0, reached: 0, essential: [], findings: [] }
     const onFinding = (finding: Finding): void => {
       outcome.findings.push(finding)
       found?.(finding)
@@ -88,7 +88,7 @@ export class Campaign {
       })
       worker.on('message', (message: WorkerMessage) => {
         if (message.kind === 'finding') onFinding(message.finding)
-        else if (message.kind === 'done') outcome.inputs = message.inputs
+        else if (message.kind === 'done') outcome.essential = message.essential
         else {
           Object.assign(outcome, message.progress)
           progress?.(message.progress)

@@ -21,22 +21,33 @@ export class Coverage {
     this.counters.fill(0)
   }
 
-  /** What the input did: how many counted steps, and how many counters came into a class never seen before. */
-  take(): { steps: number; news: number } {
+  /**
+   * What the input did: how many counted steps, how many counters came into a class never seen before, and how many of
+   * those were reached for the first time.
+   */
+  take(): { steps: number; news: number; firsts: number } {
     const { counters } = this
     const seen = this.#seen
     let steps = 0
     let news = 0
+    let firsts = 0
     for (let at = 0; at < counters.length; at++) {
       const count = counters[at]!
       if (count === 0) continue
       steps += count
       const mask = classOf(count)
-      if ((seen[at]! & mask) !== 0) continue
-      seen[at]! |= mask
+      const before = seen[at]!
+      if ((before & mask) !== 0) continue
+      seen[at] = before | mask
       news++
+      if (before === 0) firsts++
     }
-    return { steps, news }
+    return { steps, news, firsts }
+  }
+
+  /** As if no input had been run. */
+  forget(): void {
+    this.#seen.fill(0)
   }
 
   /** Counters that some input has reached. */

@@ -22,6 +22,13 @@ export interface Finding {
   input: Uint8Array
 }
 
+interface Attempt {
+  finding: Finding | undefined
+  /** As `Coverage.take` counts them. */
+  news: number
+  firsts: number
+}
+
 export interface FuzzerOptions {
   seed: number
   /** Words of the files that were reached; asked for when seeds have been run. */
@@ -64,6 +71,17 @@ export class Fuzzer {
     await this.#try(mutate(this.#pick(), material), false)
   }
 
+  /** The shortest inputs found that together reach what `own` do not. What was reached is forgotten. */
+  async essential(own: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    this.coverage.forget()
+    for (const input of own) await this.#attempt(input)
+    const kept: Uint8Array[] = []
+    for (const input of [...this.corpus].sort((a, b) => a.length - b.length)) {
+      if ((await this.#attempt(input)).firsts > 0) kept.push(input)
+    }
+    return kept
+  }
+
   /** The later ones more often: they reach what was reached last. */
   #pick(): Uint8Array {
     const at = Math.max(this.#random(), this.#random()) * this.corpus.length
@@ -83,22 +101,23 @@ export class Fuzzer {
     this.options.found(await this.#shrink(finding, key))
   }
 
-  async #attempt(input: Uint8Array): Promise<{ finding: Finding | undefined; news: number }> {
+  async #attempt(input: Uint8Array): Promise<Attempt> {
     let { thrown, bytes, ms } = await this.#execute(input)
-    const { steps, news } = this.coverage.take()
-    if (thrown !== undefined) return { finding: { kind: 'throws', message: stackOf(thrown), input }, news }
+    const { steps, news, firsts } = this.coverage.take()
+    if (thrown !== undefined)
+      return { finding: { kind: 'throws', message: stackOf(thrown), input }, news, firsts }
     const { base, perByte } = this.target.steps
     const stepsMax = base + perByte * bytes
     if (steps > stepsMax) {
       const message = `${steps} steps for ${bytes} bytes, at most ${stepsMax} are allowed`
-      return { finding: { kind: 'steps', message, input }, news }
+      return { finding: { kind: 'steps', message, input }, news, firsts }
     }
     for (let left = ATTEMPTS - 1; ms > MS_MAX && left > 0; left--) {
       ms = Math.min(ms, (await this.#execute(input)).ms)
     }
-    if (ms <= MS_MAX) return { finding: undefined, news }
+    if (ms <= MS_MAX) return { finding: undefined, news, firsts }
     const message = `${ms.toFixed(0)} ms for ${bytes} bytes, at the best of ${ATTEMPTS} attempts`
-    return { finding: { kind: 'time', message, input }, news }
+    return { finding: { kind: 'time', message, input }, news, firsts }
   }
 
   async #execute(input: Uint8Array): Promise<{ thrown: unknown; bytes: number; ms: number }> {

@@ -21,7 +21,7 @@ export interface WorkerData {
 export type WorkerMessage =
   | { kind: 'progress'; progress: Progress }
   | { kind: 'finding'; finding: Finding }
-  | { kind: 'done'; inputs: Uint8Array[] }
+  | { kind: 'done'; essential: Uint8Array[] }
 
 const PROGRESS_MS = 1_000
 
@@ -62,7 +62,7 @@ for (let left = executionsMax; left > 0; left--) {
   await new Promise((resolve) => setImmediate(resolve))
 }
 report()
-say({ kind: 'done', inputs: fuzzer.corpus })
+say({ kind: 'done', essential: await fuzzer.essential(target.seeds()) })
 
 function report(): void {
   const { executions, corpus } = fuzzer
