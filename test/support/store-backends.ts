@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { PlatformTable } from '../../src/presence/platforms.js'
 import type { NodeSettings } from '../../src/store/presence-store.js'
-import { claimsKey } from '../../src/store/redis/keys.js'
+import { plainKeys } from '../../src/store/redis/keys.js'
 import type { RedisStoreOptions } from '../../src/store/redis/options.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
 import type { Backend } from '../store/suite.js'
@@ -32,7 +32,7 @@ export async function startRedisBackend(): Promise<Backend & { server: RedisServ
     server,
     node: (settings: NodeSettings) => redisStore({ url: server.url, ...settings }),
     pass: () => {},
-    endRefill: async (userId) => void (await client.zadd(claimsKey(userId), 'XX', 1, 'p')),
+    endRefill: async (userId) => void (await client.zadd(plainKeys.claims(userId), 'XX', 1, 'p')),
     setToken: async (userId, platformId, token, state) => {
       const key = `UID_PID_TOKEN_STATUS:${userId}:${new PlatformTable().nameOf(platformId)}`
       await client.hset(key, token, TOKEN_STATE_NUMBERS[state])
@@ -48,7 +48,7 @@ export async function startClusterBackend(): Promise<Backend & { cluster: RedisC
     cluster,
     node: (settings: NodeSettings) => redisStore({ clusterNodes: cluster.nodes.split(','), ...settings }),
     pass: () => {},
-    endRefill: async (userId) => void (await client.zadd(claimsKey(userId), 'XX', 1, 'p')),
+    endRefill: async (userId) => void (await client.zadd(plainKeys.claims(userId), 'XX', 1, 'p')),
     setToken: async (userId, platformId, token, state) => {
       const key = `UID_PID_TOKEN_STATUS:${userId}:${new PlatformTable().nameOf(platformId)}`
       await client.hset(key, token, TOKEN_STATE_NUMBERS[state])
