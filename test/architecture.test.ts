@@ -27,6 +27,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/observe',
       'src/presence',
       'src/protocol',
+      'src/redis-url.ts',
       'src/runtime',
       'src/store',
     ],
@@ -65,14 +66,22 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   { room: 'src/client', mayImport: ['src/gateway', 'src/presence', 'src/errors.ts'] },
   { room: 'src/gateway', mayImport: ['src/protocol', 'src/presence', 'src/runtime types', 'src/errors.ts'] },
   { room: 'src/store/presence-store.ts', mayImport: ['src/presence types'] },
-  { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts'] },
+  { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts', 'src/redis-url.ts'] },
   { room: 'src/observe', mayImport: ['src/runtime types'] },
   {
     room: 'src/protocol',
     mayImport: ['src/presence', 'src/runtime', 'src/store/presence-store.ts types'],
   },
-  { room: 'src/config.ts', mayImport: ['src/settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'] },
-  { room: 'src/settings.ts', mayImport: ['src/setting-kinds.ts', 'src/presence'] },
+  {
+    room: 'src/config.ts',
+    mayImport: ['src/settings.ts', 'src/redis-settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'],
+  },
+  { room: 'src/settings.ts', mayImport: ['src/redis-settings.ts', 'src/setting-kinds.ts', 'src/presence'] },
+  {
+    room: 'src/redis-settings.ts',
+    mayImport: ['src/setting-kinds.ts', 'src/redis-url.ts', 'src/config.ts types'],
+  },
+  { room: 'src/redis-url.ts', mayImport: [] },
   { room: 'src/setting-kinds.ts', mayImport: ['src/presence'] },
   { room: 'src/errors.ts', mayImport: [] },
   { room: 'src/presence', mayImport: [] },
@@ -152,7 +161,7 @@ t.test('only the entry reads the environment, and only the settings its values',
 
 t.test('each edge is imported by its own thread role only', async (t) => {
   const edges = [
-    { edge: 'src/store/redis', roles: ['src/threads/sync.ts'] },
+    { edge: 'src/store/redis', roles: ['src/threads/sync.ts', 'src/threads/redis-options.ts'] },
     { edge: 'src/store/memory', roles: ['src/threads/sync.ts'] },
     {
       edge: 'src/gateway/transport',

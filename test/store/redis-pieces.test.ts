@@ -1,11 +1,11 @@
 /** The parts of the Redis store that need no server. */
 import t from 'tap'
+import { parseEndpoint, parseRedisUrl } from '../../src/redis-url.js'
 import { REFILL_S, TOMBSTONE_S } from '../../src/store/record-lives.js'
 import { redirectedTo, unservedSlots, withHosts } from '../../src/store/redis/announced-addresses.js'
 import { Keys, plainKeys } from '../../src/store/redis/keys.js'
 import { parseNotice } from '../../src/store/redis/openim-notices.js'
 import { reconnectDelayMs } from '../../src/store/redis/options.js'
-import { parseEndpoint, parseRedisUrl } from '../../src/store/redis/redis-url.js'
 import { isMisrouted, slotOf } from '../../src/store/redis/routing.js'
 import { assertPresence, decodeSnapshot } from '../../src/store/redis/scripts.js'
 import { serverProblem } from '../../src/store/redis/server-info.js'

@@ -2,8 +2,8 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { RedisOptions } from 'ioredis'
 import { StoreUnsuitableError } from '../../errors.js'
+import { type Endpoint, parseEndpoint, parseRedisUrl } from '../../redis-url.js'
 import type { Log, RedisAccess } from './options.js'
-import { type Endpoint, parseEndpoint, parseRedisUrl } from './redis-url.js'
 import { TlsOptions } from './tls-files.js'
 
 export type Target =

@@ -2,7 +2,7 @@
  * What the servers of a Cluster say of their addresses, made good. A server that does not know its own address, or
  * may not tell it, gives none: by Redis' own rule that is the host that was asked.
  */
-import type { Endpoint } from './redis-url.js'
+import type { Endpoint } from '../../redis-url.js'
 
 /** `host, port, id, more as name, value...`; the host is null or '' where it is not known, `?` where it has no name. */
 type SlotOwner = [host: string | null, port: number, id: string, more?: string[]]

@@ -1,9 +1,9 @@
 /** The clients of a store, made for whichever form its Redis has. None is connected yet. */
 import { type Cluster, Redis, type RedisOptions, type SentinelConnectionOptions } from 'ioredis'
+import { parseEndpoint } from '../../redis-url.js'
 import type { Access } from './access.js'
 import { clusterClient } from './cluster-client.js'
 import { REDIS_DEFAULTS, type RedisStoreOptions, reconnectDelayMs } from './options.js'
-import { parseEndpoint } from './redis-url.js'
 
 /**
  * How often a Cluster's client sends a command itself before it gives up, 0.1 s apart where a master is away. Few:

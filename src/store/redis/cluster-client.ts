@@ -1,8 +1,8 @@
 /** The client of a Cluster, taught what it does not know: unannounced addresses, slots that nobody serves. */
 import { Cluster, type ClusterOptions, type Redis } from 'ioredis'
+import type { Endpoint } from '../../redis-url.js'
 import type { Access } from './access.js'
 import { redirectedTo, type SlotRange, unservedSlots, withHosts } from './announced-addresses.js'
-import type { Endpoint } from './redis-url.js'
 
 type Callback<T> = (error: Error | null | undefined, result?: T) => void
 

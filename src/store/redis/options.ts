@@ -1,7 +1,7 @@
 /** What a RedisStore must be told, and what it assumes otherwise. */
 import type { PlatformTable } from '../../presence/platforms.js'
+import type { Endpoint } from '../../redis-url.js'
 import type { NodeSettings } from '../presence-store.js'
-import type { Endpoint } from './redis-url.js'
 import type { TlsFiles } from './tls-files.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

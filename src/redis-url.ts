@@ -28,8 +28,8 @@ export function parseRedisUrl(text: string): RedisUrl | { fault: string } {
   if (!URL.canParse(text)) {
     return {
       fault:
-        'is not a URL; in the user and password every / ? # [ ] @ : % must be percent-encoded (%2F for /), and the ' +
-        'port is 1 to 65535',
+        'is not a URL: the host, or the port (1 to 65535), is none, or the user or password has one of / ? # [ ] @ : % ' +
+        'that is not percent-encoded (%2F for /)',
     }
   }
   const url = new URL(text)
