@@ -44,9 +44,14 @@ function readTableThrough(cluster: Cluster, node: Redis): void {
       subcommand: string,
       callback: Callback<SlotRange[]>,
     ) => unknown
+    let reason: Error | undefined
+    reader.on('error', (error: Error) => {
+      reason = error
+    })
     const askMended = (subcommand: string, callback: Callback<SlotRange[]>) =>
       ask(subcommand, (error, ranges) => {
-        if (error || !ranges) return callback(error, ranges)
+        // That a connection was closed says less than why it was.
+        if (error || !ranges) return callback(reason ?? error)
         // Of a server that has forgotten its Cluster: others know more.
         if (ranges.length === 0)
           return callback(new Error(`${node.options.host}:${node.options.port} knows no slots`))
