@@ -5,7 +5,7 @@ import { Keys } from '../../src/store/redis/keys.js'
 import { aclRules } from '../../src/store/redis/rights.js'
 import { startRedis, startRedisCluster, until } from '../support/redis.js'
 import { PASSWORD, USER } from '../support/redis-guard.js'
-import { backendOn, redisStore, startClusterBackend } from '../support/store-backends.js'
+import { backendOn, redisStore } from '../support/store-backends.js'
 import { assertOne, conformance, Heard, holds } from './suite.js'
 
 const PREFIX = 'staging:'
@@ -20,16 +20,12 @@ conformance('one Redis server with the least rights, a prefix and a database', a
   return { ...backendOn(access, client, PREFIX), stop: () => server.stop() }
 })
 
-conformance('a Redis Cluster with the least rights, a prefix, TLS and client certificates', () =>
-  startClusterBackend({ guard: { tls: 'mutual', rules: aclRules(inCluster) } }, PREFIX),
-)
-
 t.test('the README lists these rights', async (t) => {
   const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8').replace(/\s+/g, ' ')
   const plain = { keys: new Keys(), db: 0, isCluster: false, openimCompat: false }
-  t.match(readme, aclRules(plain).join(' '))
+  t.ok(readme.includes(aclRules(plain).join(' ')), 'the rule')
   const more = aclRules({ ...plain, isCluster: true }).filter((rule) => !aclRules(plain).includes(rule))
-  for (const rule of [...more, '&online_change', '+select']) t.match(readme, `\`${rule}\``)
+  for (const rule of [...more, '&online_change', '+select']) t.ok(readme.includes(`\`${rule}\``), rule)
 })
 
 t.test('a right that is missing is named at the start', async (t) => {

@@ -15,6 +15,7 @@ import { LostMasters } from './lost-masters.js'
 import { REDIS_DEFAULTS, type RedisStoreOptions } from './options.js'
 import { missingRights, type RightsNeeded } from './rights.js'
 import { defineScripts } from './scripts.js'
+import { hearSentinels } from './sentinel-errors.js'
 import { judgeServers, parseInfo, type ServerProblem, serverProblem } from './server-info.js'
 
 /** Answers of a server that is not the master any more, or that has forgotten who asks. */
@@ -96,6 +97,7 @@ export class Connection {
   /** A connection of its own for subscriptions, to one server of a Cluster or to the only one. Not connected yet. */
   subscriberClient(owner: string | undefined): Redis {
     const client = this.#clients.subscriptions(owner)
+    hearSentinels(client, () => {})
     if (!(this.client instanceof Cluster)) {
       judgeServers(client, ({ run_id }) => {
         if (run_id !== undefined) this.#serverIds.set(client, run_id)
@@ -127,20 +129,19 @@ export class Connection {
   }
 
   #watchServer(client: Redis): void {
+    let sentinelError = ''
+    hearSentinels(client, (error) => {
+      sentinelError = error.message
+    })
     client.on('connect', () => {
       this.#selectProblem = undefined
     })
     client.on('error', (error: Error & { command?: { name?: string } }) => {
-      this.#lastError = error.message
+      // Of Sentinels that could not be asked the client says no more than that.
+      this.#lastError = error.message.replace(/(?<=Last error: )Connection is closed\.$/, sentinelError)
       if (error.command?.name !== 'select') return
       const text = `Database ${this.#rights.db} cannot be selected: ${error.message}`
       this.#selectProblem = { text, isLasting: true }
-    })
-    client.on('sentinelError', (error: Error) => {
-      this.#lastError = error.message.replace(
-        /, but got an invalid reply: null$/,
-        `, which knows no master of the name ${this.#options.sentinelName}`,
-      )
     })
     client.on('close', () => this.#serverIds.delete(client))
     judgeServers(client, (info) => {
@@ -215,7 +216,8 @@ export class Connection {
   #atStart(error: unknown): Error {
     if (error instanceof StoreUnsuitableError) return error
     if (this.#problem?.isLasting) return new StoreUnsuitableError(this.#problem.text)
-    const text = `${error instanceof Error ? error.message : error} (${this.#lastError})`
+    const reason = error instanceof Error ? error.message : String(error)
+    const text = reason === this.#lastError ? reason : `${reason} (${this.#lastError})`
     if (/WRONGPASS|NOAUTH|NOPERM|cluster support disabled/.test(text)) return new StoreUnsuitableError(text)
     return new StoreUnavailableError(text)
   }
