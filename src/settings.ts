@@ -4,19 +4,8 @@
  */
 import { PlatformTable, parsePlatforms } from './presence/platforms.js'
 import { checkUserId } from './presence/user-id.js'
-import {
-  addresses,
-  choice,
-  flag,
-  host,
-  int,
-  list,
-  origins,
-  path,
-  redisUrl,
-  signingSecret,
-  text,
-} from './setting-kinds.js'
+import { redisSettings } from './redis-settings.js'
+import { choice, flag, host, int, list, origins, path, signingSecret, text } from './setting-kinds.js'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
@@ -40,14 +29,7 @@ export const settings = {
     doc: 'Port of REST, health and metrics; 0 = any free one.',
   }),
   host: host({ env: 'HOST', default: '127.0.0.1', doc: 'Address that both ports listen on.' }),
-  redisUrl: redisUrl({
-    env: 'REDIS_URL',
-    doc: 'One Redis server. Without this and REDIS_CLUSTER_NODES, the embedded store serves this node alone.',
-  }),
-  redisClusterNodes: addresses({
-    env: 'REDIS_CLUSTER_NODES',
-    doc: 'Some nodes of a Redis Cluster; the others are found through them.',
-  }),
+  ...redisSettings,
   authSecret: signingSecret({
     env: 'AUTH_SECRET',
     defaultDoc: 'in development mode a random one',

@@ -40,13 +40,19 @@ function echoServer(name: 'uws' | 'ws'): {
         socket!.send(data, isBinary)
       },
       heard: () => {},
+      overShare: () => {},
       drained: () => {},
       closed: () => {
         closes++
       },
       unsubscribed: () => {},
     },
-    { messageBytesMax: MESSAGE_BYTES_MAX, backpressureBytesMax: 16 * MESSAGE_BYTES_MAX },
+    {
+      messageBytesMax: MESSAGE_BYTES_MAX,
+      backpressureBytesMax: 16 * MESSAGE_BYTES_MAX,
+      frameLimits: { framesPerS: 1_000_000, bytesPerS: 1_000_000_000 },
+      silenceMsMax: 60_000,
+    },
   )
   return { transport, messages: () => messages, closes: () => closes }
 }
