@@ -10,13 +10,17 @@ import { SharedConnectionCounts } from '../gateway/connection-counts.js'
 import { Hub, userOfTopic } from '../gateway/hub.js'
 import { Rates } from '../gateway/rates.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
-import type { Transport, TransportHandlers } from '../gateway/transport/transport.js'
+import type { MalformedReason, Transport, TransportHandlers } from '../gateway/transport/transport.js'
+import { Networks } from '../net/networks.js'
+import { originCheck } from '../net/origin.js'
+import type { TlsFiles } from '../net/tls-files.js'
 import type { Report } from '../observe/metrics.js'
 import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
 import { areTokensMadeHere, platformTable, seating, tokenKeysOf } from './settings.js'
 import { reportTotals } from './thread-meter.js'
+import { renewTls, tlsFilesOf } from './tls.js'
 
 /** How long the last sockets have to take their goodbye. */
 const GOODBYE_MS = 2_000
@@ -26,10 +30,11 @@ const EARLY_COUNT_MAX = 16
 
 export const prepare: PrepareResident = async (task) => {
   const keys = await tokenKeysOf(task)
-  return (home) => open(home, keys)
+  const tls = await tlsFilesOf(task.settings.config)
+  return (home) => open(home, keys, tls)
 }
 
-function open(home: Home, keys: TokenKeys): Resident {
+function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident {
   const { system, settings, index } = home
   const { config, topology } = settings
   const hub = new Hub()
@@ -42,7 +47,9 @@ function open(home: Home, keys: TokenKeys): Resident {
     subscriptions: 0,
     statusPushes: 0,
   }
-  const transport = openTransport(home, hub)
+  const malformed: Record<MalformedReason, number> = { head: 0, proxyHeader: 0 }
+  const transport = openTransport(home, hub, tls, malformed)
+  if (tls !== undefined) renewTls(home, tls, (pair) => transport.useTls(pair))
   const addresses = new Addresses(topology)
   const platforms = platformTable(config)
   const verified = new VerificationCache({
@@ -56,7 +63,7 @@ function open(home: Home, keys: TokenKeys): Resident {
     listener,
     {
       hub,
-      places: new SharedConnectionCounts(settings.connectionCounts, index),
+      places: new SharedConnectionCounts(settings.connectionCounts, index, config.addressPrefixV6),
       rates: new Rates(settings.rates, config, Date.now),
       addresses,
       settings: {
@@ -64,6 +71,7 @@ function open(home: Home, keys: TokenKeys): Resident {
         handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
       },
       counts,
+      isOriginAllowed: originCheck(config.allowedOrigins),
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),
       isAdmin: adminCheck(config.adminUserIds),
       canonicalToken: (token) => canonicalToken(token, keys.algorithm),
@@ -74,7 +82,10 @@ function open(home: Home, keys: TokenKeys): Resident {
     },
     LISTENER,
   )
-  home.meter.metrics.onSnapshot((report) => reportIo(report, hub, counts))
+  home.meter.metrics.onSnapshot((report) => {
+    reportIo(report, hub, counts)
+    reportTotals(report, 'handshakesMalformed', 'reason', malformed)
+  })
 
   let isListening = false
   return {
@@ -87,7 +98,10 @@ function open(home: Home, keys: TokenKeys): Resident {
       transport.stopListening()
       await dismissAll(system, hub, config.drainRate / topology.io.length)
     },
-    release: () => transport.close(),
+    release: () => {
+      tls?.close()
+      transport.close()
+    },
     parts: () => [
       { name: `io-${index}`, ready: isListening, missing: isListening ? undefined : 'not listening' },
     ],
@@ -109,18 +123,34 @@ async function dismissAll(system: ActorSystem, hub: Hub, ratePerS: number): Prom
   while (hub.connections.size > 0 && performance.now() < deadlineMs) await pause()
 }
 
-function openTransport({ system, settings, slot }: Home, hub: Hub): Transport {
+function openTransport(
+  { system, settings, slot }: Home,
+  hub: Hub,
+  tls: TlsFiles | undefined,
+  malformed: Record<MalformedReason, number>,
+): Transport {
   const { config } = settings
   const { create } = loadTransport(config.transport)
   const toListener: Ref<Message> = refTo(slot, LISTENER)
-  return create<Owner>(handlersFor(system, toListener, hub), {
+  return create<Owner>(handlersFor(system, toListener, hub, malformed), {
     messageBytesMax: config.messageBytesMax,
     backpressureBytesMax: config.backpressureBytesMax,
+    proxies: {
+      trusted: new Networks(config.trustedProxies),
+      header: config.forwardedHeader,
+      protocol: config.proxyProtocol,
+    },
+    tls: tls?.pair,
   })
 }
 
 /** From callbacks to messages. What comes before there is a connection waits for it with the socket. */
-function handlersFor(system: ActorSystem, toListener: Ref<Message>, hub: Hub): TransportHandlers<Owner> {
+function handlersFor(
+  system: ActorSystem,
+  toListener: Ref<Message>,
+  hub: Hub,
+  malformed: Record<MalformedReason, number>,
+): TransportHandlers<Owner> {
   const tell = (owner: Owner, message: FromTransport) => {
     if (owner.connection !== undefined) system.tell(owner.connection, message)
     else if (owner.early.length < EARLY_COUNT_MAX || message.kind === 'closed') {
@@ -130,6 +160,9 @@ function handlersFor(system: ActorSystem, toListener: Ref<Message>, hub: Hub): T
   return {
     // At once: a socket that is accepted inside this callback costs the transport least.
     upgrade: (request) => system.tellNow(toListener, { kind: 'upgrade', request }),
+    malformed: (reason) => {
+      malformed[reason]++
+    },
     message: (owner, data, isBinary) => tell(owner, { kind: 'frame', data, isBinary }),
     heard: (owner) => tell(owner, { kind: 'heard' }),
     drained: () => {},

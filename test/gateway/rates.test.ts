@@ -11,7 +11,12 @@ function setUp(perMinPerUser: number, perMinPerAddress = perMinPerUser, shared =
   const clock = { nowMs: START_MS }
   const rates = new Rates(
     shared,
-    { loginsPerMinPerUser: perMinPerUser, loginsPerMinPerAddress: perMinPerAddress, requestsPerSPerUser: 10 },
+    {
+      loginsPerMinPerUser: perMinPerUser,
+      loginsPerMinPerAddress: perMinPerAddress,
+      requestsPerSPerUser: 10,
+      addressPrefixV6: 64,
+    },
     () => clock.nowMs,
   )
   return { rates, clock, shared }
@@ -191,6 +196,7 @@ t.test('threads at the same bucket let no more through than one would', async (t
         loginsPerMinPerAddress: perMin,
         loginsPerMinPerUser: perMin,
         requestsPerSPerUser: 1,
+        addressPrefixV6: 64,
       }
       const rates = new Rates(shared, limits, () => ${START_MS})
       const gate = new Int32Array(workerData.gate)
