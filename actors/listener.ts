@@ -263,7 +263,7 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
   const socket = args.isMsgResp ? attempt.socket : request.accept(owner)
   // The client has gone while its token was looked up.
   if (socket === undefined || owner.early.some(({ kind }) => kind === 'closed')) {
-    return state.places.remove(request.address)
+    return leaveAtDoor(ctx, state, attempt)
   }
   state.counts.logins++
   if (args.isMsgResp) socket.send(SUCCESS_TEXT, false)
@@ -286,8 +286,14 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     counts: state.counts,
     places: state.places,
   })
-  for (const message of owner.early) ctx.tell(owner.connection, message)
+  for (const message of owner.early) ctx.signal(owner.connection, message)
   owner.early = NOTHING
+}
+
+/** Its place and its seat are free again. */
+function leaveAtDoor(ctx: Ctx, state: State, { request, args, seat }: Attempt): void {
+  state.places.remove(request.address)
+  if (seat !== undefined) ctx.signal(state.addresses.shardFor(args.userId), { kind: 'seatReleased', seat })
 }
 
 // Handlers: who is in

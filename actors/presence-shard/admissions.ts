@@ -174,6 +174,12 @@ function forget(ctx: Ctx, state: State, { seat, userId, isGranted }: Admission):
   if (isGranted) seatsChanged(ctx, state, userId)
 }
 
+/** A login that was let in has gone before it came. */
+export function onSeatReleased(ctx: Ctx, state: State, seat: Seat): void {
+  const admission = state.admissions.get(seat)
+  if (admission !== undefined) forget(ctx, state, admission)
+}
+
 /** A login that was let in is there: the same device's former sockets here leave. */
 export function onSeated(
   ctx: Ctx,
@@ -184,10 +190,10 @@ export function onSeated(
   if (admission === undefined) return
   state.admissions.delete(admission.seat)
   ctx.cancel(`seat ${admission.seat}`)
-  if (admission.isDisplaced) return ctx.tell(connection, { kind: 'replace' })
+  if (admission.isDisplaced) return ctx.signal(connection, { kind: 'replace' })
   for (const login of state.roster.logins(userId)) {
     if (login.seat === undefined || !admission.displaces.includes(login.seat)) continue
-    ctx.tell(refOfKey<Connection.Command>(login.key), { kind: 'replace' })
+    ctx.signal(refOfKey<Connection.Command>(login.key), { kind: 'replace' })
   }
 }
 

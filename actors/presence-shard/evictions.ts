@@ -139,7 +139,7 @@ export function carryOut(
 
 export function obey(ctx: Ctx, state: State, userId: UserId, obeying: Obeying, by: LoginNumber): void {
   for (const { key, isReplaced } of obeying.leaving) {
-    ctx.tell(refOfKey<Connection.Command>(key), isReplaced ? { kind: 'replace' } : { kind: 'kick', by })
+    ctx.signal(refOfKey<Connection.Command>(key), isReplaced ? { kind: 'replace' } : { kind: 'kick', by })
   }
   if (obeying.isChanged) platformsChanged(ctx, state, [userId])
 }

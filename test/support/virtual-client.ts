@@ -133,8 +133,12 @@ export class VirtualClient {
 
   #socket(): Socket {
     const { transport } = this.door
+    const isGone = () => this.state === 'closed'
     return {
       address: '127.0.0.1',
+      get isGone() {
+        return isGone()
+      },
       send: (data) => {
         this.receive(data)
         return 'sent'
