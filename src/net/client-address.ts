@@ -5,7 +5,7 @@
  * says it was asked by. The first hop that is no trusted proxy is the client, and what it says of others before it
  * counts for nothing. Where a trusted proxy says nothing that can be read, that proxy is the last who is known.
  */
-import { entriesOf, type Hop, hopOfXForwardedFor, readForwarded } from './forwarded.js'
+import { forwardedEntriesOf, type Hop, hopOfXForwardedFor, listOf, readForwarded } from './forwarded.js'
 import type { Networks } from './networks.js'
 
 /** Which header the trusted proxies write. `auto`: either; where both are there they must agree. */
@@ -34,8 +34,9 @@ export function clientAddress(
   const follow = (entries: string[], hopOf: (entry: string) => Hop): void => {
     if (entries.length > 0) found.add(walk(nearest, entries, hopOf, trusted))
   }
-  if (header !== 'forwarded') follow(entriesOf(claims.xForwardedFor), hopOfXForwardedFor)
-  if (header !== 'x-forwarded-for') follow(entriesOf(claims.forwarded), (entry) => readForwarded(entry).for)
+  if (header !== 'forwarded') follow(listOf(claims.xForwardedFor), hopOfXForwardedFor)
+  if (header !== 'x-forwarded-for')
+    follow(forwardedEntriesOf(claims.forwarded), (entry) => readForwarded(entry).for)
   // A proxy that writes one header lets the other pass: of two that differ, the client may have written either.
   return found.size === 1 ? [...found][0]! : nearest
 }

@@ -17,13 +17,18 @@ export interface ForwardedEntry {
   proto: string
 }
 
-/** The entries of a header, from the left, as they stand there; none when it is absent. */
-export function entriesOf(header: string): string[] {
+/** The entries of any header but `Forwarded`, from the left, without blanks around; none when it is absent. */
+export function listOf(header: string): string[] {
+  return header.trim() === '' ? [] : header.split(',').map((entry) => entry.trim())
+}
+
+/** The entries of `Forwarded`, where a comma may stand between quotes. */
+export function forwardedEntriesOf(header: string): string[] {
   return header.trim() === '' ? [] : splitOutsideQuotes(header, ',')
 }
 
 export function hopOfXForwardedFor(entry: string): Hop {
-  return readAddress(unquote(entry.trim()) ?? '')
+  return readAddress(unquote(entry) ?? '')
 }
 
 /** A malformed entry says nothing. */

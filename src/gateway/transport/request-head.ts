@@ -1,7 +1,7 @@
 /** The head of a request to the WebSocket port: what is kept of it, and whether it can be trusted to end where it says. */
 
 import { type AddressClaims, clientAddress } from '../../net/client-address.js'
-import { entriesOf, readForwarded } from '../../net/forwarded.js'
+import { forwardedEntriesOf, listOf, readForwarded } from '../../net/forwarded.js'
 import type { ProxySettings } from './transport.js'
 
 /** Headers that stand once. A second one is how one server is made to read another request than the next. */
@@ -65,10 +65,10 @@ export class RequestHead {
   hosts(isThroughProxy: boolean): string[] {
     const asked = [this.get('host')]
     if (isThroughProxy) {
-      asked.push(...entriesOf(this.get('x-forwarded-host')).map((host) => host.trim()))
-      asked.push(readForwarded(entriesOf(this.get('forwarded')).at(-1) ?? '').host)
+      asked.push(...listOf(this.get('x-forwarded-host')))
+      asked.push(readForwarded(forwardedEntriesOf(this.get('forwarded')).at(-1) ?? '').host)
       // For proxies that pass the name on without its port.
-      const port = entriesOf(this.get('x-forwarded-port')).at(-1)?.trim() ?? ''
+      const port = listOf(this.get('x-forwarded-port')).at(-1) ?? ''
       if (/^\d{1,5}$/.test(port)) asked.push(...asked.filter(isBareName).map((host) => `${host}:${port}`))
     }
     return asked.filter((host) => host !== '')

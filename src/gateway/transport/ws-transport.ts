@@ -35,6 +35,8 @@ class WsTransport<Owner> implements Transport {
   private readonly proxies: ProxySettings
   private readonly proxied: ProxiedSockets | undefined
   private readonly upgrader: WebSocketServer
+  /** Connections that have had their one request that was no handshake. */
+  private readonly served = new WeakSet<Duplex>()
   /** TCP sockets whose handshake waits for a verdict. */
   private readonly waiting = new Set<Duplex>()
 
@@ -58,7 +60,10 @@ class WsTransport<Owner> implements Transport {
         ? createServer(limits)
         : createTlsServer({ ...limits, handshakeTimeout: 10_000, ...secureOptions(options.tls) })
     this.proxies = options.proxies ?? NO_PROXIES
-    this.server.on('request', onPlainRequest)
+    this.server.on('request', (request, response) => {
+      this.served.add(request.socket)
+      onPlainRequest(request, response)
+    })
     this.server.on('upgrade', (request, stream, head) => this.onUpgrade(request, stream, head))
     const { protocol, trusted } = this.proxies
     if (protocol !== 'off') this.proxied = new ProxiedSockets(this.server, protocol, trusted)
@@ -102,6 +107,11 @@ class WsTransport<Owner> implements Transport {
   private onUpgrade(request: IncomingMessage, stream: Duplex & Partial<Ends>, rest: Buffer): void {
     const ignoreError = (): void => {} // 'close' follows, and says all there is to say
     stream.on('error', ignoreError)
+    // Node hands over a handshake that came with a request before the answer to that has ended the connection.
+    if (this.served.has(stream)) {
+      stream.end(() => stream.destroy())
+      return
+    }
     if (request.headers['sec-websocket-key'] === undefined) {
       answer(stream, UPGRADE_REQUIRED.status, 'text/plain', UPGRADE_REQUIRED.body)
       return
