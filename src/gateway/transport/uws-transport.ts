@@ -119,7 +119,7 @@ class UwsTransport<Owner> implements Transport {
   /**
    * A server of the library keeps the certificate that it was made with. So another one takes its place at the port,
    * and the former lives on with its sockets. It is closed with a later change, when it has none left: by then its
-   * last handshakes are long over.
+   * last handshakes are long over. Whom the system has connected and the former has not yet accepted is reset.
    */
   useTls(pair: TlsPair): void {
     const former = this.app
