@@ -26,7 +26,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   },
   {
     room: 'src/supervisor.ts',
-    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/observe'],
+    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/net', 'src/observe'],
   },
   {
     room: 'src/threads',
@@ -36,6 +36,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/auth',
       'src/config.ts',
       'src/gateway',
+      'src/net',
       'src/observe',
       'src/presence',
       'src/protocol',
@@ -49,6 +50,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway',
+      'src/net types',
       'src/presence',
       'src/protocol',
       'src/runtime',
@@ -61,6 +63,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway/wire-errors.ts',
+      'src/net',
       'src/presence',
       'src/store/presence-store.ts types',
     ],
@@ -71,12 +74,16 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/gateway/wire-errors.ts',
       'src/presence',
       'src/errors.ts',
+      'src/file-stamp.ts',
       'src/setting-kinds.ts',
       'src/store/presence-store.ts types',
     ],
   },
   { room: 'src/client', mayImport: ['src/gateway', 'src/presence', 'src/errors.ts'] },
-  { room: 'src/gateway', mayImport: ['src/protocol', 'src/presence', 'src/runtime types', 'src/errors.ts'] },
+  {
+    room: 'src/gateway',
+    mayImport: ['src/protocol', 'src/net', 'src/presence', 'src/runtime types', 'src/errors.ts'],
+  },
   { room: 'src/store/presence-store.ts', mayImport: ['src/presence types'] },
   { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts', 'src/redis-url.ts'] },
   { room: 'src/observe', mayImport: ['src/runtime types'] },
@@ -102,8 +109,10 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: ['src/setting-kinds.ts', 'src/redis-url.ts', 'src/config.ts types'],
   },
   { room: 'src/redis-url.ts', mayImport: [] },
-  { room: 'src/setting-kinds.ts', mayImport: ['src/presence'] },
+  { room: 'src/setting-kinds.ts', mayImport: ['src/net', 'src/presence'] },
+  { room: 'src/net', mayImport: ['src/errors.ts', 'src/file-stamp.ts'] },
   { room: 'src/errors.ts', mayImport: [] },
+  { room: 'src/file-stamp.ts', mayImport: [] },
   { room: 'src/presence', mayImport: [] },
   { room: 'src/runtime', mayImport: [] },
 ]
