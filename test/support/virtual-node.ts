@@ -99,6 +99,11 @@ export class VirtualNode {
     return this.#systems[this.#ground.layout.api]!
   }
 
+  /** Messages that the links between its threads refused. */
+  get refused(): number {
+    return this.#systems.reduce((sum, system) => sum + (system?.stats().deadLetters.linkFull ?? 0), 0)
+  }
+
   /** The process starts, or starts again. */
   start(): void {
     this.#processes++
@@ -287,16 +292,17 @@ export class VirtualNode {
           maxConnectionsPerAddress: 1_000_000,
           handshakesPerSMax: 1_000_000,
           handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
-          allowedOrigins: [],
           authWhenStoreDown: settings.authWhenStoreDown,
         },
         counts,
+        isOriginAllowed: () => true,
         isKnownPlatform: (platformId) => platforms.isKnown(platformId),
         isAdmin: () => false,
         canonicalToken: (token) => token,
         verifyToken,
         recordsNeeded: settings.recordsNeeded,
         isSeated: seating !== undefined,
+        isOverloaded: () => false,
         wallMs,
       },
       LISTENER,
