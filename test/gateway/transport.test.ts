@@ -5,7 +5,12 @@ import { WebSocket } from 'ws'
 import { assertPortFree } from '../../src/gateway/transport/port-check.js'
 import type { Socket } from '../../src/gateway/transport/transport.js'
 import { noNativeTransport } from '../support/node.js'
-import { BACKPRESSURE_BYTES_MAX, FRAMES_PER_S, MESSAGE_BYTES_MAX, TransportBench } from '../support/transport-bench.js'
+import {
+  BACKPRESSURE_BYTES_MAX,
+  FRAMES_PER_S,
+  MESSAGE_BYTES_MAX,
+  TransportBench,
+} from '../support/transport-bench.js'
 
 /** Texts of the next `count` frames, in order of arrival. */
 function frames(client: WebSocket, count: number): Promise<string[]> {
