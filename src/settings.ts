@@ -5,7 +5,18 @@
 import { PlatformTable, parsePlatforms } from './presence/platforms.js'
 import { checkUserId } from './presence/user-id.js'
 import { redisSettings } from './redis-settings.js'
-import { choice, flag, host, int, list, networks, origins, path, signingSecret, text } from './setting-kinds.js'
+import {
+  choice,
+  flag,
+  host,
+  int,
+  list,
+  networks,
+  origins,
+  path,
+  signingSecret,
+  text,
+} from './setting-kinds.js'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
