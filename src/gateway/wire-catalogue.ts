@@ -63,8 +63,18 @@ export const catalogue: readonly CatalogueEntry[] = [
     'An argument of the connection is missing or malformed.',
     'never',
   ),
-  entry('TooManyRequests', 'the client', 'This connection asks faster than it may.', 'later'),
-  entry('TooManyWatches', 'the client', 'This connection watches as many users as it may.', 'never'),
+  entry(
+    'TooManyRequests',
+    'the client',
+    'This connection or its user asks faster, or for more, than it may; or too many wait for presence.',
+    'later',
+  ),
+  entry(
+    'TooManyWatches',
+    'the client',
+    'This connection, or this node, would watch more users than it may; errMsg says which.',
+    'later',
+  ),
   entry('TooManyLogins', 'the client, at login', 'Too many logins; errDlt says when to come back.', 'later'),
   entry(
     'LoginConflict',
