@@ -3,7 +3,7 @@
  *
  * Thread  io                          Owns   the status board of the hub, requests that wait for it
  * Hears   FanOut.Command              Tells  PresenceShard.Command, Connection.Command (same thread)
- * Timers  sweep
+ * Timers  sweep, slice
  * Fails   restarts with the board it finds; requests that waited get an error at their deadline
  */
 import { FRAME_ENCODINGS } from '../src/gateway/codec/encodings.js'
@@ -49,6 +49,8 @@ export interface Args {
 interface State extends Args {
   /** Users asked of their shards and not answered yet, with the requests that wait for them. */
   waiting: Map<UserId, Pending[]>
+  /** The sweep under way: who is still to be looked after of those that were there when it began. */
+  round: { users: Iterator<UserId, unknown>; left: number }
 }
 
 interface Pending {
@@ -59,10 +61,15 @@ interface Pending {
 
 /** Watches of users whom nobody watches any more are kept so long: watchers come back, and pages are reloaded. */
 const SWEEP_MS = 10_000
+/** Users looked after in one turn, about 3 ms, and the pause before the next turn. */
+const SLICE = 2_000
+const SLICE_PAUSE_MS = 5
+/** How many lingering watches are looked after to make one place; the oldest are most likely over. */
+const VISITS_PER_PLACE = 4
 /** By then a connection has answered its client that presence is not available. */
 const GIVEN_UP_MS = 5_000
 
-type Private = { kind: 'sweepDue' }
+type Private = { kind: 'sweepDue' } | { kind: 'sliceDue' }
 type Ctx = Context<FanOut.Command | Private>
 
 export const fanOut = defineActor<FanOut.Command | Private, State, Args>({ kind: 'fan-out', start, receive })
@@ -79,6 +86,8 @@ function receive(ctx: Ctx, state: State, message: FanOut.Command | Private): voi
       return onWatchAgain(ctx, state, message)
     case 'sweepDue':
       return onSweepDue(ctx, state)
+    case 'sliceDue':
+      return onSliceDue(ctx, state)
     default:
       assertNever(message)
   }
@@ -114,7 +123,9 @@ function findNoRoom(ctx: Ctx, state: State, more: number): Connection.NotWatched
   if (more === 0) return undefined
   if (state.waiting.size + more > watchesWaitingMax) return 'busy'
   const excess = state.hub.statuses.size + state.waiting.size + more - watchedUsersMax
-  return excess > 0 && sweep(ctx, state, excess) < excess ? 'full' : undefined
+  if (excess <= 0) return undefined
+  const visitsMax = SLICE + VISITS_PER_PLACE * excess
+  return sweep(ctx, state, state.hub.unattended.values(), visitsMax, excess) < excess ? 'full' : undefined
 }
 
 function onStatuses(ctx: Ctx, state: State, { statuses }: FanOut.Statuses): void {
@@ -171,15 +182,34 @@ function unwatch(ctx: Ctx, state: State, userIds: UserId[]): void {
 // Timers
 
 function onSweepDue(ctx: Ctx, state: State): void {
-  sweep(ctx, state, Number.POSITIVE_INFINITY)
+  const { unattended } = state.hub
+  state.round = { users: unattended.values(), left: unattended.size }
+  onSliceDue(ctx, state)
 }
 
-/** End so many of the watches that nobody needs, oldest first. Returns how many there were. */
-function sweep(ctx: Ctx, state: State, countMax: number): number {
+/** A round goes by slices: with half a million to look after, it would hold up the thread. */
+function onSliceDue(ctx: Ctx, state: State): void {
+  const { round } = state
+  const slice = Math.min(SLICE, round.left)
+  round.left -= slice
+  sweep(ctx, state, round.users, slice, slice)
+  if (round.left > 0) ctx.once('slice', SLICE_PAUSE_MS, { kind: 'sliceDue' })
+}
+
+/** End so many of the watches that nobody needs, looking after so many users. Returns how many there were. */
+function sweep(
+  ctx: Ctx,
+  state: State,
+  users: Iterator<UserId, unknown>,
+  visitsMax: number,
+  countMax: number,
+): number {
   const { hub, waiting } = state
   const gone: UserId[] = []
-  for (const userId of hub.unattended) {
-    if (gone.length >= countMax) break
+  for (let visits = 0; visits < visitsMax && gone.length < countMax; visits++) {
+    const next = users.next()
+    if (next.done) break
+    const userId = next.value
     if (isAwaited(ctx, state, userId)) continue
     hub.unattended.delete(userId)
     const isWatched = FRAME_ENCODINGS.some(
@@ -188,7 +218,7 @@ function sweep(ctx: Ctx, state: State, countMax: number): number {
     const isKept = isWatched || !(waiting.delete(userId) || hub.statuses.delete(userId))
     if (!isKept) gone.push(userId)
   }
-  unwatch(ctx, state, gone)
+  if (gone.length > 0) unwatch(ctx, state, gone)
   return gone.length
 }
 
@@ -202,7 +232,7 @@ function isAwaited(ctx: Ctx, { waiting }: State, userId: UserId): boolean {
 
 function start(ctx: Ctx, args: Args): State {
   ctx.every('sweep', SWEEP_MS, { kind: 'sweepDue' })
-  const state: State = { ...args, waiting: new Map() }
+  const state: State = { ...args, waiting: new Map(), round: { users: [].values(), left: 0 } }
   args.gauges.waiting = () => state.waiting.size
   return state
 }

@@ -100,3 +100,20 @@ t.test('users are swept whose askers have given up, and an answer that comes lat
   room.answer('a', 'b')
   t.equal(room.hub.statuses.size, 2)
 })
+
+t.test('a sweep of many goes by slices, and takes those alone that were there when it began', async (t) => {
+  const room = setUp({ watchedUsersMax: 10_000, watchesWaitingMax: 10_000 })
+  const users = Array.from({ length: 5_000 }, (_, n) => `user-${n}`)
+  room.ask(...users)
+  room.answer(...users)
+  room.advance(SWEEP_MS)
+  const first = room.ended().length
+  t.ok(first > 0 && first < users.length, `${first} in the first slice`)
+  room.ask('late')
+  room.answer('late')
+  room.advance(100)
+  t.equal(room.ended().length, users.length)
+  t.same([...room.hub.statuses.keys()], ['late'])
+  room.advance(SWEEP_MS)
+  t.equal(room.hub.statuses.size, 0)
+})
