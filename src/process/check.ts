@@ -1,15 +1,19 @@
 /** `--check`: are the settings good, and what would run with them? Starts nothing, writes nothing, asks no store. */
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { Config } from '../config.js'
+import { type Config, loadConfig } from '../config.js'
 import { BadSettingError } from '../errors.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import { assertPortFree } from '../gateway/transport/port-check.js'
+import type { Env } from '../given-values.js'
 import { checkTokenKeys } from './token-keys.js'
 
 /** The report, as lines for a person. Throws BAD_SETTING for what would keep the gateway from starting. */
-export async function checkSettings(config: Config): Promise<string[]> {
-  if (!config.developmentMode) await checkTokenKeys(config)
+export async function checkSettings(env: Env): Promise<string[]> {
+  const notes: string[] = []
+  const config = loadConfig(env, undefined, (note) => notes.push(note))
+  // Development mode makes its secret when it starts.
+  if (!(config.developmentMode && config.authAlgorithm === 'HS256')) await checkTokenKeys(config)
   const transport = loadTransport(config.transport)
   if (!config.usesRedis) assertWritable(config.dataDir)
   const ioThreads = transport.sharesPort ? config.ioThreads : 1
@@ -24,6 +28,7 @@ export async function checkSettings(config: Config): Promise<string[]> {
     `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api; ${config.presenceShards} shards`,
     `node ID    ${config.nodeId}`,
     ...(transport.warning === undefined ? [] : [`warning    ${transport.warning}`]),
+    ...notes.map((note) => `note       ${note}`),
     ...busy.map((reason) => `warning    ${reason}; fine when that is the gateway that is to be replaced`),
   ]
 }
