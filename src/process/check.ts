@@ -6,6 +6,7 @@ import { BadSettingError } from '../errors.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import { assertPortFree } from '../gateway/transport/port-check.js'
 import type { Env } from '../given-values.js'
+import { tlsFilesOf } from '../threads/tls.js'
 import { checkTokenKeys } from './token-keys.js'
 
 /** The report, as lines for a person. Throws BAD_SETTING for what would keep the gateway from starting. */
@@ -15,6 +16,9 @@ export async function checkSettings(env: Env): Promise<string[]> {
   // Development mode makes its secret when it starts.
   if (!(config.developmentMode && config.authAlgorithm === 'HS256')) await checkTokenKeys(config)
   const transport = loadTransport(config.transport)
+  const tls = await tlsFilesOf(config)
+  tls?.close()
+  const secure = tls === undefined ? '' : 's'
   if (!config.usesRedis) assertWritable(config.dataDir)
   const ioThreads = transport.sharesPort ? config.ioThreads : 1
   const busy = await busyPorts(config)
@@ -23,8 +27,8 @@ export async function checkSettings(env: Env): Promise<string[]> {
     `mode       ${config.developmentMode ? 'development: a random secret, loopback only' : 'production'}`,
     `store      ${storeOf(config)}`,
     `transport  ${transport.name}`,
-    `clients    ws://${authority(config.host, config.wsPort)}`,
-    `REST       http://${authority(config.host, config.apiPort)}`,
+    `clients    ws${secure}://${authority(config.host, config.wsPort)}`,
+    `REST       http${secure}://${authority(config.host, config.apiPort)}`,
     `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api; ${config.presenceShards} shards`,
     `node ID    ${config.nodeId}`,
     ...(transport.warning === undefined ? [] : [`warning    ${transport.warning}`]),
@@ -35,7 +39,8 @@ export async function checkSettings(env: Env): Promise<string[]> {
 
 function storeOf(config: Config): string {
   if (!config.usesRedis) return `embedded, in ${resolve(config.dataDir)}`
-  return config.redisClusterNodes.length > 0 ? 'Redis Cluster' : 'Redis'
+  if (config.redisClusterNodes.length > 0) return 'Redis Cluster'
+  return config.redisSentinels.length > 0 ? 'Redis behind Sentinel' : 'Redis'
 }
 
 function authority(host: string, port: number): string {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import t from 'tap'
 import { GatewayProcess } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
@@ -10,7 +10,7 @@ import { eventually } from '../support/node.js'
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const SOURCES = ['package.json', 'scripts', 'tsconfig.json', 'tsconfig.server.json', 'src', 'actors']
 /** What a build of the server leaves. */
-const BUILT = ['dist/src', 'dist/actors', 'dist/.server-sources']
+const BUILT = ['dist/src', 'dist/actors']
 const NPM_START = ['npm', 'start', '--silent', '--']
 
 /** Begins a command that may mount; undefined where that is not allowed. */
@@ -21,7 +21,7 @@ const mounting = [
 const notMountable = mounting === undefined && 'this machine lets nobody mount'
 
 /** A clone of this repository, with its packages, or with those of production only. */
-function clone({ built, packages }: { built: boolean; packages: 'all' | 'production' }): string {
+async function clone({ built, packages }: { built: boolean; packages: 'all' | 'production' }) {
   const folder = temporaryFolder('clone')
   for (const name of [...SOURCES, ...(built ? BUILT : [])]) {
     cpSync(join(ROOT, name), join(folder, name), { recursive: true, preserveTimestamps: true })
@@ -31,6 +31,9 @@ function clone({ built, packages }: { built: boolean; packages: 'all' | 'product
     if (packages === 'production' && name === 'typescript') continue
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
   }
+  // What is built here counts as built from these sources, whatever was edited meanwhile.
+  const { sourcesDigest } = await import(pathToFileURL(join(folder, 'scripts/build.mjs')).href)
+  if (built) writeFileSync(join(folder, 'dist/.server-sources'), sourcesDigest())
   return folder
 }
 
@@ -40,7 +43,7 @@ function filesOf(folder: string): string[] {
 }
 
 t.test('in a fresh clone npm start builds what a server needs, says so, and serves', async (t) => {
-  const cwd = clone({ built: false, packages: 'all' })
+  const cwd = await clone({ built: false, packages: 'all' })
   const gateway = await GatewayProcess.ready(t, { cwd, command: NPM_START })
   t.match(gateway.output, /^porchlight: building/)
   t.same(
@@ -52,7 +55,7 @@ t.test('in a fresh clone npm start builds what a server needs, says so, and serv
 })
 
 t.test('SIGTERM to npm start reaches the gateway, which drains and exits with 0', async (t) => {
-  const cwd = clone({ built: true, packages: 'all' })
+  const cwd = await clone({ built: true, packages: 'all' })
   const before = filesOf(join(cwd, 'dist'))
   const gateway = await GatewayProcess.ready(t, { cwd, command: NPM_START })
   t.notMatch(gateway.output, /building/)
@@ -65,7 +68,7 @@ t.test('SIGTERM to npm start reaches the gateway, which drains and exits with 0'
 })
 
 t.test('without the development dependencies it runs what is built, stale or not', async (t) => {
-  const cwd = clone({ built: true, packages: 'production' })
+  const cwd = await clone({ built: true, packages: 'production' })
   const gateway = await GatewayProcess.ready(t, { cwd, command: NPM_START, env: { NODE_ENV: 'production' } })
   t.notMatch(gateway.output, /^porchlight:/m)
   gateway.kill('SIGTERM')
@@ -79,14 +82,14 @@ t.test('without the development dependencies it runs what is built, stale or not
 })
 
 t.test('without a build and a compiler it says in a line what is missing', async (t) => {
-  const cwd = clone({ built: false, packages: 'production' })
+  const cwd = await clone({ built: false, packages: 'production' })
   const gateway = await GatewayProcess.launch(t, { cwd, command: NPM_START })
   t.match(await gateway.exit, { code: 1 })
   t.match(gateway.output, /^porchlight: nothing is built, and the compiler is not installed.*npm ci.*\n$/)
 })
 
 t.test('without its packages it says so too', async (t) => {
-  const cwd = clone({ built: true, packages: 'all' })
+  const cwd = await clone({ built: true, packages: 'all' })
   const gateway = await GatewayProcess.launch(t, {
     cwd,
     command: ['sh', '-c', 'rm -r node_modules && exec node scripts/start.mjs'],
@@ -96,7 +99,7 @@ t.test('without its packages it says so too', async (t) => {
 })
 
 t.test('on a read-only tree it runs what is built', { skip: notMountable }, async (t) => {
-  const cwd = clone({ built: true, packages: 'all' })
+  const cwd = await clone({ built: true, packages: 'all' })
   writeFileSync(join(cwd, 'src', 'new.ts'), 'export {}\n')
   const readOnly =
     'mount --bind . . && mount -o remount,bind,ro . && cd "$PWD" && exec node scripts/start.mjs'
@@ -109,7 +112,7 @@ t.test('on a read-only tree it runs what is built', { skip: notMountable }, asyn
 })
 
 t.test('its arguments are those of the gateway', async (t) => {
-  const cwd = clone({ built: true, packages: 'all' })
+  const cwd = await clone({ built: true, packages: 'all' })
   for (const [args, output] of [
     [['--help'], /^Porchlight[\s\S]*usage:/],
     [['--version'], /^porchlight \d/],
