@@ -55,9 +55,11 @@ export class GatewayProcess {
       cwd,
       env: { PATH: process.env.PATH, HOME: cwd, ...env },
       stdio: launch.stdio ?? ['ignore', 'pipe', 'pipe'],
+      // With what it starts: npm, when it is killed, would leave the gateway behind.
+      detached: true,
     })
     endsWithThisProcess(child)
-    test.teardown(() => child.kill('SIGKILL'))
+    test.teardown(() => killGroup(child.pid!))
     return new GatewayProcess(child, wsPort, apiPort)
   }
 
@@ -107,6 +109,14 @@ export class GatewayProcess {
 
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal)
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Nobody of it is left.
   }
 }
 
