@@ -15,8 +15,10 @@ import {
   until,
 } from '../support/redis.js'
 import type { Guard } from '../support/redis-guard.js'
+import { startRedisSentinel } from '../support/redis-sentinel.js'
 import { Mover } from '../support/slot-mover.js'
 import { redisStore } from '../support/store-backends.js'
+import { Wire } from '../support/wire.js'
 import { claimsOf, fresh, Heard, holds, RENEWAL } from './suite.js'
 
 async function openNode(t: Test, options: Partial<RedisStoreOptions>) {
@@ -92,6 +94,22 @@ for (const [name, form] of Object.entries({
     await followsSlots(t, cluster)
   })
 }
+
+t.test('a master behind Sentinel, all with TLS, client certificates and passwords, serves', async (t) => {
+  const sentinel = await startRedisSentinel({ tls: 'mutual', rules: rules(false) })
+  t.teardown(() => sentinel.stop())
+  await serves(t, sentinel.access)
+})
+
+t.test('a master and Sentinels whose announced addresses lead nowhere are reached by the map', async (t) => {
+  const sentinel = await startRedisSentinel()
+  t.teardown(() => sentinel.stop())
+  const outside = await Wire.start(t, sentinel.master.port)
+  const natMap = new Map([[`127.0.0.1:${sentinel.master.port}`, { host: '127.0.0.1', port: outside.port }]])
+  await serves(t, { ...sentinel.access, natMap })
+  const clients = await sentinel.master.client().call('CLIENT', 'LIST')
+  t.equal(outside.carried, [...String(clients).matchAll(/ name=porchlight/g)].length, 'all went by the map')
+})
 
 t.test('a Cluster of one server that does not know its address serves', async (t) => {
   const server = await startRedis(['--cluster-enabled', 'yes'])
