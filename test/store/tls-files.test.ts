@@ -7,7 +7,7 @@ import { certificates, makeCertificates } from '../support/certificates.js'
 import { temporaryFolder } from '../support/leftovers.js'
 
 /** As the client does for each connection. */
-const forConnection = (options: TlsOptions): Record<string, unknown> => Object.assign({}, options)
+const forConnection = (options: TlsOptions): object => Object.assign({}, options)
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
 t.test('renewed files are used for the next connection; a pair that is half replaced is not', async (t) => {
