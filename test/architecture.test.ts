@@ -11,10 +11,22 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
  * type-only imports, which leave no trace at run time.
  */
 const ROOMS: { room: string; mayImport: string[] }[] = [
-  { room: 'src/main.ts', mayImport: ['src/supervisor.ts', 'src/config.ts', 'src/auth', 'src/observe'] },
+  { room: 'src/main.ts', mayImport: ['src/process'] },
+  {
+    room: 'src/process',
+    mayImport: [
+      'src/supervisor.ts',
+      'src/config.ts',
+      'src/given-values.ts types',
+      'src/auth',
+      'src/gateway/transport',
+      'src/observe',
+      'src/errors.ts',
+    ],
+  },
   {
     room: 'src/supervisor.ts',
-    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/observe'],
+    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/net', 'src/observe'],
   },
   {
     room: 'src/threads',
@@ -24,6 +36,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/auth',
       'src/config.ts',
       'src/gateway',
+      'src/net',
       'src/observe',
       'src/presence',
       'src/protocol',
@@ -37,6 +50,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway',
+      'src/net types',
       'src/presence',
       'src/protocol',
       'src/runtime',
@@ -49,6 +63,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway/wire-errors.ts',
+      'src/net',
       'src/presence',
       'src/store/presence-store.ts types',
     ],
@@ -59,12 +74,16 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/gateway/wire-errors.ts',
       'src/presence',
       'src/errors.ts',
+      'src/file-stamp.ts',
       'src/setting-kinds.ts',
       'src/store/presence-store.ts types',
     ],
   },
   { room: 'src/client', mayImport: ['src/gateway', 'src/presence', 'src/errors.ts'] },
-  { room: 'src/gateway', mayImport: ['src/protocol', 'src/presence', 'src/runtime types', 'src/errors.ts'] },
+  {
+    room: 'src/gateway',
+    mayImport: ['src/protocol', 'src/net', 'src/presence', 'src/runtime types', 'src/errors.ts'],
+  },
   { room: 'src/store/presence-store.ts', mayImport: ['src/presence types'] },
   { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts', 'src/redis-url.ts'] },
   { room: 'src/observe', mayImport: ['src/runtime types'] },
@@ -74,16 +93,26 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   },
   {
     room: 'src/config.ts',
-    mayImport: ['src/settings.ts', 'src/redis-settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'],
+    mayImport: [
+      'src/given-values.ts',
+      'src/settings.ts',
+      'src/redis-settings.ts',
+      'src/setting-kinds.ts',
+      'src/presence',
+      'src/errors.ts',
+    ],
   },
+  { room: 'src/given-values.ts', mayImport: ['src/setting-kinds.ts types'] },
   { room: 'src/settings.ts', mayImport: ['src/redis-settings.ts', 'src/setting-kinds.ts', 'src/presence'] },
   {
     room: 'src/redis-settings.ts',
     mayImport: ['src/setting-kinds.ts', 'src/redis-url.ts', 'src/config.ts types'],
   },
   { room: 'src/redis-url.ts', mayImport: [] },
-  { room: 'src/setting-kinds.ts', mayImport: ['src/presence'] },
+  { room: 'src/setting-kinds.ts', mayImport: ['src/net', 'src/presence'] },
+  { room: 'src/net', mayImport: ['src/errors.ts', 'src/file-stamp.ts'] },
   { room: 'src/errors.ts', mayImport: [] },
+  { room: 'src/file-stamp.ts', mayImport: [] },
   { room: 'src/presence', mayImport: [] },
   { room: 'src/runtime', mayImport: [] },
 ]
@@ -166,6 +195,7 @@ t.test('each edge is imported by its own thread role only', async (t) => {
     {
       edge: 'src/gateway/transport',
       roles: [
+        'src/process/check.ts',
         'src/supervisor.ts',
         'src/threads/io.ts',
         'actors/connection',

@@ -49,7 +49,7 @@ export class Keys {
     return `${this.prefix}WATCH:{${this.online(userId)}}`
   }
 
-  /** Who has a seat: zset `platform/id@node#epoch` -> expiry (Unix s). Only where seats are in use. */
+  /** Who has a seat: zset `platform/device.id@node#epoch` -> expiry (Unix s). Only where seats are in use. */
   seats(userId: UserId): string {
     return `${this.prefix}SEATS:{${this.online(userId)}}`
   }

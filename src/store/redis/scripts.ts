@@ -177,18 +177,9 @@ export function takeSeat(
   ttlS: number,
   living: Holder[] | undefined,
 ): ScriptCall {
-  const { userId, seat, rivals, rivalsYield, yielding, perUserMax, perPlatformMax } = request
+  const { userId, seat, rivals, rivalsYield, perUserMax, perPlatformMax } = request
   const list = (items: readonly (string | number)[]) => `,${items.join()},`
-  const args = [
-    holder,
-    seat,
-    ttlS,
-    perUserMax,
-    perPlatformMax,
-    list(rivals),
-    rivalsYield ? 1 : 0,
-    list(yielding),
-  ]
+  const args = [holder, seat, ttlS, perUserMax, perPlatformMax, list(rivals), rivalsYield ? 1 : 0]
   return {
     script: 'takeSeat',
     keys: [keys.seats(userId)],
