@@ -42,6 +42,7 @@ import {
   type ConnectionSettings,
   connection,
   type FromTransport,
+  type Heard,
 } from './connection.js'
 
 export interface ListenerSettings extends ConnectionSettings {
@@ -60,7 +61,7 @@ export interface ListenerCounts extends ConnectionCounts {
 }
 
 /** What the transport keeps with a socket. */
-export interface Owner {
+export interface Owner extends Heard {
   /** Undefined until the verdict, and for ever when that is a refusal. */
   connection: Ref<FromTransport> | undefined
   /** What came before the verdict, for the connection to hear. */
@@ -88,6 +89,8 @@ export interface Args {
   isSeated: boolean
   /** Whether a token that is not on record is bad: it is, where tokens are made here. */
   recordsNeeded: boolean
+  /** Whether so much waits for the shard's thread that it should get no more logins. */
+  isOverloaded: (shard: Ref<PresenceShard.Command>) => boolean
   /** Unix ms, as tokens have it. */
   wallMs: () => number
 }
@@ -130,6 +133,8 @@ export const listener = defineActor<Message, State, Args>({ kind: 'listener', st
 
 /** The one refusal with a status of its own: browsers show it to developers. */
 const FORBIDDEN = 403
+/** When a client should try again that an overloaded node refused. */
+const OVERLOAD_MS = 5_000
 
 // Routing
 
@@ -162,7 +167,10 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)
   if (!handshake.ok) return giveUp(state, request, handshake.error)
   const { args } = handshake
-  const owner: Owner = { connection: undefined, early: NOTHING }
+  if (state.isOverloaded(state.addresses.shardFor(args.userId))) {
+    return giveUp(state, request, connectionLimitError(`this node is overloaded, ${comeBackIn(OVERLOAD_MS)}`))
+  }
+  const owner: Owner = { connection: undefined, early: NOTHING, heardMs: ctx.nowMs() }
   args.token = state.canonicalToken(args.token)
   const digest = tokenDigest(args.token)
   const attempt: Attempt = {
@@ -269,6 +277,7 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
   if (args.isMsgResp) socket.send(SUCCESS_TEXT, false)
   owner.connection = ctx.spawn(connection, {
     socket,
+    heard: owner,
     userId: args.userId,
     platformId: args.platformId,
     background: args.isBackground,

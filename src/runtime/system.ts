@@ -222,6 +222,11 @@ export class ActorSystem implements CellHost {
     return this.#links.get(thread)?.congested ?? false
   }
 
+  /** Letters for the thread that wait here; 0 when it is this one or is not linked. */
+  heldFor(thread: ThreadSlot): number {
+    return this.#links.get(thread)?.held ?? 0
+  }
+
   /** End every actor, then every link and timer. What the actors tell while they stop still leaves. */
   close(): void {
     for (const cell of [...this.#cells.values()]) this.stopCell(cell, 'stopped')

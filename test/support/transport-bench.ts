@@ -15,6 +15,8 @@ import { Networks } from '../../src/net/networks.js'
 
 export const MESSAGE_BYTES_MAX = 1000
 export const BACKPRESSURE_BYTES_MAX = 1_000_000
+export const FRAMES_PER_S = 1_000
+const BYTES_PER_S = 100_000
 
 export interface Owner {
   id: number
@@ -26,6 +28,7 @@ type Event =
   | { kind: 'malformed'; reason: MalformedReason }
   | { kind: 'message'; owner: Owner; data: Uint8Array; isBinary: boolean }
   | { kind: 'heard'; owner: Owner }
+  | { kind: 'overShare'; reason: string }
   | { kind: 'drained'; owner: Owner }
   | { kind: 'closed'; owner: Owner; code: number; clean: boolean }
   | { kind: 'unsubscribed'; topic: string; remaining: number }
@@ -55,6 +58,7 @@ export class TransportBench {
         this.onMessage?.(owner, Buffer.from(data).toString())
       },
       heard: (owner) => this.record({ kind: 'heard', owner }),
+      overShare: (reason) => this.record({ kind: 'overShare', reason }),
       drained: (owner) => this.record({ kind: 'drained', owner }),
       closed: (owner, code, clean) => this.record({ kind: 'closed', owner, code, clean }),
       unsubscribed: (topic, remaining) => this.record({ kind: 'unsubscribed', topic, remaining }),
@@ -62,6 +66,8 @@ export class TransportBench {
     this.transport = loadTransport(name).create(handlers, {
       messageBytesMax: MESSAGE_BYTES_MAX,
       backpressureBytesMax: BACKPRESSURE_BYTES_MAX,
+      frameLimits: { framesPerS: FRAMES_PER_S, bytesPerS: BYTES_PER_S },
+      silenceMsMax: 8_000,
       ...options,
     })
   }

@@ -10,6 +10,7 @@ import type { ForwardedHeader } from '../../net/client-address.js'
 import { Networks } from '../../net/networks.js'
 import type { ProxyVersion } from '../../net/proxy-protocol.js'
 import type { TlsPair } from '../../net/tls-files.js'
+import type { FrameExcess, FrameLimits } from '../frame-budget.js'
 
 /** `sent` left or will leave in order; `buffered` too, but the peer reads slowly; `dropped` was over the limit. */
 export type SendResult = 'sent' | 'buffered' | 'dropped'
@@ -60,8 +61,10 @@ export interface TransportHandlers<Owner> {
   malformed?(reason: MalformedReason): void
   /** `data` is the receiver's to keep. */
   message(owner: Owner, data: Uint8Array, isBinary: boolean): void
-  /** The peer sent a WebSocket ping (already answered with the same payload) or a pong. */
+  /** The peer sent a WebSocket ping (already answered with the same payload) or a pong. Once for each: to be cheap. */
   heard(owner: Owner): void
+  /** The peer sent more than its share, and is cut: `closed` follows with code 1008. */
+  overShare(reason: FrameExcess): void
   /** The peer reads again: nothing is buffered any more. */
   drained(owner: Owner): void
   /**
@@ -92,6 +95,10 @@ export interface TransportOptions {
   messageBytesMax: number
   /** Above this a slow socket is closed (code 1013 is reported to `closed`), so that memory stays bounded. */
   backpressureBytesMax: number
+  /** A socket that sends more is cut at once, in the callback that noticed it. */
+  frameLimits: FrameLimits
+  /** A socket that sends no byte for so long is cut (ms), also after `end`. Longer than any other patience with it. */
+  silenceMsMax: number
   /** By default every connection is a client's own. */
   proxies?: ProxySettings
   /** By default the port speaks no TLS. */

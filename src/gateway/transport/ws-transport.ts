@@ -7,8 +7,16 @@ import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import { normalizeAddress } from '../../net/address.js'
 import { secureOptions, type TlsPair } from '../../net/tls-files.js'
+import { FrameBudget } from '../frame-budget.js'
 import { callerOf } from './caller.js'
-import { FLUSH_MS_MAX, HARD_LIMIT_FACTOR, MESSAGE_TOO_LONG, NO_CLOSE_FRAME, TRY_AGAIN_LATER } from './peer.js'
+import {
+  FLUSH_MS_MAX,
+  hardLimit,
+  MESSAGE_TOO_LONG,
+  NO_CLOSE_FRAME,
+  POLICY_VIOLATION,
+  TRY_AGAIN_LATER,
+} from './peer.js'
 import { badRequest, plainAnswer, UPGRADE_REQUIRED } from './plain-answers.js'
 import { toListenError } from './port-check.js'
 import { type Ends, ProxiedSockets } from './proxied-sockets.js'
@@ -23,6 +31,9 @@ import {
   type TransportHandlers,
   type TransportOptions,
 } from './transport.js'
+
+/** Of one message. Clients send each message whole, or in pieces of kilobytes; the library's own bound is 16,384. */
+const FRAGMENTS_MAX = 1_024
 
 export const wsTransport: CreateTransport = (handlers, options) => new WsTransport(handlers, options)
 
@@ -49,7 +60,10 @@ class WsTransport<Owner> implements Transport {
       clientTracking: false,
       perMessageDeflate: false,
       handleProtocols: (): false => false,
-      maxPayload: options.messageBytesMax * HARD_LIMIT_FACTOR,
+      maxPayload: hardLimit(options.messageBytesMax),
+      maxFragments: FRAGMENTS_MAX,
+      // Pongs count as what waits for a slow peer, which the library does not know.
+      autoPong: false,
       // For a peer that says goodbye and then keeps its TCP connection.
       closeTimeout: FLUSH_MS_MAX,
     }
@@ -158,11 +172,8 @@ class WsSocket<Owner> implements Socket {
   private readonly topics = new Set<string>()
   private isLeaving = false
   private isClosed = false
-
-  get isGone(): boolean {
-    return this.isClosed
-  }
-
+  private isCut = false
+  private readonly budget = new FrameBudget()
   /** A frame could not leave at once. */
   private isWaiting = false
   /** What is reported when this side cuts the connection. */
@@ -179,15 +190,18 @@ class WsSocket<Owner> implements Socket {
     transport.sockets.add(this)
     native.binaryType = 'nodebuffer'
     native.on('message', (data: Buffer, isBinary: boolean) => {
-      if (this.isLeaving) return
+      if (this.isOverShare(data.length) || this.isLeaving) return
       if (data.length > options.messageBytesMax) this.end(MESSAGE_TOO_LONG, 'message too long')
       else handlers.message(owner, data, isBinary)
     })
-    const onHeard = (): void => {
-      if (!this.isClosed) handlers.heard(owner)
-    }
-    native.on('ping', onHeard)
-    native.on('pong', onHeard)
+    native.on('ping', (payload: Buffer) => {
+      if (this.isOverShare(payload.length) || this.isClosed) return
+      this.pong(payload)
+      handlers.heard(owner)
+    })
+    native.on('pong', (payload: Buffer) => {
+      if (!this.isOverShare(payload.length) && !this.isClosed) handlers.heard(owner)
+    })
     native.on('error', () => this.finish(NO_CLOSE_FRAME, false))
     native.on('close', (code) => {
       clearTimeout(this.flushTimer)
@@ -196,19 +210,32 @@ class WsSocket<Owner> implements Socket {
     })
   }
 
+  get isGone(): boolean {
+    return this.isClosed
+  }
+
   send(data: Uint8Array | string, isBinary: boolean): SendResult {
     if (this.isLeaving || this.native.readyState !== WebSocket.OPEN) return 'dropped'
-    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length
-    if (
-      this.native.bufferedAmount > 0 &&
-      this.native.bufferedAmount + length > this.transport.options.backpressureBytesMax
-    ) {
-      this.onOverflow()
-      return 'dropped'
-    }
+    if (!this.hasRoomFor(typeof data === 'string' ? Buffer.byteLength(data) : data.length)) return 'dropped'
     this.native.send(data, { binary: isBinary }, this.onWritten)
     this.isWaiting = this.native.bufferedAmount > 0
     return this.isWaiting ? 'buffered' : 'sent'
+  }
+
+  private pong(payload: Buffer): void {
+    if (this.isLeaving || this.native.readyState !== WebSocket.OPEN || !this.hasRoomFor(payload.length))
+      return
+    this.native.pong(payload, false, this.onWritten)
+    this.isWaiting = this.native.bufferedAmount > 0
+  }
+
+  /** False = the peer reads too slowly, and is closed. */
+  private hasRoomFor(bytes: number): boolean {
+    const { bufferedAmount } = this.native
+    const hasRoom =
+      bufferedAmount === 0 || bufferedAmount + bytes <= this.transport.options.backpressureBytesMax
+    if (!hasRoom) this.onOverflow()
+    return hasRoom
   }
 
   ping(): void {
@@ -259,8 +286,22 @@ class WsSocket<Owner> implements Socket {
     })
   }
 
+  /** Counts a frame. Over its share the socket is cut. */
+  private isOverShare(bytes: number): boolean {
+    const { handlers, options } = this.transport
+    const excess = this.budget.take(options.frameLimits, bytes, performance.now())
+    if (excess === undefined) return false
+    // What the library has read already may still come.
+    if (this.isCut) return true
+    handlers.overShare(excess)
+    this.cutCode = POLICY_VIOLATION
+    this.cut()
+    return true
+  }
+
   /** Close TCP now and report it. */
   cut(): void {
+    this.isCut = true
     this.isLeaving = true
     this.native.terminate()
     this.finish(this.cutCode, false)
