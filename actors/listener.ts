@@ -302,7 +302,7 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
 /** Its place and its seat are free again. */
 function leaveAtDoor(ctx: Ctx, state: State, { request, args, seat }: Attempt): void {
   state.places.remove(request.address)
-  if (seat !== undefined) ctx.signal(state.addresses.shardFor(args.userId), { kind: 'seatReleased', seat })
+  if (seat !== undefined) ctx.signal(state.addresses.shardFor(args.userId), { kind: 'unseated', seat })
 }
 
 // Handlers: who is in

@@ -8,6 +8,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { BadSettingError } from './errors.js'
 import { type Env, type Given, givenValue } from './given-values.js'
 import { watchAnswerBytes, watchRequestBytes } from './presence/watch-list.js'
+import { redisRelations } from './redis-settings.js'
 import type { Setting } from './setting-kinds.js'
 import { BY_THE_MACHINE, settings } from './settings.js'
 
@@ -57,7 +58,8 @@ export function loadConfig(
   ignored: (note: string) => void = () => {},
 ): Config {
   const { values, faults } = readRows(env, machine.hostname, ignored)
-  const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
+  const usesRedis =
+    values.redisUrl !== '' || values.redisClusterNodes.length > 0 || values.redisSentinels.length > 0
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
   const shardThreads =
     values.shardThreads === BY_THE_MACHINE ? defaultShardThreads(machine) : values.shardThreads
@@ -121,13 +123,9 @@ interface Relation {
 }
 
 const relations: readonly Relation[] = [
+  ...redisRelations,
   {
-    of: ['redisUrl', 'redisClusterNodes'],
-    holds: (config) => config.redisUrl === '' || config.redisClusterNodes.length === 0,
-    sentence: 'REDIS_URL and REDIS_CLUSTER_NODES are both set: set one of them.',
-  },
-  {
-    of: ['authSecret', 'host', 'redisUrl', 'redisClusterNodes'],
+    of: ['authSecret', 'host', 'redisUrl', 'redisClusterNodes', 'redisSentinels'],
     holds: (config) => config.authSecret !== '' || config.developmentMode,
     sentence:
       'AUTH_SECRET is not set: set it. Only development mode goes without (HOST is a loopback address, no Redis ' +

@@ -4,20 +4,8 @@
  */
 import { PlatformTable, parsePlatforms } from './presence/platforms.js'
 import { checkUserId } from './presence/user-id.js'
-import {
-  addresses,
-  choice,
-  flag,
-  host,
-  int,
-  list,
-  networks,
-  origins,
-  path,
-  redisUrl,
-  signingSecret,
-  text,
-} from './setting-kinds.js'
+import { redisSettings } from './redis-settings.js'
+import { choice, flag, host, int, list, networks, origins, path, signingSecret, text } from './setting-kinds.js'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
@@ -41,14 +29,7 @@ export const settings = {
     doc: 'Port of REST, health and metrics; 0 = any free one.',
   }),
   host: host({ env: 'HOST', default: '127.0.0.1', doc: 'Address that both ports listen on.' }),
-  redisUrl: redisUrl({
-    env: 'REDIS_URL',
-    doc: 'One Redis server. Without this and REDIS_CLUSTER_NODES, the embedded store serves this node alone.',
-  }),
-  redisClusterNodes: addresses({
-    env: 'REDIS_CLUSTER_NODES',
-    doc: 'Some nodes of a Redis Cluster; the others are found through them.',
-  }),
+  ...redisSettings,
   authSecret: signingSecret({
     env: 'AUTH_SECRET',
     defaultDoc: 'in development mode a random one',
@@ -152,7 +133,7 @@ export const settings = {
     default: 0,
     min: 0,
     max: 100_000,
-    doc: 'Connections of one user in the cluster; a login above it is refused (error 1614). 0 = no cap.',
+    doc: 'Connections of one user in the cluster, each tab of a browser too; a login above it is refused (error 1614). 0 = no cap.',
   }),
   maxConnectionsPerUserPlatform: int({
     env: 'MAX_CONNECTIONS_PER_USER_PLATFORM',
@@ -238,7 +219,7 @@ export const settings = {
     default: 5 * SECOND_MS,
     min: 0,
     max: 10 * MINUTE_MS,
-    doc: 'How long a user whose socket broke without a goodbye is still shown online.',
+    doc: 'How long a user whose connection ended without a goodbye is still shown online.',
   }),
   nodeLeaseMs: int({
     env: 'NODE_LEASE_MS',

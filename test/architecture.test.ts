@@ -40,6 +40,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/observe',
       'src/presence',
       'src/protocol',
+      'src/redis-url.ts',
       'src/runtime',
       'src/store',
     ],
@@ -84,7 +85,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: ['src/protocol', 'src/net', 'src/presence', 'src/runtime types', 'src/errors.ts'],
   },
   { room: 'src/store/presence-store.ts', mayImport: ['src/presence types'] },
-  { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts'] },
+  { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts', 'src/redis-url.ts'] },
   { room: 'src/observe', mayImport: ['src/runtime types'] },
   {
     room: 'src/protocol',
@@ -95,13 +96,19 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/given-values.ts',
       'src/settings.ts',
+      'src/redis-settings.ts',
       'src/setting-kinds.ts',
       'src/presence',
       'src/errors.ts',
     ],
   },
   { room: 'src/given-values.ts', mayImport: ['src/setting-kinds.ts types'] },
-  { room: 'src/settings.ts', mayImport: ['src/setting-kinds.ts', 'src/presence'] },
+  { room: 'src/settings.ts', mayImport: ['src/redis-settings.ts', 'src/setting-kinds.ts', 'src/presence'] },
+  {
+    room: 'src/redis-settings.ts',
+    mayImport: ['src/setting-kinds.ts', 'src/redis-url.ts', 'src/config.ts types'],
+  },
+  { room: 'src/redis-url.ts', mayImport: [] },
   { room: 'src/setting-kinds.ts', mayImport: ['src/net', 'src/presence'] },
   { room: 'src/net', mayImport: ['src/errors.ts', 'src/file-stamp.ts'] },
   { room: 'src/errors.ts', mayImport: [] },
@@ -183,7 +190,7 @@ t.test('only the entry reads the environment, and only the settings its values',
 
 t.test('each edge is imported by its own thread role only', async (t) => {
   const edges = [
-    { edge: 'src/store/redis', roles: ['src/threads/sync.ts'] },
+    { edge: 'src/store/redis', roles: ['src/threads/sync.ts', 'src/threads/redis-options.ts'] },
     { edge: 'src/store/memory', roles: ['src/threads/sync.ts'] },
     {
       edge: 'src/gateway/transport',

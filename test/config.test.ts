@@ -204,7 +204,7 @@ t.test('settings that contradict each other are refused with a sentence', async 
   const contradictions: [Env, RegExp][] = [
     [
       { REDIS_URL: 'redis://a', REDIS_CLUSTER_NODES: 'a:1', AUTH_SECRET: GOOD_SECRET },
-      /^REDIS_URL and REDIS_CLUSTER_NODES are both set/,
+      /^REDIS_URL, REDIS_CLUSTER_NODES and REDIS_SENTINELS: two/,
     ],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '4' }, /^PRESENCE_SHARDS must be at least SHARD_THREADS/],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '0', IO_THREADS: '4' }, /^PRESENCE_SHARDS must be at least/],

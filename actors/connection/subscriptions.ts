@@ -46,11 +46,7 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
 /** False = the client was told why not, and nothing is changed. */
 function mayWatch(ctx: Ctx, state: State, envelope: RequestEnvelope, fresh: number): boolean {
   if ((state.pending?.size ?? 0) >= PENDING_MAX) {
-    refuse(
-      state,
-      'waitingWatches',
-      failure(envelope, WireCode.TooManyRequests, 'wait for the answers before'),
-    )
+    refuse(state, 'waitingWatches', failure(envelope, WireCode.TooManyRequests, 'wait for the answers before'))
     return false
   }
   if (fresh === 0) return true

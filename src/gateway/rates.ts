@@ -35,9 +35,9 @@ export interface RateLimits {
   loginsPerMinPerAddress: number
   loginsPerMinPerUser: number
   requestsPerSPerUser: number
+  newWatchesPerMinPerUser: number
   /** IPv6 addresses that share so many first bits are counted as one. */
   addressPrefixV6: number
-  newWatchesPerMinPerUser: number
 }
 
 /** One for a process. Every bucket is quiet. */
@@ -60,8 +60,8 @@ export class Rates {
   readonly #loginsPerAddress: Limit
   readonly #loginsPerUser: Limit
   readonly #requestsPerUser: Limit
-  readonly #prefixV6: number
   readonly #watchesPerUser: Limit
+  readonly #prefixV6: number
   readonly #nowMs: () => number
 
   /**

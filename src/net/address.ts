@@ -33,11 +33,13 @@ export function readAddress(text: string): string | undefined {
  */
 export function limitKeyOf(address: string, prefixV6: number): string {
   if (!address.includes(':')) return address
-  const kept = groupsOf(address).slice(0, Math.ceil(prefixV6 / GROUP_BITS))
-  const isPart = prefixV6 % GROUP_BITS !== 0
-  if (isPart) kept[kept.length - 1]! &= ~(0xffff >> (prefixV6 % GROUP_BITS))
+  const groups = groupsOf(address)
+  const kept = groups.map((group, at) => {
+    const bits = Math.min(GROUP_BITS, Math.max(0, prefixV6 - at * GROUP_BITS))
+    return group & ~(0xffff >> bits)
+  })
   const text = kept.map((group) => group.toString(16)).join(':')
-  return `${text}${kept.length < GROUPS ? '::' : ''}/${prefixV6}`
+  return `${new URL(`http://[${text}]`).hostname.slice(1, -1)}/${prefixV6}`
 }
 
 /** The eight numbers of an IPv6 address in its one spelling, which has no dotted part. */

@@ -111,6 +111,11 @@ const table = {
     'How long the event loop was busy, by thread: its rate nears 1 when the thread is at its limit.',
     'thread',
   ),
+  logLinesDropped: counter(
+    'log_lines_dropped_total',
+    'Log lines dropped because standard output was not read or could not be written, by thread.',
+    'thread',
+  ),
   tlsCertificateEnd: gauge(
     'tls_certificate_end_timestamp_seconds',
     'Until when the certificate in use is good, Unix time, by thread.',
@@ -119,11 +124,6 @@ const table = {
   tlsStale: gauge(
     'tls_stale',
     '1 while the certificate files have changed and cannot be used as they are, else 0, by thread.',
-    'thread',
-  ),
-  logLinesDropped: counter(
-    'log_lines_dropped_total',
-    'Log lines dropped because standard output was not read or could not be written, by thread.',
     'thread',
   ),
   heapBytes: gauge('heap_bytes', 'JavaScript heap in use, by thread.', 'thread'),

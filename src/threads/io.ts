@@ -213,9 +213,9 @@ function reportIo(report: Report, hub: Hub, counts: IoCounts, gauges: FanOutGaug
   report.total('logins', counts.logins)
   report.total('statusPushes', counts.statusPushes)
   reportTotals(report, 'loginErrors', 'code', counts.loginErrors)
-  reportTotals(report, 'handshakesMalformed', 'reason', counts.malformed)
   reportTotals(report, 'requests', 'req', counts.requests)
   reportTotals(report, 'requestErrors', 'code', counts.requestErrors)
   reportTotals(report, 'closes', 'reason', counts.closes)
+  reportTotals(report, 'handshakesMalformed', 'reason', counts.malformed)
   reportTotals(report, 'overShare', 'reason', counts.overShare)
 }

@@ -4,8 +4,8 @@
  * time.
  */
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { existsSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { handshakeQuery } from '../../src/client/openim-handshake.js'
 import { eventually, noNativeTransport, TestNode } from '../support/node.js'
@@ -80,20 +80,16 @@ t.test('fire hoses of one client', async (t) => {
 
   // The library has no callback for these: they are bounded by the receive buffer, which is set where /proc is.
   const skip = noNativeTransport || (existsSync('/proc/self/fd') ? false : 'no /proc here')
-  await t.test(
-    'empty fragments of a message that never ends take turns with the others',
-    { skip },
-    async (t) => {
-      const tcp = await bare(node, 'hose', true)
-      tcp.write(Buffer.from([0x02, 0x80, 0, 0, 0, 0]))
-      const end = openHose(tcp, Buffer.from([0x00, 0x80, 0, 0, 0, 0]))
-      await othersGoOn(t, node, 'fragments')
-      end()
-      const left = await eventually(async () => {
-        const connections = await node.metric('porchlight_connections')
-        return connections === 0 ? connections : undefined
-      })
-      t.equal(left, 0)
-    },
-  )
+  await t.test('empty fragments of a message that never ends take turns with the others', { skip }, async (t) => {
+    const tcp = await bare(node, 'hose', true)
+    tcp.write(Buffer.from([0x02, 0x80, 0, 0, 0, 0]))
+    const end = openHose(tcp, Buffer.from([0x00, 0x80, 0, 0, 0, 0]))
+    await othersGoOn(t, node, 'fragments')
+    end()
+    const left = await eventually(async () => {
+      const connections = await node.metric('porchlight_connections')
+      return connections === 0 ? connections : undefined
+    })
+    t.equal(left, 0)
+  })
 })

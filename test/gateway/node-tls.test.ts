@@ -9,7 +9,7 @@ import { WebSocket } from 'ws'
 import { loadConfig } from '../../src/config.js'
 import { createLog } from '../../src/observe/log.js'
 import { Supervisor } from '../../src/supervisor.js'
-import { install, makeCertificate } from '../support/certificates.js'
+import { install, makeCertificate } from '../support/own-certificates.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually, noNativeTransport, testEnv } from '../support/node.js'
 

@@ -15,8 +15,8 @@ function setUp(perMinPerUser: number, perMinPerAddress = perMinPerUser, shared =
       loginsPerMinPerUser: perMinPerUser,
       loginsPerMinPerAddress: perMinPerAddress,
       requestsPerSPerUser: 10,
-      addressPrefixV6: 64,
       newWatchesPerMinPerUser: perMinPerUser,
+      addressPrefixV6: 64,
     },
     () => clock.nowMs,
   )
@@ -197,8 +197,8 @@ t.test('threads at the same bucket let no more through than one would', async (t
         loginsPerMinPerAddress: perMin,
         loginsPerMinPerUser: perMin,
         requestsPerSPerUser: 1,
-        addressPrefixV6: 64,
         newWatchesPerMinPerUser: 1,
+        addressPrefixV6: 64,
       }
       const rates = new Rates(shared, limits, () => ${START_MS})
       const gate = new Int32Array(workerData.gate)

@@ -2,7 +2,7 @@ import { copyFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readTlsPair, TlsFiles, type TlsPair } from '../../src/net/tls-files.js'
-import { type Certificate, install, makeCertificate } from '../support/certificates.js'
+import { type Certificate, install, makeCertificate } from '../support/own-certificates.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually } from '../support/node.js'
 

@@ -17,6 +17,7 @@ export const MESSAGE_BYTES_MAX = 1000
 export const BACKPRESSURE_BYTES_MAX = 1_000_000
 export const FRAMES_PER_S = 1_000
 const BYTES_PER_S = 100_000
+const SILENCE_MS_MAX = 8_000
 
 export interface Owner {
   id: number
@@ -67,7 +68,7 @@ export class TransportBench {
       messageBytesMax: MESSAGE_BYTES_MAX,
       backpressureBytesMax: BACKPRESSURE_BYTES_MAX,
       frameLimits: { framesPerS: FRAMES_PER_S, bytesPerS: BYTES_PER_S },
-      silenceMsMax: 8_000,
+      silenceMsMax: SILENCE_MS_MAX,
       ...options,
     })
   }
