@@ -5,11 +5,14 @@ import type { Config } from '../config.js'
 import { BadSettingError } from '../errors.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import { assertPortFree } from '../gateway/transport/port-check.js'
+import { readTlsPair } from '../net/tls-files.js'
 import { checkTokenKeys } from './token-keys.js'
 
 /** The report, as lines for a person. Throws BAD_SETTING for what would keep the gateway from starting. */
 export async function checkSettings(config: Config): Promise<string[]> {
   if (!config.developmentMode) await checkTokenKeys(config)
+  const { tlsCertFile: certPath, tlsKeyFile: keyPath } = config
+  const tls = certPath === '' ? undefined : await readTlsPair({ certPath, keyPath })
   const transport = loadTransport(config.transport)
   if (!config.usesRedis) assertWritable(config.dataDir)
   const ioThreads = transport.sharesPort ? config.ioThreads : 1
@@ -19,8 +22,9 @@ export async function checkSettings(config: Config): Promise<string[]> {
     `mode       ${config.developmentMode ? 'development: a random secret, loopback only' : 'production'}`,
     `store      ${storeOf(config)}`,
     `transport  ${transport.name}`,
-    `clients    ws://${authority(config.host, config.wsPort)}`,
-    `REST       http://${authority(config.host, config.apiPort)}`,
+    `clients    ${tls ? 'wss' : 'ws'}://${authority(config.host, config.wsPort)}`,
+    `REST       ${tls ? 'https' : 'http'}://${authority(config.host, config.apiPort)}`,
+    ...(tls === undefined ? [] : [`TLS        until ${new Date(tls.endsMs).toISOString()}`]),
     `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api; ${config.presenceShards} shards`,
     `node ID    ${config.nodeId}`,
     ...(transport.warning === undefined ? [] : [`warning    ${transport.warning}`]),

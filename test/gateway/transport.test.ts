@@ -5,7 +5,12 @@ import { WebSocket } from 'ws'
 import { assertPortFree } from '../../src/gateway/transport/port-check.js'
 import type { Socket } from '../../src/gateway/transport/transport.js'
 import { noNativeTransport } from '../support/node.js'
-import { BACKPRESSURE_BYTES_MAX, FRAMES_PER_S, MESSAGE_BYTES_MAX, TransportBench } from '../support/transport-bench.js'
+import {
+  BACKPRESSURE_BYTES_MAX,
+  FRAMES_PER_S,
+  MESSAGE_BYTES_MAX,
+  TransportBench,
+} from '../support/transport-bench.js'
 
 /** Texts of the next `count` frames, in order of arrival. */
 function frames(client: WebSocket, count: number): Promise<string[]> {
@@ -350,7 +355,11 @@ for (const name of ['uws', 'ws'] as const) {
       ['empty text frames', Buffer.from([0x81, 0x80, 0, 0, 0, 0]), 'frames'],
       ['empty binary frames', Buffer.from([0x82, 0x80, 0, 0, 0, 0]), 'frames'],
       ['long pings', Buffer.concat([Buffer.from([0x89, 0xfd, 0, 0, 0, 0]), Buffer.alloc(125)]), 'bytes'],
-      ['long messages', Buffer.concat([Buffer.from([0x82, 0xfe, 3, 0xe8, 0, 0, 0, 0]), Buffer.alloc(1_000)]), 'bytes'],
+      [
+        'long messages',
+        Buffer.concat([Buffer.from([0x82, 0xfe, 3, 0xe8, 0, 0, 0, 0]), Buffer.alloc(1_000)]),
+        'bytes',
+      ],
     ]
     for (const [what, frame, reason] of hoses) {
       t.test(`${what} as fast as they come cut their socket at once, and no other`, async (t) => {

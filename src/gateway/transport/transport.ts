@@ -5,12 +5,12 @@
  * default) and `ws-transport.ts` (portable). One transport belongs to one thread. `Owner` is whatever that thread
  * hangs on a socket; the transport only hands it back.
  */
-import type { FrameExcess, FrameLimits } from '../frame-budget.js'
 
 import type { ForwardedHeader } from '../../net/client-address.js'
 import { Networks } from '../../net/networks.js'
 import type { ProxyVersion } from '../../net/proxy-protocol.js'
 import type { TlsPair } from '../../net/tls-files.js'
+import type { FrameExcess, FrameLimits } from '../frame-budget.js'
 
 /** `sent` left or will leave in order; `buffered` too, but the peer reads slowly; `dropped` was over the limit. */
 export type SendResult = 'sent' | 'buffered' | 'dropped'

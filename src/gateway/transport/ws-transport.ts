@@ -223,7 +223,8 @@ class WsSocket<Owner> implements Socket {
   }
 
   private pong(payload: Buffer): void {
-    if (this.isLeaving || this.native.readyState !== WebSocket.OPEN || !this.hasRoomFor(payload.length)) return
+    if (this.isLeaving || this.native.readyState !== WebSocket.OPEN || !this.hasRoomFor(payload.length))
+      return
     this.native.pong(payload, false, this.onWritten)
     this.isWaiting = this.native.bufferedAmount > 0
   }
@@ -231,7 +232,8 @@ class WsSocket<Owner> implements Socket {
   /** False = the peer reads too slowly, and is closed. */
   private hasRoomFor(bytes: number): boolean {
     const { bufferedAmount } = this.native
-    const hasRoom = bufferedAmount === 0 || bufferedAmount + bytes <= this.transport.options.backpressureBytesMax
+    const hasRoom =
+      bufferedAmount === 0 || bufferedAmount + bytes <= this.transport.options.backpressureBytesMax
     if (!hasRoom) this.onOverflow()
     return hasRoom
   }
