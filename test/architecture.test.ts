@@ -20,6 +20,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/given-values.ts types',
       'src/auth',
       'src/gateway/transport',
+      'src/net',
       'src/observe',
       'src/threads/tls.ts',
       'src/errors.ts',

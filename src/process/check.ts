@@ -29,6 +29,7 @@ export async function checkSettings(env: Env): Promise<string[]> {
     `transport  ${transport.name}`,
     `clients    ws${secure}://${authority(config.host, config.wsPort)}`,
     `REST       http${secure}://${authority(config.host, config.apiPort)}`,
+    ...(tls === undefined ? [] : [`TLS        until ${new Date(tls.pair.endsMs).toISOString()}`]),
     `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api; ${config.presenceShards} shards`,
     `node ID    ${config.nodeId}`,
     ...(transport.warning === undefined ? [] : [`warning    ${transport.warning}`]),

@@ -56,8 +56,10 @@ t.test('limits count IPv4 by the address and IPv6 by its network', async (t) => 
   t.equal(limitKeyOf('2001:db8:0:7:ffff:ffff:ffff:ffff', 64), '2001:db8:0:7::/64')
   t.equal(limitKeyOf('2001:db8:0:8::1', 64), '2001:db8:0:8::/64')
   t.equal(limitKeyOf('2001:db8:12ff::1', 40), '2001:db8:1200::/40')
-  t.equal(limitKeyOf('2001:db8::1', 128), '2001:db8::1/128')
-  t.equal(limitKeyOf('::1', 64), '::/64')
+  t.equal(limitKeyOf('2001:db8:1:2:3:4:5:6', 64), '2001:db8:1:2::/64')
+  t.equal(limitKeyOf('2001:db8:1:2ff:3:4:5:6', 56), '2001:db8:1:200::/56')
+  t.equal(limitKeyOf('2001:db8::1', 128), '2001:db8:0:0:0:0:0:1/128')
+  t.equal(limitKeyOf('::1', 64), '0:0:0:0::/64')
   t.equal(limitKeyOf(normalizeAddress('::ffff:192.0.2.1'), 64), '192.0.2.1')
 })
 
