@@ -40,13 +40,20 @@ function echoServer(name: 'uws' | 'ws'): {
         socket!.send(data, isBinary)
       },
       heard: () => {},
+      overShare: (reason) => t.fail(`a client was cut: ${reason}`),
       drained: () => {},
       closed: () => {
         closes++
       },
       unsubscribed: () => {},
     },
-    { messageBytesMax: MESSAGE_BYTES_MAX, backpressureBytesMax: 16 * MESSAGE_BYTES_MAX },
+    {
+      messageBytesMax: MESSAGE_BYTES_MAX,
+      backpressureBytesMax: 16 * MESSAGE_BYTES_MAX,
+      // Cases are about framing, and are not to be cut for what they cost.
+      frameLimits: { framesPerS: 1_000_000, bytesPerS: 1_000_000_000 },
+      silenceMsMax: 60_000,
+    },
   )
   return { transport, messages: () => messages, closes: () => closes }
 }
