@@ -3,10 +3,11 @@
  *
  * Thread  io                          Owns   its socket, its pending subscriptions
  * Hears   Connection.Command, frames  Tells  PresenceShard.Command, Sync.Command, FanOut.Command (same thread)
- * Timers  read, ping (Web only), one for each pending subscription
+ * Timers  read, ping (Web only), probe, one for each pending subscription
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
 
+import { closeReason, isGoodbye } from '../src/gateway/close-codes.js'
 import type { RequestEnvelope } from '../src/gateway/codec/envelope.js'
 import { DelUserPushTokenResp, SetAppBackgroundStatusReq } from '../src/gateway/proto/openim.js'
 import { failure, kickFrame, success } from '../src/gateway/replies.js'
@@ -14,6 +15,7 @@ import { RequestBudget, weightOfBytes } from '../src/gateway/request-budget.js'
 import { knownRequests, RequestId } from '../src/gateway/requests.js'
 import { parseTextFrame } from '../src/gateway/text-frames.js'
 import { NOT_SERVED_TEXT, WireCode } from '../src/gateway/wire-errors.js'
+import { PROBE_LOOKS_MS } from '../src/presence/probe.js'
 import type { LoginNumber } from '../src/presence/types.js'
 import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, stopOnFailure } from '../src/runtime/index.js'
@@ -44,13 +46,12 @@ const FLAG_DEADLINE_MS = 2_000
 /** One for all connections. */
 const READ_DUE: Message = { kind: 'readDue' }
 const PING_DUE: Message = { kind: 'pingDue' }
+const PROBE_DUE: Message = { kind: 'probeDue' }
 
 const GONE: Message = { kind: 'closed', code: 1006, clean: false }
 
 const POLICY_VIOLATION = 1008
 const TOO_LONG = 1009
-/** Not sent: what the transport reports of peers that it cut, those that do not read and those that send too much. */
-const CUTS: Readonly<Record<number, string>> = { 1013: 'slowReader', [POLICY_VIOLATION]: 'flood' }
 /** What is read of a request that is over the rate, so that it can be answered: as it comes, and unpacked. */
 const REFUSED_BYTES_MAX = 4_096
 const REFUSED_INFLATED_BYTES_MAX = 16_384
@@ -87,8 +88,10 @@ function receive(ctx: Ctx, state: State, message: Message): void {
       return onKick(ctx, state, message.by)
     case 'tokenFlagged':
       return onTokenFlagged(state)
-    case 'replace':
-      return drop(state, 'replaced', true)
+    case 'probe':
+      return onProbe(ctx, state)
+    case 'probeDue':
+      return onProbeDue(ctx, state)
     case 'vouch':
       return onVouch(ctx, state, message.login)
     case 'numbered':
@@ -161,13 +164,13 @@ function start(ctx: Ctx, args: Args): State {
     pending: undefined,
     nextRequestId: 1,
     isKicked: false,
+    probe: undefined,
     ending: undefined,
   }
 }
 
 function onClosed(ctx: Ctx, state: State, { code, clean }: { code: number; clean: boolean }): void {
-  const reason = clean ? 'goodbye' : (CUTS[code] ?? 'broken')
-  const ending = state.ending ?? { reason, isGoodbye: clean }
+  const ending = state.ending ?? { reason: closeReason(code, clean), isGoodbye: clean && isGoodbye(code) }
   count(state.counts.closes, ending.reason)
   leave(ctx, state, ending.isGoodbye)
   ctx.stop()
@@ -181,8 +184,9 @@ function onStop(ctx: Ctx, state: State): void {
   state.socket.drop()
 }
 
+/** Once; it may come before the socket has closed. */
 function leave(ctx: Ctx, state: State, clean: boolean): void {
-  state.hub.connections.delete(ctx.self.actor)
+  if (!state.hub.connections.delete(ctx.self.actor)) return
   state.counts.subscriptions -= state.watches
   ctx.signal(state.shard, { kind: 'disconnected', connection: ctx.self, userId: state.userId, clean })
   state.places.remove(state.socket.address)
@@ -291,6 +295,28 @@ function onReadDue(ctx: Ctx, state: State): void {
   drop(state, 'silent')
   // Nothing would report its end any more, and this actor would live for ever.
   if (state.socket.isGone) ctx.signal(ctx.self, GONE)
+}
+
+/** A probe that is under way answers for this one too. Who leaves anyway says so in the end. */
+function onProbe(ctx: Ctx, state: State): void {
+  if (state.probe !== undefined || state.isKicked || state.ending !== undefined) return
+  state.probe = { sinceMs: ctx.nowMs(), looks: 0 }
+  state.socket.ping()
+  ctx.once('probe', PROBE_LOOKS_MS[0]!, PROBE_DUE)
+}
+
+function onProbeDue(ctx: Ctx, state: State): void {
+  const { probe } = state
+  if (probe === undefined || state.isKicked || state.ending !== undefined) return
+  if (state.heard.heardMs > probe.sinceMs) {
+    state.probe = undefined
+    return ctx.signal(state.shard, { kind: 'answered', connection: ctx.self, userId: state.userId })
+  }
+  const nextMs = PROBE_LOOKS_MS[++probe.looks]
+  if (nextMs !== undefined) return ctx.once('probe', nextMs, PROBE_DUE)
+  // At once: what was sent to a peer that does not answer may take long to be given up.
+  leave(ctx, state, true)
+  drop(state, 'replaced', true)
 }
 
 // Steps

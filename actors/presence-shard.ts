@@ -3,7 +3,7 @@
  *
  * Thread  shard                       Owns   Roster, WatchIndex, two AdaptiveBatches, two RenewalWheels
  * Hears   PresenceShard.Command       Tells  Sync.Command, FanOut.Command, Listener.Command, Connection.Command
- * Timers  merge, grace, leaving, retry, confirm, catchUp, renew, rewatch, rebuild, evictAgain, kick, seat
+ * Timers  merge, grace, leaving, retry, confirm, catchUp, renew, rewatch, rebuild, evictAgain, kick, seat, probing
  * Fails   restarts empty: io threads announce their connections and watches, sync says what was asserted before
  *
  * The way of a change: socket or other node → roster or watch index → watchers here (at once) and, for what
@@ -16,7 +16,7 @@ import { Roster } from '../src/presence/roster.js'
 import { WatchIndex } from '../src/presence/watch-index.js'
 import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, type Signal, type ThreadSlot } from '../src/runtime/index.js'
-import { onAdmit, onSeatAnswered, onSeatDue, onSeated, onSeatReleased } from './presence-shard/admissions.js'
+import { onAdmit, onSeatAnswered, onSeatDue, onSeated, onUnseated } from './presence-shard/admissions.js'
 import { onCatchUpDue } from './presence-shard/catch-up.js'
 import { onEvict, onEvictAgainDue, onEvicted } from './presence-shard/evictions.js'
 import {
@@ -30,6 +30,7 @@ import {
 } from './presence-shard/here.js'
 import { onKick, onKickDue } from './presence-shard/kicks.js'
 import { onLateLogin, onWithdrawn, rememberWithdrawn } from './presence-shard/logins.js'
+import { onAnswered, onProbingDue } from './presence-shard/probes.js'
 import { askForTheLost, finishRebuilding, onAnnounced, onHeldBefore } from './presence-shard/rebuild.js'
 import type { Args, Ctx, Private, State } from './presence-shard/state.js'
 import {
@@ -69,14 +70,17 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
   switch (message.kind) {
     case 'admit':
       return onAdmit(ctx, state, message)
-    case 'seatReleased':
-      return onSeatReleased(ctx, state, message.seat)
     case 'connected':
       onSeated(ctx, state, message)
       onConnected(ctx, state, message)
       return onLateLogin(ctx, state, message)
     case 'disconnected':
-      return onDisconnected(ctx, state, message)
+      onDisconnected(ctx, state, message)
+      return onAnswered(ctx, state, message, true)
+    case 'answered':
+      return onAnswered(ctx, state, message, false)
+    case 'unseated':
+      return onUnseated(ctx, state, message)
     case 'announced':
       return onAnnounced(ctx, state, message)
     case 'watch':
@@ -133,6 +137,8 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onSeatAnswered(ctx, state, message.seat, message.outcome)
     case 'seatDue':
       return onSeatDue(ctx, state, message.seat)
+    case 'probingDue':
+      return onProbingDue(ctx, state, message.userId, message.id)
     case 'confirmDue':
       return onConfirmDue(ctx, state)
     case 'catchUpDue':
@@ -201,6 +207,7 @@ function start(ctx: Ctx, args: Args): State {
     orders: new Set(),
     lastId: Math.floor(ctx.random() * FIRST_IDS),
     admissions: new Map(),
+    probings: new Map(),
     kicks: new Map(),
     stashed: new Map(),
     withdrawn: new Map(),

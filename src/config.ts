@@ -8,6 +8,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { BadSettingError } from './errors.js'
 import { type Env, type Given, givenValue } from './given-values.js'
 import { watchAnswerBytes, watchRequestBytes } from './presence/watch-list.js'
+import { redisRelations } from './redis-settings.js'
 import type { Setting } from './setting-kinds.js'
 import { BY_THE_MACHINE, settings } from './settings.js'
 
@@ -57,7 +58,8 @@ export function loadConfig(
   ignored: (note: string) => void = () => {},
 ): Config {
   const { values, faults } = readRows(env, machine.hostname, ignored)
-  const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
+  const usesRedis =
+    values.redisUrl !== '' || values.redisClusterNodes.length > 0 || values.redisSentinels.length > 0
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
   const shardThreads =
     values.shardThreads === BY_THE_MACHINE ? defaultShardThreads(machine) : values.shardThreads
@@ -121,13 +123,9 @@ interface Relation {
 }
 
 const relations: readonly Relation[] = [
+  ...redisRelations,
   {
-    of: ['redisUrl', 'redisClusterNodes'],
-    holds: (config) => config.redisUrl === '' || config.redisClusterNodes.length === 0,
-    sentence: 'REDIS_URL and REDIS_CLUSTER_NODES are both set: set one of them.',
-  },
-  {
-    of: ['authSecret', 'host', 'redisUrl', 'redisClusterNodes'],
+    of: ['authSecret', 'host', 'redisUrl', 'redisClusterNodes', 'redisSentinels'],
     holds: (config) => config.authSecret !== '' || config.developmentMode,
     sentence:
       'AUTH_SECRET is not set: set it. Only development mode goes without (HOST is a loopback address, no Redis ' +
@@ -231,6 +229,28 @@ const relations: readonly Relation[] = [
     of: ['transport', 'ioThreads'],
     holds: (config) => config.transport !== 'ws' || config.ioThreads === 1,
     sentence: 'IO_THREADS must be 1 with TRANSPORT=ws: that transport cannot share a port between threads.',
+  },
+  {
+    of: ['tlsCertFile', 'tlsKeyFile'],
+    holds: (config) => (config.tlsCertFile === '') === (config.tlsKeyFile === ''),
+    sentence: 'TLS_CERT_FILE and TLS_KEY_FILE go together: set both of them, or neither.',
+  },
+  {
+    of: ['proxyProtocol', 'trustedProxies'],
+    holds: (config) => config.proxyProtocol === 'off' || config.trustedProxies.length > 0,
+    sentence: 'PROXY_PROTOCOL needs TRUSTED_PROXIES: from anybody else such a header could say anything.',
+  },
+  {
+    of: ['proxyProtocol', 'transport'],
+    holds: (config) => config.proxyProtocol !== 'v1' || config.transport === 'ws',
+    sentence: 'PROXY_PROTOCOL=v1 needs TRANSPORT=ws: the native transport reads version 2 only.',
+  },
+  {
+    of: ['proxyProtocol', 'tlsCertFile', 'transport'],
+    holds: (config) =>
+      config.proxyProtocol === 'off' || config.tlsCertFile === '' || config.transport === 'ws',
+    sentence:
+      'PROXY_PROTOCOL with TLS_CERT_FILE needs TRANSPORT=ws: the native transport reads no such header before TLS.',
   },
   {
     of: ['allowedOrigins'],

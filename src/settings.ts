@@ -4,19 +4,8 @@
  */
 import { PlatformTable, parsePlatforms } from './presence/platforms.js'
 import { checkUserId } from './presence/user-id.js'
-import {
-  addresses,
-  choice,
-  flag,
-  host,
-  int,
-  list,
-  origins,
-  path,
-  redisUrl,
-  signingSecret,
-  text,
-} from './setting-kinds.js'
+import { redisSettings } from './redis-settings.js'
+import { choice, flag, host, int, list, networks, origins, path, signingSecret, text } from './setting-kinds.js'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
@@ -40,14 +29,7 @@ export const settings = {
     doc: 'Port of REST, health and metrics; 0 = any free one.',
   }),
   host: host({ env: 'HOST', default: '127.0.0.1', doc: 'Address that both ports listen on.' }),
-  redisUrl: redisUrl({
-    env: 'REDIS_URL',
-    doc: 'One Redis server. Without this and REDIS_CLUSTER_NODES, the embedded store serves this node alone.',
-  }),
-  redisClusterNodes: addresses({
-    env: 'REDIS_CLUSTER_NODES',
-    doc: 'Some nodes of a Redis Cluster; the others are found through them.',
-  }),
+  ...redisSettings,
   authSecret: signingSecret({
     env: 'AUTH_SECRET',
     defaultDoc: 'in development mode a random one',
@@ -151,7 +133,7 @@ export const settings = {
     default: 0,
     min: 0,
     max: 100_000,
-    doc: 'Connections of one user in the cluster; a login above it is refused (error 1614). 0 = no cap.',
+    doc: 'Connections of one user in the cluster, each tab of a browser too; a login above it is refused (error 1614). 0 = no cap.',
   }),
   maxConnectionsPerUserPlatform: int({
     env: 'MAX_CONNECTIONS_PER_USER_PLATFORM',
@@ -237,7 +219,7 @@ export const settings = {
     default: 5 * SECOND_MS,
     min: 0,
     max: 10 * MINUTE_MS,
-    doc: 'How long a user whose socket broke without a goodbye is still shown online.',
+    doc: 'How long a user whose connection ended without a goodbye is still shown online.',
   }),
   nodeLeaseMs: int({
     env: 'NODE_LEASE_MS',
@@ -258,7 +240,48 @@ export const settings = {
     default: 10_000,
     min: 1,
     max: 10_000_000,
-    doc: 'Open connections from one address, at most.',
+    doc: 'Open connections from one address, at most. Behind proxies set TRUSTED_PROXIES.',
+  }),
+  addressPrefixV6: int({
+    env: 'ADDRESS_PREFIX_V6',
+    default: 64,
+    min: 16,
+    max: 128,
+    doc: 'Limits for each address count IPv6 addresses with so many first bits in common as one.',
+  }),
+  trustedProxies: networks({
+    env: 'TRUSTED_PROXIES',
+    doc:
+      'Proxies that this node may be asked through, on both ports. Only what they say of the client is believed: ' +
+      'X-Forwarded-For and Forwarded, read from the right, and X-Forwarded-Host.',
+  }),
+  forwardedHeader: choice({
+    env: 'FORWARDED_HEADER',
+    default: 'auto',
+    choices: ['auto', 'x-forwarded-for', 'forwarded', 'none'],
+    doc:
+      'The header that TRUSTED_PROXIES write; others are not read. `auto`: either of the two; where both come and ' +
+      'differ, the proxy itself counts as the client.',
+  }),
+  proxyProtocol: choice({
+    env: 'PROXY_PROTOCOL',
+    default: 'off',
+    choices: ['off', 'v1', 'v2'],
+    doc:
+      'PROXY protocol on WS_PORT. TRUSTED_PROXIES then begin every connection with it; handshakes of theirs without ' +
+      'it, and of anybody else with it, are refused. `v1`, and either beside TLS, needs TRANSPORT `ws`.',
+  }),
+  tlsCertFile: path({
+    env: 'TLS_CERT_FILE',
+    defaultDoc: 'none: no TLS',
+    doc:
+      'File with the certificate (PEM, its chain below it) for WS_PORT and API_PORT, which then speak TLS (1.2 or ' +
+      'later) only. Read again when it changes; open connections stay.',
+  }),
+  tlsKeyFile: path({
+    env: 'TLS_KEY_FILE',
+    defaultDoc: 'none',
+    doc: 'File with the private key of TLS_CERT_FILE (PEM, without a password).',
   }),
   handshakesPerSMax: int({
     env: 'HANDSHAKES_PER_S_MAX',
@@ -365,7 +388,7 @@ export const settings = {
   allowedOrigins: origins({
     env: 'ALLOWED_ORIGINS',
     defaultDoc: 'same host, and loopback',
-    doc: 'Web pages that may connect. What sends no Origin header is not a browser, and passes.',
+    doc: 'Web pages that may connect beside those. What sends no Origin header is not a browser, and passes.',
   }),
   openimCompat: flag({
     env: 'OPENIM_COMPAT',

@@ -18,6 +18,7 @@ import {
   YOUNG_HEAP_MB,
 } from './threads/settings.js'
 import { meterThread } from './threads/thread-meter.js'
+import { tlsFilesOf } from './threads/tls.js'
 
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
@@ -156,6 +157,8 @@ export class Supervisor {
 /** What the settings leave open: which ports are free, and which transport this machine can run. */
 async function settle(config: Config, log: Log): Promise<Config> {
   const transport = loadTransport(config.transport)
+  // Each thread that listens reads the files itself; here only their flaws are of interest, before anything starts.
+  await tlsFilesOf(config)
   if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
   // io threads share their port in a way that would let another process in as well, so its owner is asked first.
   for (const port of [config.wsPort, config.apiPort]) if (port !== 0) await assertPortFree(config.host, port)

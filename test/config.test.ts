@@ -55,7 +55,8 @@ t.test('values are read as their types', async (t) => {
     AUTH_SECRET: GOOD_SECRET,
     ADMIN_USER_IDS: 'root, imAdmin',
     REDIS_CLUSTER_NODES: 'a:7000,10.0.0.1:7001,[::1]:7002',
-    ALLOWED_ORIGINS: 'https://Example.com:443, capacitor://localhost',
+    ALLOWED_ORIGINS: 'https://Example.com:443, capacitor://localhost, https://*.Example.org, null',
+    TRUSTED_PROXIES: 'loopback, 10.1.2.3, 2001:DB8::/32',
     OPENIM_COMPAT: '1',
     OFFLINE_GRACE_MS: '0',
     PLATFORMS: '12:Vision:Headset, 13:Car:Car',
@@ -74,7 +75,8 @@ t.test('values are read as their types', async (t) => {
       { host: '10.0.0.1', port: 7001 },
       { host: '::1', port: 7002 },
     ],
-    allowedOrigins: ['https://example.com', 'capacitor://localhost'],
+    allowedOrigins: ['https://example.com', 'capacitor://localhost', 'https://*.example.org', 'null'],
+    trustedProxies: ['127.0.0.0/8', '::1/128', '10.1.2.3/32', '2001:db8::/32'],
     openimCompat: true,
     offlineGraceMs: 0,
     platforms: '12:Vision:Headset, 13:Car:Car',
@@ -130,7 +132,19 @@ t.test('each bad value is named, with what was expected', async (t) => {
     PRESENCE_TTL_S: ['9'],
     WATCH_TTL_S: ['9'],
     OFFLINE_GRACE_MS: ['-1'],
-    ALLOWED_ORIGINS: ['example.com', 'https://a/b', 'https://u@a', 'https://'],
+    ALLOWED_ORIGINS: [
+      'example.com',
+      'https://a/b',
+      'https://u@a',
+      'https://',
+      'wss://a',
+      'https://a*.b',
+      'https://*',
+    ],
+    TRUSTED_PROXIES: ['proxy.example', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.1,x', '*'],
+    FORWARDED_HEADER: ['x-real-ip'],
+    PROXY_PROTOCOL: ['on', 'v3'],
+    ADDRESS_PREFIX_V6: ['15', '129'],
     OPENIM_COMPAT: ['yes', 'TRUE'],
     PLATFORMS: ['12', '12:Vision', 'x:Vision:Headset', '5:Vision:Headset', '12:Web:Web'],
     TRANSPORT: ['uWS'],
@@ -190,7 +204,7 @@ t.test('settings that contradict each other are refused with a sentence', async 
   const contradictions: [Env, RegExp][] = [
     [
       { REDIS_URL: 'redis://a', REDIS_CLUSTER_NODES: 'a:1', AUTH_SECRET: GOOD_SECRET },
-      /^REDIS_URL and REDIS_CLUSTER_NODES are both set/,
+      /^REDIS_URL, REDIS_CLUSTER_NODES and REDIS_SENTINELS: two/,
     ],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '4' }, /^PRESENCE_SHARDS must be at least SHARD_THREADS/],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '0', IO_THREADS: '4' }, /^PRESENCE_SHARDS must be at least/],
@@ -215,6 +229,14 @@ t.test('settings that contradict each other are refused with a sentence', async 
     [{ WS_PORT: '9000', API_PORT: '9000' }, /^WS_PORT and API_PORT must differ/],
     [{ TRANSPORT: 'ws', IO_THREADS: '2' }, /^IO_THREADS must be 1 with TRANSPORT=ws/],
     [{ ALLOWED_ORIGINS: '*,https://a' }, /^ALLOWED_ORIGINS must be either/],
+    [{ TLS_CERT_FILE: 'cert.pem' }, /^TLS_CERT_FILE and TLS_KEY_FILE go together/],
+    [{ TLS_KEY_FILE: 'key.pem' }, /^TLS_CERT_FILE and TLS_KEY_FILE go together/],
+    [{ PROXY_PROTOCOL: 'v2' }, /^PROXY_PROTOCOL needs TRUSTED_PROXIES/],
+    [{ PROXY_PROTOCOL: 'v1', TRUSTED_PROXIES: 'private' }, /^PROXY_PROTOCOL=v1 needs TRANSPORT=ws/],
+    [
+      { PROXY_PROTOCOL: 'v2', TRUSTED_PROXIES: 'private', TLS_CERT_FILE: 'a', TLS_KEY_FILE: 'b' },
+      /^PROXY_PROTOCOL with TLS_CERT_FILE needs TRANSPORT=ws/,
+    ],
     [{ AUTH_ALGORITHM: 'RS256' }, /^AUTH_PUBLIC_KEYS is not set: AUTH_ALGORITHM RS256 or ES256 checks/],
     [{ AUTH_ALGORITHM: 'ES256', AUTH_PRIVATE_KEY: 'own.pem' }, /^AUTH_PUBLIC_KEYS is not set/],
     [
@@ -231,6 +253,8 @@ t.test('settings that contradict each other are refused with a sentence', async 
     t.equal(faults.length, 1, sentence.source)
     t.match(faults[0], sentence)
   }
+  const tls = { TLS_CERT_FILE: 'a', TLS_KEY_FILE: 'b' }
+  t.same(faultsOf({ PROXY_PROTOCOL: 'v1', TRUSTED_PROXIES: '10.0.0.1', TRANSPORT: 'ws', ...tls }), [])
   t.same(faultsOf({ WS_PORT: '0', API_PORT: '0' }), [], 'two free ports do not clash')
   const keyFiles = { AUTH_PUBLIC_KEYS: 'keys.json', AUTH_PRIVATE_KEY: 'own.pem' }
   t.same(faultsOf({ AUTH_ALGORITHM: 'RS256', ...keyFiles }), [])

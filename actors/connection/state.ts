@@ -88,6 +88,8 @@ export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
   pending: Map<number, PendingSubscription> | undefined
   nextRequestId: number
   isKicked: boolean
+  /** The probe under way: since when, and how often its answer was looked for. */
+  probe: { sinceMs: number; looks: number } | undefined
   /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
   ending: { reason: string; isGoodbye: boolean } | undefined
 }
@@ -111,6 +113,7 @@ export type Private =
   | { kind: 'tokenFlagged' }
   | { kind: 'readDue' }
   | { kind: 'pingDue' }
+  | { kind: 'probeDue' }
   | { kind: 'subscribeDue'; requestId: number }
 
 export type Message = Connection.Command | FromTransport | Private

@@ -13,9 +13,12 @@ export interface Kick {
   by: LoginNumber
 }
 
-/** The same device is back on another socket: close, in silence. presence shard → connection (io). */
-export interface Replace {
-  kind: 'replace'
+/**
+ * The same device has logged in again: close in silence, unless the client answers a ping in time; then say so
+ * (`Answered`). presence shard → connection (io). May be repeated.
+ */
+export interface Probe {
+  kind: 'probe'
 }
 
 /** The token was kicked by an earlier login than this one: say so to the store. presence shard → connection (io). */
@@ -51,4 +54,4 @@ export interface Dismiss {
   kind: 'dismiss'
 }
 
-export type Command = Kick | Replace | Vouch | Numbered | Watched | NotWatched | Dismiss
+export type Command = Kick | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss

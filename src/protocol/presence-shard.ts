@@ -40,23 +40,30 @@ export interface Admit extends Question<AdmitVerdict> {
 /** The seat is kept for a while for the `Connected` that follows. */
 export type AdmitVerdict = { isAdmitted: true; seat: Seat } | { isAdmitted: false; reason: SeatRefusal }
 
-/** The login that this seat was given to has gone before it came in. Signal. listener (io) → presence shard. */
-export interface SeatReleased {
-  kind: 'seatReleased'
-  seat: Seat
-}
-
 /** A user logged in, or its background flag changed. The login is a signal. connection (io) → presence shard. */
 export interface Connected extends ConnectionReport {
   kind: 'connected'
 }
 
-/** A socket is gone. `clean` = it said goodbye (logout, close frame, kick); otherwise the grace applies. Signal. */
+/** A socket is gone. `clean` = it said goodbye (logout, a close code that says so) or was sent away; otherwise the grace applies. Signal. */
 export interface Disconnected {
   kind: 'disconnected'
   connection: Ref<Connection.Command>
   userId: UserId
   clean: boolean
+}
+
+/** The client has answered a probe: its connection stays. connection (io) → presence shard. */
+export interface Answered {
+  kind: 'answered'
+  connection: Ref<Connection.Command>
+  userId: UserId
+}
+
+/** A seat that was granted is not needed: the client had gone. listener (io) → presence shard. At most once. */
+export interface Unseated {
+  kind: 'unseated'
+  seat: Seat
 }
 
 /** Every connection of this shard's users on one io thread; answers `Announce`. listener (io) → presence shard. */
@@ -184,9 +191,10 @@ export interface Flush extends Question<null> {
 
 export type Command =
   | Admit
-  | SeatReleased
   | Connected
   | Disconnected
+  | Answered
+  | Unseated
   | Announced
   | Watch
   | Unwatch

@@ -161,7 +161,8 @@ export class Fuzzer {
 
 /** Of this thread where Node tells it (from 23.9 on), else of the process with all its threads. */
 function cpuMs(): number {
-  const { user, system } = (process.threadCpuUsage ?? process.cpuUsage)()
+  const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage }
+  const { user, system } = threadCpuUsage?.() ?? process.cpuUsage()
   return (user + system) / 1_000
 }
 
