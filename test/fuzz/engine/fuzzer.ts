@@ -12,6 +12,8 @@ const MS_MAX = 50
 const ATTEMPTS = 6
 const CORPUS_MAX = 5_000
 const SHRINK_TRIES_MAX = 3_000
+/** Inputs that are kept as tests are not longer. */
+const ESSENTIAL_BYTES_MAX = 1_000
 
 export type FindingKind = 'throws' | 'steps' | 'time' | 'hangs' | 'memory'
 
@@ -76,7 +78,8 @@ export class Fuzzer {
     this.coverage.forget()
     for (const input of own) await this.#attempt(input)
     const kept: Uint8Array[] = []
-    for (const input of [...this.corpus].sort((a, b) => a.length - b.length)) {
+    const short = this.corpus.filter(({ length }) => length <= ESSENTIAL_BYTES_MAX)
+    for (const input of short.sort((a, b) => a.length - b.length)) {
       if ((await this.#attempt(input)).firsts > 0) kept.push(input)
     }
     return kept
