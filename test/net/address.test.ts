@@ -77,6 +77,7 @@ t.test('two IPv6 addresses share a key exactly when they share the prefix', (t) 
 
 t.test('networks are read as they are usually written', async (t) => {
   t.same(parseNetwork('10.0.0.0/8'), ['10.0.0.0/8'])
+  for (const word of ['constructor', '__proto__', 'toString']) t.equal(parseNetwork(word), undefined, word)
   t.same(parseNetwork('192.0.2.1'), ['192.0.2.1/32'])
   t.same(parseNetwork('2001:DB8::/32'), ['2001:db8::/32'])
   t.same(parseNetwork('::1'), ['::1/128'])
