@@ -37,6 +37,8 @@ const READ_DUE: Message = { kind: 'readDue' }
 const PING_DUE: Message = { kind: 'pingDue' }
 const PROBE_DUE: Message = { kind: 'probeDue' }
 
+const GONE: Message = { kind: 'closed', code: 1006, clean: false }
+
 const POLICY_VIOLATION = 1008
 const TOO_LONG = 1009
 const GOING_AWAY = 1001
@@ -119,7 +121,7 @@ function start(ctx: Ctx, args: Args): State {
   }
   if (seat !== undefined) report.seat = seat
   args.hub.connections.set(ctx.self.actor, report)
-  ctx.tell(args.shard, { kind: 'connected', ...report })
+  ctx.signal(args.shard, { kind: 'connected', ...report })
   ctx.once('read', settings.readTimeoutMs, READ_DUE)
   if (platformId === WEB) ctx.every('ping', settings.readTimeoutMs * PING_PART, PING_DUE)
   // Field by field: spread, each connection would get a hidden class of its own, which is 600 bytes.
@@ -169,7 +171,7 @@ function onStop(ctx: Ctx, state: State): void {
 function leave(ctx: Ctx, state: State, clean: boolean): void {
   if (!state.hub.connections.delete(ctx.self.actor)) return
   state.counts.subscriptions -= state.watches
-  ctx.tell(state.shard, { kind: 'disconnected', connection: ctx.self, userId: state.userId, clean })
+  ctx.signal(state.shard, { kind: 'disconnected', connection: ctx.self, userId: state.userId, clean })
   state.places.remove(state.socket.address)
 }
 
@@ -252,14 +254,16 @@ function onTokenFlagged(state: State): void {
 
 function onVouch(ctx: Ctx, state: State, login: LoginNumber): void {
   const { userId, platformId, token, sync } = state
-  ctx.tell(sync, { kind: 'vouchForToken', userId, platformId, token, login })
+  ctx.signal(sync, { kind: 'vouchForToken', userId, platformId, token, login })
 }
 
 function onReadDue(ctx: Ctx, state: State): void {
   const silentMs = ctx.nowMs() - state.heardMs
   const leftMs = state.settings.readTimeoutMs - silentMs
-  if (leftMs > 0) ctx.once('read', leftMs, READ_DUE)
-  else drop(state, 'silent')
+  if (leftMs > 0) return ctx.once('read', leftMs, READ_DUE)
+  drop(state, 'silent')
+  // Nothing would report its end any more, and this actor would live for ever.
+  if (state.socket.isGone) ctx.signal(ctx.self, GONE)
 }
 
 /** A probe that is under way answers for this one too. Who leaves anyway says so in the end. */

@@ -83,7 +83,7 @@ function onRequest(ctx: Ctx, state: State, request: FanOut.Request): void {
     }
   }
   if (pending.missing === 0) tellWatched(ctx, request)
-  else tellShards(ctx, state, 'watch', ask)
+  else watch(ctx, state, ask)
 }
 
 function onStatuses(ctx: Ctx, state: State, { statuses }: FanOut.Statuses): void {
@@ -111,10 +111,9 @@ function publish(state: State, userId: UserId, platformIds: PlatformId[]): void 
 
 function onWatchAgain(ctx: Ctx, state: State, { shard }: FanOut.WatchAgain): void {
   const userIds = [...new Set([...state.hub.statuses.keys(), ...state.waiting.keys()])]
-  tellShards(
+  watch(
     ctx,
     state,
-    'watch',
     userIds.filter((userId) => state.addresses.shardOf(userId) === shard),
   )
 }
@@ -123,9 +122,18 @@ function tellWatched(ctx: Ctx, { connection, requestId }: FanOut.Request): void 
   ctx.tell(connection, { kind: 'watched', requestId })
 }
 
-function tellShards(ctx: Ctx, state: State, kind: 'watch' | 'unwatch', userIds: UserId[]): void {
+function watch(ctx: Ctx, state: State, userIds: UserId[]): void {
   for (const [shard, list] of state.addresses.byShard(userIds, (userId) => userId)) {
-    ctx.tell(shard, { kind, thread: ctx.self.thread, userIds: list })
+    const isTold = ctx.tryTell(shard, { kind: 'watch', thread: ctx.self.thread, userIds: list })
+    // The requests that wait for these users fail at their deadline; the next one asks again.
+    if (!isTold) for (const userId of list) state.waiting.delete(userId)
+  }
+}
+
+/** A signal: a watch that nobody ends would be renewed for ever. */
+function unwatch(ctx: Ctx, state: State, userIds: UserId[]): void {
+  for (const [shard, list] of state.addresses.byShard(userIds, (userId) => userId)) {
+    ctx.signal(shard, { kind: 'unwatch', thread: ctx.self.thread, userIds: list })
   }
 }
 
@@ -141,7 +149,7 @@ function onSweepDue(ctx: Ctx, state: State): void {
     )
     if (!isWatched && state.hub.statuses.delete(userId)) gone.push(userId)
   }
-  tellShards(ctx, state, 'unwatch', gone)
+  unwatch(ctx, state, gone)
 }
 
 // Lifecycle

@@ -88,6 +88,8 @@ export interface Args {
   isSeated: boolean
   /** Whether a token that is not on record is bad: it is, where tokens are made here. */
   recordsNeeded: boolean
+  /** Whether so much waits for the shard's thread that it should get no more logins. */
+  isOverloaded: (shard: Ref<PresenceShard.Command>) => boolean
   /** Unix ms, as tokens have it. */
   wallMs: () => number
 }
@@ -130,6 +132,8 @@ export const listener = defineActor<Message, State, Args>({ kind: 'listener', st
 
 /** The one refusal with a status of its own: browsers show it to developers. */
 const FORBIDDEN = 403
+/** When a client should try again that an overloaded node refused. */
+const OVERLOAD_MS = 5_000
 
 // Routing
 
@@ -163,6 +167,9 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)
   if (!handshake.ok) return giveUp(state, request, handshake.error)
   const { args } = handshake
+  if (state.isOverloaded(state.addresses.shardFor(args.userId))) {
+    return giveUp(state, request, connectionLimitError(`this node is overloaded, ${comeBackIn(OVERLOAD_MS)}`))
+  }
   const owner: Owner = { connection: undefined, early: NOTHING }
   args.token = state.canonicalToken(args.token)
   const digest = tokenDigest(args.token)
@@ -264,10 +271,7 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
   const socket = args.isMsgResp ? attempt.socket : request.accept(owner)
   // The client has gone while its token was looked up.
   if (socket === undefined || owner.early.some(({ kind }) => kind === 'closed')) {
-    if (attempt.seat !== undefined) {
-      ctx.tell(state.addresses.shardFor(args.userId), { kind: 'unseated', seat: attempt.seat })
-    }
-    return state.places.remove(request.address)
+    return leaveAtDoor(ctx, state, attempt)
   }
   state.counts.logins++
   if (args.isMsgResp) socket.send(SUCCESS_TEXT, false)
@@ -290,8 +294,14 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     counts: state.counts,
     places: state.places,
   })
-  for (const message of owner.early) ctx.tell(owner.connection, message)
+  for (const message of owner.early) ctx.signal(owner.connection, message)
   owner.early = NOTHING
+}
+
+/** Its place and its seat are free again. */
+function leaveAtDoor(ctx: Ctx, state: State, { request, args, seat }: Attempt): void {
+  state.places.remove(request.address)
+  if (seat !== undefined) ctx.signal(state.addresses.shardFor(args.userId), { kind: 'seatReleased', seat })
 }
 
 // Handlers: who is in

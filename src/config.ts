@@ -1,10 +1,12 @@
 /**
  * Loads and checks every setting. Nothing else reads values of the environment.
  *
- * Blanks around a value do not count, and an empty variable counts as unset, as in most compose files.
+ * Blanks around a value do not count, and an empty variable counts as unset, as in most compose files. Every name may
+ * be written with the prefix PORCHLIGHT_, and a secret may be in a file (`given-values.ts`).
  */
 import { availableParallelism, hostname } from 'node:os'
 import { BadSettingError } from './errors.js'
+import { type Env, type Given, givenValue } from './given-values.js'
 import type { Setting } from './setting-kinds.js'
 import { BY_THE_MACHINE, settings } from './settings.js'
 
@@ -42,13 +44,15 @@ function thisMachine(): Machine {
 
 /**
  * Check every setting and every relation between them.
- * Throws BadSettingError, whose message has a line for each fault; no line repeats a secret.
+ * Throws BadSettingError, whose message has a line for each fault; no line repeats a secret. `ignored` hears of values
+ * that are taken for another program's.
  */
 export function loadConfig(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
   machine: Machine = thisMachine(),
+  ignored: (note: string) => void = () => {},
 ): Config {
-  const { values, faults } = readRows(env)
+  const { values, faults } = readRows(env, machine.hostname, ignored)
   const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
   const shardThreads =
@@ -70,16 +74,18 @@ export function loadConfig(
   return deepFreeze(config)
 }
 
-function readRows(env: Readonly<Record<string, string | undefined>>) {
+function readRows(env: Env, hostname: string, ignored: (note: string) => void) {
   const values: Record<string, unknown> = {}
   const faults = new Map<string, string>()
   for (const [name, row] of Object.entries<Setting<unknown>>(settings)) {
-    const given = env[row.env]?.trim() || row.default
+    const given = givenValue(env, row, hostname, ignored)
     values[name] = row.absent
-    if (given === undefined) continue
-    const parsed = row.schema.safeParse(given)
+    if (given.fault !== undefined) faults.set(name, given.fault)
+    const value = given.value ?? row.default
+    if (value === undefined) continue
+    const parsed = row.schema.safeParse(value)
     if (parsed.success) values[name] = parsed.data
-    else faults.set(name, describeFault(row, given, parsed.error.issues[0]?.message))
+    else faults.set(name, describeFault(row, given, value, parsed.error.issues[0]?.message))
   }
   // Each row's own schema made its value, or its own kind the value for an absent one.
   return { values: values as unknown as Values, faults }
@@ -94,7 +100,8 @@ export function withAuthSecret(config: Config, authSecret: string): Config {
 export function configTable(): string {
   const lines = Object.values<Setting<unknown>>(settings).map((row) => {
     const byDefault = row.defaultDoc ?? (row.default === undefined ? 'none' : `\`${row.default}\``)
-    return `| \`${row.env}\` | ${byDefault} | ${row.doc} Expected: ${row.expected}. |`
+    const orFile = row.secret ? ` Or \`${row.env}_FILE\`: a file with it.` : ''
+    return `| \`${row.env}\` | ${byDefault} | ${row.doc}${orFile} Expected: ${row.expected}. |`
   })
   return ['| Variable | Default | Meaning |', '| --- | --- | --- |', ...lines].join('\n')
 }
@@ -203,10 +210,15 @@ function defaultNodeId(machine: Machine, wsPort: number): string {
   return (name || 'node') + suffix
 }
 
-function describeFault(row: Setting<unknown>, given: string, reason: string | undefined): string {
-  const shown = given.length > 60 ? `${given.slice(0, 60)}...` : given
+function describeFault(
+  row: Setting<unknown>,
+  { name }: Given,
+  value: string,
+  reason: string | undefined,
+): string {
+  const shown = value.length > 60 ? `${value.slice(0, 60)}...` : value
   const isWhat = row.secret ? `is refused (${reason})` : `is ${JSON.stringify(shown)}`
-  return `${row.env} ${isWhat}; expected ${row.expected}.`
+  return `${name} ${isWhat}; expected ${row.expected}.`
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -360,6 +360,15 @@ export const settings = {
     max: 1_000_000,
     doc: 'Clients that a stopping node sends away in a second, so that the others can take them.',
   }),
+  shutdownDelayMs: int({
+    env: 'SHUTDOWN_DELAY_MS',
+    default: 0,
+    min: 0,
+    max: 10 * MINUTE_MS,
+    doc:
+      'How long a stopping node says that it is not ready before it closes its listener: so long load balancers may ' +
+      'still send clients. Comes before SHUTDOWN_TIMEOUT_MS.',
+  }),
   shutdownTimeoutMs: int({
     env: 'SHUTDOWN_TIMEOUT_MS',
     default: 30 * SECOND_MS,

@@ -11,7 +11,19 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
  * type-only imports, which leave no trace at run time.
  */
 const ROOMS: { room: string; mayImport: string[] }[] = [
-  { room: 'src/main.ts', mayImport: ['src/supervisor.ts', 'src/config.ts', 'src/auth', 'src/observe'] },
+  { room: 'src/main.ts', mayImport: ['src/process'] },
+  {
+    room: 'src/process',
+    mayImport: [
+      'src/supervisor.ts',
+      'src/config.ts',
+      'src/given-values.ts types',
+      'src/auth',
+      'src/gateway/transport',
+      'src/observe',
+      'src/errors.ts',
+    ],
+  },
   {
     room: 'src/supervisor.ts',
     mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/observe'],
@@ -71,7 +83,11 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     room: 'src/protocol',
     mayImport: ['src/presence', 'src/runtime', 'src/store/presence-store.ts types'],
   },
-  { room: 'src/config.ts', mayImport: ['src/settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'] },
+  {
+    room: 'src/config.ts',
+    mayImport: ['src/given-values.ts', 'src/settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'],
+  },
+  { room: 'src/given-values.ts', mayImport: ['src/setting-kinds.ts types'] },
   { room: 'src/settings.ts', mayImport: ['src/setting-kinds.ts', 'src/presence'] },
   { room: 'src/setting-kinds.ts', mayImport: ['src/presence'] },
   { room: 'src/errors.ts', mayImport: [] },
@@ -157,6 +173,7 @@ t.test('each edge is imported by its own thread role only', async (t) => {
     {
       edge: 'src/gateway/transport',
       roles: [
+        'src/process/check.ts',
         'src/supervisor.ts',
         'src/threads/io.ts',
         'actors/connection',

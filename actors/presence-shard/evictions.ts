@@ -144,7 +144,7 @@ export function carryOut(
 }
 
 export function obey(ctx: Ctx, state: State, userId: UserId, obeying: Obeying, by: LoginNumber): void {
-  for (const key of obeying.leaving) ctx.tell(refOfKey<Connection.Command>(key), { kind: 'kick', by })
+  for (const key of obeying.leaving) ctx.signal(refOfKey<Connection.Command>(key), { kind: 'kick', by })
   for (const key of obeying.probed) probe(ctx, key)
   if (obeying.isChanged) platformsChanged(ctx, state, [userId])
 }

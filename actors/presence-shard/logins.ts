@@ -30,7 +30,7 @@ export function onRecorded(
   const newcomers = state.roster.recorded(userId, version)
   for (const newcomer of newcomers) {
     evictHere(ctx, state, userId, newcomer, version - 1)
-    ctx.tell(refOfKey<Connection.Command>(newcomer.key), { kind: 'numbered', login: version })
+    ctx.signal(refOfKey<Connection.Command>(newcomer.key), { kind: 'numbered', login: version })
   }
   if (snapshot === undefined) return
   if (snapshot.claims.length > 0) {
@@ -96,8 +96,8 @@ export function onWithdrawn(ctx: Ctx, state: State, message: PresenceShard.Withd
     if (login.number === undefined && by !== BY_HAND) stash(state, userId, message)
     else if ((login.number ?? OLD) < by) {
       state.roster.dismiss(userId, login.key)
-      ctx.tell(connection, { kind: 'kick', by })
-    } else if (login.number! > by) ctx.tell(connection, { kind: 'vouch', login: login.number! })
+      ctx.signal(connection, { kind: 'kick', by })
+    } else if (login.number! > by) ctx.signal(connection, { kind: 'vouch', login: login.number! })
   }
 }
 

@@ -16,7 +16,7 @@ import type { Asker, Ctx, Probing, State } from './state.js'
 const OVERDUE_MS = PROBE_MS + 500
 
 export function probe(ctx: Ctx, key: ConnectionKey): void {
-  ctx.tell(refOfKey<Connection.Command>(key), { kind: 'probe' })
+  ctx.signal(refOfKey<Connection.Command>(key), { kind: 'probe' })
 }
 
 export function probeFor(ctx: Ctx, state: State, userId: UserId, token: TokenDigest, asker: Asker): void {

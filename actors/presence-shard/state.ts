@@ -80,6 +80,8 @@ export interface State extends Args {
   renewals: RenewalWheel
   rewatches: RenewalWheel
   finds: Finds
+  /** Io threads that could not be told of a change. */
+  behind: Set<ThreadSlot>
   /** Io threads whose connections are not known yet. Until all are, nothing is asserted: it would be half. */
   unannounced: Set<ThreadSlot>
   /** What former lives asserted; undefined = sync has not said yet. */
@@ -190,6 +192,7 @@ export type Private =
   | { kind: 'retryDue' }
   | { kind: 'rebuildDue' }
   | { kind: 'confirmDue' }
+  | { kind: 'catchUpDue' }
   | { kind: 'heldBefore'; outcome: Outcome<UserPlatforms[]> }
   | { kind: 'evictAgainDue' }
   | { kind: 'kickDue'; id: number }
@@ -212,5 +215,5 @@ export type Ctx = Context<PresenceShard.Command | Private>
 export function flushSoon(ctx: Ctx, state: State): void {
   if (state.isFlushDue) return
   state.isFlushDue = true
-  ctx.tell(ctx.self, { kind: 'flushDue' })
+  ctx.signal(ctx.self, { kind: 'flushDue' })
 }

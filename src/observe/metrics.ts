@@ -96,6 +96,11 @@ const table = {
     'How long the event loop was busy, by thread: its rate nears 1 when the thread is at its limit.',
     'thread',
   ),
+  logLinesDropped: counter(
+    'log_lines_dropped_total',
+    'Log lines dropped because standard output was not read or could not be written, by thread.',
+    'thread',
+  ),
   heapBytes: gauge('heap_bytes', 'JavaScript heap in use, by thread.', 'thread'),
 } as const satisfies Record<string, Row>
 

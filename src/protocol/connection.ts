@@ -1,4 +1,7 @@
-/** What a connection hears from other actors. Its frames come from its own thread's transport. */
+/**
+ * What a connection hears from other actors. Its frames come from its own thread's transport. All but `Watched` are
+ * signals: no flood of frames may keep them out.
+ */
 import type { LoginNumber } from '../presence/types.js'
 
 /**

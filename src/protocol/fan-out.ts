@@ -15,7 +15,7 @@ export interface Statuses {
   statuses: Status[]
 }
 
-/** A shard started and knows no watcher: watch its users again. presence shard → fan-out (io). */
+/** A shard started and knows no watcher: watch its users again. Signal. presence shard → fan-out (io). */
 export interface WatchAgain {
   kind: 'watchAgain'
   shard: number

@@ -114,10 +114,14 @@ export class ThreadHost<Settings> {
     await Promise.all(this.#threads.map((thread) => this.ready(thread)))
   }
 
-  /** Resolves when the actors of the thread are up. */
+  /** Resolves when the actors of the thread are up; rejects when it ends before. */
   async ready(thread: ThreadInfo): Promise<void> {
     const { readyDeadlineMs } = this.#options
-    await withDeadline(this.control(thread).ready(), readyDeadlineMs, `${name(thread)} ready`)
+    const ended = this.#threads[thread.slot]!.life.then(() => {
+      throw new Error(`${name(thread)} ended before it was ready`)
+    })
+    const isUp = Promise.race([this.control(thread).ready(), ended])
+    await withDeadline(isUp, readyDeadlineMs, `${name(thread)} ready`)
   }
 
   /** Verbs of a thread that lives; throws when it does not. */

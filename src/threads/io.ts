@@ -23,6 +23,9 @@ const GOODBYE_MS = 2_000
 const GOODBYE_LOOK_MS = 10
 /** Frames of a client that does not wait for the verdict; real ones wait. */
 const EARLY_COUNT_MAX = 16
+/** Letters that wait for a shard's thread. Above it no login comes in: each is a signal, which no link refuses. */
+const HELD_COUNT_MAX = 65_536
+const BUSY_TEXT = 'This node takes up no more handshakes now; try again.\n'
 
 export const prepare: PrepareResident = async (task) => {
   const keys = await tokenKeysOf(task)
@@ -70,6 +73,7 @@ function open(home: Home, keys: TokenKeys): Resident {
       verifyToken: (token, digest) => verified.verify(token, digest),
       isSeated: seating(config) !== undefined,
       recordsNeeded: areTokensMadeHere(config),
+      isOverloaded: (shard) => system.heldFor(shard.thread) > HELD_COUNT_MAX,
       wallMs: Date.now,
     },
     LISTENER,
@@ -102,7 +106,7 @@ async function dismissAll(system: ActorSystem, hub: Hub, ratePerS: number): Prom
   for (const { connection } of [...hub.connections.values()]) {
     while (dismissed > ((performance.now() - sinceMs) / 1_000) * ratePerS) await pause()
     if (!hub.connections.has(connection.actor)) continue
-    system.tell(connection, { kind: 'dismiss' })
+    system.signal(connection, { kind: 'dismiss' })
     dismissed++
   }
   const deadlineMs = performance.now() + GOODBYE_MS
@@ -123,17 +127,23 @@ function openTransport({ system, settings, slot }: Home, hub: Hub): Transport {
 function handlersFor(system: ActorSystem, toListener: Ref<Message>, hub: Hub): TransportHandlers<Owner> {
   const tell = (owner: Owner, message: FromTransport) => {
     if (owner.connection !== undefined) system.tell(owner.connection, message)
-    else if (owner.early.length < EARLY_COUNT_MAX || message.kind === 'closed') {
-      owner.early = [...owner.early, message]
-    }
+    else if (owner.early.length < EARLY_COUNT_MAX) owner.early = [...owner.early, message]
+  }
+  /** A signal: a connection that never hears of its end would stay online for ever. */
+  const closed = (owner: Owner, message: FromTransport) => {
+    if (owner.connection !== undefined) system.signal(owner.connection, message)
+    else owner.early = [...owner.early, message]
   }
   return {
     // At once: a socket that is accepted inside this callback costs the transport least.
-    upgrade: (request) => system.tellNow(toListener, { kind: 'upgrade', request }),
+    upgrade: (request) => {
+      if (!system.tellNow(toListener, { kind: 'upgrade', request }))
+        request.refuse(503, 'text/plain', BUSY_TEXT)
+    },
     message: (owner, data, isBinary) => tell(owner, { kind: 'frame', data, isBinary }),
     heard: (owner) => tell(owner, { kind: 'heard' }),
     drained: () => {},
-    closed: (owner, code, clean) => tell(owner, { kind: 'closed', code, clean }),
+    closed: (owner, code, clean) => closed(owner, { kind: 'closed', code, clean }),
     unsubscribed: (topic, remaining) => {
       if (remaining === 0) hub.unattended.add(userOfTopic(topic))
     },

@@ -136,8 +136,12 @@ export class VirtualClient {
 
   #socket(): Socket {
     const { transport } = this.door
+    const isGone = () => this.state === 'closed'
     return {
       address: '127.0.0.1',
+      get isGone() {
+        return isGone()
+      },
       send: (data) => {
         this.receive(data)
         return 'sent'
@@ -203,7 +207,11 @@ export class VirtualClient {
   }
 
   #tell(message: Owner['early'][number]): void {
-    if (this.#owner?.connection !== undefined) this.door.system.tell(this.#owner.connection, message)
-    else if (this.#owner !== undefined) this.#owner.early = [...this.#owner.early, message]
+    const { system } = this.door
+    if (this.#owner?.connection !== undefined) {
+      // As the io thread does it.
+      if (message.kind === 'closed') system.signal(this.#owner.connection, message)
+      else system.tell(this.#owner.connection, message)
+    } else if (this.#owner !== undefined) this.#owner.early = [...this.#owner.early, message]
   }
 }

@@ -98,6 +98,11 @@ export class VirtualNode {
     return this.#systems[this.#ground.layout.api]!
   }
 
+  /** Messages that the links between its threads refused. */
+  get refused(): number {
+    return this.#systems.reduce((sum, system) => sum + (system?.stats().deadLetters.linkFull ?? 0), 0)
+  }
+
   /** The process starts, or starts again. */
   start(): void {
     this.#processes++
@@ -287,6 +292,7 @@ export class VirtualNode {
         verifyToken,
         recordsNeeded: settings.recordsNeeded,
         isSeated: seating !== undefined,
+        isOverloaded: () => false,
         wallMs,
       },
       LISTENER,

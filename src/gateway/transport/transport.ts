@@ -12,6 +12,8 @@ export type SendResult = 'sent' | 'buffered' | 'dropped'
 export interface Socket {
   /** The peer's address as text, without port. */
   readonly address: string
+  /** Its end has been reported by `closed`, or is about to be. */
+  readonly isGone: boolean
   send(data: Uint8Array | string, isBinary: boolean): SendResult
   /** WebSocket ping with an empty payload. */
   ping(): void

@@ -240,6 +240,10 @@ class UwsSocket<Owner> implements Socket {
     this.flushTimer = setTimeout(() => this.native?.close(), FLUSH_MS_MAX)
   }
 
+  get isGone(): boolean {
+    return this.native === undefined
+  }
+
   onOpen(native: Uws.WebSocket<UserData<Owner>>): void {
     this.native = native
   }

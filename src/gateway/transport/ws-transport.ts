@@ -131,6 +131,11 @@ class WsSocket<Owner> implements Socket {
   private readonly topics = new Set<string>()
   private isLeaving = false
   private isClosed = false
+
+  get isGone(): boolean {
+    return this.isClosed
+  }
+
   /** A frame could not leave at once. */
   private isWaiting = false
   /** What is reported when this side cuts the connection. */
