@@ -16,7 +16,7 @@ import { Roster } from '../src/presence/roster.js'
 import { WatchIndex } from '../src/presence/watch-index.js'
 import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, type Signal, type ThreadSlot } from '../src/runtime/index.js'
-import { onAdmit, onSeatAnswered, onSeatDue, onSeated, onSeatReleased } from './presence-shard/admissions.js'
+import { onAdmit, onSeatAnswered, onSeatDue, onSeated, onUnseated } from './presence-shard/admissions.js'
 import { onCatchUpDue } from './presence-shard/catch-up.js'
 import { onEvict, onEvictAgainDue, onEvicted } from './presence-shard/evictions.js'
 import {
@@ -70,8 +70,6 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
   switch (message.kind) {
     case 'admit':
       return onAdmit(ctx, state, message)
-    case 'seatReleased':
-      return onSeatReleased(ctx, state, message.seat)
     case 'connected':
       onSeated(ctx, state, message)
       onConnected(ctx, state, message)
@@ -81,6 +79,8 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onAnswered(ctx, state, message, true)
     case 'answered':
       return onAnswered(ctx, state, message, false)
+    case 'unseated':
+      return onUnseated(ctx, state, message)
     case 'announced':
       return onAnnounced(ctx, state, message)
     case 'watch':

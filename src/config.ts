@@ -7,6 +7,8 @@
 import { availableParallelism, hostname } from 'node:os'
 import { BadSettingError } from './errors.js'
 import { type Env, type Given, givenValue } from './given-values.js'
+import { watchAnswerBytes, watchRequestBytes } from './presence/watch-list.js'
+import { redisRelations } from './redis-settings.js'
 import type { Setting } from './setting-kinds.js'
 import { BY_THE_MACHINE, settings } from './settings.js'
 
@@ -31,6 +33,9 @@ const OPENIM_TTL_S = 1_800
 /** With fewer cores a thread more only makes a change pass one more (`threads` in `bench/RESULTS.md`). */
 const CORES_FOR_SHARD_THREADS = 4
 
+/** Of a thread with shards: half of its heap, where a watched user takes a KiB. */
+const WATCHED_USERS_PER_HEAP_MB = 512
+
 /** What some defaults depend on. */
 export interface Machine {
   hostname: string
@@ -53,13 +58,18 @@ export function loadConfig(
   ignored: (note: string) => void = () => {},
 ): Config {
   const { values, faults } = readRows(env, machine.hostname, ignored)
-  const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
+  const usesRedis =
+    values.redisUrl !== '' || values.redisClusterNodes.length > 0 || values.redisSentinels.length > 0
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
   const shardThreads =
     values.shardThreads === BY_THE_MACHINE ? defaultShardThreads(machine) : values.shardThreads
   const config: Config = {
     ...values,
     shardThreads,
+    watchedUsersMax:
+      values.watchedUsersMax === BY_THE_MACHINE
+        ? watchedUsersThatFit({ ...values, shardThreads })
+        : values.watchedUsersMax,
     presenceShards:
       values.presenceShards || threadsWithShards({ ...values, shardThreads }) * SHARDS_PER_THREAD,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
@@ -113,13 +123,9 @@ interface Relation {
 }
 
 const relations: readonly Relation[] = [
+  ...redisRelations,
   {
-    of: ['redisUrl', 'redisClusterNodes'],
-    holds: (config) => config.redisUrl === '' || config.redisClusterNodes.length === 0,
-    sentence: 'REDIS_URL and REDIS_CLUSTER_NODES are both set: set one of them.',
-  },
-  {
-    of: ['authSecret', 'host', 'redisUrl', 'redisClusterNodes'],
+    of: ['authSecret', 'host', 'redisUrl', 'redisClusterNodes', 'redisSentinels'],
     holds: (config) => config.authSecret !== '' || config.developmentMode,
     sentence:
       'AUTH_SECRET is not set: set it. Only development mode goes without (HOST is a loopback address, no Redis ' +
@@ -156,6 +162,50 @@ const relations: readonly Relation[] = [
     sentence: 'BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX: one long message must fit.',
   },
   {
+    of: ['messageBytesMax', 'watchesPerConnectionMax'],
+    holds: (config) => config.messageBytesMax >= watchRequestBytes(config.watchesPerConnectionMax),
+    sentence:
+      'MESSAGE_BYTES_MAX must hold a request that lists WATCHES_PER_CONNECTION_MAX users: 88 bytes each (an ID of 64 in ' +
+      'base64), and 1,024.',
+  },
+  {
+    of: ['backpressureBytesMax', 'watchesPerConnectionMax'],
+    holds: (config) => config.backpressureBytesMax >= watchAnswerBytes(config.watchesPerConnectionMax),
+    sentence:
+      'BACKPRESSURE_BYTES_MAX must hold the answer to a request that lists WATCHES_PER_CONNECTION_MAX users: 115 bytes ' +
+      'each, and 1,024.',
+  },
+  {
+    of: ['newWatchesPerMin', 'watchesPerConnectionMax'],
+    holds: (config) => config.newWatchesPerMin >= config.watchesPerConnectionMax,
+    sentence:
+      'NEW_WATCHES_PER_MIN must be at least WATCHES_PER_CONNECTION_MAX: one request may list so many.',
+  },
+  {
+    of: ['newWatchesPerMinPerUser', 'newWatchesPerMin'],
+    holds: (config) => config.newWatchesPerMinPerUser >= config.newWatchesPerMin,
+    sentence: 'NEW_WATCHES_PER_MIN_PER_USER must be at least NEW_WATCHES_PER_MIN.',
+  },
+  {
+    of: ['watchesWaitingMax', 'watchesPerConnectionMax'],
+    holds: (config) => config.watchesWaitingMax >= config.watchesPerConnectionMax,
+    sentence:
+      'WATCHES_WAITING_MAX must be at least WATCHES_PER_CONNECTION_MAX: one request may list so many.',
+  },
+  {
+    of: ['watchedUsersMax', 'watchesPerConnectionMax', 'ioThreads'],
+    holds: (config) => config.watchedUsersMax >= config.ioThreads * config.watchesPerConnectionMax,
+    sentence:
+      'WATCHED_USERS_MAX must be at least WATCHES_PER_CONNECTION_MAX for each of IO_THREADS, which share it evenly.',
+  },
+  {
+    of: ['watchedUsersMax', 'threadHeapMb', 'shardThreads', 'ioThreads'],
+    holds: (config) => config.watchedUsersMax <= watchedUsersThatFit(config),
+    sentence:
+      'WATCHED_USERS_MAX must be at most 512 for each MiB of THREAD_HEAP_MB, on each thread with shards: a thread that ' +
+      'needs more heap is ended.',
+  },
+  {
     of: ['mergeIntervalMs', 'presenceTtlS'],
     holds: (config) => config.mergeIntervalMs * 3 <= config.presenceTtlS * 1000,
     sentence: 'MERGE_INTERVAL_MS must be at most a third of PRESENCE_TTL_S: renewals wait that long too.',
@@ -181,6 +231,28 @@ const relations: readonly Relation[] = [
     sentence: 'IO_THREADS must be 1 with TRANSPORT=ws: that transport cannot share a port between threads.',
   },
   {
+    of: ['tlsCertFile', 'tlsKeyFile'],
+    holds: (config) => (config.tlsCertFile === '') === (config.tlsKeyFile === ''),
+    sentence: 'TLS_CERT_FILE and TLS_KEY_FILE go together: set both of them, or neither.',
+  },
+  {
+    of: ['proxyProtocol', 'trustedProxies'],
+    holds: (config) => config.proxyProtocol === 'off' || config.trustedProxies.length > 0,
+    sentence: 'PROXY_PROTOCOL needs TRUSTED_PROXIES: from anybody else such a header could say anything.',
+  },
+  {
+    of: ['proxyProtocol', 'transport'],
+    holds: (config) => config.proxyProtocol !== 'v1' || config.transport === 'ws',
+    sentence: 'PROXY_PROTOCOL=v1 needs TRANSPORT=ws: the native transport reads version 2 only.',
+  },
+  {
+    of: ['proxyProtocol', 'tlsCertFile', 'transport'],
+    holds: (config) =>
+      config.proxyProtocol === 'off' || config.tlsCertFile === '' || config.transport === 'ws',
+    sentence:
+      'PROXY_PROTOCOL with TLS_CERT_FILE needs TRANSPORT=ws: the native transport reads no such header before TLS.',
+  },
+  {
     of: ['allowedOrigins'],
     holds: (config) => config.allowedOrigins.length < 2 || !config.allowedOrigins.includes('*'),
     sentence: 'ALLOWED_ORIGINS must be either * or a list of origins, not both.',
@@ -193,6 +265,10 @@ function defaultShardThreads({ cores }: Machine): number {
 
 function threadsWithShards({ ioThreads, shardThreads }: Pick<Config, 'ioThreads' | 'shardThreads'>): number {
   return shardThreads || ioThreads
+}
+
+function watchedUsersThatFit(config: Pick<Config, 'threadHeapMb' | 'ioThreads' | 'shardThreads'>): number {
+  return config.threadHeapMb * WATCHED_USERS_PER_HEAP_MB * threadsWithShards(config)
 }
 
 function isProduction(nodeEnv: string | undefined): boolean {

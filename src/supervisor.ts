@@ -6,6 +6,7 @@ import { createConnectionCounts } from './gateway/connection-counts.js'
 import { createRates } from './gateway/rates.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
 import { assertPortFree, freePort } from './gateway/transport/port-check.js'
+import { boundReceiveBuffers } from './gateway/transport/receive-buffer.js'
 import type { Log } from './observe/log.js'
 import { type HostedRole, name as nameOf, ThreadHost } from './runtime/thread-host.js'
 import { drainPlan } from './threads/drain-plan.js'
@@ -17,6 +18,7 @@ import {
   YOUNG_HEAP_MB,
 } from './threads/settings.js'
 import { meterThread } from './threads/thread-meter.js'
+import { tlsFilesOf } from './threads/tls.js'
 
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
@@ -59,6 +61,9 @@ export class Supervisor {
       },
       log,
       readyDeadlineMs: READY_DEADLINE_MS,
+      onThreadReady: (thread) => {
+        if (thread.role === homeOf('io', config).name) this.#boundReceiveBuffers()
+      },
     })
     this.#meter.metrics.onSnapshot((report) => {
       for (const [role, total] of Object.entries(this.#host.restarts)) {
@@ -135,6 +140,15 @@ export class Supervisor {
     return left.length === 0
   }
 
+  /** `ws` reads 64 KiB at a time, whatever waits. */
+  #boundReceiveBuffers(): void {
+    if (this.#config.transport !== 'uws' || boundReceiveBuffers(this.#config.wsPort) > 0) return
+    this.#log.warn(
+      { port: this.#config.wsPort },
+      'receive buffers are not bounded: a client that sends fragments without end can hold up its io thread',
+    )
+  }
+
   async #drain(role: Role, deadlineMs: number): Promise<void> {
     await this.#host.each((control) => control.drain(role), homeOf(role, this.#config).name, deadlineMs)
   }
@@ -143,6 +157,8 @@ export class Supervisor {
 /** What the settings leave open: which ports are free, and which transport this machine can run. */
 async function settle(config: Config, log: Log): Promise<Config> {
   const transport = loadTransport(config.transport)
+  // Each thread that listens reads the files itself; here only their flaws are of interest, before anything starts.
+  await tlsFilesOf(config)
   if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
   // io threads share their port in a way that would let another process in as well, so its owner is asked first.
   for (const port of [config.wsPort, config.apiPort]) if (port !== 0) await assertPortFree(config.host, port)

@@ -149,16 +149,16 @@ function forget(ctx: Ctx, state: State, { seat, userId, isGranted }: Admission):
   if (isGranted) seatsChanged(ctx, state, userId)
 }
 
-/** A login that was let in has gone before it came. */
-export function onSeatReleased(ctx: Ctx, state: State, seat: Seat): void {
-  const admission = state.admissions.get(seat)
-  if (admission !== undefined) forget(ctx, state, admission)
-}
-
 /** A login that was let in is there: its connection has the seat from now on. */
 export function onSeated(ctx: Ctx, state: State, { seat }: PresenceShard.Connected): void {
   if (seat === undefined || !state.admissions.delete(seat)) return
   ctx.cancel(`seat ${seat}`)
+}
+
+/** A client that was let in had gone by then. */
+export function onUnseated(ctx: Ctx, state: State, { seat }: PresenceShard.Unseated): void {
+  const admission = state.admissions.get(seat)
+  if (admission !== undefined) forget(ctx, state, admission)
 }
 
 /** Where seats are in use, the store hears of every connection that goes. */

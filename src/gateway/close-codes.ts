@@ -5,8 +5,8 @@ const NORMAL = 1000
 const GOING_AWAY = 1001
 /** Reported for a close frame without a code: `close()` of a browser, and how OpenIM's js SDK logs out. */
 const NO_CODE = 1005
-/** What the transport reports when it cut a peer that did not read. */
-const SLOW_READER = 1013
+/** What the transport reports of peers that it cut: those that did not read, and those that sent too much. */
+const CUTS: Readonly<Record<number, string>> = { 1008: 'flood', 1013: 'slowReader' }
 /** Codes that only an application gives. */
 const OF_APPLICATIONS = { first: 3000, last: 4999 }
 
@@ -20,9 +20,9 @@ export function isGoodbye(code: number): boolean {
   )
 }
 
-/** The reason in metrics of an end that the client, or its network, brought about. */
-export function closeReason(code: number): string {
+/** The reason in metrics of an end that this side did not ask for. `clean`: a close frame came from the client. */
+export function closeReason(code: number, clean: boolean): string {
+  if (!clean) return CUTS[code] ?? 'broken'
   if (isGoodbye(code)) return 'goodbye'
-  if (code === GOING_AWAY) return 'away'
-  return code === SLOW_READER ? 'slowReader' : 'broken'
+  return code === GOING_AWAY ? 'away' : 'broken'
 }

@@ -19,7 +19,16 @@ export interface LogOptions {
   destination?: DestinationStream
 }
 
-const SECRET_FIELDS = ['token', 'secret', 'authSecret', 'password', 'authorization', 'redisUrl']
+const SECRET_FIELDS = [
+  'token',
+  'secret',
+  'authSecret',
+  'password',
+  'authorization',
+  'redisUrl',
+  'redisPassword',
+  'redisSentinelPassword',
+]
 
 /** A JSON object in base64url begins with `eyJ`: JWTs, and the `v` parameter of a handshake, which holds one. */
 const TOKEN_LOOK = /eyJ[\w-]{10,}(?:\.[\w-]*){0,2}/g

@@ -39,9 +39,19 @@ export interface Watched {
   requestId: number
 }
 
+/**
+ * They are not, and nothing was changed: too many wait for their first answer (`busy`: again later), or this node watches
+ * as many users as it may (`full`). fan-out → connection, same thread.
+ */
+export interface NotWatched {
+  kind: 'notWatched'
+  requestId: number
+  reason: 'busy' | 'full'
+}
+
 /** The node goes away: close with a close frame. The user may be back on another node. io thread → connection. */
 export interface Dismiss {
   kind: 'dismiss'
 }
 
-export type Command = Kick | Probe | Vouch | Numbered | Watched | Dismiss
+export type Command = Kick | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss

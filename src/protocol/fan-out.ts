@@ -21,7 +21,10 @@ export interface WatchAgain {
   shard: number
 }
 
-/** A connection wants these users on the status board; answered by `Watched`. connection → fan-out, same thread. */
+/**
+ * A connection wants these users, each once, on the status board; answered by `Watched` or `NotWatched`.
+ * connection → fan-out, same thread.
+ */
 export interface Request {
   kind: 'request'
   connection: Ref<Connection.Command>

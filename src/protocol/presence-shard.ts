@@ -40,12 +40,6 @@ export interface Admit extends Question<AdmitVerdict> {
 /** The seat is kept for a while for the `Connected` that follows. */
 export type AdmitVerdict = { isAdmitted: true; seat: Seat } | { isAdmitted: false; reason: SeatRefusal }
 
-/** The login that this seat was given to has gone before it came in. Signal. listener (io) → presence shard. */
-export interface SeatReleased {
-  kind: 'seatReleased'
-  seat: Seat
-}
-
 /** A user logged in, or its background flag changed. The login is a signal. connection (io) → presence shard. */
 export interface Connected extends ConnectionReport {
   kind: 'connected'
@@ -67,6 +61,12 @@ export interface Answered {
   kind: 'answered'
   connection: Ref<Connection.Command>
   userId: UserId
+}
+
+/** A seat that was granted is not needed: the client had gone. listener (io) → presence shard. At most once. */
+export interface Unseated {
+  kind: 'unseated'
+  seat: Seat
 }
 
 /** Every connection of this shard's users on one io thread; answers `Announce`. listener (io) → presence shard. */
@@ -194,10 +194,10 @@ export interface Flush extends Question<null> {
 
 export type Command =
   | Admit
-  | SeatReleased
   | Connected
   | Disconnected
   | Answered
+  | Unseated
   | Announced
   | Watch
   | Unwatch

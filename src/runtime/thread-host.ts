@@ -50,6 +50,8 @@ export interface ThreadHostOptions<Settings> {
   /** A thread's actors were not up within this time at the start; ms. */
   readyDeadlineMs: number
   onThreadLost?: (thread: ThreadInfo, reason: string) => void
+  /** The actors of a thread are up, at the start and whenever it was hosted anew. */
+  onThreadReady?: (thread: ThreadInfo) => void
 }
 
 interface Hosted extends ThreadInfo {
@@ -122,6 +124,7 @@ export class ThreadHost<Settings> {
     })
     const isUp = Promise.race([this.control(thread).ready(), ended])
     await withDeadline(isUp, readyDeadlineMs, `${name(thread)} ready`)
+    this.#options.onThreadReady?.(thread)
   }
 
   /** Verbs of a thread that lives; throws when it does not. */

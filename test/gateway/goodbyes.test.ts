@@ -11,8 +11,14 @@ t.test('what the code of a close frame says', async (t) => {
     t.notOk(isGoodbye(code), `${code} is none`)
   }
   t.same(
-    [1000, 1001, 1002, 1006, 1013, 4000].map((code) => closeReason(code)),
-    ['goodbye', 'away', 'broken', 'broken', 'slowReader', 'goodbye'],
+    [1000, 1001, 1002, 1008, 4000].map((code) => closeReason(code, true)),
+    ['goodbye', 'away', 'broken', 'broken', 'goodbye'],
+    'of the client',
+  )
+  t.same(
+    [1000, 1006, 1008, 1013].map((code) => closeReason(code, false)),
+    ['broken', 'broken', 'flood', 'slowReader'],
+    'of the transport',
   )
 })
 

@@ -22,13 +22,21 @@ function open() {
   const shard = spawnProbe<PresenceShard.Command>(system)
   const sync = spawnProbe<Sync.Command>(system)
   const acts: string[] = []
-  const counts = { requests: {}, requestErrors: {}, closes: {} as Record<string, number>, subscriptions: 0 }
+  const counts = {
+    requests: {},
+    requestErrors: {},
+    closes: {} as Record<string, number>,
+    overShare: {},
+    subscriptions: 0,
+  }
+  const heard = { heardMs: 0 }
   const ref = system.spawn(connection, {
     socket: {
       ping: () => acts.push('ping'),
       send: () => acts.push('send'),
       drop: () => acts.push('drop'),
     } as unknown as Socket,
+    heard,
     userId: 'ann',
     platformId: ANDROID,
     background: false,
@@ -45,9 +53,10 @@ function open() {
       inflatedBytesMax: 1,
       requestsPerSMax: 1,
       watchesPerConnectionMax: 1,
+      newWatchesPerMin: 1,
       readTimeoutMs: 3_600_000,
     },
-    rates: { requestOfUser: () => 0 },
+    rates: { requestOfUser: () => 0, chargeUser: () => 0, watchesOfUser: () => 0 },
     counts,
     places: { remove: () => acts.push('place') },
   })
@@ -67,16 +76,20 @@ function open() {
     acts,
     counts,
     tell,
+    /** Its transport has read something from its client. */
+    hear: () => {
+      heard.heardMs = world.nowMs
+    },
     kinds: () => shard.heard.map((one) => one.kind),
   }
 }
 
 t.test('a client that answers a probe stays, and its shard hears that it did', async (t) => {
-  const { world, acts, tell, kinds } = open()
+  const { world, acts, tell, hear, kinds } = open()
   for (let times = 1; times <= 2; times++) {
     tell({ kind: 'probe' })
     world.advance(ROUND_TRIP_MS)
-    tell({ kind: 'heard' })
+    hear()
     world.advance(PROBE_MS)
     t.same(kinds().slice(1), Array(times).fill('answered'))
     t.same(acts, Array(times).fill('ping'))
@@ -95,8 +108,8 @@ t.test('an answer may take as long as a probe, and counts however it comes', asy
 })
 
 t.test('a client that does not answer goes in silence, and its place is free at once', async (t) => {
-  const { world, shard, acts, counts, tell } = open()
-  tell({ kind: 'heard' })
+  const { world, shard, acts, counts, tell, hear } = open()
+  hear()
   tell({ kind: 'probe' })
   world.advance(PROBE_MS / 2)
   tell({ kind: 'probe' })
@@ -129,7 +142,7 @@ t.test('a kick that comes during a probe is carried out, and told', async (t) =>
 })
 
 t.test('a process that stood still reads what came meanwhile before it judges', async (t) => {
-  const { world, machine, acts, tell, kinds } = open()
+  const { world, machine, acts, tell, hear, kinds } = open()
   tell({ kind: 'probe' })
   machine.pause()
   world.advance(10 * PROBE_MS)
@@ -137,7 +150,7 @@ t.test('a process that stood still reads what came meanwhile before it judges', 
   machine.resume()
   world.settle()
   t.same(kinds(), ['connected'])
-  tell({ kind: 'heard' })
+  hear()
   world.advance(PROBE_MS)
   t.same([kinds(), acts], [['connected', 'answered'], ['ping']])
 })

@@ -103,6 +103,7 @@ export class VirtualClient {
       query: query.toString(),
       address: '127.0.0.1',
       header: () => '',
+      hosts: () => [],
       accept: (owner) => {
         this.#owner = owner
         return this.#socket()
@@ -181,7 +182,8 @@ export class VirtualClient {
 
   #pinged(): void {
     this.door.system.environment.wake(ROUND_TRIP_MS, () => {
-      if (this.state === 'in' && !this.isHalfOpen) this.#tell({ kind: 'heard' })
+      if (this.state !== 'in' || this.isHalfOpen || this.#owner === undefined) return
+      this.#owner.heardMs = this.door.system.environment.nowMs()
     })
   }
 
