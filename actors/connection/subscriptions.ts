@@ -31,7 +31,7 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
   if (asked === undefined) return sendUnreadable(state, envelope)
   // Nobody can have the other IDs here. They are answered as of users who are offline, and never watched.
   const userIds = [...new Set(asked.subscribeUserID)]
-  const subscribe = new Set(userIds.filter((userId) => checkUserId(userId) === undefined && mayKnow(state, userId)))
+  const subscribe = new Set(userIds.filter((userId) => checkUserId(userId) === undefined))
   const fresh = countFresh(state, subscribe)
   if (!mayWatch(ctx, state, envelope, fresh)) return
   unsubscribe(state, new Set(asked.unsubscribeUserID))

@@ -97,13 +97,13 @@ interface MetricRow {
 
 t.test('the check of the settings reads them', async (t) => {
   install(old, files)
-  const config = loadConfig(testEnv(TLS))
-  const report = (await checkSettings(config)).join('\n')
+  const env = testEnv(TLS)
+  const report = (await checkSettings(env)).join('\n')
   t.match(report, /^clients +wss:/m)
   t.match(report, /^REST +https:/m)
   t.match(report, /^TLS +until \d{4}-\d{2}-\d{2}T/m)
   copyFileSync(renewed.keyPath, files.keyPath)
-  await t.rejects(checkSettings(config), {
+  await t.rejects(checkSettings(env), {
     code: 'BAD_SETTING',
     message: /^TLS_KEY_FILE .* do not serve together/,
   })
