@@ -33,13 +33,20 @@ export function readAddress(text: string): string | undefined {
  */
 export function limitKeyOf(address: string, prefixV6: number): string {
   if (!address.includes(':')) return address
-  const groups = groupsOf(address)
-  const kept = groups.map((group, at) => {
-    const bits = Math.min(GROUP_BITS, Math.max(0, prefixV6 - at * GROUP_BITS))
-    return group & ~(0xffff >> bits)
-  })
-  const text = kept.map((group) => group.toString(16)).join(':')
-  return `${new URL(`http://[${text}]`).hostname.slice(1, -1)}/${prefixV6}`
+  const count = Math.ceil(prefixV6 / GROUP_BITS)
+  const bitsOfLast = prefixV6 - (count - 1) * GROUP_BITS
+  const written = address.split('::', 1)[0]!.split(':')
+  // Of most addresses the prefix stands there as it is.
+  const isWritten = written.length >= count && bitsOfLast === GROUP_BITS
+  const text = (isWritten ? written.slice(0, count) : prefixOf(address, count, bitsOfLast)).join(':')
+  return `${text}${count < GROUPS ? '::' : ''}/${prefixV6}`
+}
+
+/** The first `count` groups, of the last only its first bits. */
+function prefixOf(address: string, count: number, bitsOfLast: number): string[] {
+  const groups = groupsOf(address).slice(0, count)
+  groups[count - 1]! &= ~(0xffff >> bitsOfLast)
+  return groups.map((group) => group.toString(16))
 }
 
 /** The eight numbers of an IPv6 address in its one spelling, which has no dotted part. */

@@ -15,8 +15,9 @@ const MAPPED_BITS = 96
  * none of these; a block of everything (`/0`) is none either, for to trust everyone is to trust nobody's address.
  */
 export function parseNetwork(text: string): readonly string[] | undefined {
-  const word = WORDS[text.toLowerCase()]
-  if (word !== undefined) return word
+  const word = text.toLowerCase()
+  // `constructor` and the like are in every object.
+  if (Object.hasOwn(WORDS, word)) return WORDS[word]
   const [, given = '', bitsText] = /^([^/%\s]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   if (isIP(given) === 0) return undefined
   const address = normalizeAddress(given)

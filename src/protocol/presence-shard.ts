@@ -45,7 +45,10 @@ export interface Connected extends ConnectionReport {
   kind: 'connected'
 }
 
-/** A socket is gone. `clean` = it said goodbye (logout, a close code that says so) or was sent away; otherwise the grace applies. Signal. */
+/**
+ * A socket is gone. `clean` = it said goodbye (logout, a close code that says so) or was sent away; otherwise the grace
+ * applies. Signal.
+ */
 export interface Disconnected {
   kind: 'disconnected'
   connection: Ref<Connection.Command>

@@ -11,7 +11,6 @@ import { allNodesList, GOOD, newDevice, startNodes, startStore } from './races.j
 const WEB = 5
 const IOS = 1
 const TOO_MANY_OF_USER = 1614
-const LOGIN_CONFLICT = 1613
 const ROUNDS = 3
 
 /** A connection more with the token of a device. */
@@ -43,10 +42,9 @@ async function replaced(nodes: TestNode[], count = 1): Promise<void> {
   })
 }
 
+/** Every policy, without a store at a distance: `test/logins/policy-table.test.ts`. */
 const SETTINGS: Record<string, string>[] = [
-  { LOGIN_POLICY: '0' },
   { LOGIN_POLICY: '1' },
-  { LOGIN_POLICY: '5' },
   { LOGIN_POLICY: '1', LOGIN_CONFLICT: 'refuse-new' },
   { LOGIN_POLICY: '5', MAX_CONNECTIONS_PER_USER: '4', MAX_CONNECTIONS_PER_USER_PLATFORM: '4' },
 ]
@@ -126,20 +124,6 @@ t.test('at a cap each connection of a device counts, and a half-open one makes r
     await eventually(() => tab.client!.closeCode)
     t.same([tab.kicks, await allNodesList(nodes, 'ann')], [0, [2, 2]])
   }
-})
-
-t.test('refuse-new: a second tab is no other login, and another device is refused', async (t) => {
-  const { url, redis } = await startStore(t)
-  const env = { REDIS_URL: url, LOGIN_POLICY: '5', LOGIN_CONFLICT: 'refuse-new' }
-  const nodes = await startNodes(t, 2, env)
-  const tabs = [await newDevice(redis, 'ann', WEB)]
-  tabs.push(tabOf(tabs[0]!), tabOf(tabs[0]!))
-  for (const [n, tab] of tabs.entries()) t.ok(await tab.login(t, nodes[n % 2]!))
-  const phone = await newDevice(redis, 'ann', IOS)
-  for (const node of nodes) t.notOk(await phone.login(t, node))
-  t.same(phone.refusals, [LOGIN_CONFLICT, LOGIN_CONFLICT])
-  for (const tab of tabs) await tab.client!.close()
-  await eventually(async () => (await phone.login(t, nodes[0]!)) || undefined)
 })
 
 t.test('another token, and a kick by hand, end every tab of a device on every node', async (t) => {

@@ -21,6 +21,8 @@ const ANDROID = 2
 const TOKEN_KICKED = 1506
 const LOGIN_CONFLICT = 1613
 const TOO_MANY_OF_USER = 1614
+/** Longer than any of these tests: the clients are silent. */
+const READ_TIMEOUT_MS = '600000'
 
 /** Two devices of each user log in at the same instant on two nodes, some users at a time. */
 async function meet(
@@ -45,7 +47,7 @@ t.test(
   'two devices that log in at the same instant on two nodes, 1,000 times: one stays each time',
   async (t) => {
     const { url, redis } = await startStore(t)
-    const nodes = await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })
+    const nodes = await startNodes(t, 2, { REDIS_URL: url, READ_TIMEOUT_MS, LOGIN_POLICY: '1' })
     const pairs = await meet(t, { redis, nodes, users: 1_000, atOnce: 50 })
 
     /** Why a pair is not as it has to be when all is quiet. */
@@ -80,7 +82,7 @@ t.test(
 
 t.test('LOGIN_CONFLICT=refuse-new: of two at the same instant one is taken, the other told so', async (t) => {
   const { url, redis } = await startStore(t)
-  const env = { REDIS_URL: url, LOGIN_POLICY: '1', LOGIN_CONFLICT: 'refuse-new' }
+  const env = { REDIS_URL: url, READ_TIMEOUT_MS, LOGIN_POLICY: '1', LOGIN_CONFLICT: 'refuse-new' }
   const nodes = await startNodes(t, 2, env)
   const pairs = await meet(t, { redis, nodes, users: 1_000, atOnce: 50 })
   for (const pair of pairs) {
@@ -109,7 +111,7 @@ t.test('MAX_CONNECTIONS_PER_USER: of 20 logins at once on two nodes as many stay
   const LOGINS = 20
   const CAP = 3
   const { url, redis } = await startStore(t)
-  const env = { REDIS_URL: url, LOGIN_POLICY: '0', MAX_CONNECTIONS_PER_USER: String(CAP) }
+  const env = { REDIS_URL: url, READ_TIMEOUT_MS, LOGIN_POLICY: '0', MAX_CONNECTIONS_PER_USER: String(CAP) }
   const nodes = await startNodes(t, 2, env)
   const crowd = await Promise.all(
     Array.from({ length: USERS }, (_, n) =>

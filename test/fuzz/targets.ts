@@ -8,6 +8,7 @@ import { target as handshake } from './targets/handshake.js'
 import { target as json } from './targets/json.js'
 import { target as nodeNotes } from './targets/node-notes.js'
 import { target as protobuf } from './targets/protobuf.js'
+import { target as proxyHeaders } from './targets/proxy-headers.js'
 import { target as rest } from './targets/rest.js'
 import { target as settings } from './targets/settings.js'
 import { target as textFrames } from './targets/text-frames.js'
@@ -16,6 +17,7 @@ import { target as tokens } from './targets/tokens.js'
 /** Each is named after its file: its thread imports no other. */
 export const targets: readonly Target[] = [
   handshake,
+  proxyHeaders,
   frames,
   gob,
   gobShapes,

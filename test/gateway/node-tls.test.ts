@@ -8,6 +8,7 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import { loadConfig } from '../../src/config.js'
 import { createLog } from '../../src/observe/log.js'
+import { checkSettings } from '../../src/process/check.js'
 import { Supervisor } from '../../src/supervisor.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually, noNativeTransport, testEnv } from '../support/node.js'
@@ -93,6 +94,20 @@ interface MetricRow {
   name: string
   values: { value: number; labels: object }[]
 }
+
+t.test('the check of the settings reads them', async (t) => {
+  install(old, files)
+  const env = testEnv(TLS)
+  const report = (await checkSettings(env)).join('\n')
+  t.match(report, /^clients +wss:/m)
+  t.match(report, /^REST +https:/m)
+  t.match(report, /^TLS +until \d{4}-\d{2}-\d{2}T/m)
+  copyFileSync(renewed.keyPath, files.keyPath)
+  await t.rejects(checkSettings(env), {
+    code: 'BAD_SETTING',
+    message: /^TLS_KEY_FILE .* do not serve together/,
+  })
+})
 
 t.test('files that do not serve are named before anything starts', async (t) => {
   install(old, files)

@@ -431,7 +431,7 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
   const isIn = ({ state }: Login) => state === 'in'
   for (const login of [...before, ...racers]) {
     if (login.kicks > 1) throw new Error('one login was kicked twice')
-    if (login.client.isHalfOpen && isYielding(login, racers)) continue
+    if (login.client.isHalfOpen && hasYielded(login, before, racers)) continue
     const isRival = (other: Login) =>
       other.token === login.token || conflicts(world, other.token, login.token)
     const rivals = racers.filter((other) => other !== login && isRival(other))
@@ -470,12 +470,12 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
   }
 }
 
-/** Whether a half-open connection has gone in silence, as it has to when its device is in again. */
-function isYielding({ token, client, kicks }: Login, racers: Login[]): boolean {
-  const same = racers.filter((other) => other.token === token)
-  if (client.state === 'closed') return kicks === 0 && same.length > 0
-  if (same.some(({ state }) => state === 'in'))
-    throw new Error(`${token.userId} has a half-open connection still`)
+/** Whether a half-open connection has gone in silence, as it has to when its device is in again. See `hasTwin`. */
+function hasYielded(login: Login, before: Login[], racers: Login[]): boolean {
+  const isTwin = (other: Login) => other !== login && other.token === login.token
+  if (login.state === 'closed') return login.kicks === 0 && [...before, ...racers].some(isTwin)
+  if (racers.some((other) => isTwin(other) && other.state === 'in'))
+    throw new Error(`${login.token.userId} has a half-open connection still`)
   return false
 }
 

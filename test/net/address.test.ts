@@ -56,8 +56,10 @@ t.test('limits count IPv4 by the address and IPv6 by its network', async (t) => 
   t.equal(limitKeyOf('2001:db8:0:7:ffff:ffff:ffff:ffff', 64), '2001:db8:0:7::/64')
   t.equal(limitKeyOf('2001:db8:0:8::1', 64), '2001:db8:0:8::/64')
   t.equal(limitKeyOf('2001:db8:12ff::1', 40), '2001:db8:1200::/40')
-  t.equal(limitKeyOf('2001:db8::1', 128), '2001:db8::1/128')
-  t.equal(limitKeyOf('::1', 64), '::/64')
+  t.equal(limitKeyOf('2001:db8:1:2:3:4:5:6', 64), '2001:db8:1:2::/64')
+  t.equal(limitKeyOf('2001:db8:1:2ff:3:4:5:6', 56), '2001:db8:1:200::/56')
+  t.equal(limitKeyOf('2001:db8::1', 128), '2001:db8:0:0:0:0:0:1/128')
+  t.equal(limitKeyOf('::1', 64), '0:0:0:0::/64')
   t.equal(limitKeyOf(normalizeAddress('::ffff:192.0.2.1'), 64), '192.0.2.1')
 })
 
@@ -75,6 +77,7 @@ t.test('two IPv6 addresses share a key exactly when they share the prefix', (t) 
 
 t.test('networks are read as they are usually written', async (t) => {
   t.same(parseNetwork('10.0.0.0/8'), ['10.0.0.0/8'])
+  for (const word of ['constructor', '__proto__', 'toString']) t.equal(parseNetwork(word), undefined, word)
   t.same(parseNetwork('192.0.2.1'), ['192.0.2.1/32'])
   t.same(parseNetwork('2001:DB8::/32'), ['2001:db8::/32'])
   t.same(parseNetwork('::1'), ['::1/128'])

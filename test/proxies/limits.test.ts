@@ -4,6 +4,7 @@ import type { OpenimClient } from '../../src/client/openim-client.js'
 import type { ConnectRefusedError } from '../../src/client/openim-handshake.js'
 import { eventually, noNativeTransport, TestNode } from '../support/node.js'
 import { readmeConfig, startHaproxy, startNginx } from '../support/proxies.js'
+import { handshakeText, rawAnswers } from '../support/raw-http.js'
 
 const WEB = 5
 const CLIENT = '198.51.100.7'
@@ -57,6 +58,15 @@ for (const transport of ['uws', 'ws'] as const) {
         return typeof client === 'object' ? client : undefined
       })
       t.ok(again, 'the place of one that has gone is free')
+    })
+
+    await t.test('whose request can be read in two ways are refused and counted', async (t) => {
+      const answers = await rawAnswers(
+        { port: node.supervisor.wsPort },
+        handshakeText('/', 'Host: other.example'),
+      )
+      t.match(answers, /^HTTP\/1\.1 400 /)
+      t.equal(await node.metric('porchlight_handshakes_malformed_total', 'head'), 1)
     })
 
     await t.test('are counted for a network of IPv6 addresses', async (t) => {

@@ -15,7 +15,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'actors/presence-shard/evictions.ts',
     find: 'for (const key of obeying.probed) probe(ctx, key)',
     replace:
-      "for (const key of obeying.probed) ctx.tell(refOfKey<Connection.Command>(key), { kind: 'kick', by })",
+      "for (const key of obeying.probed) ctx.signal(refOfKey<Connection.Command>(key), { kind: 'kick', by })",
   },
   {
     name: 'no version check',

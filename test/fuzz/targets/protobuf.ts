@@ -1,5 +1,6 @@
 /** The messages of requests 2003 to 2005. */
 import assert from 'node:assert/strict'
+import { countFields } from '../../../src/gateway/codec/protobuf-fields.js'
 import {
   DelUserPushTokenReq,
   SetAppBackgroundStatusReq,
@@ -43,5 +44,14 @@ export const target: Target = {
       return
     }
     assert.deepEqual(message.decode(message.encode(read).finish()), read)
+    if (message === MESSAGES[0]) isCounted(input.subarray(1), read as SubUserOnlineStatus)
   },
+}
+
+/** Before it is decoded, a watch list is counted: never for fewer than it has. */
+function isCounted(bytes: Uint8Array, { subscribeUserID, unsubscribeUserID }: SubUserOnlineStatus): void {
+  const counts = countFields(bytes, bytes.length)
+  if (counts === undefined) return
+  const [, subscribed, unsubscribed] = counts
+  assert.ok(subscribeUserID.length <= subscribed && unsubscribeUserID.length <= unsubscribed, String(counts))
 }
