@@ -10,6 +10,8 @@ import type { StopSignals } from './stop-signals.js'
 import { checkTokenKeys } from './token-keys.js'
 
 const FAILED_TO_START = 1
+/** When all has ended nothing keeps the process alive; if something does, it is not waited for longer than this. */
+const LINGER_MS = 10_000
 
 /** Resolves when the gateway has stopped, or has said why it does not start. */
 export async function serve(env: Env, signals: StopSignals): Promise<void> {
@@ -29,6 +31,7 @@ export async function serve(env: Env, signals: StopSignals): Promise<void> {
     process.exitCode = FAILED_TO_START
   } finally {
     await lock?.release()
+    setTimeout(endAtOnce, LINGER_MS).unref()
   }
 }
 
