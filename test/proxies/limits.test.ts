@@ -60,10 +60,10 @@ for (const transport of ['uws', 'ws'] as const) {
       t.ok(again, 'the place of one that has gone is free')
     })
 
-    await t.test('whose request can be read in two ways are refused and counted', async (t) => {
+    await t.test('whose origin can be read in two ways are refused and counted', async (t) => {
       const answers = await rawAnswers(
         { port: node.supervisor.wsPort },
-        handshakeText('/', 'Host: other.example'),
+        handshakeText('/', 'Origin: https://a.example', 'Origin: https://b.example'),
       )
       t.match(answers, /^HTTP\/1\.1 400 /)
       t.equal(await node.metric('porchlight_handshakes_malformed_total', 'head'), 1)
