@@ -1,9 +1,9 @@
 /** A store does all that it promises with the rights that the README lists, with a prefix, and no more. */
 import { readFileSync } from 'node:fs'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { Keys } from '../../src/store/redis/keys.js'
 import { aclRules } from '../../src/store/redis/rights.js'
-import { startRedis, startRedisCluster, until } from '../support/redis.js'
+import { type RedisServer, startRedis, startRedisCluster, until } from '../support/redis.js'
 import { PASSWORD, USER } from '../support/redis-guard.js'
 import { backendOn, redisStore } from '../support/store-backends.js'
 import { assertOne, conformance, Heard, holds } from './suite.js'
@@ -64,9 +64,7 @@ t.test('in a Cluster each master is asked for the rights', async (t) => {
   await t.rejects(store.open(new Heard()), { code: 'STORE_UNSUITABLE', message: /\+zcard/ })
 })
 
-t.test('a right to the channel that is lost is said once, and deafness ends when it is back', async (t) => {
-  const server = await startRedis([], { rules: aclRules(single) })
-  t.teardown(() => server.stop())
+async function openLogged(t: Test, server: RedisServer) {
   const lines: string[] = []
   const store = redisStore({
     nodeId: 'a',
@@ -78,6 +76,13 @@ t.test('a right to the channel that is lost is said once, and deafness ends when
   t.teardown(() => store.close(true))
   const heard = new Heard()
   await store.open(heard)
+  return { store, heard, lines }
+}
+
+t.test('a right to the channel that is lost is said once, and deafness ends when it is back', async (t) => {
+  const server = await startRedis([], { rules: aclRules(single) })
+  t.teardown(() => server.stop())
+  const { store, heard, lines } = await openLogged(t, server)
   const redis = server.client()
   // Redis ends connections that listen where their user may not any more.
   await redis.call('ACL', 'SETUSER', USER, 'resetchannels')
@@ -86,4 +91,17 @@ t.test('a right to the channel that is lost is said once, and deafness ends when
   await redis.call('ACL', 'SETUSER', USER, `&${PREFIX}PORCHLIGHT:*`)
   await until('it listens again', () => heard.misses.length)
   t.equal(lines.filter((line) => line.includes('cannot subscribe')).length, 1, lines.join('\n'))
+})
+
+t.test('a password that was changed is the reason that is told when it cannot listen any more', async (t) => {
+  const server = await startRedis([], { rules: aclRules(single) })
+  t.teardown(() => server.stop())
+  const { store, heard, lines } = await openLogged(t, server)
+  const redis = server.client()
+  await redis.call('ACL', 'SETUSER', USER, 'resetpass', '>another')
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until('it is said', () => lines.some((line) => /cannot subscribe.*WRONGPASS/.test(line)))
+  await assertOne(store, holds('user', [1]))
+  await redis.call('ACL', 'SETUSER', USER, `>${PASSWORD}`)
+  await until('it listens again', () => heard.misses.length)
 })

@@ -34,10 +34,13 @@ async function behindAddress(t: Test) {
   return { primary, replica, address, access: { url: address.url } }
 }
 
-/** Connections of stores, by their names. */
+/** Names of stores' connections; of those that listen only once they do. */
 async function clientsOf(server: RedisServer): Promise<string[]> {
-  const list = String(await server.client().call('CLIENT', 'LIST'))
-  return [...list.matchAll(/ name=(porchlight\S*)/g)].map(([, name]) => name!).sort()
+  const lines = String(await server.client().call('CLIENT', 'LIST')).split('\n')
+  return lines
+    .filter((line) => !line.includes(':subscriber ') || line.includes(' sub=1 '))
+    .flatMap((line) => / name=(porchlight\S*)/.exec(line)?.[1] ?? [])
+    .sort()
 }
 
 t.test(

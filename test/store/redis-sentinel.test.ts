@@ -1,7 +1,7 @@
 /** A master behind Sentinel: found by its name, and followed when another takes its place. */
 import t, { type Test } from 'tap'
 import type { RedisStoreOptions } from '../../src/store/redis/options.js'
-import { until } from '../support/redis.js'
+import { type RedisServer, until } from '../support/redis.js'
 import { type RedisSentinel, startRedisSentinel } from '../support/redis-sentinel.js'
 import { redisStore } from '../support/store-backends.js'
 import { assertOne, claimsOf, fresh, Heard, holds, RENEWAL } from './suite.js'
@@ -23,6 +23,16 @@ type Node = Awaited<ReturnType<typeof openNode>>
 async function servesAgain({ store, heard }: Node): Promise<void> {
   await until('it renews its lease', () => store.renewLease(RENEWAL), FAIL_OVER_MS)
   if (!(await store.renewLease(RENEWAL)).isHeld) await store.open(heard)
+}
+
+/** Commands and subscriptions of two nodes have come to a server. */
+function allAreAt(server: RedisServer): Promise<void> {
+  const client = server.client()
+  return until('commands and subscriptions are at the new master', async () => {
+    const list = String(await client.call('CLIENT', 'LIST'))
+    const subscribed = [...list.matchAll(/ name=porchlight:\S+:subscriber .* sub=1 /g)]
+    return subscribed.length === 2 && [...list.matchAll(/ name=porchlight:/g)].length === 4
+  })
 }
 
 t.test('a master behind Sentinel', async (t) => {
@@ -74,10 +84,7 @@ t.test('a master behind Sentinel', async (t) => {
     await servesAgain(b)
     const found = await b.store.watch(users)
     for (const snapshot of found) t.same(claimsOf(snapshot), [`1@${a.holder}`])
-    await until('commands and subscriptions are at the new master', async () => {
-      const list = String(await replica.client().call('CLIENT', 'LIST'))
-      return [...list.matchAll(/ name=porchlight:/g)].length === 4
-    })
+    await allAreAt(replica)
     const { version } = await assertOne(a.store, holds(users[0]!, [2]))
     await until('it is heard there', () => b.heard.of(users[0]!).at(-1)?.version === version)
   })
@@ -100,6 +107,7 @@ t.test('a master behind Sentinel', async (t) => {
     await until('a new master is found', () => a.heard.reaches.at(-1) && b.heard.reaches.at(-1), FAIL_OVER_MS)
     await servesAgain(a)
     await servesAgain(b)
+    await allAreAt(other)
     await b.store.watch([user])
     await assertOne(a.store, holds(user, [5]))
     await until('it is heard', () => b.heard.of(user).at(-1)?.claims[0]?.platformId === 5)

@@ -1,6 +1,6 @@
 /**
- * What the servers of a Cluster say of their addresses, made good. A server that does not know its own address, or
- * may not tell it, gives none: by Redis' own rule that is the host that was asked.
+ * Completes the addresses that servers of a Cluster announce. A server that does not know its own address, or is
+ * configured not to tell it, announces an empty host. By Redis' own rule the host that was asked takes its place.
  */
 import type { Endpoint } from '../../redis-url.js'
 

@@ -1,4 +1,4 @@
-/** The client of a Cluster, taught what it does not know: unannounced addresses, slots that nobody serves. */
+/** The client of a Cluster, extended for addresses that are not announced and slots that no master serves. */
 import { Cluster, type ClusterOptions, type Redis } from 'ioredis'
 import { type Endpoint, endpointText } from '../../redis-url.js'
 import type { Access } from './access.js'
@@ -45,7 +45,7 @@ function renameOwner({ slots }: Cluster, announced: string, reached: string): vo
   for (const owners of slots) if (owners?.[0] === announced) owners[0] = reached
 }
 
-/** The client reads the slot table on a duplicate of a node's connection: there the answer is made good. */
+/** The client reads the slot table on a duplicate of a node's connection: its answer is completed there. */
 function readTableThrough(cluster: Cluster, node: Redis): void {
   const duplicate = node.duplicate.bind(node)
   node.duplicate = (override) => {
@@ -73,7 +73,7 @@ function readTableThrough(cluster: Cluster, node: Redis): void {
   }
 }
 
-/** What follows it fails too, and is heard; nobody listens to this. */
+/** The command after ASKING fails too, and is handled. A rejection of ASKING itself would be unhandled. */
 function ignoreFailedAsking(node: Redis): void {
   const asking = node.asking.bind(node)
   node.asking = () => {

@@ -18,11 +18,11 @@ import { defineScripts } from './scripts.js'
 import { hearSentinels } from './sentinel-errors.js'
 import { judgeServers, parseInfo, type ServerProblem, serverProblem } from './server-info.js'
 
-/** Answers of a server that is not the master any more, or that has forgotten who asks. */
+/** Answers of a server that is no longer the master, or that no longer knows this connection's user. */
 const IS_ELSEWHERE = /^(READONLY|MASTERDOWN|LOADING|UNBLOCKED|NOAUTH)\b/
-/** Answers of a master that takes no writes: it may have been replaced without knowing. */
+/** Answers of a master that refuses writes: another may have taken its place without its knowledge. */
 const TAKES_NO_WRITES = /^(NOREPLICAS|MISCONF)\b/
-/** How often it is worth a new connection to find out. */
+/** Shortest time between two connections that are made to find out. */
 const LOOK_ELSEWHERE_MS = 15_000
 /** An attempt to connect has so many times the patience of a command: names, TLS, Sentinels, a Cluster's table. */
 const CONNECT_DEADLINE_COMMANDS = 3
@@ -183,7 +183,7 @@ export class Connection {
     if (this.#opened) this.#onReachable(up, reason)
   }
 
-  /** The client gives up where an attempt could not even begin. */
+  /** The client does not retry by itself when an attempt could not begin, for example without any Sentinel. */
   #connectAgain(): void {
     if (!this.#opened) return
     this.#reconnect = setTimeout(() => {
@@ -215,7 +215,7 @@ export class Connection {
     )
   }
 
-  /** Answers at connecting that no waiting mends are STORE_UNSUITABLE. */
+  /** STORE_UNSUITABLE for answers that stay the same however long one waits. */
   #atStart(error: unknown): Error {
     if (error instanceof StoreUnsuitableError) return error
     if (this.#problem?.isLasting) return new StoreUnsuitableError(this.#problem.text)

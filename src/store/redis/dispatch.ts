@@ -11,7 +11,7 @@ import type { UserId } from '../../presence/types.js'
 import { userIdProblem } from '../names.js'
 import { isUnserved, type Router } from './routing.js'
 
-/** One user's reply, or why there is none; `isAway`: nothing is wrong with him, his master did not answer. */
+/** One user's reply, or why there is none; `isAway`: nothing is wrong with the user, their master did not answer. */
 export type Reply<R> = { ok: true; reply: R } | { ok: false; error: string; isAway?: true }
 
 /** Send some users, all served by one master, at least one; per user in order its reply or a text why it failed. */

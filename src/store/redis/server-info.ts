@@ -10,7 +10,7 @@ const REDIS_MAJOR_MIN = 7
 /** Fields of `INFO`. */
 export type ServerInfo = Partial<Record<'redis_version' | 'redis_mode' | 'role' | 'run_id', string>>
 
-/** `isLasting`: no waiting mends it. */
+/** `isLasting`: waiting does not help. */
 export interface ServerProblem {
   text: string
   isLasting: boolean

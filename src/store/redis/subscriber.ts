@@ -88,7 +88,10 @@ export class Subscriber {
   async #listen(): Promise<void> {
     const { nodeChannel, sharded, plainChannels, onMessage } = this.#options
     const client = await this.#options.locate()
-    client.on('error', () => {})
+    let reason: Error | undefined
+    client.on('error', (error: Error) => {
+      reason = error
+    })
     try {
       await within(CONNECT_DEADLINE_MS, 'connecting to listen', client.connect())
       if (this.#options.isElsewhere(client)) {
@@ -104,7 +107,8 @@ export class Subscriber {
       if (this.#stopped) throw new Error('The subscriber was stopped.')
     } catch (error) {
       client.disconnect()
-      throw error
+      // The client rejects with no more than that the connection was closed.
+      throw reason ?? error
     }
     this.#client = client
     this.#attempts = 0

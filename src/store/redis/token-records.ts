@@ -102,17 +102,25 @@ export class TokenRecords {
     const { platformName } = this.#owner(userId, platformId)
     const key = this.#keys.tokens(userId, platformName)
     const lifeS = lifeOf(ttlS)
-    // The hash holds other tokens too: their life may be prolonged, never cut.
-    const commands = this.#client
-      .multi()
-      .hset(key, token, '0')
-      .expire(key, lifeS, 'NX')
-      .expire(key, lifeS, 'GT')
-      // It is a new token now, and who kicked an old one of the same text is nobody's business.
-      .hdel(this.#keys.tokenSide(userId, platformName), `k:${tokenDigest(token)}`)
-    const results = await commands.exec().catch(rejectUnavailable)
-    const failed = results?.find(([error]) => error !== null)
-    if (failed) rejectUnavailable(failed[0])
+    const write = async () => {
+      // The hash holds other tokens too: their life may be prolonged, never cut.
+      const commands = this.#client
+        .multi()
+        .hset(key, token, '0')
+        .expire(key, lifeS, 'NX')
+        .expire(key, lifeS, 'GT')
+        // It is a new token now, and who kicked an old one of the same text is nobody's business.
+        .hdel(this.#keys.tokenSide(userId, platformName), `k:${tokenDigest(token)}`)
+      const failed = (await commands.exec())?.find(([error]) => error !== null)
+      if (failed) throw failed[0]
+    }
+    const writeAgain = async (error: Error) => {
+      // A transaction does not always follow a slot that moved.
+      if (!/^EXECABORT/.test(error.message) && !this.#router.isMisrouted(error.message)) throw error
+      await this.#router.refresh()
+      await write()
+    }
+    await write().catch(writeAgain).catch(rejectUnavailable)
   }
 
   async kick(
