@@ -6,7 +6,7 @@
 import { availableParallelism, hostname } from 'node:os'
 import { BadSettingError } from './errors.js'
 import type { Setting } from './setting-kinds.js'
-import { BY_THE_MACHINE, settings } from './settings.js'
+import { settings, WORKED_OUT } from './settings.js'
 
 type Value<K extends keyof typeof settings> = (typeof settings)[K] extends Setting<infer T> ? T : never
 type Values = { readonly [K in keyof typeof settings]: Value<K> }
@@ -51,11 +51,11 @@ export function loadConfig(
   const { values, faults } = readRows(env)
   const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
-  const shardThreads =
-    values.shardThreads === BY_THE_MACHINE ? defaultShardThreads(machine) : values.shardThreads
+  const shardThreads = values.shardThreads === WORKED_OUT ? defaultShardThreads(machine) : values.shardThreads
   const config: Config = {
     ...values,
     shardThreads,
+    healthPort: values.healthPort === WORKED_OUT ? defaultHealthPort(values) : values.healthPort,
     presenceShards:
       values.presenceShards || threadsWithShards({ ...values, shardThreads }) * SHARDS_PER_THREAD,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
@@ -169,6 +169,12 @@ const relations: readonly Relation[] = [
     sentence: 'WS_PORT and API_PORT must differ, or be 0.',
   },
   {
+    of: ['healthPort', 'wsPort', 'apiPort'],
+    holds: ({ healthPort, wsPort, apiPort }) =>
+      healthPort === 0 || (healthPort !== wsPort && healthPort !== apiPort),
+    sentence: 'HEALTH_PORT must differ from WS_PORT and API_PORT, or be 0.',
+  },
+  {
     of: ['transport', 'ioThreads'],
     holds: (config) => config.transport !== 'ws' || config.ioThreads === 1,
     sentence: 'IO_THREADS must be 1 with TRANSPORT=ws: that transport cannot share a port between threads.',
@@ -182,6 +188,16 @@ const relations: readonly Relation[] = [
 
 function defaultShardThreads({ cores }: Machine): number {
   return cores < CORES_FOR_SHARD_THREADS ? 0 : 1
+}
+
+/** The last port there is, and room for one that the sockets have taken. */
+const PORT_MAX = 65_534
+const HEALTH_PORT_DISTANCE = 1_000
+
+function defaultHealthPort({ apiPort, wsPort }: Pick<Config, 'apiPort' | 'wsPort'>): number {
+  if (apiPort === 0) return 0
+  const port = apiPort + (apiPort + HEALTH_PORT_DISTANCE > PORT_MAX ? -1 : 1) * HEALTH_PORT_DISTANCE
+  return port === wsPort ? port + 1 : port
 }
 
 function threadsWithShards({ ioThreads, shardThreads }: Pick<Config, 'ioThreads' | 'shardThreads'>): number {

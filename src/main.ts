@@ -31,8 +31,8 @@ async function main(): Promise<void> {
   } catch (error) {
     return refuseToStart((error as Error).message)
   }
-  const { wsPort, apiPort } = supervisor
-  log.info({ nodeId: config.nodeId, host: config.host, wsPort, apiPort }, 'ready')
+  const { wsPort, apiPort, healthPort } = supervisor
+  log.info({ nodeId: config.nodeId, host: config.host, wsPort, apiPort, healthPort }, 'ready')
   stopOnSignals(supervisor, log)
 }
 

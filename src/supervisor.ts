@@ -4,8 +4,11 @@ import type { Config } from './config.js'
 import { createConnectionCounts } from './gateway/connection-counts.js'
 import { createRates } from './gateway/rates.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
-import { assertPortFree, freePort } from './gateway/transport/port-check.js'
+import { assertPortFree, freePort, toListenError } from './gateway/transport/port-check.js'
+import { NodeHealth } from './health/node-health.js'
+import type { Readiness } from './health/readiness.js'
 import type { Log } from './observe/log.js'
+import { mergeSnapshots } from './observe/metrics.js'
 import { type HostedRole, name as nameOf, ThreadHost } from './runtime/thread-host.js'
 import { drainPlan } from './threads/drain-plan.js'
 import { homeOf, linkedWith, type Role, threadKinds, topologyOf } from './threads/layout.js'
@@ -20,18 +23,24 @@ import { meterThread } from './threads/thread-meter.js'
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
 const END_MIN_MS = 500
+/** Some scrapers and probes; more only push each other out. */
+const HEALTH_CONNECTIONS_MAX = 256
 
 export class Supervisor {
   readonly #log: Log
   readonly #config: Config
   readonly #host: ThreadHost<ThreadSettings>
+  readonly #health: NodeHealth
   readonly #meter = meterThread('main')
 
   private constructor(config: Config, log: Log) {
     this.#log = log
     this.#config = config
     const topology = topologyOf(config)
-    const verbs: SupervisorVerbs = { stats: () => this.stats() }
+    const verbs: SupervisorVerbs = {
+      readiness: () => this.#health.readiness(),
+      liveness: () => this.#health.liveness(),
+    }
     this.#host = new ThreadHost({
       roles: threadKinds(config).map(
         (kind): HostedRole => ({
@@ -55,7 +64,18 @@ export class Supervisor {
       log,
       readyDeadlineMs: READY_DEADLINE_MS,
     })
+    this.#health = new NodeHealth({
+      threads: this.#host.threads.map((thread) => ({
+        name: nameOf(thread),
+        life: () => this.#host.control(thread),
+      })),
+      ownParts: [],
+      metrics: () => this.#metrics(),
+    })
     this.#meter.metrics.onSnapshot((report) => {
+      for (const { name, silentMs } of this.#health.silences()) {
+        report.level('threadSilentSeconds', silentMs / 1_000, { thread: name })
+      }
       for (const [role, total] of Object.entries(this.#host.restarts)) {
         report.total('threadRestarts', total, { role })
       }
@@ -66,6 +86,7 @@ export class Supervisor {
   static async start(config: Config, log: Log): Promise<Supervisor> {
     const supervisor = new Supervisor(await settle(config, log), log)
     try {
+      await supervisor.#listen()
       await supervisor.#host.start()
     } catch (error) {
       await supervisor.stop()
@@ -82,25 +103,17 @@ export class Supervisor {
     return this.#config.apiPort
   }
 
+  get healthPort(): number {
+    return this.#health.port
+  }
+
+  readiness(): Promise<Readiness> {
+    return this.#health.readiness()
+  }
+
   /** Threads by role, for drills and tests: `control(thread).fault('throw')`. */
   get host(): ThreadHost<ThreadSettings> {
     return this.#host
-  }
-
-  async stats(): Promise<ThreadStats[]> {
-    const answers = await this.#host.each(async (control) => (await control.stats()) as ThreadStats)
-    const silent = this.#host.threads.filter((thread) => !answers.some((answer) => answer.thread === thread))
-    return [
-      {
-        parts: silent.map((thread) => ({
-          name: nameOf(thread),
-          ready: false,
-          missing: 'the thread does not answer',
-        })),
-        metrics: await this.#meter.snapshot(),
-      },
-      ...answers.map(({ value }) => value),
-    ]
   }
 
   /**
@@ -113,9 +126,24 @@ export class Supervisor {
     await this.#drain('shard', shardMs)
     const order = ['api', 'io', 'shard', 'sync'] satisfies Role[]
     const left = await this.#host.stop(order, Math.max(END_MIN_MS, endMs))
+    await this.#health.close()
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
     return left.length === 0
+  }
+
+  async #listen(): Promise<void> {
+    const { healthHost: host, healthPort: port } = this.#config
+    const options = { host, port, connectionsMax: HEALTH_CONNECTIONS_MAX }
+    await this.#health.listen(options).catch((error: NodeJS.ErrnoException) => {
+      throw toListenError(host, port, error.code ?? error.message)
+    })
+  }
+
+  /** Of all threads that answer. */
+  async #metrics(): ReturnType<typeof mergeSnapshots> {
+    const answers = await this.#host.each(async (control) => (await control.stats()) as ThreadStats)
+    return mergeSnapshots([await this.#meter.snapshot(), ...answers.map(({ value }) => value.metrics)])
   }
 
   async #drain(role: Role, deadlineMs: number): Promise<void> {
@@ -128,7 +156,13 @@ async function settle(config: Config, log: Log): Promise<Config> {
   const transport = loadTransport(config.transport)
   if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
   // io threads share their port in a way that would let another process in as well, so its owner is asked first.
-  for (const port of [config.wsPort, config.apiPort]) if (port !== 0) await assertPortFree(config.host, port)
+  for (const [setting, host, port] of [
+    ['WS_PORT', config.host, config.wsPort],
+    ['API_PORT', config.host, config.apiPort],
+    ['HEALTH_PORT', config.healthHost, config.healthPort],
+  ] as const) {
+    if (port !== 0) await assertPortFree(host, port, setting)
+  }
   return {
     ...config,
     transport: transport.name,

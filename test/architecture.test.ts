@@ -14,7 +14,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   { room: 'src/main.ts', mayImport: ['src/supervisor.ts', 'src/config.ts', 'src/auth', 'src/observe'] },
   {
     room: 'src/supervisor.ts',
-    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/observe'],
+    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/health', 'src/observe'],
   },
   {
     room: 'src/threads',
@@ -24,6 +24,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/auth',
       'src/config.ts',
       'src/gateway',
+      'src/health',
       'src/observe',
       'src/presence',
       'src/protocol',
@@ -48,6 +49,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway/wire-errors.ts',
+      'src/health types',
       'src/presence',
       'src/store/presence-store.ts types',
     ],
@@ -66,6 +68,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   { room: 'src/gateway', mayImport: ['src/protocol', 'src/presence', 'src/runtime types', 'src/errors.ts'] },
   { room: 'src/store/presence-store.ts', mayImport: ['src/presence types'] },
   { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts'] },
+  { room: 'src/health', mayImport: ['src/errors.ts'] },
   { room: 'src/observe', mayImport: ['src/runtime types'] },
   {
     room: 'src/protocol',

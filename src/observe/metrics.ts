@@ -88,12 +88,17 @@ const table = {
   ),
   eventLoopLagSeconds: gauge(
     'event_loop_lag_seconds',
-    'How late the event loop ran since the last scrape, 99th percentile, by thread.',
+    'How late the event loop ran at worst since the last scrape, by thread.',
     'thread',
   ),
   eventLoopActiveSeconds: counter(
     'event_loop_active_seconds_total',
     'How long the event loop was busy, by thread: its rate nears 1 when the thread is at its limit.',
+    'thread',
+  ),
+  threadSilentSeconds: gauge(
+    'thread_silent_seconds',
+    'How long a thread has owed the main thread an answer; 0 while it owes none. It tells of one that hangs.',
     'thread',
   ),
   heapBytes: gauge('heap_bytes', 'JavaScript heap in use, by thread.', 'thread'),

@@ -1,4 +1,4 @@
-/** The api role: REST, health and metrics. It owns nothing that cannot be rebuilt. */
+/** The api role: REST, and health for those who reach only its port. It owns nothing that cannot be rebuilt. */
 import { type HttpServer, serveHttp } from '../api/http-server.js'
 import { createRest } from '../api/rest.js'
 import { canonicalToken } from '../auth/canonical-token.js'
@@ -6,12 +6,11 @@ import type { TokenKeys } from '../auth/keys.js'
 import { type NewToken, TokenService } from '../auth/token-service.js'
 import { adminCheck, issueToken, verifyToken } from '../auth/tokens.js'
 import { boundedLog } from '../observe/log.js'
-import { mergeSnapshots } from '../observe/metrics.js'
 import type { Policy } from '../presence/login-policy.js'
 import { Addresses } from '../protocol/addresses.js'
 import type * as PresenceShard from '../protocol/presence-shard.js'
 import type * as Sync from '../protocol/sync.js'
-import { wrapControl } from '../runtime/control.js'
+import { withDeadline, wrapControl } from '../runtime/control.js'
 import { toWire } from '../runtime/index.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
 import { areTokensMadeHere, platformTable, type SupervisorVerbs, tokenKeysOf } from './settings.js'
@@ -21,6 +20,8 @@ import { tokenStore } from './token-store.js'
 const KICK_MS = 5_000
 const KICK_DEADLINE_MS = KICK_MS + 1_000
 const READ_DEADLINE_MS = 5_000
+/** The main thread answers within half a second, if it turns. */
+const MAIN_DEADLINE_MS = 2_000
 const CLOSE_MS = 1_000
 const REPORT_EVERY_MS = 1_000
 
@@ -68,8 +69,8 @@ function open({ system, settings, log, supervisor: port }: Home, keys: TokenKeys
     list: async (userId) => (await kick({ userId, platformIds: [] })).left,
     whereabouts: (userIds) =>
       system.ask<Sync.Command, 'read'>(addresses.sync, { kind: 'read', userIds }, READ_DEADLINE_MS),
-    readiness: async () => ({ parts: (await supervisor.stats()).flatMap(({ parts }) => parts) }),
-    metrics: async () => mergeSnapshots((await supervisor.stats()).map(({ metrics }) => metrics)),
+    readiness: () => withDeadline(supervisor.readiness(), MAIN_DEADLINE_MS, 'readiness'),
+    liveness: () => withDeadline(supervisor.liveness(), MAIN_DEADLINE_MS, 'liveness'),
     report: (error, path) => reports.write('warn', path, toWire(error), 'a call failed'),
   })
   let server: HttpServer | undefined

@@ -1,5 +1,6 @@
 /** The sync role: the sync actor and its store. */
 import { newHealth, newSyncCounts, type StoreHealth, sync } from '../../actors/sync.js'
+import type { ReadyPart } from '../health/readiness.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
 import type { Log } from '../runtime/index.js'
 import { MemoryBackend } from '../store/memory/memory-backend.js'
@@ -8,7 +9,7 @@ import { openTokenFile } from '../store/memory/token-file.js'
 import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
-import { areTokensMadeHere, platformTable, type ReadyPart, type ThreadSettings } from './settings.js'
+import { areTokensMadeHere, platformTable, type ThreadSettings } from './settings.js'
 
 /** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
 const OPEN_WAIT_MS = 3_000

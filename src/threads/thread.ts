@@ -45,9 +45,7 @@ function open(thread: OpenThread<ThreadSettings>, prepared: Prepared[]): ThreadA
     release: () => {
       for (const { release } of leaving) release?.()
     },
-    stats: async (runtime) => ({
-      parts: residents.flatMap(({ parts }) => parts()),
-      metrics: await meter.snapshot(runtime),
-    }),
+    stats: async (runtime) => ({ metrics: await meter.snapshot(runtime) }),
+    parts: () => residents.flatMap(({ parts }) => parts()),
   }
 }

@@ -14,6 +14,7 @@ export class ChildNode {
     private readonly child: ChildProcess,
     readonly wsPort: number,
     readonly apiUrl: string,
+    readonly healthUrl: string,
     readonly nodeId: string,
   ) {}
 
@@ -27,18 +28,24 @@ export class ChildNode {
 
   /** On free ports, or on that of WS_PORT. */
   static async start(test: Teardown, env: Record<string, string>): Promise<ChildNode> {
-    const [wsPort, apiPort] = [
+    const [wsPort, apiPort, healthPort] = [
       Number(env.WS_PORT ?? (await freePort('127.0.0.1'))),
       await freePort('127.0.0.1'),
+      await freePort('127.0.0.1'),
     ]
-    const settings = testEnv({ ...env, WS_PORT: String(wsPort), API_PORT: String(apiPort) })
+    const settings = testEnv({
+      ...env,
+      WS_PORT: String(wsPort),
+      API_PORT: String(apiPort),
+      HEALTH_PORT: String(healthPort),
+    })
     const child = spawn(process.execPath, [MAIN], {
       env: { PATH: process.env.PATH, ...settings },
       stdio: ['ignore', 'inherit', 'inherit'],
     })
     endsWithThisProcess(child)
     const apiUrl = `http://127.0.0.1:${apiPort}`
-    const node = new ChildNode(child, wsPort, apiUrl, settings.NODE_ID!)
+    const node = new ChildNode(child, wsPort, apiUrl, `http://127.0.0.1:${healthPort}`, settings.NODE_ID!)
     test.teardown(() => node.kill())
     await until('the node is ready', async () => (await fetch(`${apiUrl}/readyz`)).ok)
     return node
@@ -55,7 +62,7 @@ export class ChildNode {
 
   /** The sum of a metric over all its labels. */
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.apiUrl}/metrics`)).text()
+    const text = await (await fetch(`${this.healthUrl}/metrics`)).text()
     const lines = text.split('\n').filter((line) => /^\w+/.exec(line)?.[0] === name)
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
   }
