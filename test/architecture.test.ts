@@ -37,6 +37,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway',
+      'src/health types',
       'src/presence',
       'src/protocol',
       'src/runtime',

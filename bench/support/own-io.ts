@@ -39,8 +39,11 @@ type CountedMetric = MetricObjectWithValues<MetricValue<string>>
 const listener = defineActor<Listener.Command, Addresses, Addresses>({
   kind: 'listener',
   start: (_ctx, addresses) => addresses,
-  receive: (ctx, addresses, { shard }) =>
-    ctx.tell(addresses.shards[shard]!, { kind: 'announced', thread: ctx.self.thread, connections: [] }),
+  receive: (ctx, addresses, message) => {
+    if (message.kind !== 'announce') return
+    const shard = addresses.shards[message.shard]!
+    ctx.tell(shard, { kind: 'announced', thread: ctx.self.thread, connections: [] })
+  },
 })
 
 /** Nobody watches. */

@@ -69,9 +69,13 @@ const table = {
   ),
   storeDownSeconds: gauge(
     'store_down_seconds',
-    'How long the store has been out of reach; 0 while it is not.',
+    'How long the store has been out of reach, or has taken no writes; 0 while it serves.',
   ),
-  storeUp: gauge('store_up', '1 while the store can be reached, else 0.'),
+  storeUp: gauge('store_up', '1 while the store answers and takes writes, else 0.'),
+  channelUp: gauge(
+    'channel_up',
+    '1 while this node hears what it says on its own channel, and so what other nodes say; else 0.',
+  ),
   // Runtime
   actors: gauge('actors', 'Living actors.'),
   mailboxMessages: gauge('mailbox_messages', 'Messages that wait in mailboxes.'),

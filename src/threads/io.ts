@@ -62,6 +62,7 @@ function open(home: Home, keys: TokenKeys): Resident {
       settings: {
         ...config,
         handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
+        drainRate: Math.ceil(config.drainRate / topology.io.length),
       },
       counts,
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),

@@ -9,11 +9,12 @@ for (const role of ['io', 'api', 'sync']) {
       const node = await TestNode.start(t)
       const { host } = node.supervisor
       const thread = host.threads.find((one) => one.role === role)!
-      host.control(thread).fault('hang')
       const readyz = async () => {
         const response = await fetch(`${node.healthUrl}/readyz`)
         return { status: response.status, text: await response.text() }
       }
+      await eventually(async () => ((await readyz()).status === 200 ? true : undefined))
+      host.control(thread).fault('hang')
       const said = await eventually(async () => {
         const { status, text } = await readyz()
         return status === 503 ? text : undefined

@@ -276,6 +276,7 @@ export class VirtualNode {
           maxConnections: 1_000_000,
           maxConnectionsPerAddress: 1_000_000,
           handshakesPerSMax: 1_000_000,
+          drainRate: 1_000,
           handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
           allowedOrigins: [],
           authWhenStoreDown: settings.authWhenStoreDown,

@@ -3,7 +3,7 @@
  * with capped backoff, fails commands at once while it is away, and tells when it went and came back.
  */
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
+import { reasonOf, StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
 import { REDIS_DEFAULTS, type RedisStoreOptions, reconnectDelayMs } from './options.js'
 import { defineScripts } from './scripts.js'
 
@@ -69,8 +69,8 @@ export class Connection {
     }
     this.client = options.clusterNodes ? this.#cluster(options.clusterNodes) : this.#single()
     defineScripts(this.client)
-    this.client.on('error', (error: Error & { lastNodeError?: Error | null }) => {
-      this.#lastError = (error.lastNodeError ?? error).message
+    this.client.on('error', (error: Error) => {
+      this.#lastError = reasonOf(error)
     })
     this.client.on('ready', () => this.#turn(true, 'connected'))
     this.client.on('close', () => this.#turn(false, this.#lastError))
@@ -99,6 +99,11 @@ export class Connection {
     const credentials = parseAddress(clusterNodes[0]!).options
     const { host, port } = parseAddress(owner ?? clusterNodes[0]!)
     return new Redis({ ...options, ...credentials, host, port })
+  }
+
+  /** What the connection met last, while it is away; undefined = it is there. */
+  get outage(): string | undefined {
+    return this.#up ? undefined : this.#lastError
   }
 
   close(): void {
@@ -174,12 +179,13 @@ export function serverProblem(info: string, expectCluster: boolean): string | un
 
 /** Whatever a command failed with, its caller hears STORE_UNAVAILABLE. */
 export function rejectUnavailable(error: unknown): never {
-  throw new StoreUnavailableError(error instanceof Error ? error.message : String(error))
+  throw new StoreUnavailableError(reasonOf(error))
 }
 
 /** Answers at connecting that no waiting mends. */
 function unavailable(error: unknown, detail: string): Error {
-  const text = `${error instanceof Error ? error.message : error} (${detail})`
+  const reason = reasonOf(error)
+  const text = reason.includes(detail) ? reason : `${reason} (${detail})`
   if (/WRONGPASS|NOAUTH|NOPERM|cluster support disabled/.test(text)) return new StoreUnsuitableError(text)
   return new StoreUnavailableError(text)
 }

@@ -5,7 +5,7 @@
  * anew: each user's own keys then route it, and the client follows MOVED and ASK. What was applied already is
  * applied once more, which is harmless for every script here.
  */
-import { StoreUnavailableError } from '../../errors.js'
+import { reasonOf, StoreUnavailableError } from '../../errors.js'
 import type { UserId } from '../../presence/types.js'
 import { userIdProblem } from '../names.js'
 import { onlineKey } from './keys.js'
@@ -57,7 +57,7 @@ export async function dispatch<T, R>(
       }
       return misrouted
     } catch (error) {
-      lastError = error instanceof Error ? error.message : String(error)
+      lastError = reasonOf(error)
       for (const task of group) replies[task.index] = { ok: false, error: lastError, isAway: true }
       return isMisrouted(lastError) ? group : []
     }

@@ -4,6 +4,7 @@
  * connection.ts    commands, up and down         scripts.ts (+ *.lua)   what runs inside Redis
  * routing.ts       which master serves whom      dispatch.ts            calls about many users
  * node-channel.ts  what nodes tell each other    subscriber.ts          the listening connection
+ * channel-probe.ts whether this node hears its own channel
  * token-records.ts tokens, and what stands beside them
  * registry.ts      who lives, who is dead         sweep.ts               what the dead have left
  */
@@ -34,6 +35,7 @@ import type {
   TokenRecord,
   TokenState,
 } from '../presence-store.js'
+import { ChannelProbe } from './channel-probe.js'
 import { Connection, rejectUnavailable } from './connection.js'
 import { dispatch, type Reply } from './dispatch.js'
 import { nodeChannel, openimChannel } from './keys.js'
@@ -46,6 +48,9 @@ import * as scripts from './scripts.js'
 import { Subscriber } from './subscriber.js'
 import { sweep } from './sweep.js'
 import { TokenRecords } from './token-records.js'
+
+/** A note to the own channel takes a round trip; so long it takes only where it is lost. */
+const CHANNEL_PROBE_MS = 2_000
 
 /** What exists from `open` to `close`, and anew for each epoch. */
 interface Session extends Incarnation {
@@ -61,7 +66,9 @@ export class RedisStore implements PresenceStore {
   readonly #registry: NodeRegistry
   readonly #tokens: TokenRecords
   readonly #subscriber: Subscriber
+  readonly #probe: ChannelProbe
   #session: Session | undefined
+  #openingStep = ''
 
   /** Throws STORE_UNSUITABLE for options that no server can serve. Connects in `open`. */
   constructor(options: RedisStoreOptions) {
@@ -90,6 +97,12 @@ export class RedisStore implements PresenceStore {
       reconnectMaxMs: options.reconnectMaxMs ?? REDIS_DEFAULTS.reconnectMaxMs,
       log: options.log,
     })
+    this.#probe = new ChannelProbe({
+      publish: (payload) => this.#tell(options.nodeId, payload).catch(rejectUnavailable),
+      fault: () => this.#subscriber.fault,
+      onDeaf: (reason) => this.#subscriber.reconnect(reason),
+      deadlineMs: CHANNEL_PROBE_MS,
+    })
   }
 
   get #client(): Redis | Cluster {
@@ -102,8 +115,11 @@ export class RedisStore implements PresenceStore {
       return this.#session
     }
     try {
+      this.#openingStep = 'a connection to Redis, and its answer'
       await this.#connection.connect()
+      this.#openingStep = 'Redis to register this node'
       const session = await this.#register(events)
+      this.#openingStep = 'a subscription to the channel of this node'
       await this.#subscriber.start().catch(rejectUnavailable)
       this.#session = session
       return session
@@ -291,7 +307,18 @@ export class RedisStore implements PresenceStore {
   }
 
   async ping(): Promise<void> {
-    await Promise.any(this.#masters().map((master) => master.ping())).catch(rejectUnavailable)
+    const anyOf = Promise.any(this.#masters().map((master) => master.ping()))
+    // What a command says while the connection is away is only that it is away.
+    await anyOf.catch((error) => rejectUnavailable(this.#connection.outage ?? error))
+  }
+
+  async probeChannel(): Promise<void> {
+    this.#opened()
+    await this.#probe.run()
+  }
+
+  get openingStep(): string {
+    return this.#openingStep
   }
 
   async close(leaves: boolean): Promise<void> {
@@ -361,19 +388,21 @@ export class RedisStore implements PresenceStore {
   /** Not awaited: a message that is lost leaves a gap in the numbers, which the receiver repairs. */
   #publish(sender: ChangeSender, outgoing?: Outgoing): void {
     for (const { nodeId, payload } of sender.messages(outgoing)) {
-      const channel = nodeChannel(nodeId)
-      const client = this.#client
-      const published =
-        client instanceof Redis ? client.publish(channel, payload) : client.spublish(channel, payload)
-      published.catch((error: Error) => {
+      this.#tell(nodeId, payload).catch((error: Error) => {
         this.#options.log('warn', 'cannot tell a node something', { nodeId, error: error.message })
       })
     }
   }
 
+  #tell(nodeId: string, payload: Buffer): Promise<unknown> {
+    const channel = nodeChannel(nodeId)
+    const client = this.#client
+    return client instanceof Redis ? client.publish(channel, payload) : client.spublish(channel, payload)
+  }
+
   #heard(channel: string, payload: Buffer): void {
     const session = this.#session
-    if (!session) return
+    if (!session || this.#probe.hears(payload)) return
     if (channel === openimChannel()) {
       const notice = parseNotice(payload.toString())
       if (notice) session.events.noticed(notice.userId, notice.platformIds)

@@ -8,6 +8,7 @@
  * Whoever listens again has missed what was said meanwhile: that is told, once the server has confirmed.
  */
 import type { Redis } from 'ioredis'
+import { reasonOf } from '../../errors.js'
 import { type Log, reconnectDelayMs } from './options.js'
 
 export interface SubscriberOptions {
@@ -31,6 +32,8 @@ export class Subscriber {
   #stopped = false
   #attempts = 0
   #retry: NodeJS.Timeout | undefined
+  /** Why the last attempt to listen failed, while nothing is listened to. */
+  #fault: string | undefined
 
   constructor(options: SubscriberOptions) {
     this.#options = options
@@ -48,6 +51,16 @@ export class Subscriber {
     client?.ping().catch((error: Error) => {
       if (client === this.#client) this.#lost(error.message)
     })
+  }
+
+  /** Why nothing is listened to just now; undefined = as far as the connection knows, all is. */
+  get fault(): string | undefined {
+    return this.#client === undefined ? (this.#fault ?? 'the listening connection is being made') : undefined
+  }
+
+  /** The connection is there, and carries nothing: make another. */
+  reconnect(reason: string): void {
+    if (this.#client !== undefined) this.#lost(reason)
   }
 
   stop(): void {
@@ -75,6 +88,7 @@ export class Subscriber {
       throw error
     }
     this.#client = client
+    this.#fault = undefined
     this.#attempts = 0
     client.once('end', () => {
       if (client === this.#client) this.#lost('the subscriber connection was lost')
@@ -86,6 +100,7 @@ export class Subscriber {
   }
 
   #lost(reason: string): void {
+    this.#fault = reason
     this.#client?.disconnect()
     this.#client = undefined
     if (!this.#stopped) this.#tryAgain(reason)
@@ -98,6 +113,7 @@ export class Subscriber {
       this.#listen().then(
         () => this.#options.onResubscribed(reason),
         (error: Error) => {
+          this.#fault = reasonOf(error)
           this.#options.log('warn', 'cannot subscribe, trying again', { error: error.message, reason })
           if (!this.#stopped) this.#tryAgain(reason)
         },
