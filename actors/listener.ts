@@ -89,6 +89,8 @@ export interface Args {
   isAdmin: (userId: UserId) => boolean
   /** The one text of a token that may have several. */
   canonicalToken: (token: string) => string
+  /** What the file descriptors of the process allow. */
+  connectionsThatFit: () => number
   /** At once where the token was seen before. */
   verifyToken: (token: string, digest: TokenDigest) => TokenVerdict | Promise<TokenVerdict>
   /** Whether logins take a seat before they come in: where one may be refused. */
@@ -319,8 +321,9 @@ function onAnnounce(ctx: Ctx, state: State, shard: number): void {
 function findNoPlace(ctx: Ctx, state: State, address: string): HandshakeError | undefined {
   if (state.isAside) return asideError()
   const { maxConnections, maxConnectionsPerAddress } = state.settings
-  if (state.places.total >= maxConnections) {
-    return connectionLimitError(`this node holds at most ${maxConnections} connections`)
+  const holdsMax = Math.min(maxConnections, state.connectionsThatFit())
+  if (state.places.total >= holdsMax) {
+    return connectionLimitError(`this node holds at most ${holdsMax} connections`)
   }
   if (state.places.ofAddress(address) >= maxConnectionsPerAddress) {
     return connectionLimitError(`at most ${maxConnectionsPerAddress} connections from one address`)

@@ -21,7 +21,7 @@ import { onAssert, onAsserted } from './sync/assertions.js'
 import { Background } from './sync/background.js'
 import { newChannel, onChannelProbed, probeChannel } from './sync/channel.js'
 import { countDiscards, onDiscardsCounted } from './sync/discards.js'
-import { judgeWrites, onProbeDue, onProbed, onStoreReachable, setRival, setTrouble } from './sync/health.js'
+import { judgeWrites, noteTrouble, onProbeDue, onProbed, onStoreReachable, setRival } from './sync/health.js'
 import {
   filterAll,
   newLease,
@@ -221,7 +221,7 @@ function onOpened(ctx: Ctx, state: State, attempt: number, outcome: Outcome<Inca
 function failToOpen(ctx: Ctx, state: State, reason: string): void {
   state.openings++
   state.isOpen = false
-  setTrouble(ctx, state, 'opening', reason)
+  noteTrouble(ctx, state, 'opening', reason)
   ctx.log.warn({ reason, againMs: REOPEN_MS }, 'store not reachable yet')
   void state.store.close(false)
   state.store = state.createStore()
@@ -229,7 +229,7 @@ function failToOpen(ctx: Ctx, state: State, reason: string): void {
 }
 
 function onStop(ctx: Ctx, state: State): void {
-  setTrouble(ctx, state, 'opening', 'sync restarts')
+  noteTrouble(ctx, state, 'opening', 'sync restarts')
   void state.store.close(false)
 }
 
@@ -258,7 +258,7 @@ function onLeaseNotRenewed(ctx: Ctx, state: State, reason: string): void {
   ctx.log.warn({ reason }, 'lease not renewed')
   lease.failure = reason
   renewSoon(ctx, state)
-  if (lease.isNew) setTrouble(ctx, state, 'opening', reason)
+  if (lease.isNew) noteTrouble(ctx, state, 'opening', reason)
   else judgeWrites(ctx, state)
 }
 
@@ -272,7 +272,7 @@ function onLeaseLost(ctx: Ctx, state: State, { rival }: Lease): void {
         ? 'this node hung, or the store lost the lease'
         : `another process, ${rival.holder}, has its NODE_ID`
     ctx.log.warn({ reason }, 'the lease was lost; taking a new epoch')
-    setTrouble(ctx, state, 'lease', 'the lease was lost')
+    noteTrouble(ctx, state, 'lease', 'the lease was lost')
     return open(ctx, state)
   }
   // Nobody stands aside for nobody.

@@ -3,13 +3,15 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from './config.js'
 import { createConnectionCounts } from './gateway/connection-counts.js'
 import { createRates } from './gateway/rates.js'
+import { createSocketBudget, SocketBudget } from './gateway/socket-budget.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
 import { assertPortFree, freePort, toListenError } from './gateway/transport/port-check.js'
+import { Descriptors, sharesOf } from './health/descriptors.js'
 import { NodeHealth } from './health/node-health.js'
 import type { Readiness } from './health/readiness.js'
 import type { Log } from './observe/log.js'
 import { mergeSnapshots } from './observe/metrics.js'
-import { type HostedRole, name as nameOf, ThreadHost } from './runtime/thread-host.js'
+import { type HostedRole, layOut, name as nameOf, ThreadHost } from './runtime/thread-host.js'
 import { drainPlan } from './threads/drain-plan.js'
 import { homeOf, linkedWith, type Role, threadKinds, topologyOf } from './threads/layout.js'
 import {
@@ -23,13 +25,12 @@ import { meterThread } from './threads/thread-meter.js'
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
 const END_MIN_MS = 500
-/** Some scrapers and probes; more only push each other out. */
-const HEALTH_CONNECTIONS_MAX = 256
 
 export class Supervisor {
   readonly #log: Log
   readonly #config: Config
   readonly #host: ThreadHost<ThreadSettings>
+  readonly #descriptors: Descriptors
   readonly #health: NodeHealth
   readonly #meter = meterThread('main')
 
@@ -37,6 +38,14 @@ export class Supervisor {
     this.#log = log
     this.#config = config
     const topology = topologyOf(config)
+    const socketBudget = createSocketBudget(topology.io.length)
+    this.#descriptors = new Descriptors({
+      sockets: new SocketBudget(socketBudget),
+      maxConnections: config.maxConnections,
+      threads: layOut(threadKinds(config)).length,
+    })
+    const { missing } = this.#descriptors.part()
+    if (missing !== undefined) log.warn({ missing }, 'few file descriptors')
     const verbs: SupervisorVerbs = {
       readiness: () => this.#health.readiness(),
       liveness: () => this.#health.liveness(),
@@ -59,6 +68,8 @@ export class Supervisor {
         topology,
         processId: randomUUID(),
         connectionCounts: createConnectionCounts(topology.io.length),
+        socketBudget,
+        apiConnectionsMax: sharesOf(this.#descriptors.max).api,
         rates: createRates(),
       },
       log,
@@ -69,10 +80,12 @@ export class Supervisor {
         name: nameOf(thread),
         life: () => this.#host.control(thread),
       })),
-      ownParts: [],
+      ownParts: [() => this.#descriptors.part()],
       metrics: () => this.#metrics(),
     })
     this.#meter.metrics.onSnapshot((report) => {
+      report.level('descriptorsOpen', this.#descriptors.open)
+      if (Number.isFinite(this.#descriptors.max)) report.level('descriptorsMax', this.#descriptors.max)
       for (const { name, silentMs } of this.#health.silences()) {
         report.level('threadSilentSeconds', silentMs / 1_000, { thread: name })
       }
@@ -126,6 +139,7 @@ export class Supervisor {
     await this.#drain('shard', shardMs)
     const order = ['api', 'io', 'shard', 'sync'] satisfies Role[]
     const left = await this.#host.stop(order, Math.max(END_MIN_MS, endMs))
+    this.#descriptors.stop()
     await this.#health.close()
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
@@ -134,7 +148,7 @@ export class Supervisor {
 
   async #listen(): Promise<void> {
     const { healthHost: host, healthPort: port } = this.#config
-    const options = { host, port, connectionsMax: HEALTH_CONNECTIONS_MAX }
+    const options = { host, port, connectionsMax: sharesOf(this.#descriptors.max).health }
     await this.#health.listen(options).catch((error: NodeJS.ErrnoException) => {
       throw toListenError(host, port, error.code ?? error.message)
     })

@@ -108,8 +108,8 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   if (!state.isOpen) return
   if (!up) return setTrouble(ctx, state, 'connection', reason)
   startProbes(ctx, state)
-  ctx.log.info({ reason }, 'store reachable')
   const wasUp = state.health.isUp
+  if (wasUp) ctx.log.info({ reason }, 'store reachable')
   for (const trouble of ['connection', 'silence', 'lease', 'opening'] as const)
     endTrouble(ctx, state, trouble)
   // Also when it was never out of reach as a whole: a master of a Cluster that was replaced may have lost writes.
@@ -139,9 +139,14 @@ export function onStoreFails(ctx: Ctx, state: State): void {
 /** The store does not serve this node, whether it answers or not. */
 export function setTrouble(ctx: Ctx, state: State, trouble: Trouble, reason: string): void {
   const isNews = state.troubles[trouble] === undefined
+  noteTrouble(ctx, state, trouble, reason)
+  if (isNews) ctx.log.warn({ trouble, reason }, 'the store does not serve')
+}
+
+/** The same of what is told in the log already. */
+export function noteTrouble(ctx: Ctx, state: State, trouble: Trouble, reason: string): void {
   state.troubles[trouble] = reason
   reassess(ctx, state)
-  if (isNews) ctx.log.warn({ trouble, reason }, 'the store does not serve')
 }
 
 export function endTrouble(ctx: Ctx, state: State, trouble: Trouble): void {

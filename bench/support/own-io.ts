@@ -81,6 +81,8 @@ export class OwnIo {
       topology,
       processId: 'bench',
       connectionCounts: new SharedArrayBuffer(4),
+      socketBudget: new SharedArrayBuffer(8),
+      apiConnectionsMax: 0,
       rates: new SharedArrayBuffer(8),
     }
     const host = new ThreadHost<ThreadSettings>({

@@ -33,6 +33,10 @@ const table = {
   requests: counter('requests_total', 'Requests from clients, by request identifier.', 'req'),
   requestErrors: counter('request_errors_total', 'Requests answered with an error, by code.', 'code'),
   closes: counter('closes_total', 'Connections that ended, by reason.', 'reason'),
+  turnedAway: counter(
+    'connections_turned_away_total',
+    'TCP connections to WS_PORT that were closed as they came: no descriptors left, or too many silent ones of an address.',
+  ),
   statusPushes: counter(
     'status_pushes_total',
     'Status changes published to watching clients, per io thread.',
@@ -84,6 +88,9 @@ const table = {
   linkBytes: counter('link_bytes_total', 'Bytes sent over links between threads.'),
   linkBatches: counter('link_batches_total', 'Batches sent over links between threads.'),
   linkHeld: gauge('link_held', 'Messages that wait for credit of a link.'),
+  // The process
+  descriptorsOpen: gauge('descriptors_open', 'File descriptors that the process has open.'),
+  descriptorsMax: gauge('descriptors_max', 'File descriptors that the process may have open.'),
   // Threads
   threadRestarts: counter(
     'thread_restarts_total',

@@ -76,7 +76,11 @@ function open({ system, settings, log, supervisor: port }: Home, keys: TokenKeys
   let server: HttpServer | undefined
   return {
     ready: async () => {
-      server = await serveHttp((request) => app.fetch(request), { host: config.host, port: config.apiPort })
+      server = await serveHttp((request) => app.fetch(request), {
+        host: config.host,
+        port: config.apiPort,
+        connectionsMax: settings.apiConnectionsMax,
+      })
     },
     stop: async () => {
       reports.flush()

@@ -9,8 +9,11 @@ import { VerificationCache } from '../auth/verification-cache.js'
 import { SharedConnectionCounts } from '../gateway/connection-counts.js'
 import { Hub, userOfTopic } from '../gateway/hub.js'
 import { Rates } from '../gateway/rates.js'
+import { ThreadSockets } from '../gateway/socket-budget.js'
+import { Door } from '../gateway/transport/door.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import type { Transport, TransportHandlers } from '../gateway/transport/transport.js'
+import { connectionsThatFit } from '../health/descriptors.js'
 import type { Report } from '../observe/metrics.js'
 import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
@@ -42,7 +45,9 @@ function open(home: Home, keys: TokenKeys): Resident {
     subscriptions: 0,
     statusPushes: 0,
   }
-  const transport = openTransport(home, hub)
+  const sockets = new ThreadSockets(settings.socketBudget, index)
+  const door = new Door(sockets)
+  const transport = openTransport(home, hub, door)
   const addresses = new Addresses(topology)
   const platforms = platformTable(config)
   const verified = new VerificationCache({
@@ -65,6 +70,7 @@ function open(home: Home, keys: TokenKeys): Resident {
         drainRate: Math.ceil(config.drainRate / topology.io.length),
       },
       counts,
+      connectionsThatFit: () => connectionsThatFit(sockets.max),
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),
       isAdmin: adminCheck(config.adminUserIds),
       canonicalToken: (token) => canonicalToken(token, keys.algorithm),
@@ -75,7 +81,7 @@ function open(home: Home, keys: TokenKeys): Resident {
     },
     LISTENER,
   )
-  home.meter.metrics.onSnapshot((report) => reportIo(report, hub, counts))
+  home.meter.metrics.onSnapshot((report) => reportIo(report, hub, counts, door))
 
   let isListening = false
   return {
@@ -110,13 +116,14 @@ async function dismissAll(system: ActorSystem, hub: Hub, ratePerS: number): Prom
   while (hub.connections.size > 0 && performance.now() < deadlineMs) await pause()
 }
 
-function openTransport({ system, settings, slot }: Home, hub: Hub): Transport {
+function openTransport({ system, settings, slot }: Home, hub: Hub, door: Door): Transport {
   const { config } = settings
   const { create } = loadTransport(config.transport)
   const toListener: Ref<Message> = refTo(slot, LISTENER)
   return create<Owner>(handlersFor(system, toListener, hub), {
     messageBytesMax: config.messageBytesMax,
     backpressureBytesMax: config.backpressureBytesMax,
+    door,
   })
 }
 
@@ -141,7 +148,13 @@ function handlersFor(system: ActorSystem, toListener: Ref<Message>, hub: Hub): T
   }
 }
 
-function reportIo(report: Report, hub: Hub, counts: ListenerCounts & { statusPushes: number }): void {
+function reportIo(
+  report: Report,
+  hub: Hub,
+  counts: ListenerCounts & { statusPushes: number },
+  door: Door,
+): void {
+  report.total('turnedAway', door.turnedAway)
   report.level('connections', hub.connections.size)
   report.level('subscriptions', counts.subscriptions)
   report.total('logins', counts.logins)

@@ -18,6 +18,10 @@ export interface ThreadSettings {
   processId: string
   /** See `SharedConnectionCounts`. */
   connectionCounts: SharedArrayBuffer
+  /** See `SocketBudget`. */
+  socketBudget: SharedArrayBuffer
+  /** Connections that the API port may hold. */
+  apiConnectionsMax: number
   /** See `Rates`. */
   rates: SharedArrayBuffer
 }

@@ -26,8 +26,12 @@ export class ChildNode {
     return this.child.pid!
   }
 
-  /** On free ports, or on that of WS_PORT. */
-  static async start(test: Teardown, env: Record<string, string>): Promise<ChildNode> {
+  /** On free ports, or on that of WS_PORT. `descriptorsMax`: files that it may have open. */
+  static async start(
+    test: Teardown,
+    env: Record<string, string>,
+    { descriptorsMax }: { descriptorsMax?: number } = {},
+  ): Promise<ChildNode> {
     const [wsPort, apiPort, healthPort] = [
       Number(env.WS_PORT ?? (await freePort('127.0.0.1'))),
       await freePort('127.0.0.1'),
@@ -39,7 +43,11 @@ export class ChildNode {
       API_PORT: String(apiPort),
       HEALTH_PORT: String(healthPort),
     })
-    const child = spawn(process.execPath, [MAIN], {
+    const command = [process.execPath, MAIN]
+    // The shell lowers its own limit, hard and soft, and becomes the node.
+    if (descriptorsMax !== undefined)
+      command.unshift('sh', '-c', `ulimit -n ${descriptorsMax}; exec "$0" "$@"`)
+    const child = spawn(command[0]!, command.slice(1), {
       env: { PATH: process.env.PATH, ...settings },
       stdio: ['ignore', 'inherit', 'inherit'],
     })

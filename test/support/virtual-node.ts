@@ -282,6 +282,7 @@ export class VirtualNode {
           authWhenStoreDown: settings.authWhenStoreDown,
         },
         counts,
+        connectionsThatFit: () => Number.POSITIVE_INFINITY,
         isKnownPlatform: (platformId) => platforms.isKnown(platformId),
         isAdmin: () => false,
         canonicalToken: (token) => token,

@@ -6,6 +6,8 @@
  * hangs on a socket; the transport only hands it back.
  */
 
+import type { Door } from './door.js'
+
 /** `sent` left or will leave in order; `buffered` too, but the peer reads slowly; `dropped` was over the limit. */
 export type SendResult = 'sent' | 'buffered' | 'dropped'
 
@@ -67,6 +69,8 @@ export interface TransportOptions {
   messageBytesMax: number
   /** Above this a slow socket is closed (code 1013 is reported to `closed`), so that memory stays bounded. */
   backpressureBytesMax: number
+  /** Who may be connected before the handshake; absent = everybody. */
+  door?: Door
 }
 
 export interface Transport {

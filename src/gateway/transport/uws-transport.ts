@@ -2,6 +2,7 @@
 
 import type * as Uws from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
+import type { Door } from './door.js'
 import {
   FLUSH_MS_MAX,
   HARD_LIMIT_FACTOR,
@@ -44,6 +45,7 @@ class UwsTransport<Owner> implements Transport {
     private readonly options: TransportOptions,
   ) {
     this.app = uws.App()
+    if (options.door !== undefined) this.watchAccepts(options.door)
     this.app.ws<UserData<Owner>>('/*', {
       compression: uws.DISABLED,
       // Who is idle is for the connection actor to say.
@@ -71,11 +73,14 @@ class UwsTransport<Owner> implements Transport {
       close: (native, code) => {
         const { socket } = native.getUserData()
         socket.onClosed()
+        // The library counts a socket out only while it speaks HTTP.
+        options.door?.left()
         const reported = socket.ownCloseCode ?? code
         handlers.closed(socket.owner, reported, socket.ownCloseCode === undefined && code !== NO_CLOSE_FRAME)
       },
     })
     this.app.any('/*', (response) => {
+      options.door?.heard(addressOf(response))
       response.writeStatus('426 Upgrade Required').writeHeader('Upgrade', 'websocket')
       response.end(UPGRADE_REQUIRED_TEXT, true)
     })
@@ -114,6 +119,18 @@ class UwsTransport<Owner> implements Transport {
     this.app.close()
   }
 
+  /** The library tells of each connection as it is accepted, and of each that ends before it was upgraded. */
+  private watchAccepts(door: Door): void {
+    const onChange = (response: Uws.HttpResponse, change: number): void => {
+      if (change < 0) return door.left()
+      const address = addressOf(response)
+      if (!door.enter(address)) response.close()
+      // Only until a request comes, which sets its own.
+      else response.onAborted(() => door.heard(address))
+    }
+    this.app.filter((response, change) => onChange(response, Number(change)))
+  }
+
   /** `request` dies with this callback, `response` may die any time before the verdict. */
   private onUpgrade(
     response: Uws.HttpResponse,
@@ -122,7 +139,8 @@ class UwsTransport<Owner> implements Transport {
   ): void {
     const headers = new Map<string, string>(KEPT_HEADERS.map((name) => [name, request.getHeader(name)]))
     const key = request.getHeader('sec-websocket-key')
-    const address = normalizeAddress(Buffer.from(response.getRemoteAddressAsText()).toString())
+    const address = addressOf(response)
+    this.options.door?.heard(address)
     let isGone = false
     response.onAborted(() => {
       isGone = true
@@ -163,6 +181,10 @@ class UwsTransport<Owner> implements Transport {
     // A copy: uWS takes the memory back after this callback.
     this.handlers.message(socket.owner, Buffer.from(new Uint8Array(message)), isBinary)
   }
+}
+
+function addressOf(response: Uws.HttpResponse): string {
+  return normalizeAddress(Buffer.from(response.getRemoteAddressAsText()).toString())
 }
 
 class UwsSocket<Owner> implements Socket {

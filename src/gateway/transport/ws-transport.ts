@@ -1,9 +1,10 @@
 /** The portable transport: the `ws` package on Node's own HTTP server. One thread a port. */
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket as NetSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
+import type { Door } from './door.js'
 import {
   FLUSH_MS_MAX,
   HARD_LIMIT_FACTOR,
@@ -56,6 +57,7 @@ class WsTransport<Owner> implements Transport {
     this.server = createServer(limits, (_request, response) => {
       response.writeHead(426, { Upgrade: 'websocket', Connection: 'close' }).end(UPGRADE_REQUIRED_TEXT)
     })
+    if (options.door !== undefined) watchAccepts(this.server, options.door)
     this.server.on('upgrade', (request, stream, head) => this.onUpgrade(request, stream, head))
   }
 
@@ -125,6 +127,26 @@ class WsTransport<Owner> implements Transport {
       },
     })
   }
+}
+
+function watchAccepts(server: Server, door: Door): void {
+  server.on('connection', (stream: NetSocket) => {
+    const address = normalizeAddress(stream.remoteAddress ?? '')
+    const isIn = door.enter(address)
+    stream.once('close', () => door.left())
+    if (!isIn) return stream.destroy()
+    const heard = (): void => {
+      if (silent.delete(stream)) door.heard(address)
+    }
+    silent.add(stream)
+    stream.once('close', heard)
+  })
+  const silent = new Set<Duplex>()
+  const onRequest = ({ socket }: IncomingMessage): void => {
+    if (silent.delete(socket)) door.heard(normalizeAddress(socket.remoteAddress ?? ''))
+  }
+  server.prependListener('upgrade', onRequest)
+  server.prependListener('request', onRequest)
 }
 
 class WsSocket<Owner> implements Socket {
