@@ -7,6 +7,7 @@ import { createSocketBudget, SocketBudget } from './gateway/socket-budget.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
 import { assertPortFree, freePort, toListenError } from './gateway/transport/port-check.js'
 import { Descriptors, sharesOf } from './health/descriptors.js'
+import { Disk } from './health/disk.js'
 import { NodeHealth } from './health/node-health.js'
 import type { Readiness } from './health/readiness.js'
 import type { Log } from './observe/log.js'
@@ -31,6 +32,8 @@ export class Supervisor {
   readonly #config: Config
   readonly #host: ThreadHost<ThreadSettings>
   readonly #descriptors: Descriptors
+  /** Of the embedded store; undefined = there is none. */
+  readonly #disk: Disk | undefined
   readonly #health: NodeHealth
   readonly #meter = meterThread('main')
 
@@ -46,6 +49,8 @@ export class Supervisor {
     })
     const { missing } = this.#descriptors.part()
     if (missing !== undefined) log.warn({ missing }, 'few file descriptors')
+    const disk = config.usesRedis ? undefined : new Disk({ dir: config.dataDir })
+    this.#disk = disk
     const verbs: SupervisorVerbs = {
       readiness: () => this.#health.readiness(),
       liveness: () => this.#health.liveness(),
@@ -80,7 +85,7 @@ export class Supervisor {
         name: nameOf(thread),
         life: () => this.#host.control(thread),
       })),
-      ownParts: [() => this.#descriptors.part()],
+      ownParts: [() => this.#descriptors.part(), ...(disk === undefined ? [] : [() => disk.part()])],
       metrics: () => this.#metrics(),
     })
     this.#meter.metrics.onSnapshot((report) => {
@@ -101,6 +106,8 @@ export class Supervisor {
     try {
       await supervisor.#listen()
       await supervisor.#host.start()
+      // Not before: its directory is made by the thread that keeps the store.
+      void supervisor.#disk?.look()
     } catch (error) {
       await supervisor.stop()
       throw error
@@ -140,6 +147,7 @@ export class Supervisor {
     const order = ['api', 'io', 'shard', 'sync'] satisfies Role[]
     const left = await this.#host.stop(order, Math.max(END_MIN_MS, endMs))
     this.#descriptors.stop()
+    this.#disk?.stop()
     await this.#health.close()
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')

@@ -14,8 +14,11 @@ export interface ChannelProbeOptions {
   fault(): string | undefined
   /** What was published does not arrive: the connection that listens is of no use. */
   onDeaf(reason: string): void
-  deadlineMs: number
+  deadlineMs?: number
 }
+
+/** A note to the own channel takes a round trip; so long it takes only where it is lost. */
+const DEADLINE_MS = 2_000
 
 export class ChannelProbe {
   readonly #options: ChannelProbeOptions
@@ -27,7 +30,7 @@ export class ChannelProbe {
 
   /** Resolves when it was heard. Rejects with STORE_UNAVAILABLE, whose message says why it was not. */
   async run(): Promise<void> {
-    const { publish, fault, onDeaf, deadlineMs } = this.#options
+    const { publish, fault, onDeaf, deadlineMs = DEADLINE_MS } = this.#options
     const broken = fault()
     if (broken !== undefined) throw new StoreUnavailableError(broken)
     const word = MARK + randomUUID()

@@ -49,9 +49,6 @@ import { Subscriber } from './subscriber.js'
 import { sweep } from './sweep.js'
 import { TokenRecords } from './token-records.js'
 
-/** A note to the own channel takes a round trip; so long it takes only where it is lost. */
-const CHANNEL_PROBE_MS = 2_000
-
 /** What exists from `open` to `close`, and anew for each epoch. */
 interface Session extends Incarnation {
   events: StoreEvents
@@ -68,7 +65,7 @@ export class RedisStore implements PresenceStore {
   readonly #subscriber: Subscriber
   readonly #probe: ChannelProbe
   #session: Session | undefined
-  #openingStep = ''
+  openingStep = ''
 
   /** Throws STORE_UNSUITABLE for options that no server can serve. Connects in `open`. */
   constructor(options: RedisStoreOptions) {
@@ -101,7 +98,6 @@ export class RedisStore implements PresenceStore {
       publish: (payload) => this.#tell(options.nodeId, payload).catch(rejectUnavailable),
       fault: () => this.#subscriber.fault,
       onDeaf: (reason) => this.#subscriber.reconnect(reason),
-      deadlineMs: CHANNEL_PROBE_MS,
     })
   }
 
@@ -115,11 +111,11 @@ export class RedisStore implements PresenceStore {
       return this.#session
     }
     try {
-      this.#openingStep = 'a connection to Redis, and its answer'
+      this.openingStep = 'a connection to Redis, and its answer'
       await this.#connection.connect()
-      this.#openingStep = 'Redis to register this node'
+      this.openingStep = 'Redis to register this node'
       const session = await this.#register(events)
-      this.#openingStep = 'a subscription to the channel of this node'
+      this.openingStep = 'a subscription to the channel of this node'
       await this.#subscriber.start().catch(rejectUnavailable)
       this.#session = session
       return session
@@ -315,10 +311,6 @@ export class RedisStore implements PresenceStore {
   async probeChannel(): Promise<void> {
     this.#opened()
     await this.#probe.run()
-  }
-
-  get openingStep(): string {
-    return this.#openingStep
   }
 
   async close(leaves: boolean): Promise<void> {
