@@ -42,6 +42,7 @@ import {
   type ConnectionSettings,
   connection,
   type FromTransport,
+  type Heard,
 } from './connection.js'
 import {
   type AsideSettings,
@@ -68,7 +69,7 @@ export interface ListenerCounts extends ConnectionCounts {
 }
 
 /** What the transport keeps with a socket. */
-export interface Owner {
+export interface Owner extends Heard {
   /** Undefined until the verdict, and for ever when that is a refusal. */
   connection: Ref<FromTransport> | undefined
   /** What came before the verdict, for the connection to hear. */
@@ -97,6 +98,8 @@ export interface Args {
   isSeated: boolean
   /** Whether a token that is not on record is bad: it is, where tokens are made here. */
   recordsNeeded: boolean
+  /** Whether so much waits for the shard's thread that it should get no more logins. */
+  isOverloaded: (shard: Ref<PresenceShard.Command>) => boolean
   /** Unix ms, as tokens have it. */
   wallMs: () => number
 }
@@ -142,6 +145,8 @@ export const listener = defineActor<Message, State, Args>({ kind: 'listener', st
 
 /** The one refusal with a status of its own: browsers show it to developers. */
 const FORBIDDEN = 403
+/** When a client should try again that an overloaded node refused. */
+const OVERLOAD_MS = 5_000
 
 // Routing
 
@@ -179,7 +184,10 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)
   if (!handshake.ok) return giveUp(state, request, handshake.error)
   const { args } = handshake
-  const owner: Owner = { connection: undefined, early: NOTHING }
+  if (state.isOverloaded(state.addresses.shardFor(args.userId))) {
+    return giveUp(state, request, connectionLimitError(`this node is overloaded, ${comeBackIn(OVERLOAD_MS)}`))
+  }
+  const owner: Owner = { connection: undefined, early: NOTHING, heardMs: ctx.nowMs() }
   args.token = state.canonicalToken(args.token)
   const digest = tokenDigest(args.token)
   const attempt: Attempt = {
@@ -280,12 +288,13 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
   const socket = args.isMsgResp ? attempt.socket : request.accept(owner)
   // The client has gone while its token was looked up.
   if (socket === undefined || owner.early.some(({ kind }) => kind === 'closed')) {
-    return state.places.remove(request.address)
+    return leaveAtDoor(ctx, state, attempt)
   }
   state.counts.logins++
   if (args.isMsgResp) socket.send(SUCCESS_TEXT, false)
   owner.connection = ctx.spawn(connection, {
     socket,
+    heard: owner,
     userId: args.userId,
     platformId: args.platformId,
     background: args.isBackground,
@@ -303,8 +312,14 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     counts: state.counts,
     places: state.places,
   })
-  for (const message of owner.early) ctx.tell(owner.connection, message)
+  for (const message of owner.early) ctx.signal(owner.connection, message)
   owner.early = NOTHING
+}
+
+/** Its place and its seat are free again. */
+function leaveAtDoor(ctx: Ctx, state: State, { request, args, seat }: Attempt): void {
+  state.places.remove(request.address)
+  if (seat !== undefined) ctx.signal(state.addresses.shardFor(args.userId), { kind: 'unseated', seat })
 }
 
 // Handlers: who is in

@@ -1,11 +1,13 @@
 /** The main thread: hosts the others, answers for all of them, and brings them down in order. */
 import { randomUUID } from 'node:crypto'
-import type { Config } from './config.js'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Config, portsOf } from './config.js'
 import { createConnectionCounts } from './gateway/connection-counts.js'
 import { createRates } from './gateway/rates.js'
 import { createSocketBudget, SocketBudget } from './gateway/socket-budget.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
 import { assertPortFree, freePort, toListenError } from './gateway/transport/port-check.js'
+import { boundReceiveBuffers } from './gateway/transport/receive-buffer.js'
 import { Descriptors, sharesOf } from './health/descriptors.js'
 import { Disk } from './health/disk.js'
 import { NodeHealth } from './health/node-health.js'
@@ -26,6 +28,8 @@ import { meterThread } from './threads/thread-meter.js'
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
 const END_MIN_MS = 500
+/** In the order in which they end. */
+const ROLES = ['api', 'io', 'shard', 'sync'] as const satisfies readonly Role[]
 
 export class Supervisor {
   readonly #log: Log
@@ -36,6 +40,8 @@ export class Supervisor {
   readonly #disk: Disk | undefined
   readonly #health: NodeHealth
   readonly #meter = meterThread('main')
+  #hasStarted = false
+  #isStopping = false
 
   private constructor(config: Config, log: Log) {
     this.#log = log
@@ -79,13 +85,20 @@ export class Supervisor {
       },
       log,
       readyDeadlineMs: READY_DEADLINE_MS,
+      onThreadReady: (thread) => {
+        if (thread.role === homeOf('io', config).name) this.#boundReceiveBuffers()
+      },
     })
     this.#health = new NodeHealth({
       threads: this.#host.threads.map((thread) => ({
         name: nameOf(thread),
         life: () => this.#host.control(thread),
       })),
-      ownParts: [() => this.#descriptors.part(), ...(disk === undefined ? [] : [() => disk.part()])],
+      ownParts: () => [
+        ...(this.#isStopping ? [{ name: 'node', ready: false, missing: 'it is stopping' }] : []),
+        this.#descriptors.part(),
+        ...(disk === undefined ? [] : [disk.part()]),
+      ],
       metrics: () => this.#metrics(),
     })
     this.#meter.metrics.onSnapshot((report) => {
@@ -100,14 +113,20 @@ export class Supervisor {
     })
   }
 
-  /** Start a node; resolves when its actors are up and its ports listen. Rejects with why it cannot be. */
-  static async start(config: Config, log: Log): Promise<Supervisor> {
+  /**
+   * Start a node; resolves when its actors are up and its ports listen. Rejects with why it cannot be. When
+   * `interrupted` settles first, it resolves at once with a node that is good for nothing but `stop`.
+   */
+  static async start(config: Config, log: Log, interrupted?: Promise<unknown>): Promise<Supervisor> {
     const supervisor = new Supervisor(await settle(config, log), log)
     try {
       await supervisor.#listen()
-      await supervisor.#host.start()
-      // Not before: its directory is made by the thread that keeps the store.
-      void supervisor.#disk?.look()
+      const started = supervisor.#host.start().then(() => {
+        supervisor.#hasStarted = true
+        // Not before: its directory is made by the thread that keeps the store.
+        void supervisor.#disk?.look()
+      })
+      await (interrupted === undefined ? started : Promise.race([started, interrupted]))
     } catch (error) {
       await supervisor.stop()
       throw error
@@ -137,15 +156,21 @@ export class Supervisor {
   }
 
   /**
-   * Accept no more, send the clients away, see their graces end, tell the store, end the threads. Takes at most about
-   * SHUTDOWN_TIMEOUT_MS. False = a thread did not end, and only the end of the process ends it. Never rejects.
+   * Say that the node is not ready, wait SHUTDOWN_DELAY_MS, accept no more, send the clients away, see their graces end,
+   * tell the store, end the threads. Beside the delay it takes at most about SHUTDOWN_TIMEOUT_MS. False = a thread did
+   * not end, and only the end of the process ends it. Never rejects.
    */
   async stop(): Promise<boolean> {
     const { ioMs, shardMs, endMs } = drainPlan(this.#config)
-    await this.#drain('io', ioMs)
-    await this.#drain('shard', shardMs)
-    const order = ['api', 'io', 'shard', 'sync'] satisfies Role[]
-    const left = await this.#host.stop(order, Math.max(END_MIN_MS, endMs))
+    this.#isStopping = true
+    // Before the node is up there is nobody to drain, and a thread ends only when it has loaded its code.
+    const endMaxMs = this.#hasStarted ? endMs : this.#config.shutdownTimeoutMs / ROLES.length
+    if (this.#hasStarted) {
+      await pause(this.#config.shutdownDelayMs)
+      await this.#drain('io', ioMs)
+      await this.#drain('shard', shardMs)
+    }
+    const left = await this.#host.stop([...ROLES], Math.max(END_MIN_MS, endMaxMs))
     this.#descriptors.stop()
     this.#disk?.stop()
     await this.#health.close()
@@ -168,6 +193,15 @@ export class Supervisor {
     return mergeSnapshots([await this.#meter.snapshot(), ...answers.map(({ value }) => value.metrics)])
   }
 
+  /** `ws` reads 64 KiB at a time, whatever waits. */
+  #boundReceiveBuffers(): void {
+    if (this.#config.transport !== 'uws' || boundReceiveBuffers(this.#config.wsPort) > 0) return
+    this.#log.warn(
+      { port: this.#config.wsPort },
+      'receive buffers are not bounded: a client that sends fragments without end can hold up its io thread',
+    )
+  }
+
   async #drain(role: Role, deadlineMs: number): Promise<void> {
     await this.#host.each((control) => control.drain(role), homeOf(role, this.#config).name, deadlineMs)
   }
@@ -178,11 +212,7 @@ async function settle(config: Config, log: Log): Promise<Config> {
   const transport = loadTransport(config.transport)
   if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
   // io threads share their port in a way that would let another process in as well, so its owner is asked first.
-  for (const [setting, host, port] of [
-    ['WS_PORT', config.host, config.wsPort],
-    ['API_PORT', config.host, config.apiPort],
-    ['HEALTH_PORT', config.healthHost, config.healthPort],
-  ] as const) {
+  for (const [setting, host, port] of portsOf(config)) {
     if (port !== 0) await assertPortFree(host, port, setting)
   }
   return {

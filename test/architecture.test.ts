@@ -11,7 +11,19 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
  * type-only imports, which leave no trace at run time.
  */
 const ROOMS: { room: string; mayImport: string[] }[] = [
-  { room: 'src/main.ts', mayImport: ['src/supervisor.ts', 'src/config.ts', 'src/auth', 'src/observe'] },
+  { room: 'src/main.ts', mayImport: ['src/process'] },
+  {
+    room: 'src/process',
+    mayImport: [
+      'src/supervisor.ts',
+      'src/config.ts',
+      'src/given-values.ts types',
+      'src/auth',
+      'src/gateway/transport',
+      'src/observe',
+      'src/errors.ts',
+    ],
+  },
   {
     room: 'src/supervisor.ts',
     mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/health', 'src/observe'],
@@ -28,6 +40,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/observe',
       'src/presence',
       'src/protocol',
+      'src/redis-url.ts',
       'src/runtime',
       'src/store',
     ],
@@ -68,15 +81,31 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   { room: 'src/client', mayImport: ['src/gateway', 'src/presence', 'src/errors.ts'] },
   { room: 'src/gateway', mayImport: ['src/protocol', 'src/presence', 'src/runtime types', 'src/errors.ts'] },
   { room: 'src/store/presence-store.ts', mayImport: ['src/presence types'] },
-  { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts'] },
+  { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts', 'src/redis-url.ts'] },
   { room: 'src/health', mayImport: ['src/errors.ts'] },
   { room: 'src/observe', mayImport: ['src/runtime types'] },
   {
     room: 'src/protocol',
     mayImport: ['src/presence', 'src/runtime', 'src/store/presence-store.ts types'],
   },
-  { room: 'src/config.ts', mayImport: ['src/settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'] },
-  { room: 'src/settings.ts', mayImport: ['src/setting-kinds.ts', 'src/presence'] },
+  {
+    room: 'src/config.ts',
+    mayImport: [
+      'src/given-values.ts',
+      'src/settings.ts',
+      'src/redis-settings.ts',
+      'src/setting-kinds.ts',
+      'src/presence',
+      'src/errors.ts',
+    ],
+  },
+  { room: 'src/given-values.ts', mayImport: ['src/setting-kinds.ts types'] },
+  { room: 'src/settings.ts', mayImport: ['src/redis-settings.ts', 'src/setting-kinds.ts', 'src/presence'] },
+  {
+    room: 'src/redis-settings.ts',
+    mayImport: ['src/setting-kinds.ts', 'src/redis-url.ts', 'src/config.ts types'],
+  },
+  { room: 'src/redis-url.ts', mayImport: [] },
   { room: 'src/setting-kinds.ts', mayImport: ['src/presence'] },
   { room: 'src/errors.ts', mayImport: [] },
   { room: 'src/presence', mayImport: [] },
@@ -156,11 +185,12 @@ t.test('only the entry reads the environment, and only the settings its values',
 
 t.test('each edge is imported by its own thread role only', async (t) => {
   const edges = [
-    { edge: 'src/store/redis', roles: ['src/threads/sync.ts'] },
+    { edge: 'src/store/redis', roles: ['src/threads/sync.ts', 'src/threads/redis-options.ts'] },
     { edge: 'src/store/memory', roles: ['src/threads/sync.ts'] },
     {
       edge: 'src/gateway/transport',
       roles: [
+        'src/process/check.ts',
         'src/supervisor.ts',
         'src/threads/io.ts',
         'actors/connection',

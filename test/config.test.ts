@@ -5,6 +5,10 @@ import t from 'tap'
 import { developmentSecret } from '../src/auth/development-secret.js'
 import { configTable, loadConfig, withAuthSecret } from '../src/config.js'
 import { BadSettingError } from '../src/errors.js'
+import { FRAME_ENCODINGS } from '../src/gateway/codec/encodings.js'
+import { SubUserOnlineStatus } from '../src/gateway/proto/openim.js'
+import { success } from '../src/gateway/replies.js'
+import { encodeTips } from '../src/gateway/status-frame.js'
 import { settings } from '../src/settings.js'
 
 type Env = Record<string, string | undefined>
@@ -162,16 +166,51 @@ t.test('all faults are told at once, relations among them', async (t) => {
   }
 })
 
+t.test('by default one request may list as many users as may be watched, and is answered', async (t) => {
+  const config = load()
+  t.equal(config.watchesPerConnectionMax, 10_000)
+  t.equal(config.watchedUsersMax, 524_288)
+  t.equal(load({ THREAD_HEAP_MB: '128', SHARD_THREADS: '2' }).watchedUsersMax, 131_072)
+  const id = 'x'.repeat(64)
+  const users = Array(config.watchesPerConnectionMax).fill(id) as string[]
+  const asked = SubUserOnlineStatus.encode({ subscribeUserID: users, unsubscribeUserID: [] }).finish()
+  const envelope = { token: '', sendID: id, operationID: id, msgIncr: id }
+  const platformIds = Array.from({ length: 11 }, (_, n) => n + 1)
+  const answer = encodeTips(users.map((userId) => ({ userId, platformIds })))
+  for (const encoding of FRAME_ENCODINGS) {
+    const request = encoding.encodeRequest({ ...envelope, reqIdentifier: 2005, data: asked })
+    t.ok(request.length <= config.messageBytesMax, `${encoding.name}: ${request.length} bytes are asked`)
+    t.ok(encoding.unpack(request, config.inflatedBytesMax).length <= config.inflatedBytesMax)
+    const response = encoding.encodeResponse(
+      success({ ...envelope, reqIdentifier: 2005, data: asked }, answer),
+    )
+    t.ok(response.length <= config.backpressureBytesMax, `${encoding.name}: ${response.length} are answered`)
+  }
+})
+
 t.test('settings that contradict each other are refused with a sentence', async (t) => {
   const contradictions: [Env, RegExp][] = [
     [
       { REDIS_URL: 'redis://a', REDIS_CLUSTER_NODES: 'a:1', AUTH_SECRET: GOOD_SECRET },
-      /^REDIS_URL and REDIS_CLUSTER_NODES are both set/,
+      /^REDIS_URL, REDIS_CLUSTER_NODES and REDIS_SENTINELS: two/,
     ],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '4' }, /^PRESENCE_SHARDS must be at least SHARD_THREADS/],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '0', IO_THREADS: '4' }, /^PRESENCE_SHARDS must be at least/],
     [{ INFLATED_BYTES_MAX: '20000' }, /^INFLATED_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
-    [{ BACKPRESSURE_BYTES_MAX: '20000' }, /^BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
+    [
+      { BACKPRESSURE_BYTES_MAX: '20000', WATCHES_PER_CONNECTION_MAX: '100' },
+      /^BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX/,
+    ],
+    [{ MESSAGE_BYTES_MAX: '51200' }, /^MESSAGE_BYTES_MAX must hold a request that lists WATCHES_PER_CONN/],
+    [{ BACKPRESSURE_BYTES_MAX: '1048576' }, /^BACKPRESSURE_BYTES_MAX must hold the answer to a request/],
+    [{ NEW_WATCHES_PER_MIN: '9999' }, /^NEW_WATCHES_PER_MIN must be at least WATCHES_PER_CONNECTION_MAX/],
+    [{ NEW_WATCHES_PER_MIN_PER_USER: '9999' }, /^NEW_WATCHES_PER_MIN_PER_USER must be at least NEW_WATCHES/],
+    [{ WATCHES_WAITING_MAX: '9999' }, /^WATCHES_WAITING_MAX must be at least WATCHES_PER_CONNECTION_MAX/],
+    [{ WATCHED_USERS_MAX: '19999', IO_THREADS: '2' }, /^WATCHED_USERS_MAX must be at least WATCHES_PER_CONN/],
+    [
+      { WATCHED_USERS_MAX: '524289' },
+      /^WATCHED_USERS_MAX must be at most 512 for each MiB of THREAD_HEAP_MB/,
+    ],
     [{ MERGE_INTERVAL_MS: '4000', PRESENCE_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third/],
     [{ MERGE_INTERVAL_MS: '4000', WATCH_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third of WATCH/],
     [{ NODE_LEASE_MS: '20000', PRESENCE_TTL_S: '10' }, /^NODE_LEASE_MS must be at most PRESENCE_TTL_S/],

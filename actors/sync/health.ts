@@ -113,7 +113,7 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   for (const trouble of ['connection', 'silence', 'lease', 'opening'] as const)
     endTrouble(ctx, state, trouble)
   // Also when it was never out of reach as a whole: a master of a Cluster that was replaced may have lost writes.
-  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
+  for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
   if (wasUp || !state.health.isUp) onStoreBackForTokens(ctx, state)
   countDiscardsAnew(ctx, state)
   probeChannelAnew(ctx, state)

@@ -12,7 +12,7 @@ const HUNG_MS = 60_000
 export interface NodeHealthOptions {
   threads: Asked[]
   /** What belongs to no thread. */
-  ownParts: (() => ReadyPart)[]
+  ownParts: () => ReadyPart[]
   metrics: () => Promise<{ contentType: string; body: string }>
 }
 
@@ -46,7 +46,7 @@ export class NodeHealth {
 
   async readiness(): Promise<Readiness> {
     const parts = await this.#beats.parts()
-    return verdictOn([...this.#options.ownParts.map((look) => look()), ...parts])
+    return verdictOn([...this.#options.ownParts(), ...parts])
   }
 
   /** The process lives while this thread turns and no other has hung for a minute. */

@@ -37,6 +37,11 @@ const table = {
     'connections_turned_away_total',
     'TCP connections to WS_PORT that were closed as they came: no descriptors left, or too many silent ones of an address.',
   ),
+  overShare: counter(
+    'over_share_total',
+    'What clients sent beyond their share and what was refused or cut for it, by reason.',
+    'reason',
+  ),
   statusPushes: counter(
     'status_pushes_total',
     'Status changes published to watching clients, per io thread.',
@@ -45,6 +50,11 @@ const table = {
   // Presence
   onlineUsers: gauge('online_users', 'Users that this node holds online.'),
   watchedUsers: gauge('watched_users', 'Users that somebody watches on this node.'),
+  watchesLingering: gauge(
+    'watches_lingering',
+    'Users whose last watcher may have left, per io thread; looked after within 10 s.',
+  ),
+  watchesWaiting: gauge('watches_waiting', 'Users who are asked for and whose first answer is awaited.'),
   assertionsWaiting: gauge('assertions_waiting', 'Users whose state the store has still to be told.'),
   antiEntropyFinds: counter(
     'anti_entropy_finds_total',
@@ -110,6 +120,11 @@ const table = {
   threadSilentSeconds: gauge(
     'thread_silent_seconds',
     'How long a thread has owed the main thread an answer; 0 while it owes none. It tells of one that hangs.',
+    'thread',
+  ),
+  logLinesDropped: counter(
+    'log_lines_dropped_total',
+    'Log lines dropped because standard output was not read or could not be written, by thread.',
     'thread',
   ),
   heapBytes: gauge('heap_bytes', 'JavaScript heap in use, by thread.', 'thread'),

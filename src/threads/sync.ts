@@ -8,6 +8,7 @@ import { MemoryStore } from '../store/memory/memory-store.js'
 import { openTokenFile } from '../store/memory/token-file.js'
 import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
+import { redisOptions } from './redis-options.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
 import { areTokensMadeHere, platformTable, type ThreadSettings } from './settings.js'
 
@@ -80,7 +81,6 @@ interface Stores {
 function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   const platforms = platformTable(config)
   const { nodeId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config
-  const { redisUrl, redisClusterNodes } = config
   const node = { nodeId, processId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs }
   if (!config.usesRedis) {
     const backend = new MemoryBackend(Date.now, () => openTokenFile(config.dataDir))
@@ -92,9 +92,7 @@ function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   return {
     create: () =>
       new RedisStore({
-        ...(redisUrl === ''
-          ? { clusterNodes: redisClusterNodes.map(({ host, port }) => `${host}:${port}`) }
-          : { url: redisUrl }),
+        ...redisOptions(config),
         ...node,
         openimCompat,
         platforms,

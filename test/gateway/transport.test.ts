@@ -15,6 +15,8 @@ import { noNativeTransport } from '../support/node.js'
 
 const MESSAGE_BYTES_MAX = 1000
 const BACKPRESSURE_BYTES_MAX = 1_000_000
+const FRAMES_PER_S = 1_000
+const BYTES_PER_S = 100_000
 
 interface Owner {
   id: number
@@ -25,6 +27,7 @@ type Event =
   | { kind: 'upgrade'; request: UpgradeRequest<Owner> }
   | { kind: 'message'; owner: Owner; data: Uint8Array; isBinary: boolean }
   | { kind: 'heard'; owner: Owner }
+  | { kind: 'overShare'; reason: string }
   | { kind: 'drained'; owner: Owner }
   | { kind: 'closed'; owner: Owner; code: number; clean: boolean }
   | { kind: 'unsubscribed'; topic: string; remaining: number }
@@ -53,6 +56,7 @@ class Bench {
         this.onMessage?.(owner, Buffer.from(data).toString())
       },
       heard: (owner) => this.record({ kind: 'heard', owner }),
+      overShare: (reason) => this.record({ kind: 'overShare', reason }),
       drained: (owner) => this.record({ kind: 'drained', owner }),
       closed: (owner, code, clean) => this.record({ kind: 'closed', owner, code, clean }),
       unsubscribed: (topic, remaining) => this.record({ kind: 'unsubscribed', topic, remaining }),
@@ -60,6 +64,8 @@ class Bench {
     this.transport = loadTransport(name).create(handlers, {
       messageBytesMax: MESSAGE_BYTES_MAX,
       backpressureBytesMax: BACKPRESSURE_BYTES_MAX,
+      frameLimits: { framesPerS: FRAMES_PER_S, bytesPerS: BYTES_PER_S },
+      silenceMsMax: 8_000,
     })
   }
 
@@ -439,6 +445,72 @@ for (const name of ['uws', 'ws'] as const) {
       t.match(await bench.next('closed'), { clean: false })
       t.equal(bench.count('closed'), 2)
       tcp.destroy()
+    })
+
+    // F2, A2: a fire hose of such frames held up all other sockets of the thread, for as long as it lasted.
+    const hoses: [string, Buffer, 'frames' | 'bytes'][] = [
+      ['empty pings', Buffer.from([0x89, 0x80, 0, 0, 0, 0]), 'frames'],
+      ['empty pongs', Buffer.from([0x8a, 0x80, 0, 0, 0, 0]), 'frames'],
+      ['empty text frames', Buffer.from([0x81, 0x80, 0, 0, 0, 0]), 'frames'],
+      ['empty binary frames', Buffer.from([0x82, 0x80, 0, 0, 0, 0]), 'frames'],
+      ['long pings', Buffer.concat([Buffer.from([0x89, 0xfd, 0, 0, 0, 0]), Buffer.alloc(125)]), 'bytes'],
+      [
+        'long messages',
+        Buffer.concat([Buffer.from([0x82, 0xfe, 3, 0xe8, 0, 0, 0, 0]), Buffer.alloc(1_000)]),
+        'bytes',
+      ],
+    ]
+    for (const [what, frame, reason] of hoses) {
+      t.test(`${what} as fast as they come cut their socket at once, and no other`, async (t) => {
+        const bench = await setup(t)
+        const { client, owner: bystander } = await bench.pair(1)
+        const tcp = await deafPeer(bench.port)
+        const owner = { id: 2 }
+        t.ok((await bench.next('upgrade')).request.accept(owner))
+        const cut = new Promise((resolve) => tcp.once('close', resolve))
+        const hose = Buffer.concat(Array<Buffer>(3_000).fill(frame))
+        const write = () => {
+          if (!tcp.destroyed) tcp.write(hose, () => setImmediate(write))
+        }
+        write()
+        t.match(await bench.next('closed'), { owner, code: 1008, clean: false })
+        t.match(await bench.next('overShare'), { reason })
+        tcp.resume()
+        await cut
+        client.ping()
+        await once(client, 'pong')
+        t.equal(client.readyState, WebSocket.OPEN)
+        t.equal(bench.count('overShare'), 1, 'counted once')
+        const heard = bench.count('heard') + bench.count('message')
+        // The second of the clock may turn meanwhile.
+        t.ok(heard <= 2 * FRAMES_PER_S + 1, `${heard} frames were handed over`)
+        t.equal(bystander.id, 1)
+      })
+    }
+
+    t.test('a socket that is told to go, and goes on sending, is cut all the same', async (t) => {
+      const bench = await setup(t)
+      const tcp = await deafPeer(bench.port)
+      const socket = (await bench.next('upgrade')).request.accept({ id: 1 })!
+      while (socket.send(Buffer.alloc(50_000), true) === 'sent');
+      socket.end(1001, 'the node goes away')
+      const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0])
+      tcp.write(Buffer.concat(Array<Buffer>(3 * FRAMES_PER_S).fill(ping)))
+      t.match(await bench.next('closed'), { code: 1001, clean: false })
+      t.match(await bench.next('overShare'), { reason: 'frames' })
+      tcp.destroy()
+    })
+
+    t.test('a peer that keeps its TCP connection after the close frame is cut', async (t) => {
+      const bench = await setup(t)
+      const tcp = await deafPeer(bench.port)
+      const socket = (await bench.next('upgrade')).request.accept({ id: 1 })!
+      tcp.resume()
+      const cut = new Promise((resolve) => tcp.once('close', resolve))
+      socket.end(1008, 'enough')
+      await bench.next('closed')
+      await cut
+      t.equal(bench.count('closed'), 1)
     })
 
     t.test('a peer that reads slowly is buffered, and reported once it has drained', async (t) => {

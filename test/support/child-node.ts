@@ -17,12 +17,17 @@ export class ChildNode {
     private readonly child: ChildProcess,
     readonly wsPort: number,
     readonly apiUrl: string,
-    readonly healthUrl: string,
+    readonly healthPort: number,
     readonly nodeId: string,
   ) {}
 
   get wsUrl(): string {
     return `ws://127.0.0.1:${this.wsPort}`
+  }
+
+  /** Of health and metrics. */
+  get healthUrl(): string {
+    return `http://127.0.0.1:${this.healthPort}`
   }
 
   get pid(): number {
@@ -56,7 +61,7 @@ export class ChildNode {
     })
     endsWithThisProcess(child)
     const apiUrl = `http://127.0.0.1:${apiPort}`
-    const node = new ChildNode(child, wsPort, apiUrl, `http://127.0.0.1:${healthPort}`, settings.NODE_ID!)
+    const node = new ChildNode(child, wsPort, apiUrl, healthPort, settings.NODE_ID!)
     test.teardown(() => node.kill())
     const isReady = async () => (await fetch(`${apiUrl}/readyz`)).ok
     await until('the node is ready', isReady, READY_WITHIN_MS)
@@ -72,9 +77,13 @@ export class ChildNode {
     this.child.kill('SIGCONT')
   }
 
+  async metricsText(): Promise<string> {
+    return (await fetch(`${this.healthUrl}/metrics`)).text()
+  }
+
   /** The sum of a metric over all its labels. */
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.healthUrl}/metrics`)).text()
+    const text = await this.metricsText()
     const lines = text.split('\n').filter((line) => /^\w+/.exec(line)?.[0] === name)
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
   }

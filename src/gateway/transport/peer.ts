@@ -16,11 +16,15 @@ export const KEPT_HEADERS = [
 export const FLUSH_MS_MAX = 4_000
 
 /**
- * Frames may be this many times longer than the limit before the library itself cuts the connection; between the
- * two the transport closes with 1009, which the peer can read.
+ * A message may be longer than the limit by so much before the library itself cuts the connection; between the two
+ * the transport closes with 1009, which the peer can read. Also the most that waits in memory of a message that has
+ * not ended.
  */
-export const HARD_LIMIT_FACTOR = 4
+export function hardLimit(messageBytesMax: number): number {
+  return Math.min(4 * messageBytesMax, messageBytesMax + 262_144)
+}
 
+export const POLICY_VIOLATION = 1008
 export const MESSAGE_TOO_LONG = 1009
 export const TRY_AGAIN_LATER = 1013
 export const NO_CLOSE_FRAME = 1006

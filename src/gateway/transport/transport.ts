@@ -5,6 +5,7 @@
  * default) and `ws-transport.ts` (portable). One transport belongs to one thread. `Owner` is whatever that thread
  * hangs on a socket; the transport only hands it back.
  */
+import type { FrameExcess, FrameLimits } from '../frame-budget.js'
 
 import type { Door } from './door.js'
 
@@ -14,6 +15,8 @@ export type SendResult = 'sent' | 'buffered' | 'dropped'
 export interface Socket {
   /** The peer's address as text, without port. */
   readonly address: string
+  /** Its end has been reported by `closed`, or is about to be. */
+  readonly isGone: boolean
   send(data: Uint8Array | string, isBinary: boolean): SendResult
   /** WebSocket ping with an empty payload. */
   ping(): void
@@ -51,8 +54,10 @@ export interface TransportHandlers<Owner> {
   upgrade(request: UpgradeRequest<Owner>): void
   /** `data` is the receiver's to keep. */
   message(owner: Owner, data: Uint8Array, isBinary: boolean): void
-  /** The peer sent a WebSocket ping (already answered with the same payload) or a pong. */
+  /** The peer sent a WebSocket ping (already answered with the same payload) or a pong. Once for each: to be cheap. */
   heard(owner: Owner): void
+  /** The peer sent more than its share, and is cut: `closed` follows with code 1008. */
+  overShare(reason: FrameExcess): void
   /** The peer reads again: nothing is buffered any more. */
   drained(owner: Owner): void
   /**
@@ -71,6 +76,10 @@ export interface TransportOptions {
   backpressureBytesMax: number
   /** Who may be connected before the handshake; absent = everybody. */
   door?: Door
+  /** A socket that sends more is cut at once, in the callback that noticed it. */
+  frameLimits: FrameLimits
+  /** A socket that sends no byte for so long is cut (ms), also after `end`. Longer than any other patience with it. */
+  silenceMsMax: number
 }
 
 export interface Transport {

@@ -2,14 +2,16 @@
 
 import type * as Uws from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
+import { FrameBudget } from '../frame-budget.js'
 import type { Door } from './door.js'
 import {
   FLUSH_MS_MAX,
-  HARD_LIMIT_FACTOR,
+  hardLimit,
   KEPT_HEADERS,
   MESSAGE_TOO_LONG,
   NO_CLOSE_FRAME,
   normalizeAddress,
+  POLICY_VIOLATION,
   TRY_AGAIN_LATER,
   UPGRADE_REQUIRED_TEXT,
 } from './peer.js'
@@ -48,11 +50,12 @@ class UwsTransport<Owner> implements Transport {
     if (options.door !== undefined) this.watchAccepts(options.door)
     this.app.ws<UserData<Owner>>('/*', {
       compression: uws.DISABLED,
-      // Who is idle is for the connection actor to say.
-      idleTimeout: 0,
+      // Who is idle is for the connection actor to say. This is for peers that keep their TCP connection after `end`:
+      // the library then knows no socket any more, and reads on for as long as something comes.
+      idleTimeout: idleTimeoutS(options.silenceMsMax),
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      maxPayloadLength: options.messageBytesMax * HARD_LIMIT_FACTOR,
+      maxPayloadLength: hardLimit(options.messageBytesMax),
       maxBackpressure: options.backpressureBytesMax,
       upgrade: (response, request, context) => this.onUpgrade(response, request, context),
       open: (native) => native.getUserData().socket.onOpen(native),
@@ -64,8 +67,8 @@ class UwsTransport<Owner> implements Transport {
         if (socket.isLeaving) socket.leave()
         else handlers.drained(socket.owner)
       },
-      ping: (native) => handlers.heard(native.getUserData().socket.owner),
-      pong: (native) => handlers.heard(native.getUserData().socket.owner),
+      ping: (native, payload) => this.onControl(native, payload),
+      pong: (native, payload) => this.onControl(native, payload),
       // Called for explicit changes and, before `close`, for each topic of a socket that closes.
       subscription: (_native, topic, newCount, oldCount) => {
         if (newCount < oldCount) handlers.unsubscribed(Buffer.from(topic).toString(), newCount)
@@ -173,7 +176,7 @@ class UwsTransport<Owner> implements Transport {
 
   private onMessage(native: Uws.WebSocket<UserData<Owner>>, message: ArrayBuffer, isBinary: boolean): void {
     const { socket } = native.getUserData()
-    if (socket.isLeaving) return
+    if (this.isOverShare(socket, message.byteLength) || socket.isLeaving) return
     if (message.byteLength > this.options.messageBytesMax) {
       socket.end(MESSAGE_TOO_LONG, 'message too long')
       return
@@ -181,6 +184,26 @@ class UwsTransport<Owner> implements Transport {
     // A copy: uWS takes the memory back after this callback.
     this.handlers.message(socket.owner, Buffer.from(new Uint8Array(message)), isBinary)
   }
+
+  private onControl(native: Uws.WebSocket<UserData<Owner>>, payload: ArrayBuffer): void {
+    const { socket } = native.getUserData()
+    if (!this.isOverShare(socket, payload.byteLength)) this.handlers.heard(socket.owner)
+  }
+
+  /** Counts a frame. Over its share the socket is closed here: while it sends, nothing else on this thread has a turn. */
+  private isOverShare(socket: UwsSocket<Owner>, bytes: number): boolean {
+    const excess = socket.budget.take(this.options.frameLimits, bytes, performance.now())
+    if (excess === undefined) return false
+    this.handlers.overShare(excess)
+    socket.cut()
+    return true
+  }
+}
+
+/** What the library takes: seconds, 8 to 960. 0 = never. */
+function idleTimeoutS(ms: number): number {
+  const seconds = Math.ceil(ms / 1_000)
+  return seconds > 960 ? 0 : Math.max(8, seconds)
 }
 
 function addressOf(response: Uws.HttpResponse): string {
@@ -197,6 +220,7 @@ class UwsSocket<Owner> implements Socket {
   ownCloseCode: number | undefined
   /** The close frame that `end` owes the peer. */
   private farewell: { code: number; reason: string } | undefined
+  readonly budget = new FrameBudget()
 
   constructor(
     readonly owner: Owner,
@@ -258,8 +282,19 @@ class UwsSocket<Owner> implements Socket {
     else this.native?.end(this.farewell.code, this.farewell.reason)
   }
 
+  /** Close TCP at once, with all that waits. After a close frame the library would go on reading. */
+  cut(): void {
+    this.isLeaving = true
+    this.ownCloseCode ??= POLICY_VIOLATION
+    this.native?.close()
+  }
+
   private waitForDrain(): void {
     this.flushTimer = setTimeout(() => this.native?.close(), FLUSH_MS_MAX)
+  }
+
+  get isGone(): boolean {
+    return this.native === undefined
   }
 
   onOpen(native: Uws.WebSocket<UserData<Owner>>): void {

@@ -4,14 +4,16 @@ import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'n
 import type { AddressInfo, Socket as NetSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
+import { FrameBudget } from '../frame-budget.js'
 import type { Door } from './door.js'
 import {
   FLUSH_MS_MAX,
-  HARD_LIMIT_FACTOR,
+  hardLimit,
   KEPT_HEADERS,
   MESSAGE_TOO_LONG,
   NO_CLOSE_FRAME,
   normalizeAddress,
+  POLICY_VIOLATION,
   TRY_AGAIN_LATER,
   UPGRADE_REQUIRED_TEXT,
 } from './peer.js'
@@ -26,6 +28,9 @@ import type {
 } from './transport.js'
 
 const HEADER_NAMES: readonly string[] = KEPT_HEADERS
+
+/** Of one message. Clients send each message whole, or in pieces of kilobytes; the library's own bound is 16,384. */
+const FRAGMENTS_MAX = 1_024
 
 export const wsTransport: CreateTransport = (handlers, options) => new WsTransport(handlers, options)
 
@@ -48,7 +53,10 @@ class WsTransport<Owner> implements Transport {
       clientTracking: false,
       perMessageDeflate: false,
       handleProtocols: (): false => false,
-      maxPayload: options.messageBytesMax * HARD_LIMIT_FACTOR,
+      maxPayload: hardLimit(options.messageBytesMax),
+      maxFragments: FRAGMENTS_MAX,
+      // Pongs count as what waits for a slow peer, which the library does not know.
+      autoPong: false,
       // For a peer that says goodbye and then keeps its TCP connection.
       closeTimeout: FLUSH_MS_MAX,
     }
@@ -153,6 +161,8 @@ class WsSocket<Owner> implements Socket {
   private readonly topics = new Set<string>()
   private isLeaving = false
   private isClosed = false
+  private isCut = false
+  private readonly budget = new FrameBudget()
   /** A frame could not leave at once. */
   private isWaiting = false
   /** What is reported when this side cuts the connection. */
@@ -169,15 +179,18 @@ class WsSocket<Owner> implements Socket {
     transport.sockets.add(this)
     native.binaryType = 'nodebuffer'
     native.on('message', (data: Buffer, isBinary: boolean) => {
-      if (this.isLeaving) return
+      if (this.isOverShare(data.length) || this.isLeaving) return
       if (data.length > options.messageBytesMax) this.end(MESSAGE_TOO_LONG, 'message too long')
       else handlers.message(owner, data, isBinary)
     })
-    const onHeard = (): void => {
-      if (!this.isClosed) handlers.heard(owner)
-    }
-    native.on('ping', onHeard)
-    native.on('pong', onHeard)
+    native.on('ping', (payload: Buffer) => {
+      if (this.isOverShare(payload.length) || this.isClosed) return
+      this.pong(payload)
+      handlers.heard(owner)
+    })
+    native.on('pong', (payload: Buffer) => {
+      if (!this.isOverShare(payload.length) && !this.isClosed) handlers.heard(owner)
+    })
     native.on('error', () => this.finish(NO_CLOSE_FRAME, false))
     native.on('close', (code) => {
       clearTimeout(this.flushTimer)
@@ -186,19 +199,32 @@ class WsSocket<Owner> implements Socket {
     })
   }
 
+  get isGone(): boolean {
+    return this.isClosed
+  }
+
   send(data: Uint8Array | string, isBinary: boolean): SendResult {
     if (this.isLeaving || this.native.readyState !== WebSocket.OPEN) return 'dropped'
-    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length
-    if (
-      this.native.bufferedAmount > 0 &&
-      this.native.bufferedAmount + length > this.transport.options.backpressureBytesMax
-    ) {
-      this.onOverflow()
-      return 'dropped'
-    }
+    if (!this.hasRoomFor(typeof data === 'string' ? Buffer.byteLength(data) : data.length)) return 'dropped'
     this.native.send(data, { binary: isBinary }, this.onWritten)
     this.isWaiting = this.native.bufferedAmount > 0
     return this.isWaiting ? 'buffered' : 'sent'
+  }
+
+  private pong(payload: Buffer): void {
+    if (this.isLeaving || this.native.readyState !== WebSocket.OPEN || !this.hasRoomFor(payload.length))
+      return
+    this.native.pong(payload, false, this.onWritten)
+    this.isWaiting = this.native.bufferedAmount > 0
+  }
+
+  /** False = the peer reads too slowly, and is closed. */
+  private hasRoomFor(bytes: number): boolean {
+    const { bufferedAmount } = this.native
+    const hasRoom =
+      bufferedAmount === 0 || bufferedAmount + bytes <= this.transport.options.backpressureBytesMax
+    if (!hasRoom) this.onOverflow()
+    return hasRoom
   }
 
   ping(): void {
@@ -249,8 +275,22 @@ class WsSocket<Owner> implements Socket {
     })
   }
 
+  /** Counts a frame. Over its share the socket is cut. */
+  private isOverShare(bytes: number): boolean {
+    const { handlers, options } = this.transport
+    const excess = this.budget.take(options.frameLimits, bytes, performance.now())
+    if (excess === undefined) return false
+    // What the library has read already may still come.
+    if (this.isCut) return true
+    handlers.overShare(excess)
+    this.cutCode = POLICY_VIOLATION
+    this.cut()
+    return true
+  }
+
   /** Close TCP now and report it. */
   cut(): void {
+    this.isCut = true
     this.isLeaving = true
     this.native.terminate()
     this.finish(this.cutCode, false)

@@ -5,15 +5,25 @@
  *
  *     locate -> connect -> subscribe -> [listening] -> lost or moved -> wait -> locate ...
  *
+ * Off a Cluster it listens at the server that commands go to, and nowhere else: an address may lead to another server
+ * from one connection to the next. Whichever of the two connections is made later says where it leads to now.
+ *
  * Whoever listens again has missed what was said meanwhile: that is told, once the server has confirmed.
  */
 import type { Redis } from 'ioredis'
-import { reasonOf } from '../../errors.js'
+import { within } from './deadline.js'
 import { type Log, reconnectDelayMs } from './options.js'
+
+/** Longer than any connection takes whose server is well; what is under way then is given up. */
+const CONNECT_DEADLINE_MS = 15_000
 
 export interface SubscriberOptions {
   /** A client for the server that carries the channel now; may read the slot table first. */
   locate(): Promise<Redis>
+  /** The client is connected to another server than commands go to. */
+  isElsewhere(client: Redis): boolean
+  /** A new connection has led to another server than commands go to. */
+  onElsewhere(reason: string): void
   /** Subscribed by SSUBSCRIBE where `sharded`, else by SUBSCRIBE. */
   nodeChannel: string
   sharded: boolean
@@ -32,11 +42,15 @@ export class Subscriber {
   #stopped = false
   #attempts = 0
   #retry: NodeJS.Timeout | undefined
-  /** Why the last attempt to listen failed, while nothing is listened to. */
-  #fault: string | undefined
+  #failure: string | undefined
 
   constructor(options: SubscriberOptions) {
     this.#options = options
+  }
+
+  /** Why nothing is heard now; undefined while it listens. */
+  get failure(): string | undefined {
+    return this.#failure
   }
 
   /** Resolves when the server has confirmed the subscriptions; rejects when the first attempt fails. */
@@ -45,22 +59,23 @@ export class Subscriber {
     await this.#listen()
   }
 
+  /** Commands have a new connection: listen where they go. */
+  verify(): void {
+    if (this.#client && this.#options.isElsewhere(this.#client))
+      this.reconnect('commands go to another server now')
+  }
+
+  /** Give the connection up and listen with a new one. What is said meanwhile is told as missed. */
+  reconnect(reason: string): void {
+    if (this.#client) this.#lost(reason)
+  }
+
   /** Find out whether the connection still carries anything: silence alone does not tell. */
   check(): void {
     const client = this.#client
     client?.ping().catch((error: Error) => {
       if (client === this.#client) this.#lost(error.message)
     })
-  }
-
-  /** Why nothing is listened to just now; undefined = as far as the connection knows, all is. */
-  get fault(): string | undefined {
-    return this.#client === undefined ? (this.#fault ?? 'the listening connection is being made') : undefined
-  }
-
-  /** The connection is there, and carries nothing: make another. */
-  reconnect(reason: string): void {
-    if (this.#client !== undefined) this.#lost(reason)
   }
 
   stop(): void {
@@ -75,7 +90,11 @@ export class Subscriber {
     const client = await this.#options.locate()
     client.on('error', () => {})
     try {
-      await client.connect()
+      await within(CONNECT_DEADLINE_MS, 'connecting to listen', client.connect())
+      if (this.#options.isElsewhere(client)) {
+        this.#options.onElsewhere('a new connection leads to another server')
+        throw new Error('the listening connection leads to another server than that of commands')
+      }
       const deliver = (channel: Buffer, payload: Buffer) => onMessage(channel.toString(), payload)
       client.on('messageBuffer', deliver)
       client.on('smessageBuffer', deliver)
@@ -88,8 +107,8 @@ export class Subscriber {
       throw error
     }
     this.#client = client
-    this.#fault = undefined
     this.#attempts = 0
+    this.#failure = undefined
     client.once('end', () => {
       if (client === this.#client) this.#lost('the subscriber connection was lost')
     })
@@ -100,9 +119,9 @@ export class Subscriber {
   }
 
   #lost(reason: string): void {
-    this.#fault = reason
     this.#client?.disconnect()
     this.#client = undefined
+    this.#failure = reason
     if (!this.#stopped) this.#tryAgain(reason)
   }
 
@@ -113,8 +132,11 @@ export class Subscriber {
       this.#listen().then(
         () => this.#options.onResubscribed(reason),
         (error: Error) => {
-          this.#fault = reasonOf(error)
-          this.#options.log('warn', 'cannot subscribe, trying again', { error: error.message, reason })
+          // Once for each cause: attempts go on every few seconds.
+          if (this.#failure !== error.message) {
+            this.#failure = error.message
+            this.#options.log('warn', 'cannot subscribe, trying again', { error: error.message, reason })
+          }
           if (!this.#stopped) this.#tryAgain(reason)
         },
       )

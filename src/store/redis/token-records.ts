@@ -12,7 +12,7 @@ import type { TokenRecord, TokenState } from '../presence-store.js'
 import { lifeOf } from '../token-lives.js'
 import { rejectUnavailable } from './connection.js'
 import { dispatch, type Reply } from './dispatch.js'
-import { refreshKey, tokenSideKey, tokensKey } from './keys.js'
+import type { Keys } from './keys.js'
 import type { Router } from './routing.js'
 import * as scripts from './scripts.js'
 import { TurnBatch } from './turn-batch.js'
@@ -42,14 +42,22 @@ interface Kicked {
 export class TokenRecords {
   readonly #client: Redis | Cluster
   readonly #router: Router
+  readonly #keys: Keys
   readonly #platforms: PlatformTable
   readonly #holder: () => Holder
   readonly #checks = new TurnBatch<TokenCheck, number>(CHECKS_MAX, (checks) => this.#check(checks))
 
   /** `holder`: the node's name of now; it may throw. */
-  constructor(client: Redis | Cluster, router: Router, platforms: PlatformTable, holder: () => Holder) {
+  constructor(
+    client: Redis | Cluster,
+    router: Router,
+    keys: Keys,
+    platforms: PlatformTable,
+    holder: () => Holder,
+  ) {
     this.#client = client
     this.#router = router
+    this.#keys = keys
     this.#platforms = platforms
     this.#holder = holder
   }
@@ -67,22 +75,24 @@ export class TokenRecords {
       this.#router,
       checks,
       ({ userId }) => userId,
-      async (group) => scripts.decodeReplies(await this.#run(scripts.checkTokens(group, holder))),
-      ({ userId, platformName }) => tokensKey(userId, platformName),
+      ({ userId, platformName }) => this.#keys.tokens(userId, platformName),
+      async (group) => scripts.decodeReplies(await this.#run(scripts.checkTokens(this.#keys, group, holder))),
     )
   }
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
     const { platformName } = this.#owner(userId, platformId)
     const field = `k:${tokenDigest(token)}`
-    const kick = await this.#client.hget(tokenSideKey(userId, platformName), field).catch(rejectUnavailable)
+    const kick = await this.#client
+      .hget(this.#keys.tokenSide(userId, platformName), field)
+      .catch(rejectUnavailable)
     // number:expiry:state before
     return kick === null ? BY_HAND : Number(kick.split(':')[0])
   }
 
   async all(userId: UserId): Promise<TokenRecord[]> {
     const platforms = this.#platforms.all()
-    const hashes = await this.#hashes(platforms.map(({ name }) => tokensKey(userId, name)))
+    const hashes = await this.#hashes(platforms.map(({ name }) => this.#keys.tokens(userId, name)))
     return platforms.flatMap(({ id }, at) =>
       Object.entries(hashes[at]!).map(([token, state]) => ({ platformId: id, token, state: stateOf(state) })),
     )
@@ -90,7 +100,7 @@ export class TokenRecords {
 
   async remember(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
     const { platformName } = this.#owner(userId, platformId)
-    const key = tokensKey(userId, platformName)
+    const key = this.#keys.tokens(userId, platformName)
     const lifeS = lifeOf(ttlS)
     // The hash holds other tokens too: their life may be prolonged, never cut.
     const commands = this.#client
@@ -99,7 +109,7 @@ export class TokenRecords {
       .expire(key, lifeS, 'NX')
       .expire(key, lifeS, 'GT')
       // It is a new token now, and who kicked an old one of the same text is nobody's business.
-      .hdel(tokenSideKey(userId, platformName), `k:${tokenDigest(token)}`)
+      .hdel(this.#keys.tokenSide(userId, platformName), `k:${tokenDigest(token)}`)
     const results = await commands.exec().catch(rejectUnavailable)
     const failed = results?.find(([error]) => error !== null)
     if (failed) rejectUnavailable(failed[0])
@@ -113,7 +123,7 @@ export class TokenRecords {
     ttlS: number,
   ): Promise<Kicked> {
     if (tokens.length === 0) return { tokens: [], relying: [] }
-    const call = scripts.kickTokens(this.#owner(userId, platformId), tokens, by, lifeOf(ttlS))
+    const call = scripts.kickTokens(this.#keys, this.#owner(userId, platformId), tokens, by, lifeOf(ttlS))
     const [flagged, nodes] = (await this.#run(call)) as scripts.KickReply
     const relying: Holder[] = []
     for (let i = 0; i < nodes.length; i += 2) relying.push(holderOf(String(nodes[i]), String(nodes[i + 1])))
@@ -121,12 +131,12 @@ export class TokenRecords {
   }
 
   async vouch(userId: UserId, platformId: PlatformId, token: string, login: LoginNumber): Promise<void> {
-    await this.#run(scripts.vouchForToken(this.#owner(userId, platformId), token, login))
+    await this.#run(scripts.vouchForToken(this.#keys, this.#owner(userId, platformId), token, login))
   }
 
   async forget(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
     if (tokens.length === 0) return
-    const key = tokensKey(userId, this.#owner(userId, platformId).platformName)
+    const key = this.#keys.tokens(userId, this.#owner(userId, platformId).platformName)
     await this.#client.hdel(key, ...tokens).catch(rejectUnavailable)
   }
 
@@ -136,15 +146,17 @@ export class TokenRecords {
     refresh: TokenDigest,
     ttlS: number,
   ): Promise<void> {
-    await this.#run(scripts.rememberRefresh(this.#owner(userId, platformId), refresh, lifeOf(ttlS)))
+    await this.#run(
+      scripts.rememberRefresh(this.#keys, this.#owner(userId, platformId), refresh, lifeOf(ttlS)),
+    )
   }
 
   async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
-    return (await this.#run(scripts.takeRefresh(this.#owner(userId, platformId), refresh))) === 1
+    return (await this.#run(scripts.takeRefresh(this.#keys, this.#owner(userId, platformId), refresh))) === 1
   }
 
   async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
-    const key = refreshKey(userId, this.#owner(userId, platformId).platformName)
+    const key = this.#keys.refresh(userId, this.#owner(userId, platformId).platformName)
     await this.#client.del(key).catch(rejectUnavailable)
   }
 
