@@ -26,10 +26,10 @@ import {
   refusal,
 } from '../src/gateway/handshake.js'
 import type { Hub } from '../src/gateway/hub.js'
-import { isOriginAllowed } from '../src/gateway/origin.js'
 import type { Rates } from '../src/gateway/rates.js'
 import type { Socket, UpgradeRequest } from '../src/gateway/transport/transport.js'
 import { ERROR_CONTENT_TYPE, errorJson, SUCCESS_TEXT, WireCode } from '../src/gateway/wire-errors.js'
+import type { OriginCheck } from '../src/net/origin.js'
 import { type TokenDigest, tokenDigest } from '../src/presence/token-digest.js'
 import type { PlatformId, Seat, SeatRefusal, UserId } from '../src/presence/types.js'
 import type { Addresses } from '../src/protocol/addresses.js'
@@ -58,7 +58,6 @@ export interface ListenerSettings extends ConnectionSettings, AsideSettings {
   /** This thread's share. */
   handshakesPerSMax: number
   handshakeTimeoutMs: number
-  allowedOrigins: readonly string[]
   authWhenStoreDown: 'allow' | 'deny'
 }
 
@@ -86,6 +85,7 @@ export interface Args {
   addresses: Addresses
   settings: ListenerSettings
   counts: ListenerCounts
+  isOriginAllowed: OriginCheck
   isKnownPlatform: (platformId: PlatformId) => boolean
   isAdmin: (userId: UserId) => boolean
   /** The one text of a token that may have several. */
@@ -177,8 +177,7 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   const full = findNoPlace(ctx, state, request.address)
   if (full !== undefined) return refuse(state, request, full)
   state.places.add(request.address)
-  const { allowedOrigins } = state.settings
-  if (!isOriginAllowed(request.header('origin'), request.header('host'), allowedOrigins)) {
+  if (!state.isOriginAllowed(request.header('origin'), () => request.hosts())) {
     return giveUp(state, request, foreignOriginError(), FORBIDDEN)
   }
   const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)

@@ -246,6 +246,28 @@ const relations: readonly Relation[] = [
     sentence: 'IO_THREADS must be 1 with TRANSPORT=ws: that transport cannot share a port between threads.',
   },
   {
+    of: ['tlsCertFile', 'tlsKeyFile'],
+    holds: (config) => (config.tlsCertFile === '') === (config.tlsKeyFile === ''),
+    sentence: 'TLS_CERT_FILE and TLS_KEY_FILE go together: set both of them, or neither.',
+  },
+  {
+    of: ['proxyProtocol', 'trustedProxies'],
+    holds: (config) => config.proxyProtocol === 'off' || config.trustedProxies.length > 0,
+    sentence: 'PROXY_PROTOCOL needs TRUSTED_PROXIES: from anybody else such a header could say anything.',
+  },
+  {
+    of: ['proxyProtocol', 'transport'],
+    holds: (config) => config.proxyProtocol !== 'v1' || config.transport === 'ws',
+    sentence: 'PROXY_PROTOCOL=v1 needs TRANSPORT=ws: the native transport reads version 2 only.',
+  },
+  {
+    of: ['proxyProtocol', 'tlsCertFile', 'transport'],
+    holds: (config) =>
+      config.proxyProtocol === 'off' || config.tlsCertFile === '' || config.transport === 'ws',
+    sentence:
+      'PROXY_PROTOCOL with TLS_CERT_FILE needs TRANSPORT=ws: the native transport reads no such header before TLS.',
+  },
+  {
     of: ['allowedOrigins'],
     holds: (config) => config.allowedOrigins.length < 2 || !config.allowedOrigins.includes('*'),
     sentence: 'ALLOWED_ORIGINS must be either * or a list of origins, not both.',

@@ -4,6 +4,8 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { parseNetwork } from './net/networks.js'
+import { readOriginPattern } from './net/origin.js'
 
 /** One row of the settings table. */
 export interface Setting<T> {
@@ -140,14 +142,21 @@ export function host(row: Row): Setting<string> {
 
 /** Browser origins, as `scheme://host[:port]` in the form a browser sends, or `*` for any. */
 export function origins(row: Row): Setting<readonly string[]> {
-  const schema = listReader((item) => {
-    if (item === '*') return item
-    if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+$/i.test(item)) return undefined
-    // A browser leaves out the port that the scheme implies, and so must what is compared with it.
-    if (/^https?:/i.test(item)) return URL.canParse(item) ? new URL(item).origin : undefined
-    return item.toLowerCase()
+  const expected =
+    '`*`, or `scheme://host[:port],...` without a path, where `https://*.host` stands for all names below that host ' +
+    'and `:*` for all ports, or `null`'
+  return setting(row, [], expected, listReader(readOriginPattern))
+}
+
+/** Networks of addresses, as CIDR blocks (`net/networks.ts`). */
+export function networks(row: Row): Setting<readonly string[]> {
+  const schema = reader((text) => {
+    const blocks = splitList(text).map(parseNetwork)
+    return blocks.includes(undefined) ? undefined : blocks.flatMap((block) => block ?? [])
   })
-  return setting(row, [], '`*`, or `scheme://host[:port],...` without a path', schema)
+  const expected =
+    'addresses, networks such as `10.0.0.0/8` or `fd00::/8`, `loopback` and `private`, with commas between'
+  return setting(row, [], expected, schema)
 }
 
 /** Shorter secrets can be guessed offline from one captured token. */

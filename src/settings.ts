@@ -5,7 +5,18 @@
 import { PlatformTable, parsePlatforms } from './presence/platforms.js'
 import { checkUserId } from './presence/user-id.js'
 import { redisSettings } from './redis-settings.js'
-import { choice, flag, host, int, list, origins, path, signingSecret, text } from './setting-kinds.js'
+import {
+  choice,
+  flag,
+  host,
+  int,
+  list,
+  networks,
+  origins,
+  path,
+  signingSecret,
+  text,
+} from './setting-kinds.js'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
@@ -253,7 +264,48 @@ export const settings = {
     default: 10_000,
     min: 1,
     max: 10_000_000,
-    doc: 'Open connections from one address, at most.',
+    doc: 'Open connections from one address, at most. Behind proxies set TRUSTED_PROXIES.',
+  }),
+  addressPrefixV6: int({
+    env: 'ADDRESS_PREFIX_V6',
+    default: 64,
+    min: 16,
+    max: 128,
+    doc: 'Limits for each address count IPv6 addresses with so many first bits in common as one.',
+  }),
+  trustedProxies: networks({
+    env: 'TRUSTED_PROXIES',
+    doc:
+      'Proxies that this node may be asked through, on both ports. Only what they say of the client is believed: ' +
+      'X-Forwarded-For and Forwarded, read from the right, and X-Forwarded-Host.',
+  }),
+  forwardedHeader: choice({
+    env: 'FORWARDED_HEADER',
+    default: 'auto',
+    choices: ['auto', 'x-forwarded-for', 'forwarded', 'none'],
+    doc:
+      'The header that TRUSTED_PROXIES write; others are not read. `auto`: either of the two; where both come and ' +
+      'differ, the proxy itself counts as the client.',
+  }),
+  proxyProtocol: choice({
+    env: 'PROXY_PROTOCOL',
+    default: 'off',
+    choices: ['off', 'v1', 'v2'],
+    doc:
+      'PROXY protocol on WS_PORT. TRUSTED_PROXIES then begin every connection with it; handshakes of theirs without ' +
+      'it, and of anybody else with it, are refused. `v1`, and either beside TLS, needs TRANSPORT `ws`.',
+  }),
+  tlsCertFile: path({
+    env: 'TLS_CERT_FILE',
+    defaultDoc: 'none: no TLS',
+    doc:
+      'File with the certificate (PEM, its chain below it) for WS_PORT and API_PORT, which then speak TLS (1.2 or ' +
+      'later) only. Read again when it changes; open connections stay.',
+  }),
+  tlsKeyFile: path({
+    env: 'TLS_KEY_FILE',
+    defaultDoc: 'none',
+    doc: 'File with the private key of TLS_CERT_FILE (PEM, without a password).',
   }),
   handshakesPerSMax: int({
     env: 'HANDSHAKES_PER_S_MAX',
@@ -299,7 +351,7 @@ export const settings = {
     default: 500,
     min: 1,
     max: 10_000_000,
-    doc: 'Requests of one user in a second, over all his connections to this node.',
+    doc: 'Requests of one user in a second, counted in the same way, over all their connections to this node.',
   }),
   watchesPerConnectionMax: int({
     env: 'WATCHES_PER_CONNECTION_MAX',
@@ -360,7 +412,7 @@ export const settings = {
   allowedOrigins: origins({
     env: 'ALLOWED_ORIGINS',
     defaultDoc: 'same host, and loopback',
-    doc: 'Web pages that may connect. What sends no Origin header is not a browser, and passes.',
+    doc: 'Web pages that may connect beside those. What sends no Origin header is not a browser, and passes.',
   }),
   openimCompat: flag({
     env: 'OPENIM_COMPAT',

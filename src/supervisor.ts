@@ -24,10 +24,12 @@ import {
   YOUNG_HEAP_MB,
 } from './threads/settings.js'
 import { meterThread } from './threads/thread-meter.js'
+import { tlsFilesOf } from './threads/tls.js'
 
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
 const END_MIN_MS = 500
+const LISTENER_WATCH_MS = 30_000
 /** In the order in which they end. */
 const ROLES = ['api', 'io', 'shard', 'sync'] as const satisfies readonly Role[]
 
@@ -42,6 +44,7 @@ export class Supervisor {
   readonly #meter = meterThread('main')
   #hasStarted = false
   #isStopping = false
+  #listenerWatch: NodeJS.Timeout | undefined
 
   private constructor(config: Config, log: Log) {
     this.#log = log
@@ -123,6 +126,7 @@ export class Supervisor {
       await supervisor.#listen()
       const started = supervisor.#host.start().then(() => {
         supervisor.#hasStarted = true
+        supervisor.#watchListeners()
         // Not before: its directory is made by the thread that keeps the store.
         void supervisor.#disk?.look()
       })
@@ -163,6 +167,7 @@ export class Supervisor {
   async stop(): Promise<boolean> {
     const { ioMs, shardMs, endMs } = drainPlan(this.#config)
     this.#isStopping = true
+    clearInterval(this.#listenerWatch)
     // Before the node is up there is nobody to drain, and a thread ends only when it has loaded its code.
     const endMaxMs = this.#hasStarted ? endMs : this.#config.shutdownTimeoutMs / ROLES.length
     if (this.#hasStarted) {
@@ -193,6 +198,13 @@ export class Supervisor {
     return mergeSnapshots([await this.#meter.snapshot(), ...answers.map(({ value }) => value.metrics)])
   }
 
+  /** A new certificate brings a new listening socket. */
+  #watchListeners(): void {
+    const { tlsCertFile, transport, wsPort } = this.#config
+    if (tlsCertFile === '' || transport !== 'uws' || this.#isStopping) return
+    this.#listenerWatch = setInterval(() => boundReceiveBuffers(wsPort), LISTENER_WATCH_MS)
+  }
+
   /** `ws` reads 64 KiB at a time, whatever waits. */
   #boundReceiveBuffers(): void {
     if (this.#config.transport !== 'uws' || boundReceiveBuffers(this.#config.wsPort) > 0) return
@@ -210,6 +222,8 @@ export class Supervisor {
 /** What the settings leave open: which ports are free, and which transport this machine can run. */
 async function settle(config: Config, log: Log): Promise<Config> {
   const transport = loadTransport(config.transport)
+  // Each thread that listens reads the files itself; here only their flaws are of interest, before anything starts.
+  await tlsFilesOf(config)
   if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
   // io threads share their port in a way that would let another process in as well, so its owner is asked first.
   for (const [setting, host, port] of portsOf(config)) {

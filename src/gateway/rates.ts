@@ -14,6 +14,7 @@
  * aimed: from outside nobody can work out which user or address shares a bucket with his victim.
  */
 import { randomBytes } from 'node:crypto'
+import { limitKeyOf } from '../net/address.js'
 import { hashOf } from '../presence/placement.js'
 import type { UserId } from '../presence/types.js'
 
@@ -35,6 +36,8 @@ export interface RateLimits {
   loginsPerMinPerUser: number
   requestsPerSPerUser: number
   newWatchesPerMinPerUser: number
+  /** IPv6 addresses that share so many first bits are counted as one. */
+  addressPrefixV6: number
 }
 
 /** One for a process. Every bucket is quiet. */
@@ -58,6 +61,7 @@ export class Rates {
   readonly #loginsPerUser: Limit
   readonly #requestsPerUser: Limit
   readonly #watchesPerUser: Limit
+  readonly #prefixV6: number
   readonly #nowMs: () => number
 
   /**
@@ -71,12 +75,14 @@ export class Rates {
     this.#loginsPerUser = limitOf(limits.loginsPerMinPerUser, MINUTE_NS)
     this.#requestsPerUser = limitOf(limits.requestsPerSPerUser, SECOND_NS, true)
     this.#watchesPerUser = limitOf(limits.newWatchesPerMinPerUser, MINUTE_NS)
+    this.#prefixV6 = limits.addressPrefixV6
     this.#nowMs = nowMs
   }
 
   /** Count a login from an address: 0 = it may go on; else the ms until one may, and this one is not counted. */
   loginOfAddress(address: string): number {
-    return this.#take(ADDRESSES_AT + (this.#hashOf(address) % ADDRESS_BUCKETS), this.#loginsPerAddress)
+    const key = limitKeyOf(address, this.#prefixV6)
+    return this.#take(ADDRESSES_AT + (this.#hashOf(key) % ADDRESS_BUCKETS), this.#loginsPerAddress)
   }
 
   /** Count a login of a user, in the same way. */

@@ -30,6 +30,11 @@ const table = {
   connections: gauge('connections', 'Open client connections.'),
   logins: counter('logins_total', 'Handshakes accepted.'),
   loginErrors: counter('login_errors_total', 'Handshakes refused, by error code.', 'code'),
+  handshakesMalformed: counter(
+    'handshakes_malformed_total',
+    'Handshakes answered 400: their head was ambiguous, or their PROXY header not as agreed, by reason.',
+    'reason',
+  ),
   requests: counter('requests_total', 'Requests from clients, by request identifier.', 'req'),
   requestErrors: counter('request_errors_total', 'Requests answered with an error, by code.', 'code'),
   closes: counter('closes_total', 'Connections that ended, by reason.', 'reason'),
@@ -125,6 +130,16 @@ const table = {
   logLinesDropped: counter(
     'log_lines_dropped_total',
     'Log lines dropped because standard output was not read or could not be written, by thread.',
+    'thread',
+  ),
+  tlsCertificateEnd: gauge(
+    'tls_certificate_end_timestamp_seconds',
+    'Until when the certificate in use is good, Unix time, by thread.',
+    'thread',
+  ),
+  tlsStale: gauge(
+    'tls_stale',
+    '1 while the certificate files have changed and cannot be used as they are, else 0, by thread.',
     'thread',
   ),
   heapBytes: gauge('heap_bytes', 'JavaScript heap in use, by thread.', 'thread'),

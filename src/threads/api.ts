@@ -5,6 +5,8 @@ import { canonicalToken } from '../auth/canonical-token.js'
 import type { TokenKeys } from '../auth/keys.js'
 import { type NewToken, TokenService } from '../auth/token-service.js'
 import { adminCheck, issueToken, verifyToken } from '../auth/tokens.js'
+import { Networks } from '../net/networks.js'
+import type { TlsFiles } from '../net/tls-files.js'
 import { boundedLog } from '../observe/log.js'
 import type { Policy } from '../presence/login-policy.js'
 import { Addresses } from '../protocol/addresses.js'
@@ -14,6 +16,7 @@ import { withDeadline, wrapControl } from '../runtime/control.js'
 import { toWire } from '../runtime/index.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
 import { areTokensMadeHere, platformTable, type SupervisorVerbs, tokenKeysOf } from './settings.js'
+import { renewTls, tlsFilesOf } from './tls.js'
 import { tokenStore } from './token-store.js'
 
 /** The shard's own deadline for all nodes, and a little for the way. */
@@ -27,10 +30,12 @@ const REPORT_EVERY_MS = 1_000
 
 export const prepare: PrepareResident = async (task) => {
   const keys = await tokenKeysOf(task)
-  return (home) => open(home, keys)
+  const tls = await tlsFilesOf(task.settings.config)
+  return (home) => open(home, keys, tls)
 }
 
-function open({ system, settings, log, supervisor: port }: Home, keys: TokenKeys): Resident {
+function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident {
+  const { system, settings, log, supervisor: port } = home
   const { config } = settings
   const addresses = new Addresses(settings.topology)
   const supervisor = wrapControl<SupervisorVerbs>(port!)
@@ -76,14 +81,18 @@ function open({ system, settings, log, supervisor: port }: Home, keys: TokenKeys
   let server: HttpServer | undefined
   return {
     ready: async () => {
-      server = await serveHttp((request) => app.fetch(request), {
+      server = await serveHttp((request, env) => app.fetch(request, env), {
         host: config.host,
         port: config.apiPort,
         connectionsMax: settings.apiConnectionsMax,
+        proxies: { trusted: new Networks(config.trustedProxies), header: config.forwardedHeader },
+        ...(tls && { tls: tls.pair }),
       })
+      if (tls !== undefined) renewTls(home, tls, server.useTls)
     },
     stop: async () => {
       reports.flush()
+      tls?.close()
       await server?.close(CLOSE_MS)
     },
     parts: () => [],

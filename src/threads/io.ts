@@ -13,14 +13,18 @@ import { Rates } from '../gateway/rates.js'
 import { ThreadSockets } from '../gateway/socket-budget.js'
 import { Door } from '../gateway/transport/door.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
-import type { Transport, TransportHandlers } from '../gateway/transport/transport.js'
+import type { MalformedReason, Transport, TransportHandlers } from '../gateway/transport/transport.js'
 import { connectionsThatFit } from '../health/descriptors.js'
+import { Networks } from '../net/networks.js'
+import { originCheck } from '../net/origin.js'
+import type { TlsFiles } from '../net/tls-files.js'
 import type { Report } from '../observe/metrics.js'
 import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
 import { areTokensMadeHere, platformTable, seating, tokenKeysOf } from './settings.js'
 import { reportTotals } from './thread-meter.js'
+import { renewTls, tlsFilesOf } from './tls.js'
 
 /** How long the last sockets have to take their goodbye. */
 const GOODBYE_MS = 2_000
@@ -34,14 +38,15 @@ const EARLY_BYTES_MAX = 65_536
 const SILENCE_MARGIN_MS = 10_000
 const BUSY_TEXT = 'This node takes up no more handshakes now; try again.\n'
 
-type IoCounts = ListenerCounts & FanOutCounts
+type IoCounts = ListenerCounts & FanOutCounts & { malformed: Record<MalformedReason, number> }
 
 export const prepare: PrepareResident = async (task) => {
   const keys = await tokenKeysOf(task)
-  return (home) => open(home, keys)
+  const tls = await tlsFilesOf(task.settings.config)
+  return (home) => open(home, keys, tls)
 }
 
-function open(home: Home, keys: TokenKeys): Resident {
+function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident {
   const { system, settings, index } = home
   const { config, topology } = settings
   const hub = new Hub()
@@ -52,12 +57,14 @@ function open(home: Home, keys: TokenKeys): Resident {
     requestErrors: {},
     closes: {},
     overShare: {},
+    malformed: { head: 0, proxyHeader: 0 },
     subscriptions: 0,
     statusPushes: 0,
   }
   const sockets = new ThreadSockets(settings.socketBudget, index)
   const door = new Door(sockets)
-  const transport = openTransport(home, hub, counts, door)
+  const transport = openTransport(home, hub, tls, counts, door)
+  if (tls !== undefined) renewTls(home, tls, (pair) => transport.useTls(pair))
   const addresses = new Addresses(topology)
   const platforms = platformTable(config)
   const verified = new VerificationCache({
@@ -76,7 +83,7 @@ function open(home: Home, keys: TokenKeys): Resident {
     listener,
     {
       hub,
-      places: new SharedConnectionCounts(settings.connectionCounts, index),
+      places: new SharedConnectionCounts(settings.connectionCounts, index, config.addressPrefixV6),
       rates: new Rates(settings.rates, config, Date.now),
       addresses,
       settings: {
@@ -86,6 +93,7 @@ function open(home: Home, keys: TokenKeys): Resident {
       },
       counts,
       connectionsThatFit: () => connectionsThatFit(sockets.max),
+      isOriginAllowed: originCheck(config.allowedOrigins),
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),
       isAdmin: adminCheck(config.adminUserIds),
       canonicalToken: (token) => canonicalToken(token, keys.algorithm),
@@ -113,7 +121,10 @@ function open(home: Home, keys: TokenKeys): Resident {
       transport.stopListening()
       await dismissAll(system, hub, config.drainRate / topology.io.length)
     },
-    release: () => transport.close(),
+    release: () => {
+      tls?.close()
+      transport.close()
+    },
     parts: () => [
       { name: `io-${index}`, ready: isListening, missing: isListening ? undefined : 'not listening' },
     ],
@@ -135,7 +146,13 @@ async function dismissAll(system: ActorSystem, hub: Hub, ratePerS: number): Prom
   while (hub.connections.size > 0 && performance.now() < deadlineMs) await pause()
 }
 
-function openTransport({ system, settings, slot }: Home, hub: Hub, counts: IoCounts, door: Door): Transport {
+function openTransport(
+  { system, settings, slot }: Home,
+  hub: Hub,
+  tls: TlsFiles | undefined,
+  counts: IoCounts,
+  door: Door,
+): Transport {
   const { config } = settings
   const { create } = loadTransport(config.transport)
   const toListener: Ref<Message> = refTo(slot, LISTENER)
@@ -145,6 +162,12 @@ function openTransport({ system, settings, slot }: Home, hub: Hub, counts: IoCou
     door,
     frameLimits: frameLimits(config),
     silenceMsMax: config.readTimeoutMs + SILENCE_MARGIN_MS,
+    proxies: {
+      trusted: new Networks(config.trustedProxies),
+      header: config.forwardedHeader,
+      protocol: config.proxyProtocol,
+    },
+    tls: tls?.pair,
   })
 }
 
@@ -169,6 +192,9 @@ function handlersFor(
     upgrade: (request) => {
       if (!system.tellNow(toListener, { kind: 'upgrade', request }))
         request.refuse(503, 'text/plain', BUSY_TEXT)
+    },
+    malformed: (reason) => {
+      counts.malformed[reason]++
     },
     message: (owner, data, isBinary) => tell(owner, { kind: 'frame', data, isBinary }),
     heard: (owner) => {
@@ -202,5 +228,6 @@ function reportIo(report: Report, hub: Hub, counts: IoCounts, gauges: FanOutGaug
   reportTotals(report, 'requests', 'req', counts.requests)
   reportTotals(report, 'requestErrors', 'code', counts.requestErrors)
   reportTotals(report, 'closes', 'reason', counts.closes)
+  reportTotals(report, 'handshakesMalformed', 'reason', counts.malformed)
   reportTotals(report, 'overShare', 'reason', counts.overShare)
 }

@@ -16,6 +16,7 @@ function setUp(perMinPerUser: number, perMinPerAddress = perMinPerUser, shared =
       loginsPerMinPerAddress: perMinPerAddress,
       requestsPerSPerUser: 10,
       newWatchesPerMinPerUser: perMinPerUser,
+      addressPrefixV6: 64,
     },
     () => clock.nowMs,
   )
@@ -197,6 +198,7 @@ t.test('threads at the same bucket let no more through than one would', async (t
         loginsPerMinPerUser: perMin,
         requestsPerSPerUser: 1,
         newWatchesPerMinPerUser: 1,
+        addressPrefixV6: 64,
       }
       const rates = new Rates(shared, limits, () => ${START_MS})
       const gate = new Int32Array(workerData.gate)

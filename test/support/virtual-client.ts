@@ -103,6 +103,7 @@ export class VirtualClient {
       query: query.toString(),
       address: '127.0.0.1',
       header: () => '',
+      hosts: () => [],
       accept: (owner) => {
         this.#owner = owner
         return this.#socket()

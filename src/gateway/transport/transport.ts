@@ -5,6 +5,11 @@
  * default) and `ws-transport.ts` (portable). One transport belongs to one thread. `Owner` is whatever that thread
  * hangs on a socket; the transport only hands it back.
  */
+
+import type { ForwardedHeader } from '../../net/client-address.js'
+import { Networks } from '../../net/networks.js'
+import type { ProxyVersion } from '../../net/proxy-protocol.js'
+import type { TlsPair } from '../../net/tls-files.js'
 import type { FrameExcess, FrameLimits } from '../frame-budget.js'
 
 import type { Door } from './door.js'
@@ -13,7 +18,7 @@ import type { Door } from './door.js'
 export type SendResult = 'sent' | 'buffered' | 'dropped'
 
 export interface Socket {
-  /** The peer's address as text, without port. */
+  /** The client's address as text, without port. */
   readonly address: string
   /** Its end has been reported by `closed`, or is about to be. */
   readonly isGone: boolean
@@ -36,10 +41,12 @@ export interface Socket {
 export interface UpgradeRequest<Owner> {
   /** Raw query string, without `?`. */
   readonly query: string
-  /** The peer's address as text, without port. */
+  /** The client's address as text, without port: the peer's own, or what trusted proxies say of it. */
   readonly address: string
-  /** Header by lower-case name; `''` when absent. */
+  /** `compression`, `host` or `origin`; `''` when absent. */
   header(name: string): string
+  /** The hosts that the client may have asked for, as `host[:port]`: its own word, and that of trusted proxies. */
+  hosts(): readonly string[]
   /**
    * Complete the handshake; cheapest and safest from inside the `upgrade` callback. Undefined when the peer has gone
    * meanwhile (nothing more will be heard of it).
@@ -52,6 +59,8 @@ export interface UpgradeRequest<Owner> {
 /** What happens on the sockets of one transport. Callbacks come from the event loop, never inside a call above... */
 export interface TransportHandlers<Owner> {
   upgrade(request: UpgradeRequest<Owner>): void
+  /** A handshake was answered 400 and goes no further. Called before the answer leaves. */
+  malformed?(reason: MalformedReason): void
   /** `data` is the receiver's to keep. */
   message(owner: Owner, data: Uint8Array, isBinary: boolean): void
   /** The peer sent a WebSocket ping (already answered with the same payload) or a pong. Once for each: to be cheap. */
@@ -69,6 +78,20 @@ export interface TransportHandlers<Owner> {
   unsubscribed(topic: string, remaining: number): void
 }
 
+/** `head`: its headers contradict each other; `proxyHeader`: the PROXY protocol was not spoken as agreed. */
+export type MalformedReason = 'head' | 'proxyHeader'
+
+/** The proxies that may stand before a port. */
+export interface ProxySettings {
+  /** Empty = every connection is a client's own, and nothing that it says of its address is believed. */
+  trusted: Networks
+  header: ForwardedHeader
+  /** What the trusted ones begin every connection with. A handshake of theirs without it is refused. */
+  protocol: 'off' | ProxyVersion
+}
+
+export const NO_PROXIES: ProxySettings = { trusted: new Networks([]), header: 'none', protocol: 'off' }
+
 export interface TransportOptions {
   /** A longer message (after assembly, before gunzip; bytes) closes its connection with 1009. */
   messageBytesMax: number
@@ -80,12 +103,18 @@ export interface TransportOptions {
   frameLimits: FrameLimits
   /** A socket that sends no byte for so long is cut (ms), also after `end`. Longer than any other patience with it. */
   silenceMsMax: number
+  /** By default every connection is a client's own. */
+  proxies?: ProxySettings
+  /** By default the port speaks no TLS. */
+  tls?: TlsPair | undefined
 }
 
 export interface Transport {
   readonly name: 'uws' | 'ws'
   /** Listen on the host and port (0 = any free one); several threads may share a port where the transport can. */
   listen(host: string, port: number): Promise<number>
+  /** Serve new connections with another certificate; open ones live on. Throws, and changes nothing, if it cannot. */
+  useTls(pair: TlsPair): void
   /** Accept no more; open sockets live on. */
   stopListening(): void
   /** Send a binary frame to every subscriber of the topic, in order with their other frames. */

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import { handshakeQuery } from '../../../src/client/openim-handshake.js'
 import { parseHandshake } from '../../../src/gateway/handshake.js'
-import { isOriginAllowed } from '../../../src/gateway/origin.js'
 import { WireCode } from '../../../src/gateway/wire-errors.js'
+import { originCheck } from '../../../src/net/origin.js'
 import { PlatformTable } from '../../../src/presence/platforms.js'
 import { checkUserId } from '../../../src/presence/user-id.js'
 import type { Run, Target } from '../engine/target.js'
 
 const REFUSALS: readonly number[] = [WireCode.ConnArgsErr, WireCode.ServerInternalError]
-const ALLOWED = ['https://chat.example.org', 'app://desktop']
+const isOriginAllowed = originCheck(['https://chat.example.org', 'https://*.example.net:*', 'app://desktop'])
 const login = { url: '', token: 'a.b.c', userId: 'ann', platformId: 5 }
 
 export const target: Target = {
@@ -31,7 +31,7 @@ export const target: Target = {
     const platforms = new PlatformTable()
     return (input) => {
       const [query = '', compression = '', origin = '', host = ''] = Buffer.from(input).toString().split('\n')
-      isOriginAllowed(origin, host, ALLOWED)
+      isOriginAllowed(origin, () => [host])
       const outcome = parseHandshake(query, compression, (id) => platforms.isKnown(id))
       if (!outcome.ok) return assert.ok(REFUSALS.includes(outcome.error.errCode), outcome.error.errDlt)
       const { args } = outcome
