@@ -271,9 +271,10 @@ function onLeaseNotRenewed(ctx: Ctx, state: State, reason: string): void {
 
 /** Whoever lost its lease may already be taken for dead: only a new epoch is believed again. */
 function onLeaseLost(ctx: Ctx, state: State, { rival }: Lease): void {
+  const { lease, name } = state
   const nowMs = ctx.nowMs()
-  const wasAside = state.name.isAside
-  if (state.name.mayTake(rival, nowMs - state.lease.renewedMs, nowMs)) {
+  const wasAside = name.isAside
+  if (name.mayTake(rival, nowMs - Math.max(lease.takenMs, lease.renewedMs), nowMs)) {
     const reason =
       rival === undefined
         ? 'this node hung, or the store lost the lease'

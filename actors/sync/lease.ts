@@ -32,6 +32,8 @@ export interface LeaseState {
   suspects: Suspect[]
   /** Those of them who had been told by the one before it too. */
   overdue: Suspect[]
+  /** When the epoch was taken. */
+  takenMs: number
   /** When the last renewal that succeeded was sent. */
   renewedMs: number
   /** Earlier incarnations of this process, and until when they are kept. */
@@ -54,6 +56,7 @@ export function newLease(): LeaseState {
     failure: undefined,
     suspects: [],
     overdue: [],
+    takenMs: Number.NEGATIVE_INFINITY,
     renewedMs: Number.NEGATIVE_INFINITY,
     formers: [],
     formersUntilMs: Number.NEGATIVE_INFINITY,
@@ -65,6 +68,7 @@ export function newLease(): LeaseState {
 export function startLease(ctx: Ctx, state: State, { formers }: Incarnation): void {
   const { lease } = state
   lease.isNew = true
+  lease.takenMs = ctx.nowMs()
   lease.sentMs = undefined
   lease.formers = formers
   lease.formersUntilMs = ctx.nowMs() + HANDOVER_MS

@@ -35,7 +35,7 @@ export class NodeName {
   }
 
   /**
-   * The lease is lost. True = take a new one; false = stand aside. `awayMs`: since the last renewal that worked;
+   * The lease is lost. True = take a new one; false = stand aside. `awayMs`: since it was taken, or a renewal worked;
    * `rival`: undefined = nobody has the name.
    */
   mayTake(rival: Rival | undefined, awayMs: number, nowMs: number): boolean {
