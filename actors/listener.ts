@@ -3,7 +3,7 @@
  *
  * Thread  io                          Owns   nothing but the handshakes under way
  * Hears   Listener.Command, upgrades  Tells  Sync.Command, PresenceShard.Command; spawns connections
- * Timers  none
+ * Timers  dismissDue
  * Fails   restarts; handshakes under way are refused and their clients try again
  *
  * A handshake is a pipeline: place → origin → arguments → token → rate → token's state →
@@ -44,8 +44,15 @@ import {
   type FromTransport,
   type Heard,
 } from './connection.js'
+import {
+  type AsideSettings,
+  asideError,
+  type FromAside,
+  onDismissDue,
+  onStandAside,
+} from './listener/standing-aside.js'
 
-export interface ListenerSettings extends ConnectionSettings {
+export interface ListenerSettings extends ConnectionSettings, AsideSettings {
   maxConnections: number
   maxConnectionsPerAddress: number
   /** This thread's share. */
@@ -83,6 +90,8 @@ export interface Args {
   isAdmin: (userId: UserId) => boolean
   /** The one text of a token that may have several. */
   canonicalToken: (token: string) => string
+  /** What the file descriptors of the process allow. */
+  connectionsThatFit: () => number
   /** At once where the token was seen before. */
   verifyToken: (token: string, digest: TokenDigest) => TokenVerdict | Promise<TokenVerdict>
   /** Whether logins take a seat before they come in: where one may be refused. */
@@ -101,6 +110,8 @@ interface State extends Args {
   admission: Admission
   /** Handshakes under way, each with a place taken. */
   attempts: Set<Attempt>
+  /** Another process has this node's name. */
+  isAside: boolean
 }
 
 /** One handshake under way. */
@@ -124,6 +135,7 @@ type Private =
   | { kind: 'verified'; attempt: Attempt; outcome: Outcome<TokenVerdict> }
   | { kind: 'tokenChecked'; attempt: Attempt; outcome: Outcome<TokenState> }
   | { kind: 'admitted'; attempt: Attempt; outcome: Outcome<PresenceShard.AdmitVerdict> }
+  | FromAside
 
 /** Everything that a listener hears; `upgrade` only from its own thread. */
 export type Message = Listener.Command | Private
@@ -150,6 +162,10 @@ function receive(ctx: Ctx, state: State, message: Message): void {
       return onAdmitted(ctx, state, message.attempt, message.outcome)
     case 'announce':
       return onAnnounce(ctx, state, message.shard)
+    case 'standAside':
+      return onStandAside(ctx, state, message.isAside)
+    case 'dismissDue':
+      return onDismissDue(ctx, state)
     default:
       assertNever(message)
   }
@@ -317,9 +333,11 @@ function onAnnounce(ctx: Ctx, state: State, shard: number): void {
 // Steps
 
 function findNoPlace(ctx: Ctx, state: State, address: string): HandshakeError | undefined {
+  if (state.isAside) return asideError()
   const { maxConnections, maxConnectionsPerAddress } = state.settings
-  if (state.places.total >= maxConnections) {
-    return connectionLimitError(`this node holds at most ${maxConnections} connections`)
+  const holdsMax = Math.min(maxConnections, state.connectionsThatFit())
+  if (state.places.total >= holdsMax) {
+    return connectionLimitError(`this node holds at most ${holdsMax} connections`)
   }
   if (state.places.ofAddress(address) >= maxConnectionsPerAddress) {
     return connectionLimitError(`at most ${maxConnectionsPerAddress} connections from one address`)
@@ -378,6 +396,7 @@ function start(ctx: Ctx, args: Args): State {
     ...args,
     admission: new Admission(args.settings.handshakesPerSMax, ctx.nowMs()),
     attempts: new Set(),
+    isAside: false,
   }
 }
 

@@ -12,14 +12,16 @@
  * empty can withdraw those who left while it was gone.
  */
 import type { Note } from '../src/presence/eviction.js'
+import { NodeName } from '../src/presence/node-name.js'
 import type { Holder, Snapshot } from '../src/presence/types.js'
 import type * as Sync from '../src/protocol/sync.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../src/runtime/index.js'
 import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../src/store/presence-store.js'
 import { onAssert, onAsserted } from './sync/assertions.js'
 import { Background } from './sync/background.js'
+import { newChannel, onChannelProbed, probeChannel } from './sync/channel.js'
 import { countDiscards, onDiscardsCounted } from './sync/discards.js'
-import { markDown, onProbeDue, onProbed, onStoreReachable } from './sync/health.js'
+import { judgeWrites, noteTrouble, onProbeDue, onProbed, onStoreReachable, setRival } from './sync/health.js'
 import {
   filterAll,
   newLease,
@@ -28,6 +30,7 @@ import {
   onLeaseRenewed,
   onSwept,
   renewLease,
+  renewSoon,
   startLease,
 } from './sync/lease.js'
 import { missSoon, onMissedDue } from './sync/missed.js'
@@ -51,6 +54,8 @@ export { newHealth, type StoreHealth } from './sync/health.js'
 export { newSyncCounts } from './sync/state.js'
 
 const REOPEN_MS = 1_000
+/** Longer than any single step of it may take. */
+const OPEN_MS_MAX = 15_000
 
 export const sync = defineActor<Sync.Command | Private, State, Args>({ kind: 'sync', start, receive, onStop })
 
@@ -126,7 +131,9 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
     case 'open':
       return open(ctx, state)
     case 'opened':
-      return onOpened(ctx, state, message.outcome)
+      return onOpened(ctx, state, message.attempt, message.outcome)
+    case 'openLate':
+      return onOpenLate(ctx, state)
     case 'renewLease':
       return renewLease(ctx, state)
     case 'leaseRenewed':
@@ -137,6 +144,10 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return onProbeDue(ctx, state)
     case 'probed':
       return onProbed(ctx, state, message.sentMs, message.outcome)
+    case 'probeChannel':
+      return probeChannel(ctx, state)
+    case 'channelProbed':
+      return onChannelProbed(ctx, state, message.outcome)
     case 'countDiscards':
       return countDiscards(ctx, state)
     case 'discardsCounted':
@@ -158,12 +169,16 @@ function start(ctx: Ctx, args: Args): State {
     holder: undefined,
     ledger: args.addresses.shards.map(() => new Map()),
     background: new Background(),
+    openings: 0,
+    troubles: { opening: 'not reached yet' },
     breaker: { isOpen: false, probedMs: undefined },
+    channel: newChannel(),
     discards: undefined,
     calls: new Map(),
     failsToldMs: Number.NEGATIVE_INFINITY,
     desk: newTokenDesk(),
     lease: newLease(),
+    name: new NodeName(args.nodeLeaseMs),
     missed: new Set(),
     readings: [],
   }
@@ -183,49 +198,102 @@ function open(ctx: Ctx, state: State): void {
     noticed: (userId, platformIds) => ctx.tell(ctx.self, { kind: 'storeNoticed', userId, platformIds }),
     reachable: (up, reason) => ctx.signal(ctx.self, { kind: 'storeReachable', up, reason }),
   }
-  ctx.pipe(state.store.open(events), (outcome) => ({ kind: 'opened', outcome }))
+  const attempt = ++state.openings
+  ctx.once('openLate', OPEN_MS_MAX, { kind: 'openLate' })
+  ctx.pipe(state.store.open(events), (outcome) => ({ kind: 'opened', attempt, outcome }))
 }
 
-function onOpened(ctx: Ctx, state: State, outcome: Outcome<Incarnation>): void {
+/** An attempt that neither works nor fails is given up: whatever it waits for may never come. */
+function onOpenLate(ctx: Ctx, state: State): void {
+  const seconds = OPEN_MS_MAX / 1_000
+  failToOpen(ctx, state, `waited ${seconds} s in vain for ${state.store.openingStep}`)
+}
+
+function onOpened(ctx: Ctx, state: State, attempt: number, outcome: Outcome<Incarnation>): void {
+  // Given up meanwhile.
+  if (attempt !== state.openings) return
+  ctx.cancel('openLate')
   if (outcome.ok) {
     const { holder } = outcome.value
     state.holder = holder
     ctx.log.info({ holder }, 'store open')
     return startLease(ctx, state, outcome.value)
   }
-  state.health.reason = outcome.error.message
-  if (outcome.error.code === 'STORE_UNSUITABLE') {
-    state.health.unsuitable = outcome.error
-    return state.onUnsuitable(outcome.error)
-  }
+  if (outcome.error.code !== 'STORE_UNSUITABLE') return failToOpen(ctx, state, outcome.error.message)
+  state.troubles.opening = outcome.error.message
+  state.health.unsuitable = outcome.error
+  state.onUnsuitable(outcome.error)
+}
+
+function failToOpen(ctx: Ctx, state: State, reason: string): void {
+  state.openings++
   state.isOpen = false
-  ctx.log.warn({ reason: outcome.error.message, againMs: REOPEN_MS }, 'store not reachable yet')
+  noteTrouble(ctx, state, 'opening', reason)
+  ctx.log.warn({ reason, againMs: REOPEN_MS }, 'store not reachable yet')
   void state.store.close(false)
   state.store = state.createStore()
   ctx.once('open', REOPEN_MS, { kind: 'open' })
 }
 
 function onStop(ctx: Ctx, state: State): void {
-  markDown(ctx, state, 'sync restarts')
+  noteTrouble(ctx, state, 'opening', 'sync restarts')
   void state.store.close(false)
 }
 
 function onRenewed(ctx: Ctx, state: State, sentMs: number, outcome: Outcome<Lease>): void {
-  state.lease.isRenewing = false
-  if (!outcome.ok) return ctx.log.warn({ reason: outcome.error.message }, 'lease not renewed')
-  if (onLeaseRenewed(ctx, state, sentMs, outcome.value)) {
-    if (!state.lease.isNew) return
-    state.lease.isNew = false
+  const { lease } = state
+  // Given up meanwhile, or sent for an earlier epoch.
+  if (lease.sentMs !== sentMs) return
+  lease.sentMs = undefined
+  if (!outcome.ok) return onLeaseNotRenewed(ctx, state, outcome.error.message)
+  lease.failure = undefined
+  if (!onLeaseRenewed(ctx, state, sentMs, outcome.value)) return onLeaseLost(ctx, state, outcome.value)
+  if (lease.isNew) {
+    lease.isNew = false
     state.isOpen = true
-    return onStoreReachable(ctx, state, true, 'open')
+    if (state.health.nodeId !== undefined) ctx.log.info({}, 'this node has its name again')
+    setRival(ctx, state, undefined)
+    for (const listener of state.addresses.listeners)
+      ctx.tell(listener, { kind: 'standAside', isAside: false })
+    onStoreReachable(ctx, state, true, 'open')
   }
-  // Whoever lost its lease may already be taken for dead: only a new epoch is believed again.
-  ctx.log.warn(
-    {},
-    'the lease was lost: this node hung, the store lost it, or another process has its NODE_ID; taking a new epoch',
+  judgeWrites(ctx, state)
+}
+
+function onLeaseNotRenewed(ctx: Ctx, state: State, reason: string): void {
+  const { lease } = state
+  ctx.log.warn({ reason }, 'lease not renewed')
+  lease.failure = reason
+  renewSoon(ctx, state)
+  if (lease.isNew) noteTrouble(ctx, state, 'opening', reason)
+  else judgeWrites(ctx, state)
+}
+
+/** Whoever lost its lease may already be taken for dead: only a new epoch is believed again. */
+function onLeaseLost(ctx: Ctx, state: State, { rival }: Lease): void {
+  const { lease, name } = state
+  const nowMs = ctx.nowMs()
+  const wasAside = name.isAside
+  if (name.mayTake(rival, nowMs - Math.max(lease.takenMs, lease.renewedMs), nowMs)) {
+    const reason =
+      rival === undefined
+        ? 'this node hung, or the store lost the lease'
+        : `another process, ${rival.holder}, has its NODE_ID`
+    ctx.log.warn({ reason }, 'the lease was lost; taking a new epoch')
+    noteTrouble(ctx, state, 'lease', 'the lease was lost')
+    return open(ctx, state)
+  }
+  // Nobody stands aside for nobody.
+  const { holder } = rival!
+  const nodeId = holder.slice(0, holder.lastIndexOf('#'))
+  if (!wasAside) ctx.log.error({ nodeId, rival: holder }, 'another process has the NODE_ID: standing aside')
+  setRival(
+    ctx,
+    state,
+    `another process has the NODE_ID ${nodeId} (as ${holder}); this one sends its clients away, and takes the name ` +
+      'again when the other is gone. Set a NODE_ID of its own for each, or end one of the two',
   )
-  markDown(ctx, state, 'the lease was lost')
-  open(ctx, state)
+  for (const listener of state.addresses.listeners) ctx.tell(listener, { kind: 'standAside', isAside: true })
 }
 
 // Handlers: questions of shards, io and api threads

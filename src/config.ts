@@ -10,7 +10,7 @@ import { type Env, type Given, givenValue } from './given-values.js'
 import { watchAnswerBytes, watchRequestBytes } from './presence/watch-list.js'
 import { redisRelations } from './redis-settings.js'
 import type { Setting } from './setting-kinds.js'
-import { BY_THE_MACHINE, settings } from './settings.js'
+import { settings, WORKED_OUT } from './settings.js'
 
 type Value<K extends keyof typeof settings> = (typeof settings)[K] extends Setting<infer T> ? T : never
 type Values = { readonly [K in keyof typeof settings]: Value<K> }
@@ -61,13 +61,13 @@ export function loadConfig(
   const usesRedis =
     values.redisUrl !== '' || values.redisClusterNodes.length > 0 || values.redisSentinels.length > 0
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
-  const shardThreads =
-    values.shardThreads === BY_THE_MACHINE ? defaultShardThreads(machine) : values.shardThreads
+  const shardThreads = values.shardThreads === WORKED_OUT ? defaultShardThreads(machine) : values.shardThreads
   const config: Config = {
     ...values,
     shardThreads,
+    healthPort: values.healthPort === WORKED_OUT ? defaultHealthPort(values) : values.healthPort,
     watchedUsersMax:
-      values.watchedUsersMax === BY_THE_MACHINE
+      values.watchedUsersMax === WORKED_OUT
         ? watchedUsersThatFit({ ...values, shardThreads })
         : values.watchedUsersMax,
     presenceShards:
@@ -99,6 +99,15 @@ function readRows(env: Env, hostname: string, ignored: (note: string) => void) {
   }
   // Each row's own schema made its value, or its own kind the value for an absent one.
   return { values: values as unknown as Values, faults }
+}
+
+/** Where the gateway listens: the setting of each port, its address, and the port. */
+export function portsOf(config: Config): [setting: string, host: string, port: number][] {
+  return [
+    [settings.wsPort.env, config.host, config.wsPort],
+    [settings.apiPort.env, config.host, config.apiPort],
+    [settings.healthPort.env, config.healthHost, config.healthPort],
+  ]
 }
 
 /** The same settings with a signing secret: how development mode's own secret gets in. */
@@ -226,6 +235,12 @@ const relations: readonly Relation[] = [
     sentence: 'WS_PORT and API_PORT must differ, or be 0.',
   },
   {
+    of: ['healthPort', 'wsPort', 'apiPort'],
+    holds: ({ healthPort, wsPort, apiPort }) =>
+      healthPort === 0 || (healthPort !== wsPort && healthPort !== apiPort),
+    sentence: 'HEALTH_PORT must differ from WS_PORT and API_PORT, or be 0.',
+  },
+  {
     of: ['transport', 'ioThreads'],
     holds: (config) => config.transport !== 'ws' || config.ioThreads === 1,
     sentence: 'IO_THREADS must be 1 with TRANSPORT=ws: that transport cannot share a port between threads.',
@@ -261,6 +276,16 @@ const relations: readonly Relation[] = [
 
 function defaultShardThreads({ cores }: Machine): number {
   return cores < CORES_FOR_SHARD_THREADS ? 0 : 1
+}
+
+/** The last port there is, and room for one that the sockets have taken. */
+const PORT_MAX = 65_534
+const HEALTH_PORT_DISTANCE = 1_000
+
+function defaultHealthPort({ apiPort, wsPort }: Pick<Config, 'apiPort' | 'wsPort'>): number {
+  if (apiPort === 0) return 0
+  const port = apiPort + (apiPort + HEALTH_PORT_DISTANCE > PORT_MAX ? -1 : 1) * HEALTH_PORT_DISTANCE
+  return port === wsPort ? port + 1 : port
 }
 
 function threadsWithShards({ ioThreads, shardThreads }: Pick<Config, 'ioThreads' | 'shardThreads'>): number {

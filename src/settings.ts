@@ -21,8 +21,8 @@ import {
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 
-/** Absent: worked out from what the machine has (`config.ts`). */
-export const BY_THE_MACHINE = -1
+/** Absent: worked out from what the machine has, or from other settings (`config.ts`). */
+export const WORKED_OUT = -1
 
 export const settings = {
   wsPort: int({
@@ -37,9 +37,22 @@ export const settings = {
     default: 10_002,
     min: 0,
     max: 65_535,
-    doc: 'Port of REST, health and metrics; 0 = any free one.',
+    doc: 'Port of REST; `/healthz` and `/readyz` are there too. 0 = any free one.',
   }),
   host: host({ env: 'HOST', default: '127.0.0.1', doc: 'Address that both ports listen on.' }),
+  healthPort: int({
+    env: 'HEALTH_PORT',
+    defaultDoc: 'API_PORT + 1000; any free one where that is 0',
+    absent: WORKED_OUT,
+    min: 0,
+    max: 65_535,
+    doc: 'Port of health and metrics, which no client of the others can fill; 0 = any free one.',
+  }),
+  healthHost: host({
+    env: 'HEALTH_HOST',
+    default: '127.0.0.1',
+    doc: 'Address that HEALTH_PORT listens on. What it tells is for operators: not for the open internet.',
+  }),
   ...redisSettings,
   authSecret: signingSecret({
     env: 'AUTH_SECRET',
@@ -178,7 +191,7 @@ export const settings = {
   shardThreads: int({
     env: 'SHARD_THREADS',
     defaultDoc: '`1`, with fewer than four cores `0`',
-    absent: BY_THE_MACHINE,
+    absent: WORKED_OUT,
     min: 0,
     max: 64,
     doc: 'Threads that the presence shards share; 0 = they live on the io threads.',
@@ -373,7 +386,7 @@ export const settings = {
   watchedUsersMax: int({
     env: 'WATCHED_USERS_MAX',
     defaultDoc: '512 for each MiB of THREAD_HEAP_MB, on each thread with shards',
-    absent: BY_THE_MACHINE,
+    absent: WORKED_OUT,
     min: 1,
     max: 1_000_000_000,
     doc:

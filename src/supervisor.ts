@@ -1,14 +1,20 @@
 /** The main thread: hosts the others, answers for all of them, and brings them down in order. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Config } from './config.js'
+import { type Config, portsOf } from './config.js'
 import { createConnectionCounts } from './gateway/connection-counts.js'
 import { createRates } from './gateway/rates.js'
+import { createSocketBudget, SocketBudget } from './gateway/socket-budget.js'
 import { loadTransport } from './gateway/transport/load-transport.js'
-import { assertPortFree, freePort } from './gateway/transport/port-check.js'
+import { assertPortFree, freePort, toListenError } from './gateway/transport/port-check.js'
 import { boundReceiveBuffers } from './gateway/transport/receive-buffer.js'
+import { Descriptors, sharesOf } from './health/descriptors.js'
+import { Disk } from './health/disk.js'
+import { NodeHealth } from './health/node-health.js'
+import type { Readiness } from './health/readiness.js'
 import type { Log } from './observe/log.js'
-import { type HostedRole, name as nameOf, ThreadHost } from './runtime/thread-host.js'
+import { mergeSnapshots } from './observe/metrics.js'
+import { type HostedRole, layOut, name as nameOf, ThreadHost } from './runtime/thread-host.js'
 import { drainPlan } from './threads/drain-plan.js'
 import { homeOf, linkedWith, type Role, threadKinds, topologyOf } from './threads/layout.js'
 import {
@@ -31,6 +37,10 @@ export class Supervisor {
   readonly #log: Log
   readonly #config: Config
   readonly #host: ThreadHost<ThreadSettings>
+  readonly #descriptors: Descriptors
+  /** Of the embedded store; undefined = there is none. */
+  readonly #disk: Disk | undefined
+  readonly #health: NodeHealth
   readonly #meter = meterThread('main')
   #hasStarted = false
   #isStopping = false
@@ -40,7 +50,20 @@ export class Supervisor {
     this.#log = log
     this.#config = config
     const topology = topologyOf(config)
-    const verbs: SupervisorVerbs = { stats: () => this.stats() }
+    const socketBudget = createSocketBudget(topology.io.length)
+    this.#descriptors = new Descriptors({
+      sockets: new SocketBudget(socketBudget),
+      maxConnections: config.maxConnections,
+      threads: layOut(threadKinds(config)).length,
+    })
+    const { missing } = this.#descriptors.part()
+    if (missing !== undefined) log.warn({ missing }, 'few file descriptors')
+    const disk = config.usesRedis ? undefined : new Disk({ dir: config.dataDir })
+    this.#disk = disk
+    const verbs: SupervisorVerbs = {
+      readiness: () => this.#health.readiness(),
+      liveness: () => this.#health.liveness(),
+    }
     this.#host = new ThreadHost({
       roles: threadKinds(config).map(
         (kind): HostedRole => ({
@@ -59,6 +82,8 @@ export class Supervisor {
         topology,
         processId: randomUUID(),
         connectionCounts: createConnectionCounts(topology.io.length),
+        socketBudget,
+        apiConnectionsMax: sharesOf(this.#descriptors.max).api,
         rates: createRates(),
       },
       log,
@@ -67,7 +92,24 @@ export class Supervisor {
         if (thread.role === homeOf('io', config).name) this.#boundReceiveBuffers()
       },
     })
+    this.#health = new NodeHealth({
+      threads: this.#host.threads.map((thread) => ({
+        name: nameOf(thread),
+        life: () => this.#host.control(thread),
+      })),
+      ownParts: () => [
+        ...(this.#isStopping ? [{ name: 'node', ready: false, missing: 'it is stopping' }] : []),
+        this.#descriptors.part(),
+        ...(disk === undefined ? [] : [disk.part()]),
+      ],
+      metrics: () => this.#metrics(),
+    })
     this.#meter.metrics.onSnapshot((report) => {
+      report.level('descriptorsOpen', this.#descriptors.open)
+      if (Number.isFinite(this.#descriptors.max)) report.level('descriptorsMax', this.#descriptors.max)
+      for (const { name, silentMs } of this.#health.silences()) {
+        report.level('threadSilentSeconds', silentMs / 1_000, { thread: name })
+      }
       for (const [role, total] of Object.entries(this.#host.restarts)) {
         report.total('threadRestarts', total, { role })
       }
@@ -80,11 +122,14 @@ export class Supervisor {
    */
   static async start(config: Config, log: Log, interrupted?: Promise<unknown>): Promise<Supervisor> {
     const supervisor = new Supervisor(await settle(config, log), log)
-    const started = supervisor.#host.start().then(() => {
-      supervisor.#hasStarted = true
-      supervisor.#watchListeners()
-    })
     try {
+      await supervisor.#listen()
+      const started = supervisor.#host.start().then(() => {
+        supervisor.#hasStarted = true
+        supervisor.#watchListeners()
+        // Not before: its directory is made by the thread that keeps the store.
+        void supervisor.#disk?.look()
+      })
       await (interrupted === undefined ? started : Promise.race([started, interrupted]))
     } catch (error) {
       await supervisor.stop()
@@ -101,25 +146,17 @@ export class Supervisor {
     return this.#config.apiPort
   }
 
+  get healthPort(): number {
+    return this.#health.port
+  }
+
+  readiness(): Promise<Readiness> {
+    return this.#health.readiness()
+  }
+
   /** Threads by role, for drills and tests: `control(thread).fault('throw')`. */
   get host(): ThreadHost<ThreadSettings> {
     return this.#host
-  }
-
-  async stats(): Promise<ThreadStats[]> {
-    const answers = await this.#host.each(async (control) => (await control.stats()) as ThreadStats)
-    const silent = this.#host.threads.filter((thread) => !answers.some((answer) => answer.thread === thread))
-    const notReady = (name: string, missing: string) => ({ name, ready: false, missing })
-    return [
-      {
-        parts: [
-          ...(this.#isStopping ? [notReady('node', 'it is stopping')] : []),
-          ...silent.map((thread) => notReady(nameOf(thread), 'the thread does not answer')),
-        ],
-        metrics: await this.#meter.snapshot(),
-      },
-      ...answers.map(({ value }) => value),
-    ]
   }
 
   /**
@@ -139,9 +176,26 @@ export class Supervisor {
       await this.#drain('shard', shardMs)
     }
     const left = await this.#host.stop([...ROLES], Math.max(END_MIN_MS, endMaxMs))
+    this.#descriptors.stop()
+    this.#disk?.stop()
+    await this.#health.close()
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
     return left.length === 0
+  }
+
+  async #listen(): Promise<void> {
+    const { healthHost: host, healthPort: port } = this.#config
+    const options = { host, port, connectionsMax: sharesOf(this.#descriptors.max).health }
+    await this.#health.listen(options).catch((error: NodeJS.ErrnoException) => {
+      throw toListenError(host, port, error.code ?? error.message)
+    })
+  }
+
+  /** Of all threads that answer. */
+  async #metrics(): ReturnType<typeof mergeSnapshots> {
+    const answers = await this.#host.each(async (control) => (await control.stats()) as ThreadStats)
+    return mergeSnapshots([await this.#meter.snapshot(), ...answers.map(({ value }) => value.metrics)])
   }
 
   /** A new certificate brings a new listening socket. */
@@ -172,7 +226,9 @@ async function settle(config: Config, log: Log): Promise<Config> {
   await tlsFilesOf(config)
   if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
   // io threads share their port in a way that would let another process in as well, so its owner is asked first.
-  for (const port of [config.wsPort, config.apiPort]) if (port !== 0) await assertPortFree(config.host, port)
+  for (const [setting, host, port] of portsOf(config)) {
+    if (port !== 0) await assertPortFree(host, port, setting)
+  }
   return {
     ...config,
     transport: transport.name,

@@ -28,7 +28,15 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   },
   {
     room: 'src/supervisor.ts',
-    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/net', 'src/observe'],
+    mayImport: [
+      'src/threads',
+      'src/runtime',
+      'src/config.ts',
+      'src/gateway',
+      'src/health',
+      'src/net',
+      'src/observe',
+    ],
   },
   {
     room: 'src/threads',
@@ -38,6 +46,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/auth',
       'src/config.ts',
       'src/gateway',
+      'src/health',
       'src/net',
       'src/observe',
       'src/presence',
@@ -52,6 +61,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway',
+      'src/health types',
       'src/net types',
       'src/presence',
       'src/protocol',
@@ -65,6 +75,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway/wire-errors.ts',
+      'src/health types',
       'src/net',
       'src/presence',
       'src/store/presence-store.ts types',
@@ -88,6 +99,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
   },
   { room: 'src/store/presence-store.ts', mayImport: ['src/presence types'] },
   { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts', 'src/redis-url.ts'] },
+  { room: 'src/health', mayImport: ['src/errors.ts'] },
   { room: 'src/observe', mayImport: ['src/runtime types'] },
   {
     room: 'src/protocol',

@@ -32,6 +32,8 @@ t.test('without any variable a node starts in development mode with the document
   t.match(load(), {
     wsPort: 10_001,
     apiPort: 10_002,
+    healthPort: 11_002,
+    healthHost: '127.0.0.1',
     host: '127.0.0.1',
     redisUrl: '',
     redisClusterNodes: [],
@@ -226,6 +228,7 @@ t.test('settings that contradict each other are refused with a sentence', async 
     [{ MERGE_INTERVAL_MS: '4000', WATCH_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third of WATCH/],
     [{ NODE_LEASE_MS: '20000', PRESENCE_TTL_S: '10' }, /^NODE_LEASE_MS must be at most PRESENCE_TTL_S/],
     [{ WS_PORT: '9000', API_PORT: '9000' }, /^WS_PORT and API_PORT must differ/],
+    [{ HEALTH_PORT: '10002' }, /^HEALTH_PORT must differ from WS_PORT and API_PORT/],
     [{ TRANSPORT: 'ws', IO_THREADS: '2' }, /^IO_THREADS must be 1 with TRANSPORT=ws/],
     [{ ALLOWED_ORIGINS: '*,https://a' }, /^ALLOWED_ORIGINS must be either/],
     [{ TLS_CERT_FILE: 'cert.pem' }, /^TLS_CERT_FILE and TLS_KEY_FILE go together/],
@@ -348,4 +351,14 @@ t.test('a development secret that cannot be kept, or is none, is a bad setting',
     code: 'BAD_SETTING',
     message: /^DATA_DIR cannot hold .*ENOTDIR/,
   })
+})
+
+t.test('health listens beside the API port, wherever that is', (t) => {
+  const healthPortOf = (env: Record<string, string>) => load(env).healthPort
+  t.equal(healthPortOf({ API_PORT: '0' }), 0)
+  t.equal(healthPortOf({ API_PORT: '8080' }), 9080)
+  t.equal(healthPortOf({ API_PORT: '65000' }), 64_000, 'no port is above 65535')
+  t.equal(healthPortOf({ API_PORT: '9000', WS_PORT: '10000' }), 10_001, 'the sockets have the port beside')
+  t.equal(healthPortOf({ API_PORT: '8080', HEALTH_PORT: '81' }), 81)
+  t.end()
 })

@@ -5,25 +5,35 @@
  * sync loses the claims of the dead here, and shards are told of deaths on the same way: in whatever order news and
  * deaths come, none of them shows a dead node's users.
  */
+import { StoreUnavailableError } from '../../src/errors.js'
 import { Membership, type Registry, type Suspect } from '../../src/presence/membership.js'
 import type { Holder, Whereabouts } from '../../src/presence/types.js'
 import type { Outcome } from '../../src/runtime/index.js'
-import type { Incarnation, Lease } from '../../src/store/presence-store.js'
-import { askStore, type Ctx, type State } from './state.js'
+import type { Incarnation, Lease, LeaseRenewal } from '../../src/store/presence-store.js'
+import { AWAY, type Ctx, type State } from './state.js'
 
 /** So long all users may take to be asserted under a new epoch. */
 const HANDOVER_MS = 60_000
 const RENEWALS_PER_LEASE = 3
+/** A renewal without an answer for so long is given up, and sent again. */
+const RENEWAL_DEADLINES_PER_LEASE = 2
+/** After one that failed. */
+const RENEW_AGAIN_MS = 1_000
 
 export interface LeaseState {
   members: Membership
   /** The epoch was taken and has not been renewed yet. */
   isNew: boolean
-  isRenewing: boolean
+  /** When the renewal that is under way was sent. */
+  sentMs: number | undefined
+  /** Why the last one that ended did not work; undefined = it did. */
+  failure: string | undefined
   /** Told by the last renewal. */
   suspects: Suspect[]
   /** Those of them who had been told by the one before it too. */
   overdue: Suspect[]
+  /** When the epoch was taken. */
+  takenMs: number
   /** When the last renewal that succeeded was sent. */
   renewedMs: number
   /** Earlier incarnations of this process, and until when they are kept. */
@@ -42,9 +52,11 @@ export function newLease(): LeaseState {
   return {
     members: new Membership(),
     isNew: false,
-    isRenewing: false,
+    sentMs: undefined,
+    failure: undefined,
     suspects: [],
     overdue: [],
+    takenMs: Number.NEGATIVE_INFINITY,
     renewedMs: Number.NEGATIVE_INFINITY,
     formers: [],
     formersUntilMs: Number.NEGATIVE_INFINITY,
@@ -56,7 +68,8 @@ export function newLease(): LeaseState {
 export function startLease(ctx: Ctx, state: State, { formers }: Incarnation): void {
   const { lease } = state
   lease.isNew = true
-  lease.isRenewing = false
+  lease.takenMs = ctx.nowMs()
+  lease.sentMs = undefined
   lease.formers = formers
   lease.formersUntilMs = ctx.nowMs() + HANDOVER_MS
   ctx.every('lease', state.nodeLeaseMs / RENEWALS_PER_LEASE, { kind: 'renewLease' })
@@ -65,9 +78,12 @@ export function startLease(ctx: Ctx, state: State, { formers }: Incarnation): vo
 
 export function renewLease(ctx: Ctx, state: State): void {
   const { lease } = state
-  if (lease.isRenewing) return
-  lease.isRenewing = true
   const sentMs = ctx.nowMs()
+  if (lease.sentMs !== undefined) {
+    if (sentMs - lease.sentMs < state.nodeLeaseMs / RENEWAL_DEADLINES_PER_LEASE) return
+    lease.failure = 'a renewal of the lease has no answer'
+  }
+  lease.sentMs = sentMs
   if (sentMs >= lease.formersUntilMs) lease.formers = []
   const renewal = {
     known: lease.members.version,
@@ -76,8 +92,21 @@ export function renewLease(ctx: Ctx, state: State): void {
     strangers: lease.members.takeStrangers(),
     sweeping: lease.sweeping,
   }
-  const call = askStore(state, (store) => store.renewLease(renewal))
+  const call = renew(state, renewal)
   ctx.pipe(call, (outcome) => ({ kind: 'leaseRenewed', sentMs, outcome }))
+}
+
+/** Also while this node stands aside: then it is how it looks after the other process. */
+async function renew({ store, breaker }: State, renewal: LeaseRenewal): Promise<Lease> {
+  if (breaker.isOpen) throw new StoreUnavailableError(AWAY)
+  return store.renewLease(renewal)
+}
+
+/** One has failed. */
+export function renewSoon(ctx: Ctx, state: State): void {
+  ctx.once('renewAgain', Math.min(RENEW_AGAIN_MS, state.nodeLeaseMs / RENEWALS_PER_LEASE), {
+    kind: 'renewLease',
+  })
 }
 
 /** The renewal before was not long ago: who could not renew because this node could not either is not suspect for that. */

@@ -1,6 +1,7 @@
 /** What sync owns, and what it sends itself. */
 import { StoreUnavailableError } from '../../src/errors.js'
 import type { Note } from '../../src/presence/eviction.js'
+import type { NodeName } from '../../src/presence/node-name.js'
 import type { Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
@@ -9,8 +10,9 @@ import type { Context, Outcome, Ref, ReplyTo } from '../../src/runtime/index.js'
 import type { Incarnation, PresenceStore } from '../../src/store/presence-store.js'
 import type { FromAssertions } from './assertions.js'
 import type { Background } from './background.js'
+import type { ChannelState, FromChannel } from './channel.js'
 import type { FromDiscards } from './discards.js'
-import type { Breaker, FromHealth, StoreHealth } from './health.js'
+import type { Breaker, FromHealth, StoreHealth, Troubles } from './health.js'
 import type { FromLease, LeaseState } from './lease.js'
 import type { FromReads, Reading } from './reads.js'
 import type { FromTokens, TokenCounts, TokenDesk, TokenSettings } from './tokens.js'
@@ -55,7 +57,12 @@ export interface State extends Args {
   /** Per shard: the users that this node has in the store, or is about to, and where. */
   ledger: Map<UserId, PlatformId[]>[]
   background: Background
+  /** How often the store was opened, or tried to be; an earlier attempt is given up. */
+  openings: number
+  /** What keeps the store from serving. */
+  troubles: Troubles
   breaker: Breaker
+  channel: ChannelState
   /** Records that the store had thrown away when it was asked last. */
   discards: number | undefined
   /** Assertions that the store has not answered, since when; oldest first. */
@@ -64,6 +71,7 @@ export interface State extends Args {
   failsToldMs: number
   desk: TokenDesk
   lease: LeaseState
+  name: NodeName
   /** Shards that could not be told of a change. */
   missed: Set<Ref<PresenceShard.Command>>
   /** Questions of this turn. */
@@ -73,7 +81,8 @@ export interface State extends Args {
 /** What only sync sends itself. */
 export type Private =
   | { kind: 'open' }
-  | { kind: 'opened'; outcome: Outcome<Incarnation> }
+  | { kind: 'opened'; attempt: number; outcome: Outcome<Incarnation> }
+  | { kind: 'openLate' }
   | { kind: 'interestSet'; replyTo: ReplyTo<Snapshot[]>; outcome: Outcome<Snapshot[]> }
   | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
   | { kind: 'storeChanged'; snapshots: Snapshot[]; by: Holder }
@@ -83,6 +92,7 @@ export type Private =
   | { kind: 'storeNoticed'; userId: UserId; platformIds: PlatformId[] }
   | { kind: 'storeReachable'; up: boolean; reason: string }
   | FromAssertions
+  | FromChannel
   | FromDiscards
   | FromHealth
   | FromLease
@@ -91,11 +101,16 @@ export type Private =
 
 export type Ctx = Context<Sync.Command | Private>
 
+export const AWAY = 'The store does not answer; it is being looked for.'
+
 /** Ask something of the store, if it answers at all. */
 export async function askStore<T>(
-  { store, breaker }: State,
+  { store, breaker, name }: State,
   call: (store: PresenceStore) => Promise<T>,
 ): Promise<T> {
-  if (breaker.isOpen) throw new StoreUnavailableError('The store does not answer; it is being looked for.')
+  if (breaker.isOpen) throw new StoreUnavailableError(AWAY)
+  // What it wrote now would be taken for the word of the other process.
+  if (name.isAside)
+    throw new StoreUnavailableError('This node stands aside: another process has its NODE_ID.')
   return call(store)
 }

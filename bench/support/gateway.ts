@@ -49,11 +49,16 @@ export async function startGateway(
   const cwd = scope.folder()
   const dataDir = join(cwd, 'data')
   await prepare(dataDir)
-  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
+  const [wsPort, apiPort, healthPort] = [
+    await freePort('127.0.0.1'),
+    await freePort('127.0.0.1'),
+    await freePort('127.0.0.1'),
+  ]
   const settings = {
     PATH: process.env.PATH,
     WS_PORT: String(wsPort),
     API_PORT: String(apiPort),
+    HEALTH_PORT: String(healthPort),
     DATA_DIR: dataDir,
     AUTH_SECRET: GATEWAY_SECRET,
     LOG_LEVEL: 'warn',
@@ -67,6 +72,7 @@ export async function startGateway(
     ...env,
   }
   const apiUrl = `http://127.0.0.1:${apiPort}`
+  const healthUrl = `http://127.0.0.1:${healthPort}`
   const launch = async () => {
     const child = scope.fork(MAIN, [], { cwd, execArgv: collectable ? COLLECTABLE : [], env: settings })
     explainWith(scope, child)
@@ -89,8 +95,8 @@ export async function startGateway(
     },
     tokens: (userIds, platformId) =>
       inParallel(userIds, TOKENS_IN_FLIGHT, (userId) => admin.userToken(userId, platformId)),
-    metric: async (name) => (await readMetrics(apiUrl, [name]))[name]!,
-    metrics: (names) => readMetrics(apiUrl, names),
+    metric: async (name) => (await readMetrics(healthUrl, [name]))[name]!,
+    metrics: (names) => readMetrics(healthUrl, names),
     collectGarbage: () => collectGarbage(child),
   }
 }
@@ -190,10 +196,10 @@ async function untilReady(child: ChildProcess, apiUrl: string): Promise<void> {
 }
 
 async function readMetrics<N extends string>(
-  apiUrl: string,
+  healthUrl: string,
   names: readonly N[],
 ): Promise<Record<N, number>> {
-  const text = await (await fetch(`${apiUrl}/metrics`)).text()
+  const text = await (await fetch(`${healthUrl}/metrics`)).text()
   return Object.fromEntries(names.map((name) => [name, sumOf(name, text)])) as Record<N, number>
 }
 

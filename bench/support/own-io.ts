@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
 import type { MetricObjectWithValues, MetricValue } from 'prom-client'
 import { loadConfig } from '../../src/config.js'
+import type { ReadyPart } from '../../src/health/readiness.js'
 import { Addresses, FAN_OUT, LISTENER, type Topology } from '../../src/protocol/addresses.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as Listener from '../../src/protocol/listener.js'
@@ -38,8 +39,11 @@ type CountedMetric = MetricObjectWithValues<MetricValue<string>>
 const listener = defineActor<Listener.Command, Addresses, Addresses>({
   kind: 'listener',
   start: (_ctx, addresses) => addresses,
-  receive: (ctx, addresses, { shard }) =>
-    ctx.tell(addresses.shards[shard]!, { kind: 'announced', thread: ctx.self.thread, connections: [] }),
+  receive: (ctx, addresses, message) => {
+    if (message.kind !== 'announce') return
+    const shard = addresses.shards[message.shard]!
+    ctx.tell(shard, { kind: 'announced', thread: ctx.self.thread, connections: [] })
+  },
 })
 
 /** Nobody watches. */
@@ -77,6 +81,8 @@ export class OwnIo {
       topology,
       processId: 'bench',
       connectionCounts: new SharedArrayBuffer(4),
+      socketBudget: new SharedArrayBuffer(8),
+      apiConnectionsMax: 0,
       rates: new SharedArrayBuffer(8),
     }
     const host = new ThreadHost<ThreadSettings>({
@@ -112,8 +118,8 @@ export class OwnIo {
     const shards = moveIn?.({ ...task, control, system, log: silentLog, meter })
     const deadlineMs = Date.now() + READY_MS
     for (;;) {
-      const stats = await host.each(async (thread) => (await thread.stats()) as ThreadStats)
-      const parts = [...stats.flatMap(({ value }) => value.parts), ...(shards?.parts() ?? [])]
+      const answers = await host.each(async (thread) => (await thread.parts()) as ReadyPart[])
+      const parts = [...answers.flatMap(({ value }) => value), ...(shards?.parts() ?? [])]
       if (parts.every(({ ready }) => ready)) break
       if (Date.now() > deadlineMs) throw new Error(`the node is not ready: ${JSON.stringify(parts)}`)
       await sleep(LOOK_MS)

@@ -1,8 +1,8 @@
 /**
- * REST: tokens (`auth-routes.ts`), connections (`connection-routes.ts`), users (`user-routes.ts`), and health and metrics for operators.
+ * REST: tokens (`auth-routes.ts`), connections (`connection-routes.ts`), users (`user-routes.ts`), and
+ * health, as the health listener has it (`src/health/`).
  *
  *   GET /healthz   the process lives        GET /readyz   it can serve, or what is missing
- *   GET /metrics   Prometheus text
  *
  * Answers look like OpenIM's: HTTP 200 with an envelope, errors included. What this room needs of the others is
  * injected. No token is ever part of an error or a report.
@@ -10,6 +10,7 @@
 import { type Context, Hono, type Next } from 'hono'
 import { StoreAwayError, type TokenService } from '../auth/token-service.js'
 import { WireCode } from '../gateway/wire-errors.js'
+import type { Liveness, Readiness } from '../health/readiness.js'
 import type { PlatformTable } from '../presence/platforms.js'
 import type { UserId } from '../presence/types.js'
 import { authRoutes } from './auth-routes.js'
@@ -19,11 +20,6 @@ import type { ClusterDeps } from './every-node.js'
 import { limitBody, requireOperationId } from './requests.js'
 import { type UserDeps, userRoutes } from './user-routes.js'
 
-/** What the node still lacks before it can serve; `missing` is for humans. */
-export interface Readiness {
-  parts: { name: string; ready: boolean; missing?: string; since?: string }[]
-}
-
 export interface RestDeps extends ClusterDeps, UserDeps {
   /** The signing secret, which whoever asks for an admin token must know. */
   secret: string
@@ -31,21 +27,19 @@ export interface RestDeps extends ClusterDeps, UserDeps {
   platforms: PlatformTable
   tokens: TokenService
   readiness(): Promise<Readiness>
-  metrics(): Promise<{ contentType: string; body: string }>
+  liveness(): Promise<Liveness>
 }
 
 export function createRest(deps: RestDeps): Hono {
   const app = new Hono()
   app.use(allowEveryOrigin)
-  app.get('/healthz', (c) => c.text('ok'))
-  app.get('/readyz', async (c) => {
-    const { parts } = await deps.readiness()
-    const ready = parts.length > 0 && parts.every((part) => part.ready)
-    return c.json({ ready, parts }, ready ? 200 : 503)
+  app.get('/healthz', async (c) => {
+    const { alive, missing = 'ok' } = await deps.liveness()
+    return c.text(missing, alive ? 200 : 503)
   })
-  app.get('/metrics', async (c) => {
-    const { contentType, body } = await deps.metrics()
-    return c.body(body, 200, { 'content-type': contentType })
+  app.get('/readyz', async (c) => {
+    const verdict = await deps.readiness()
+    return c.json(verdict, verdict.ready ? 200 : 503)
   })
 
   for (const [path, routes] of [

@@ -38,6 +38,10 @@ const table = {
   requests: counter('requests_total', 'Requests from clients, by request identifier.', 'req'),
   requestErrors: counter('request_errors_total', 'Requests answered with an error, by code.', 'code'),
   closes: counter('closes_total', 'Connections that ended, by reason.', 'reason'),
+  turnedAway: counter(
+    'connections_turned_away_total',
+    'TCP connections to WS_PORT that were closed as they came: no descriptors left, or too many silent ones of an address.',
+  ),
   overShare: counter(
     'over_share_total',
     'What clients sent beyond their share and what was refused or cut for it, by reason.',
@@ -84,9 +88,13 @@ const table = {
   ),
   storeDownSeconds: gauge(
     'store_down_seconds',
-    'How long the store has been out of reach; 0 while it is not.',
+    'How long the store has been out of reach, or has taken no writes; 0 while it serves.',
   ),
-  storeUp: gauge('store_up', '1 while the store can be reached, else 0.'),
+  storeUp: gauge('store_up', '1 while the store answers and takes writes, else 0.'),
+  channelUp: gauge(
+    'channel_up',
+    '1 while this node hears what it says on its own channel, and so what other nodes say; else 0.',
+  ),
   // Runtime
   actors: gauge('actors', 'Living actors.'),
   mailboxMessages: gauge('mailbox_messages', 'Messages that wait in mailboxes.'),
@@ -95,6 +103,9 @@ const table = {
   linkBytes: counter('link_bytes_total', 'Bytes sent over links between threads.'),
   linkBatches: counter('link_batches_total', 'Batches sent over links between threads.'),
   linkHeld: gauge('link_held', 'Messages that wait for credit of a link.'),
+  // The process
+  descriptorsOpen: gauge('descriptors_open', 'File descriptors that the process has open.'),
+  descriptorsMax: gauge('descriptors_max', 'File descriptors that the process may have open.'),
   // Threads
   threadRestarts: counter(
     'thread_restarts_total',
@@ -103,12 +114,17 @@ const table = {
   ),
   eventLoopLagSeconds: gauge(
     'event_loop_lag_seconds',
-    'How late the event loop ran since the last scrape, 99th percentile, by thread.',
+    'How late the event loop ran at worst since the last scrape, by thread.',
     'thread',
   ),
   eventLoopActiveSeconds: counter(
     'event_loop_active_seconds_total',
     'How long the event loop was busy, by thread: its rate nears 1 when the thread is at its limit.',
+    'thread',
+  ),
+  threadSilentSeconds: gauge(
+    'thread_silent_seconds',
+    'How long a thread has owed the main thread an answer; 0 while it owes none. It tells of one that hangs.',
     'thread',
   ),
   logLinesDropped: counter(

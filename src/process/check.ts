@@ -1,7 +1,7 @@
 /** `--check`: are the settings good, and what would run with them? Starts nothing, writes nothing, asks no store. */
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { type Config, loadConfig } from '../config.js'
+import { type Config, loadConfig, portsOf } from '../config.js'
 import { BadSettingError } from '../errors.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import { assertPortFree } from '../gateway/transport/port-check.js'
@@ -29,6 +29,7 @@ export async function checkSettings(env: Env): Promise<string[]> {
     `transport  ${transport.name}`,
     `clients    ws${secure}://${authority(config.host, config.wsPort)}`,
     `REST       http${secure}://${authority(config.host, config.apiPort)}`,
+    `health     http://${authority(config.healthHost, config.healthPort)}`,
     ...(tls === undefined ? [] : [`TLS        until ${new Date(tls.pair.endsMs).toISOString()}`]),
     `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api; ${config.presenceShards} shards`,
     `node ID    ${config.nodeId}`,
@@ -50,8 +51,8 @@ function authority(host: string, port: number): string {
 
 async function busyPorts(config: Config): Promise<string[]> {
   const reasons: string[] = []
-  for (const port of [config.wsPort, config.apiPort]) {
-    await assertPortFree(config.host, port).catch((error: Error) => reasons.push(error.message))
+  for (const [setting, host, port] of portsOf(config)) {
+    await assertPortFree(host, port, setting).catch((error: Error) => reasons.push(error.message))
   }
   return reasons
 }

@@ -45,8 +45,10 @@ async function inDevelopmentMode(config: Config, log: Log): Promise<Config> {
 /** Resolves when the node has stopped. A signal that comes while it starts ends it as well. */
 async function serveUntilAsked(config: Config, log: Log, signals: StopSignals): Promise<void> {
   const supervisor = await Supervisor.start(config, log, signals.asked)
-  const { wsPort, apiPort } = supervisor
-  if (!signals.isAsked) log.info({ nodeId: config.nodeId, host: config.host, wsPort, apiPort }, 'ready')
+  const { wsPort, apiPort, healthPort } = supervisor
+  if (!signals.isAsked) {
+    log.info({ nodeId: config.nodeId, host: config.host, wsPort, apiPort, healthPort }, 'ready')
+  }
   const signal = await signals.asked
   log.info({ signal }, 'stopping; a second signal ends at once')
   if (!(await supervisor.stop())) endAtOnce()

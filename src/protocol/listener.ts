@@ -6,4 +6,13 @@ export interface Announce {
   shard: number
 }
 
-export type Command = Announce
+/**
+ * Another process has this node's name, or has it no more: send the clients away and let nobody in, or stop that.
+ * Repeated while it lasts. sync → listener.
+ */
+export interface StandAside {
+  kind: 'standAside'
+  isAside: boolean
+}
+
+export type Command = Announce | StandAside

@@ -8,8 +8,8 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
 import { runtimeError } from './errors.js'
 import type { ThreadSlot } from './ref.js'
 
-/** Breakages that tests and drills may order: an uncaught error, or a heap that fills up. */
-export type Fault = 'throw' | 'fillHeap'
+/** Breakages that tests and drills may order: an uncaught error, a heap that fills up, or some seconds without a turn. */
+export type Fault = 'throw' | 'fillHeap' | 'hang'
 
 /** What a thread does when the main thread says so. */
 export interface ThreadControl {
@@ -23,8 +23,10 @@ export interface ThreadControl {
   drain(role: string): Promise<void>
   /** End: the resident task of the thread resolves. That is the answer; the call itself gets none. */
   stop(): Promise<void>
-  /** Plain data for metrics and readiness. */
+  /** Plain data for metrics. */
   stats(): Promise<unknown>
+  /** What lives here, and whether it can do its work: plain data, cheap enough to be asked each second. */
+  parts(): Promise<unknown>
   setLogLevel(level: string): void
   fault(kind: Fault): void
 }

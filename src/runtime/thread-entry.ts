@@ -42,6 +42,8 @@ export interface ThreadApp {
   /** Free what would take the process down with the thread. Synchronous, on every path, at most once needed. */
   release(): void
   stats(system: SystemStats): Promise<unknown>
+  /** See `ThreadControl.parts`. */
+  parts(): unknown
 }
 
 export interface ThreadRole<Settings, Prepared> {
@@ -94,6 +96,7 @@ export function hostThread<Settings, Prepared>(
             resolve()
           },
           stats: () => opened.stats(system.stats()),
+          parts: async () => opened.parts(),
           setLogLevel: (level) => {
             log.level = level
           },
@@ -104,8 +107,11 @@ export function hostThread<Settings, Prepared>(
     })
 }
 
+const HANG_MS = 5_000
+
 function inject(kind: Fault): void {
   if (kind === 'throw') throw new Error('fault ordered: throw')
+  if (kind === 'hang') return void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, HANG_MS)
   const hoard: number[][] = []
   for (;;) hoard.push(new Array<number>(1_000_000).fill(hoard.length))
 }

@@ -7,6 +7,7 @@
  */
 import type { Note } from '../presence/eviction.js'
 import type { Registry, Suspect } from '../presence/membership.js'
+import type { Rival } from '../presence/node-name.js'
 import type { TokenDigest } from '../presence/token-digest.js'
 import type {
   Assertion,
@@ -71,8 +72,10 @@ export interface LeaseRenewal {
 }
 
 export interface Lease {
-  /** False = the lease was lost: a new epoch is due. */
+  /** False = the lease was lost: a new epoch is due, unless another process has the name. */
   isHeld: boolean
+  /** Only where it was lost: the process that has this node's name now, if another has. */
+  rival?: Rival
   /** Absent = as known. */
   registry?: Registry
   /** To be sent with the next renewal. */
@@ -215,6 +218,15 @@ export interface PresenceStore {
 
   /** Round trip to the store. Fails when no server of it serves. */
   ping(): Promise<void>
+
+  /**
+   * Say something to this node on the way that other nodes take; resolves when it was heard. Rejects with why it was
+   * not, within seconds; the listening connection is then made anew, if that is where it was lost.
+   */
+  probeChannel(): Promise<void>
+
+  /** What `open` is waiting for, in words. */
+  readonly openingStep: string
 
   /**
    * End every connection. `leaves`: this node holds nobody any more, and leaves the registry; otherwise its lease ends

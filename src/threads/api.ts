@@ -1,4 +1,4 @@
-/** The api role: REST, health and metrics. It owns nothing that cannot be rebuilt. */
+/** The api role: REST, and health for those who reach only its port. It owns nothing that cannot be rebuilt. */
 import { type HttpServer, serveHttp } from '../api/http-server.js'
 import { createRest } from '../api/rest.js'
 import { canonicalToken } from '../auth/canonical-token.js'
@@ -8,12 +8,11 @@ import { adminCheck, issueToken, verifyToken } from '../auth/tokens.js'
 import { Networks } from '../net/networks.js'
 import type { TlsFiles } from '../net/tls-files.js'
 import { boundedLog } from '../observe/log.js'
-import { mergeSnapshots } from '../observe/metrics.js'
 import type { Policy } from '../presence/login-policy.js'
 import { Addresses } from '../protocol/addresses.js'
 import type * as PresenceShard from '../protocol/presence-shard.js'
 import type * as Sync from '../protocol/sync.js'
-import { wrapControl } from '../runtime/control.js'
+import { withDeadline, wrapControl } from '../runtime/control.js'
 import { toWire } from '../runtime/index.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
 import { areTokensMadeHere, platformTable, type SupervisorVerbs, tokenKeysOf } from './settings.js'
@@ -24,6 +23,8 @@ import { tokenStore } from './token-store.js'
 const KICK_MS = 5_000
 const KICK_DEADLINE_MS = KICK_MS + 1_000
 const READ_DEADLINE_MS = 5_000
+/** The main thread answers within half a second, if it turns. */
+const MAIN_DEADLINE_MS = 2_000
 const CLOSE_MS = 1_000
 const REPORT_EVERY_MS = 1_000
 
@@ -73,8 +74,8 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
     list: async (userId) => (await kick({ userId, platformIds: [] })).left,
     whereabouts: (userIds) =>
       system.ask<Sync.Command, 'read'>(addresses.sync, { kind: 'read', userIds }, READ_DEADLINE_MS),
-    readiness: async () => ({ parts: (await supervisor.stats()).flatMap(({ parts }) => parts) }),
-    metrics: async () => mergeSnapshots((await supervisor.stats()).map(({ metrics }) => metrics)),
+    readiness: () => withDeadline(supervisor.readiness(), MAIN_DEADLINE_MS, 'readiness'),
+    liveness: () => withDeadline(supervisor.liveness(), MAIN_DEADLINE_MS, 'liveness'),
     report: (error, path) => reports.write('warn', path, toWire(error), 'a call failed'),
   })
   let server: HttpServer | undefined
@@ -83,6 +84,7 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
       server = await serveHttp((request, env) => app.fetch(request, env), {
         host: config.host,
         port: config.apiPort,
+        connectionsMax: settings.apiConnectionsMax,
         proxies: { trusted: new Networks(config.trustedProxies), header: config.forwardedHeader },
         ...(tls && { tls: tls.pair }),
       })

@@ -10,8 +10,11 @@ import { SharedConnectionCounts } from '../gateway/connection-counts.js'
 import { frameLimits } from '../gateway/frame-budget.js'
 import { Hub, userOfTopic } from '../gateway/hub.js'
 import { Rates } from '../gateway/rates.js'
+import { ThreadSockets } from '../gateway/socket-budget.js'
+import { Door } from '../gateway/transport/door.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import type { MalformedReason, Transport, TransportHandlers } from '../gateway/transport/transport.js'
+import { connectionsThatFit } from '../health/descriptors.js'
 import { Networks } from '../net/networks.js'
 import { originCheck } from '../net/origin.js'
 import type { TlsFiles } from '../net/tls-files.js'
@@ -58,7 +61,9 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
     subscriptions: 0,
     statusPushes: 0,
   }
-  const transport = openTransport(home, hub, tls, counts)
+  const sockets = new ThreadSockets(settings.socketBudget, index)
+  const door = new Door(sockets)
+  const transport = openTransport(home, hub, tls, counts, door)
   if (tls !== undefined) renewTls(home, tls, (pair) => transport.useTls(pair))
   const addresses = new Addresses(topology)
   const platforms = platformTable(config)
@@ -84,8 +89,10 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
       settings: {
         ...config,
         handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
+        drainRate: Math.ceil(config.drainRate / topology.io.length),
       },
       counts,
+      connectionsThatFit: () => connectionsThatFit(sockets.max),
       isOriginAllowed: originCheck(config.allowedOrigins),
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),
       isAdmin: adminCheck(config.adminUserIds),
@@ -98,7 +105,10 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
     },
     LISTENER,
   )
-  home.meter.metrics.onSnapshot((report) => reportIo(report, hub, counts, gauges))
+  home.meter.metrics.onSnapshot((report) => {
+    report.total('turnedAway', door.turnedAway)
+    reportIo(report, hub, counts, gauges)
+  })
 
   let isListening = false
   return {
@@ -141,6 +151,7 @@ function openTransport(
   hub: Hub,
   tls: TlsFiles | undefined,
   counts: IoCounts,
+  door: Door,
 ): Transport {
   const { config } = settings
   const { create } = loadTransport(config.transport)
@@ -148,6 +159,7 @@ function openTransport(
   return create<Owner>(handlersFor(system, toListener, hub, counts), {
     messageBytesMax: config.messageBytesMax,
     backpressureBytesMax: config.backpressureBytesMax,
+    door,
     frameLimits: frameLimits(config),
     silenceMsMax: config.readTimeoutMs + SILENCE_MARGIN_MS,
     proxies: {

@@ -1,6 +1,7 @@
 /** What a role brings to the thread that it lives on, alone or with others. */
+import type { ReadyPart } from '../health/readiness.js'
 import type { OpenThread, ThreadTask } from '../runtime/thread-entry.js'
-import type { ReadyPart, ThreadSettings } from './settings.js'
+import type { ThreadSettings } from './settings.js'
 import type { ThreadMeter } from './thread-meter.js'
 
 /** A thread, as those see it who live there. */

@@ -2,6 +2,7 @@
 import type { Seating } from '../../actors/presence-shard.js'
 import { loadTokenKeys, type TokenKeys } from '../auth/keys.js'
 import type { Config } from '../config.js'
+import type { Liveness, Readiness } from '../health/readiness.js'
 import { createLog, type Log } from '../observe/log.js'
 import type { MetricsSnapshot } from '../observe/metrics.js'
 import { LoginPolicy, type Policy } from '../presence/login-policy.js'
@@ -17,6 +18,10 @@ export interface ThreadSettings {
   processId: string
   /** See `SharedConnectionCounts`. */
   connectionCounts: SharedArrayBuffer
+  /** See `SocketBudget`. */
+  socketBudget: SharedArrayBuffer
+  /** Connections that the API port may hold. */
+  apiConnectionsMax: number
   /** See `Rates`. */
   rates: SharedArrayBuffer
 }
@@ -28,24 +33,15 @@ export interface ThreadSettings {
  */
 export const YOUNG_HEAP_MB: Record<Role, number> = { io: 10, shard: 20, sync: 20, api: 8 }
 
-/** One part of readiness, as `/readyz` shows it. */
-export interface ReadyPart {
-  name: string
-  ready: boolean
-  missing?: string
-  /** Since when, ISO 8601; where that matters. */
-  since?: string
-}
-
 /** What a thread tells of itself on the control plane. */
 export interface ThreadStats {
-  parts: ReadyPart[]
   metrics: MetricsSnapshot
 }
 
 /** What the main thread answers to the api thread. */
 export interface SupervisorVerbs {
-  stats(): Promise<ThreadStats[]>
+  readiness(): Promise<Readiness>
+  liveness(): Promise<Liveness>
 }
 
 export function platformTable(config: Config): PlatformTable {

@@ -1,5 +1,6 @@
 /** The sync role: the sync actor and its store. */
-import { newHealth, newSyncCounts, type StoreHealth, sync } from '../../actors/sync.js'
+import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
+import { storeParts } from '../health/store-parts.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
 import type { Log } from '../runtime/index.js'
 import { MemoryBackend } from '../store/memory/memory-backend.js'
@@ -9,7 +10,7 @@ import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
 import { redisOptions } from './redis-options.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
-import { areTokensMadeHere, platformTable, type ReadyPart, type ThreadSettings } from './settings.js'
+import { areTokensMadeHere, platformTable, type ThreadSettings } from './settings.js'
 
 /** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
 const OPEN_WAIT_MS = 3_000
@@ -29,7 +30,9 @@ function open({ system, settings, log, meter }: Home): Resident {
     report.total('tokenLookups', counts.tokenLookups)
     report.total('uncheckedLogins', counts.uncheckedLogins)
     report.level('storeUp', health.isUp ? 1 : 0)
-    report.level('storeDownSeconds', downMs(health) / 1_000)
+    const sinceMs = (health.store ?? health.nodeId)?.sinceMs
+    report.level('storeDownSeconds', sinceMs === undefined ? 0 : (performance.now() - sinceMs) / 1_000)
+    report.level('channelUp', health.channel === undefined && health.isUp ? 1 : 0)
   })
   const stores = storesOf(settings, log)
   let store: PresenceStore | undefined
@@ -63,23 +66,8 @@ function open({ system, settings, log, meter }: Home): Resident {
       await store?.close(health.held() === 0)
       await stores.close()
     },
-    parts: () => [readyPart(health)],
-  }
-}
-
-/** How long the store has been out of reach; 0 = it is not. */
-function downMs({ downSinceMs }: StoreHealth): number {
-  return downSinceMs === undefined ? 0 : performance.now() - downSinceMs
-}
-
-function readyPart(health: StoreHealth): ReadyPart {
-  if (health.isUp) return { name: 'store', ready: true }
-  const since = new Date(Date.now() - downMs(health)).toISOString()
-  return {
-    name: 'store',
-    ready: false,
-    missing: `${health.reason}; what other nodes hold is as of then`,
-    since,
+    parts: () =>
+      storeParts(health, { ms: performance.now(), wallMs: Date.now() }, config.authWhenStoreDown === 'allow'),
   }
 }
 

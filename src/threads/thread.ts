@@ -49,9 +49,7 @@ function open(thread: OpenThread<ThreadSettings>, prepared: Prepared[]): ThreadA
       // A thread whose task has ended is terminated, and runs no exit handlers.
       flushLastLines()
     },
-    stats: async (runtime) => ({
-      parts: residents.flatMap(({ parts }) => parts()),
-      metrics: await meter.snapshot(runtime),
-    }),
+    stats: async (runtime) => ({ metrics: await meter.snapshot(runtime) }),
+    parts: () => residents.flatMap(({ parts }) => parts()),
   }
 }

@@ -108,31 +108,23 @@ t.test('pages of any origin may call, with any header', async (t) => {
   }
 })
 
-t.test('readiness says which part is missing', async (t) => {
-  const parts = [
-    { name: 'io-0', ready: true },
-    { name: 'store', ready: false, missing: 'not reached yet' },
-  ]
-  const waiting = await room({ rest: { readiness: async () => ({ parts }) } }).app.request('/readyz')
+t.test('readiness and health are as the node has them', async (t) => {
+  const parts = [{ name: 'store', ready: false, missing: 'not reached yet' }]
+  const rest = {
+    readiness: async () => ({ ready: false, parts }),
+    liveness: async () => ({ alive: false, missing: 'io-0 hangs' }),
+  }
+  const { app } = room({ rest })
+  const waiting = await app.request('/readyz')
   t.equal(waiting.status, 503)
   t.same(await waiting.json(), { ready: false, parts })
-  const ready = await room().app.request('/readyz')
-  t.equal(ready.status, 200)
-  t.same(await ready.json(), { ready: true, parts: [{ name: 'store', ready: true }] })
-  t.equal(
-    (await room({ rest: { readiness: async () => ({ parts: [] }) } }).app.request('/readyz')).status,
-    503,
-  )
-})
-
-t.test('health and metrics need no token', async (t) => {
-  const { app } = room()
-  const health = await app.request('/healthz')
-  t.equal(health.status, 200)
-  t.equal(await health.text(), 'ok')
-  const metrics = await app.request('/metrics')
-  t.equal(metrics.headers.get('content-type'), 'text/plain; version=0.0.4')
-  t.equal(await metrics.text(), 'porchlight_connections 1\n')
+  const hung = await app.request('/healthz')
+  t.equal(hung.status, 503)
+  t.equal(await hung.text(), 'io-0 hangs')
+  const well = room().app
+  t.equal((await well.request('/readyz')).status, 200)
+  t.equal(await (await well.request('/healthz')).text(), 'ok')
+  t.equal((await well.request('/metrics')).status, 404, 'metrics are for operators, on a port of their own')
 })
 
 t.test('the port serves over a socket, and a second server cannot have it', async (t) => {

@@ -35,8 +35,8 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
     },
     list: async () => [],
     whereabouts: async () => [],
-    readiness: async () => ({ parts: [{ name: 'store', ready: true }] }),
-    metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'porchlight_connections 1\n' }),
+    readiness: async () => ({ ready: true, parts: [{ name: 'store', ready: true }] }),
+    liveness: async () => ({ alive: true }),
     report: (error) => reported.push(error),
     ...rest,
   })

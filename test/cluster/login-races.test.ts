@@ -358,8 +358,5 @@ async function rehostShards({ supervisor }: TestNode): Promise<void> {
   const before = supervisor.host.restarts.shard ?? 0
   supervisor.host.control(thread).fault('throw')
   await eventually(() => ((supervisor.host.restarts.shard ?? 0) > before ? true : undefined))
-  await eventually(async () => {
-    const parts = (await supervisor.stats()).flatMap((stats) => stats.parts)
-    return parts.every(({ ready }) => ready) ? true : undefined
-  })
+  await eventually(async () => ((await supervisor.readiness()).ready ? true : undefined))
 }

@@ -64,7 +64,7 @@ t.test('R-58: floods of status, background, pings and unknown requests', async (
       client.request(7_000 + n, new Uint8Array()).catch(() => {})
       await closed
     }
-    const metrics = await (await fetch(`${node.apiUrl}/metrics`)).text()
+    const metrics = await (await fetch(`${node.healthUrl}/metrics`)).text()
     t.match(metrics, /porchlight_requests_total\{req="unknown"\} 20/)
     t.notMatch(metrics, /req="70\d\d"/)
     await othersGoOn(t)

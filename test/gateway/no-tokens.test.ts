@@ -97,8 +97,9 @@ class WatchedNode {
 
   /** Started, and perhaps about to refuse to be. */
   static async launch(test: Test, env: Record<string, string>): Promise<WatchedNode> {
-    const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
-    const node = new WatchedNode(test, { ...env, WS_PORT: `${wsPort}`, API_PORT: `${apiPort}` })
+    const ports: Record<string, string> = {}
+    for (const port of ['WS_PORT', 'API_PORT', 'HEALTH_PORT']) ports[port] = `${await freePort('127.0.0.1')}`
+    const node = new WatchedNode(test, { ...env, ...ports })
     node.start()
     return node
   }
@@ -163,9 +164,12 @@ class WatchedNode {
     return answer
   }
 
+  /** From REST and from the health listener. */
   async read(path: string): Promise<void> {
-    const response = await fetch(this.apiUrl + path)
-    this.watch.hear(path, await response.text(), JSON.stringify([...response.headers]))
+    for (const url of [this.apiUrl, `http://127.0.0.1:${this.env.HEALTH_PORT}`]) {
+      const response = await fetch(url + path)
+      this.watch.hear(path, await response.text(), JSON.stringify([...response.headers]))
+    }
   }
 
   async adminToken(): Promise<string> {

@@ -65,7 +65,7 @@ for (const transport of ['uws', 'ws'] as const) {
     await once(open, 'secureConnect')
 
     copyFileSync(renewed.certPath, files.certPath)
-    const metrics = async () => (await stats(node)).join('\n')
+    const metrics = () => metricsOf(node)
     await eventually(async () => (await metrics()).match(/tls_stale.*io-0.* 1$/m) ?? undefined)
     t.equal(await shownOn(wsPort), 'old')
     t.equal(await shownOn(apiPort), 'old')
@@ -81,18 +81,9 @@ for (const transport of ['uws', 'ws'] as const) {
   })
 }
 
-/** Lines such as `name {labels} value`, whichever port serves them. */
-async function stats(node: Supervisor): Promise<string[]> {
-  const all = await node.stats()
-  const rows = all.flatMap(({ metrics }) => metrics) as unknown as MetricRow[]
-  return rows.flatMap(({ name, values }) =>
-    values.map(({ value, labels }) => `${name} ${JSON.stringify(labels)} ${value}`),
-  )
-}
-
-interface MetricRow {
-  name: string
-  values: { value: number; labels: object }[]
+/** The text of the health listener. */
+async function metricsOf({ healthPort }: Supervisor): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text()
 }
 
 t.test('the check of the settings reads them', async (t) => {

@@ -146,8 +146,9 @@ class IoThread {
       {
         kind: 'listener',
         start: () => null,
-        receive: (ctx, _state, { shard }) => {
-          if (this.isMute) return
+        receive: (ctx, _state, message) => {
+          if (this.isMute || message.kind !== 'announce') return
+          const { shard } = message
           const connections = [...this.connections.values()].filter(
             ({ userId }) => addresses.shardOf(userId) === shard,
           )

@@ -88,6 +88,7 @@ function open({ system, settings, slot, role, incarnation }: OpenThread<Settings
       if (odd === 'stopFails') throw new Error('cannot stop')
     },
     release: () => void Atomics.add(shared, RELEASES, 1),
+    parts: () => [],
     stats: async (runtime): Promise<Stats> => {
       if (odd === 'stats') await never()
       const others = slots.filter((other) => other !== slot)

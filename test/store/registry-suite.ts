@@ -160,6 +160,30 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     t.notOk(b.members.isGone(again.holder))
   })
 
+  t.test('who loses its lease hears which other process has the name, and for how long', async (t) => {
+    const first = await member(t)
+    const nodeId = nodeOf(first.node)
+    const second = await member(t, { nodeId, nodeLeaseMs: 60_000 })
+    const { isHeld, rival } = await first.renew()
+    t.notOk(isHeld)
+    t.equal(rival?.holder, second.node.holder)
+    t.ok(rival!.leaseLeftMs > 0 && rival!.leaseLeftMs <= 60_000, `${rival!.leaseLeftMs} ms`)
+    await second.node.store.close(true)
+    t.equal((await first.renew()).rival, undefined, 'it has left')
+    const again = await first.node.store.open(first.node.heard)
+    t.ok((await first.renew()).isHeld)
+    t.not(again.holder, first.node.holder)
+  })
+
+  t.test('a new epoch of the same process is no other process', async (t) => {
+    const settings = { nodeId: fresh('node'), processId: fresh('process') }
+    const before = await member(t, settings)
+    await open(t, settings)
+    const { rival, isHeld } = await before.renew()
+    t.ok(isHeld, 'a former is kept')
+    t.equal(rival, undefined)
+  })
+
   t.test('a node that leaves is gone, and no death', async (t) => {
     const [a, b] = [await member(t), await member(t)]
     await b.renew()

@@ -9,6 +9,9 @@ import { until } from './redis.js'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
+/** On a machine with much else to do. */
+const READY_WITHIN_MS = 60_000
+
 export class ChildNode {
   private constructor(
     private readonly child: ChildProcess,
@@ -22,24 +25,37 @@ export class ChildNode {
     return `ws://127.0.0.1:${this.wsPort}`
   }
 
+  /** Of health and metrics. */
+  get healthUrl(): string {
+    return `http://127.0.0.1:${this.healthPort}`
+  }
+
   get pid(): number {
     return this.child.pid!
   }
 
-  /** On free ports, or on that of WS_PORT. */
-  static async start(test: Teardown, env: Record<string, string>): Promise<ChildNode> {
-    const [wsPort, apiPort] = [
+  /** On free ports, or on that of WS_PORT. `descriptorsMax`: files that it may have open. */
+  static async start(
+    test: Teardown,
+    env: Record<string, string>,
+    { descriptorsMax }: { descriptorsMax?: number } = {},
+  ): Promise<ChildNode> {
+    const [wsPort, apiPort, healthPort] = [
       Number(env.WS_PORT ?? (await freePort('127.0.0.1'))),
       await freePort('127.0.0.1'),
+      await freePort('127.0.0.1'),
     ]
-    const healthPort = await freePort('127.0.0.1')
     const settings = testEnv({
       ...env,
       WS_PORT: String(wsPort),
       API_PORT: String(apiPort),
       HEALTH_PORT: String(healthPort),
     })
-    const child = spawn(process.execPath, [MAIN], {
+    const command = [process.execPath, MAIN]
+    // The shell lowers its own limit, hard and soft, and becomes the node.
+    if (descriptorsMax !== undefined)
+      command.unshift('sh', '-c', `ulimit -n ${descriptorsMax}; exec "$0" "$@"`)
+    const child = spawn(command[0]!, command.slice(1), {
       env: { PATH: process.env.PATH, ...settings },
       stdio: ['ignore', 'inherit', 'inherit'],
     })
@@ -47,7 +63,8 @@ export class ChildNode {
     const apiUrl = `http://127.0.0.1:${apiPort}`
     const node = new ChildNode(child, wsPort, apiUrl, healthPort, settings.NODE_ID!)
     test.teardown(() => node.kill())
-    await until('the node is ready', async () => (await fetch(`${apiUrl}/readyz`)).ok)
+    const isReady = async () => (await fetch(`${apiUrl}/readyz`)).ok
+    await until('the node is ready', isReady, READY_WITHIN_MS)
     return node
   }
 
@@ -61,7 +78,7 @@ export class ChildNode {
   }
 
   async metricsText(): Promise<string> {
-    return (await fetch(`${this.apiUrl}/metrics`)).text()
+    return (await fetch(`${this.healthUrl}/metrics`)).text()
   }
 
   /** The sum of a metric over all its labels. */

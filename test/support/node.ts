@@ -34,6 +34,7 @@ export function testEnv(env: Record<string, string> = {}): Record<string, string
   return {
     WS_PORT: '0',
     API_PORT: '0',
+    HEALTH_PORT: '0',
     NODE_ID: nodeId,
     AUTH_SECRET: SECRET,
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
@@ -78,9 +79,14 @@ export class TestNode {
     return `http://127.0.0.1:${this.supervisor.apiPort}`
   }
 
+  /** Of health and metrics. */
+  get healthUrl(): string {
+    return `http://127.0.0.1:${this.supervisor.healthPort}`
+  }
+
   /** The sum of a metric over all its labels, or over those lines that have `label`. */
   async metric(name: string, label = ''): Promise<number> {
-    const text = await (await fetch(`${this.apiUrl}/metrics`)).text()
+    const text = await (await fetch(`${this.healthUrl}/metrics`)).text()
     const lines = text.split('\n').filter((line) => /^\w+/.exec(line)?.[0] === name && line.includes(label))
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
   }

@@ -21,7 +21,10 @@ interface Process {
 }
 
 function run(env: Record<string, string>, cwd = process.cwd()): Process {
-  const child = spawn(process.execPath, [MAIN], { cwd, env: { PATH: process.env.PATH, ...env } })
+  const child = spawn(process.execPath, [MAIN], {
+    cwd,
+    env: { PATH: process.env.PATH, HEALTH_PORT: '0', ...env },
+  })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
   const exit = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
@@ -175,13 +178,16 @@ t.test('a port in use is a clear error', async (t) => {
   t.teardown(() => server.close())
   const { port } = server.address() as { port: number }
   const cwd = await mkdtemp(join(tmpdir(), 'porchlight-'))
-  for (const env of [
+  const cases: Record<string, string>[] = [
     { WS_PORT: String(port), API_PORT: '0' },
     { WS_PORT: '0', API_PORT: String(port) },
-  ]) {
+    { WS_PORT: '0', API_PORT: '0', HEALTH_PORT: String(port) },
+  ]
+  for (const env of cases) {
     const node = run(env, cwd)
     t.teardown(() => node.child.kill('SIGKILL'))
     t.same(await node.exit, { code: 1, signal: null }, node.output())
-    t.match(node.output(), new RegExp(`does not start[\\s\\S]*${port}`))
+    const [setting] = Object.entries(env).find(([, value]) => value === String(port))!
+    t.match(node.output(), new RegExp(`does not start[\\s\\S]*${setting}: [\\s\\S]*${port}`))
   }
 })

@@ -13,10 +13,7 @@ function thread(node: TestNode, role: string, index = 0): ThreadInfo {
 /** Wait until a thread of the role was hosted anew and everything is ready again. */
 async function hostedAnew(node: TestNode, role: string): Promise<void> {
   await eventually(() => (node.supervisor.host.restarts[role]! > 0 ? true : undefined))
-  await eventually(async () => {
-    const parts = (await node.supervisor.stats()).flatMap((stats) => stats.parts)
-    return parts.every((part) => part.ready) ? true : undefined
-  })
+  await eventually(async () => ((await node.supervisor.readiness()).ready ? true : undefined))
 }
 
 for (const fault of ['throw', 'fillHeap'] as const) {

@@ -6,8 +6,13 @@ import { BadSettingError } from '../../errors.js'
  * listens, because sockets with SO_REUSEPORT share a port with any other program of the same user that has set it
  * too, and would take turns with it in silence. Port 0 is always free.
  */
-export async function assertPortFree(host: string, port: number): Promise<void> {
-  await tryListen(host, port)
+export async function assertPortFree(host: string, port: number, setting?: string): Promise<void> {
+  try {
+    await tryListen(host, port)
+  } catch (error) {
+    if (setting === undefined) throw error
+    throw new BadSettingError(`${setting}: ${(error as Error).message}`)
+  }
 }
 
 /** A port that was free a moment ago. */

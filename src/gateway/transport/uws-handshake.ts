@@ -24,7 +24,7 @@ export function onUpgrade<Owner, UserData>(
 ): void {
   const answerer = new Answerer(response)
   const head = headOf(request)
-  const peer = addressText(response.getRemoteAddressAsText())
+  const peer = peerOf(response)
   // The library takes such a header from anybody; whether it is believed is decided here.
   const proxied = proxies.protocol === 'off' ? '' : addressText(response.getProxiedRemoteAddressAsText())
   const caller = callerOf(head, peer, proxied, proxies)
@@ -101,6 +101,11 @@ function headOf(request: Uws.HttpRequest): RequestHead {
     head.add(name, value)
   })
   return head
+}
+
+/** The other end of the TCP connection, which may be a proxy. */
+export function peerOf(response: Uws.HttpResponse): string {
+  return addressText(response.getRemoteAddressAsText())
 }
 
 function addressText(bytes: ArrayBuffer): string {

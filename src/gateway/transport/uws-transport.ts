@@ -3,6 +3,7 @@
 import type * as Uws from 'uWebSockets.js'
 import type { TlsPair } from '../../net/tls-files.js'
 import { FrameBudget } from '../frame-budget.js'
+import type { Door } from './door.js'
 import {
   FLUSH_MS_MAX,
   hardLimit,
@@ -21,7 +22,7 @@ import {
   type TransportHandlers,
   type TransportOptions,
 } from './transport.js'
-import { onPlainRequest, onUpgrade } from './uws-handshake.js'
+import { onPlainRequest, onUpgrade, peerOf } from './uws-handshake.js'
 
 interface UserData<Owner> {
   socket: UwsSocket<Owner>
@@ -82,7 +83,10 @@ class UwsTransport<Owner> implements Transport {
       sendPingsAutomatically: false,
       maxPayloadLength: hardLimit(options.messageBytesMax),
       maxBackpressure: options.backpressureBytesMax,
-      upgrade: (response, request, context) => onUpgrade(handshakes, response, request, context),
+      upgrade: (response, request, context) => {
+        options.door?.heard(peerOf(response))
+        onUpgrade(handshakes, response, request, context)
+      },
       open: (native) => {
         app.sockets++
         native.getUserData().socket.onOpen(native)
@@ -107,11 +111,17 @@ class UwsTransport<Owner> implements Transport {
         app.sockets--
         const { socket } = native.getUserData()
         socket.onClosed()
+        // The library counts a socket out only while it speaks HTTP.
+        options.door?.left()
         const reported = socket.ownCloseCode ?? code
         handlers.closed(socket.owner, reported, socket.ownCloseCode === undefined && code !== NO_CLOSE_FRAME)
       },
     })
-    native.any('/*', onPlainRequest)
+    native.any('/*', (response, request) => {
+      options.door?.heard(peerOf(response))
+      onPlainRequest(response, request)
+    })
+    if (options.door !== undefined) watchAccepts(native, options.door)
     return app
   }
 
@@ -214,6 +224,18 @@ class UwsTransport<Owner> implements Transport {
 function idleTimeoutS(ms: number): number {
   const seconds = Math.ceil(ms / 1_000)
   return seconds > 960 ? 0 : Math.max(8, seconds)
+}
+
+/** The library tells of each connection as it is accepted, and of each that ends before it was upgraded. */
+function watchAccepts(app: Uws.TemplatedApp, door: Door): void {
+  const onChange = (response: Uws.HttpResponse, change: number): void => {
+    if (change < 0) return door.left()
+    const peer = peerOf(response)
+    if (!door.enter(peer)) response.close()
+    // Only until a request comes, which sets its own.
+    else response.onAborted(() => door.heard(peer))
+  }
+  app.filter(onChange)
 }
 
 class UwsSocket<Owner> implements Socket {

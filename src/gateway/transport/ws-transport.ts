@@ -2,13 +2,14 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket as NetSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import { normalizeAddress } from '../../net/address.js'
 import { secureOptions, type TlsPair } from '../../net/tls-files.js'
 import { FrameBudget } from '../frame-budget.js'
 import { callerOf } from './caller.js'
+import type { Door } from './door.js'
 import {
   FLUSH_MS_MAX,
   hardLimit,
@@ -78,6 +79,7 @@ class WsTransport<Owner> implements Transport {
       this.served.add(request.socket)
       onPlainRequest(request, response)
     })
+    if (options.door !== undefined) watchAccepts(this.server, options.door)
     this.server.on('upgrade', (request, stream, head) => this.onUpgrade(request, stream, head))
     const { protocol, trusted } = this.proxies
     if (protocol !== 'off') this.proxied = new ProxiedSockets(this.server, protocol, trusted)
@@ -166,6 +168,26 @@ class WsTransport<Owner> implements Transport {
       },
     })
   }
+}
+
+function watchAccepts(server: Server, door: Door): void {
+  server.on('connection', (stream: NetSocket) => {
+    const address = normalizeAddress(stream.remoteAddress ?? '')
+    const isIn = door.enter(address)
+    stream.once('close', () => door.left())
+    if (!isIn) return stream.destroy()
+    const heard = (): void => {
+      if (silent.delete(stream)) door.heard(address)
+    }
+    silent.add(stream)
+    stream.once('close', heard)
+  })
+  const silent = new Set<Duplex>()
+  const onRequest = ({ socket }: IncomingMessage): void => {
+    if (silent.delete(socket)) door.heard(normalizeAddress(socket.remoteAddress ?? ''))
+  }
+  server.prependListener('upgrade', onRequest)
+  server.prependListener('request', onRequest)
 }
 
 class WsSocket<Owner> implements Socket {

@@ -195,6 +195,12 @@ export class MemoryStore implements PresenceStore {
     this.#opened()
   }
 
+  async probeChannel(): Promise<void> {
+    this.#opened()
+  }
+
+  readonly openingStep = 'the token file'
+
   async close(leaves: boolean): Promise<void> {
     const opening = this.#opening
     this.#opening = undefined

@@ -38,7 +38,7 @@ export class NodeRegistry {
   renew(holder: Holder, renewal: LeaseRenewal, settings: NodeSettings): Lease {
     const { nodeLeaseMs, presenceTtlS, offlineGraceMs } = settings
     const nowMs = Math.floor(this.#nowMs())
-    if (!this.#nodes.has(holder)) return { isHeld: false, suspects: [] }
+    if (!this.#nodes.has(holder)) return this.#lost(settings, nowMs)
     for (const kept of [holder, ...renewal.formers]) {
       if (this.#nodes.has(kept)) this.#nodes.set(kept, nowMs + nodeLeaseMs)
     }
@@ -108,6 +108,16 @@ export class NodeRegistry {
       for (const restore of restores) restore()
       this.#version = version
     }
+  }
+
+  #lost({ nodeId, processId }: NodeSettings, nowMs: number): Lease {
+    const last = this.#epochs.get(nodeId)
+    const lease: Lease = { isHeld: false, suspects: [] }
+    if (last === undefined || last.processId === processId) return lease
+    const rival = holderOf(nodeId, last.epoch)
+    const endMs = this.#nodes.get(rival)
+    if (endMs !== undefined) lease.rival = { holder: rival, leaseLeftMs: endMs - nowMs }
+    return lease
   }
 
   /** A sweep belongs to whoever renews, and to another when that one does not come any more. */

@@ -6,7 +6,7 @@
  * is none any more is left for whichever server its address, or Sentinel, leads to now.
  */
 import { Cluster, type Redis } from 'ioredis'
-import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
+import { reasonOf, StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
 import { accessOf } from './access.js'
 import { Clients } from './clients.js'
 import { within } from './deadline.js'
@@ -154,8 +154,8 @@ export class Connection {
   }
 
   #watchMasters(cluster: Cluster): void {
-    cluster.on('error', (error: Error & { lastNodeError?: Error | null }) => {
-      this.#lastError = (error.lastNodeError ?? error).message
+    cluster.on('error', (error: Error) => {
+      this.#lastError = reasonOf(error)
     })
     cluster.on('node error', (error: Error, address: string) => {
       this.#lastError = `${address}: ${error.message}`
@@ -228,5 +228,5 @@ export class Connection {
 
 /** Whatever a command failed with, its caller hears STORE_UNAVAILABLE. */
 export function rejectUnavailable(error: unknown): never {
-  throw new StoreUnavailableError(error instanceof Error ? error.message : String(error))
+  throw new StoreUnavailableError(reasonOf(error))
 }

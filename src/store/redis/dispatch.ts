@@ -6,7 +6,7 @@
  * applied once more, which is harmless for every script here. Users whose slot no master serves fail at once: their
  * neighbours neither fail nor wait with them.
  */
-import { StoreUnavailableError } from '../../errors.js'
+import { reasonOf, StoreUnavailableError } from '../../errors.js'
 import type { UserId } from '../../presence/types.js'
 import { userIdProblem } from '../names.js'
 import { isUnserved, type Router } from './routing.js'
@@ -57,7 +57,7 @@ export async function dispatch<T, R>(
       }
       return misrouted
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error)
+      const text = reasonOf(error)
       if (isUnserved(text)) {
         // The keys of the first routed the call.
         router.noteUnserved(keyOf(group[0]!.item))

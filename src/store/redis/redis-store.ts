@@ -37,6 +37,7 @@ import type {
   TokenState,
 } from '../presence-store.js'
 import { record } from './assertions.js'
+import { ChannelProbe } from './channel-probe.js'
 import { Connection, rejectUnavailable } from './connection.js'
 import { dispatch, type Reply } from './dispatch.js'
 import { type Keys, OPENIM_CHANNEL } from './keys.js'
@@ -65,7 +66,9 @@ export class RedisStore implements PresenceStore {
   readonly #registry: NodeRegistry
   readonly #tokens: TokenRecords
   readonly #subscriber: Subscriber
+  readonly #probe: ChannelProbe
   #session: Session | undefined
+  openingStep = ''
 
   /** Throws STORE_UNSUITABLE for options that no server can serve. Connects in `open`. */
   constructor(options: RedisStoreOptions) {
@@ -101,6 +104,11 @@ export class RedisStore implements PresenceStore {
       reconnectMaxMs: options.reconnectMaxMs ?? REDIS_DEFAULTS.reconnectMaxMs,
       log: options.log,
     })
+    this.#probe = new ChannelProbe({
+      publish: (payload) => this.#tell(options.nodeId, payload).catch(rejectUnavailable),
+      fault: () => this.#subscriber.failure,
+      onDeaf: (reason) => this.#subscriber.reconnect(reason),
+    })
   }
 
   get #client(): Redis | Cluster {
@@ -113,8 +121,11 @@ export class RedisStore implements PresenceStore {
       return this.#session
     }
     try {
+      this.openingStep = 'a connection to Redis, and its answer'
       await this.#connection.connect()
+      this.openingStep = 'Redis to register this node'
       const session = await this.#register(events)
+      this.openingStep = 'a subscription to the channel of this node'
       await this.#subscriber.start().catch(rejectUnavailable)
       this.#session = session
       return session
@@ -283,7 +294,14 @@ export class RedisStore implements PresenceStore {
   }
 
   async ping(): Promise<void> {
-    await Promise.any(this.#masters().map((master) => master.ping())).catch(rejectUnavailable)
+    const anyOf = Promise.any(this.#masters().map((master) => master.ping()))
+    // What a command says while the connection is away is only that it is away.
+    await anyOf.catch((error) => rejectUnavailable(this.#connection.downReason ?? error))
+  }
+
+  async probeChannel(): Promise<void> {
+    this.#opened()
+    await this.#probe.run()
   }
 
   async close(leaves: boolean): Promise<void> {
@@ -349,19 +367,21 @@ export class RedisStore implements PresenceStore {
   /** Not awaited: a message that is lost leaves a gap in the numbers, which the receiver repairs. */
   #publish(sender: ChangeSender, outgoing?: Outgoing): void {
     for (const { nodeId, payload } of sender.messages(outgoing)) {
-      const channel = this.#keys.nodeChannel(nodeId)
-      const client = this.#client
-      const published =
-        client instanceof Redis ? client.publish(channel, payload) : client.spublish(channel, payload)
-      published.catch((error: Error) => {
+      this.#tell(nodeId, payload).catch((error: Error) => {
         this.#options.log('warn', 'cannot tell a node something', { nodeId, error: error.message })
       })
     }
   }
 
+  #tell(nodeId: string, payload: Buffer): Promise<unknown> {
+    const channel = this.#keys.nodeChannel(nodeId)
+    const client = this.#client
+    return client instanceof Redis ? client.publish(channel, payload) : client.spublish(channel, payload)
+  }
+
   #heard(channel: string, payload: Buffer): void {
     const session = this.#session
-    if (!session) return
+    if (!session || this.#probe.hears(payload)) return
     if (channel === OPENIM_CHANNEL) {
       const notice = parseNotice(payload.toString())
       if (notice) session.events.noticed(notice.userId, notice.platformIds)

@@ -26,10 +26,17 @@ export class NodeRegistry {
   }
 
   async renew(holder: Holder, renewal: LeaseRenewal): Promise<Lease> {
-    const reply = await this.#run(scripts.renewLease(this.#keys, holder, renewal, this.#settings))
-    const [isHeld, toSweep, suspects, version, living, dead] = reply as scripts.RenewalReply
+    const call = scripts.renewLease(this.#keys, holder, renewal, this.#settings)
+    const reply = (await this.#run(call)) as scripts.RenewalReply
+    if (reply[0] === 0) {
+      const [, rival, leaseLeftMs] = reply
+      const lost: Lease = { isHeld: false, suspects: [] }
+      if (rival !== undefined) lost.rival = { holder: String(rival), leaseLeftMs: Number(leaseLeftMs) }
+      return lost
+    }
+    const [, toSweep, suspects, version, living, dead] = reply
     const lease: Lease = {
-      isHeld: isHeld === 1,
+      isHeld: true,
       suspects: pairs(suspects).map(([suspect, leaseEndMs]): Suspect => ({ holder: suspect, leaseEndMs })),
     }
     if (toSweep.length > 0) lease.toSweep = String(toSweep)

@@ -35,7 +35,7 @@ const SCRIPT_FILES = {
   unwatchUsers: 'unwatch-users-n.lua',
   readUsers: 'read-users-n.lua',
   registerNode: 'register-node-5.lua',
-  renewLease: 'renew-lease-4.lua',
+  renewLease: 'renew-lease-5.lua',
   leaveRegistry: 'leave-registry-4.lua',
   findHeld: 'find-held-0.lua',
   takeSeat: 'take-seat-1.lua',
@@ -136,15 +136,13 @@ export function registerNode(keys: Keys, settings: NodeSettings): ScriptCall {
   }
 }
 
-/** What `renewLease` returns; the last three only where the registry has another version. */
-export type RenewalReply = [
-  isHeld: number,
-  toSweep: Buffer,
-  suspects: Buffer[],
-  version?: Buffer,
-  living?: Buffer[],
-  dead?: Buffer[],
-]
+/**
+ * What `renewLease` returns of a lease that is held, the last three only where the registry has another version; and
+ * of one that was lost, the last two only where another process has the name.
+ */
+export type RenewalReply =
+  | [isHeld: 1, toSweep: Buffer, suspects: Buffer[], version?: Buffer, living?: Buffer[], dead?: Buffer[]]
+  | [isHeld: 0, rival?: Buffer, leaseLeftMs?: Buffer]
 
 export function renewLease(
   keys: Keys,
@@ -152,12 +150,12 @@ export function renewLease(
   renewal: LeaseRenewal,
   settings: NodeSettings,
 ): ScriptCall {
-  const { nodeLeaseMs, offlineGraceMs, presenceTtlS } = settings
+  const { nodeId, nodeLeaseMs, offlineGraceMs, presenceTtlS, processId } = settings
   const { known, suspects, formers, strangers, sweeping = '' } = renewal
   const args: (string | number)[] = [holder, nodeLeaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
-  args.push(formers.length, strangers.length, ...formers, ...strangers)
+  args.push(processId, formers.length, strangers.length, ...formers, ...strangers)
   for (const { holder: suspect, leaseEndMs } of suspects) args.push(suspect, leaseEndMs)
-  return { script: 'renewLease', keys: keys.ofRegistry(), args }
+  return { script: 'renewLease', keys: [...keys.ofRegistry(), keys.epoch(nodeId)], args }
 }
 
 export function leaveRegistry(keys: Keys, holders: readonly Holder[]): ScriptCall {

@@ -1,28 +1,35 @@
 #!lua
 -- Keep one node in the registry, bury those that did not keep themselves, and say what changed.
--- KEYS[1] to KEYS[4]  the registry, see registry.lua
+-- KEYS[1] to KEYS[4]  the registry, see registry.lua    KEYS[5]  last epoch of this node and its process
 -- ARGV[1]  node#epoch    ARGV[2]  lease (ms)    ARGV[3]  version of the registry that the node knows (us)
 -- ARGV[4]  how long claims count after their node's end at least (ms)    ARGV[5]  life of a record (s)
 -- ARGV[6]  the dead node that this node sweeps, '' = none
--- ARGV[7]  number of earlier incarnations    ARGV[8]  number of strangers
+-- ARGV[7]  process    ARGV[8]  number of earlier incarnations    ARGV[9]  number of strangers
 -- ARGV[..] earlier incarnations, to be kept as well
 -- ARGV[..] strangers, who hold something and are in no registry: to be buried
 -- ARGV[..] suspects: node#epoch, lease end (ms) when it was seen last
--- Returns  array: 1 = held, 0 = the lease was lost; a dead node to be swept, '' = none; suspects flat: node#epoch, lease
---          end...; where the version is another: version, living flat, dead flat: node#epoch, ms from now on...
+-- Returns  array: 1 = held; a dead node to be swept, '' = none; suspects flat: node#epoch, lease end...; where the version
+--          is another: version, living flat, dead flat: node#epoch, ms from now on...
+--          Where the lease was lost: 0; and if another process has the name now: its node#epoch, ms that its lease lasts
 
 -- @include clock
 -- @include registry
 
 local own, lease_ms, ttl_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5]) * 1000
 if not redis.call('ZSCORE', KEYS[1], own) then
-  return { 0, '', {} }
+  local epoch, process = string.match(redis.call('GET', KEYS[5]) or '', '^(%d+):?(.*)$')
+  local rival = string.match(own, '^(.*#)') .. (epoch or '')
+  local rival_end = epoch and process ~= ARGV[7] and redis.call('ZSCORE', KEYS[1], rival)
+  if rival_end then
+    return { 0, rival, string.format('%.0f', tonumber(rival_end) - now_ms) }
+  end
+  return { 0 }
 end
 -- Also after its end: while nobody has buried it, nobody has acted on that.
 redis.call('ZADD', KEYS[1], now_ms + lease_ms, own)
-local first_former = 9
-local first_stranger = first_former + tonumber(ARGV[7])
-local first_suspect = first_stranger + tonumber(ARGV[8])
+local first_former = 10
+local first_stranger = first_former + tonumber(ARGV[8])
+local first_suspect = first_stranger + tonumber(ARGV[9])
 for i = first_former, first_stranger - 1 do
   redis.call('ZADD', KEYS[1], 'XX', now_ms + lease_ms, ARGV[i])
 end

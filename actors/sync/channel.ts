@@ -1,0 +1,55 @@
+/**
+ * Whether this node hears what others say: it says something to itself, on the way that others take, and hears it, or
+ * not. A connection that listens may be deaf in many ways that it cannot know of: its right to the channel was taken
+ * away, it came back at another server, a proxy does not carry what is published.
+ */
+import type { Outcome } from '../../src/runtime/index.js'
+import type { Ctx, State } from './state.js'
+
+const PROBES_PER_LEASE = 3
+/** One note may be lost with a connection that is being replaced. */
+const FAILURES_MAX = 2
+
+export interface ChannelState {
+  isProbing: boolean
+  /** In a row, since the first of them by this thread's clock. */
+  failures: number
+  failsSinceMs: number
+}
+
+export type FromChannel = { kind: 'probeChannel' } | { kind: 'channelProbed'; outcome: Outcome<void> }
+
+export function newChannel(): ChannelState {
+  return { isProbing: false, failures: 0, failsSinceMs: 0 }
+}
+
+/** From now on, and at once. */
+export function probeChannelAnew(ctx: Ctx, state: State): void {
+  ctx.every('channel', state.nodeLeaseMs / PROBES_PER_LEASE, { kind: 'probeChannel' })
+  probeChannel(ctx, state)
+}
+
+export function probeChannel(ctx: Ctx, state: State): void {
+  const { channel, health } = state
+  // Of a store that is away, or a name that another has, there is other news.
+  if (channel.isProbing || health.store !== undefined || health.nodeId !== undefined) return
+  channel.isProbing = true
+  ctx.pipe(state.store.probeChannel(), (outcome) => ({ kind: 'channelProbed', outcome }))
+}
+
+export function onChannelProbed(ctx: Ctx, state: State, outcome: Outcome<void>): void {
+  const { channel, health } = state
+  channel.isProbing = false
+  if (outcome.ok) {
+    if (health.channel !== undefined) ctx.log.info({}, 'what other nodes say is heard again')
+    channel.failures = 0
+    health.channel = undefined
+    return
+  }
+  if (channel.failures === 0) channel.failsSinceMs = ctx.nowMs()
+  channel.failures++
+  const reason = outcome.error.message
+  if (channel.failures < FAILURES_MAX) return
+  if (health.channel === undefined) ctx.log.warn({ reason }, 'what other nodes say is not heard')
+  health.channel = { reason, sinceMs: channel.failsSinceMs }
+}

@@ -1,0 +1,32 @@
+/** A thread that hangs: whoever asks how the node is has an answer, and it says which thread. */
+import t from 'tap'
+import { eventually, TestNode } from '../support/node.js'
+
+for (const role of ['io', 'api', 'sync']) {
+  t.test(
+    `while the ${role} thread hangs, health is answered and says so; then all is well again`,
+    async (t) => {
+      const node = await TestNode.start(t)
+      const { host } = node.supervisor
+      const thread = host.threads.find((one) => one.role === role)!
+      const readyz = async () => {
+        const response = await fetch(`${node.healthUrl}/readyz`)
+        return { status: response.status, text: await response.text() }
+      }
+      await eventually(async () => ((await readyz()).status === 200 ? true : undefined))
+      host.control(thread).fault('hang')
+      const said = await eventually(async () => {
+        const { status, text } = await readyz()
+        return status === 503 ? text : undefined
+      })
+      t.match(said, new RegExp(`"${role}-0","ready":false,"missing":"the thread does not answer`))
+      t.equal((await fetch(`${node.healthUrl}/healthz`)).status, 200, 'it may come back')
+      t.ok((await node.metric('porchlight_thread_silent_seconds', `${role}-0`)) > 0)
+      await eventually(async () => ((await readyz()).status === 200 ? true : undefined))
+      t.equal(await node.metric('porchlight_thread_silent_seconds', `${role}-0`), 0)
+      if (role !== 'io') return
+      const lagS = await node.metric('porchlight_event_loop_lag_seconds', `thread="${role}-0"`)
+      t.ok(lagS > 1 || lagS === 0, `the stop was measured, or a scrape has taken it: ${lagS}`)
+    },
+  )
+}
