@@ -149,6 +149,11 @@ const relations: readonly Relation[] = [
     sentence: 'BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX: one long message must fit.',
   },
   {
+    of: ['apiConnectionsPerAddressMax', 'apiConnectionsMax'],
+    holds: (config) => config.apiConnectionsPerAddressMax <= config.apiConnectionsMax,
+    sentence: 'API_CONNECTIONS_PER_ADDRESS_MAX must be at most API_CONNECTIONS_MAX.',
+  },
+  {
     of: ['mergeIntervalMs', 'presenceTtlS'],
     holds: (config) => config.mergeIntervalMs * 3 <= config.presenceTtlS * 1000,
     sentence: 'MERGE_INTERVAL_MS must be at most a third of PRESENCE_TTL_S: renewals wait that long too.',

@@ -20,6 +20,8 @@ export interface ConnectionSettings {
   requestsPerSMax: number
   watchesPerConnectionMax: number
   readTimeoutMs: number
+  /** WATCH_POLICY: whether `asker` may know where a user is. */
+  mayWatch(asker: UserId, userId: UserId): boolean
 }
 
 export interface ConnectionCounts {

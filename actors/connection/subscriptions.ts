@@ -18,7 +18,7 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
   const { subscribeUserID: userIds, unsubscribeUserID } = asked
   const flaw = userIds.map(checkUserId).find((found) => found !== undefined)
   if (flaw !== undefined) return send(state, failure(envelope, WireCode.ArgsError, `a user ID ${flaw}`))
-  const subscribe = new Set(userIds)
+  const subscribe = new Set(userIds.filter((userId) => mayWatch(state, userId)))
   const { watchesPerConnectionMax } = state.settings
   if (watchesAfter(state, subscribe) > watchesPerConnectionMax) {
     const detail = `at most ${watchesPerConnectionMax} users; nothing was changed`
@@ -44,7 +44,8 @@ export function onWatched(ctx: Ctx, state: State, requestId: number): void {
   }
   const statuses = pending.userIds.map((userId) => ({
     userId,
-    platformIds: state.hub.statuses.get(userId) ?? [],
+    // An error would cost the whole list: SDKs ask for all of it again.
+    platformIds: mayWatch(state, userId) ? (state.hub.statuses.get(userId) ?? []) : [],
   }))
   send(state, success(pending.envelope, encodeTips(statuses)))
 }
@@ -54,6 +55,10 @@ export function onSubscribeDue(state: State, requestId: number): void {
   if (pending === undefined) return
   state.pending?.delete(requestId)
   send(state, failure(pending.envelope, WireCode.ServerInternalError, 'presence is not available, ask again'))
+}
+
+function mayWatch({ settings, userId: asker }: State, userId: UserId): boolean {
+  return settings.mayWatch(asker, userId)
 }
 
 function unsubscribe(state: State, userId: UserId): void {

@@ -1,10 +1,13 @@
 /** The REST port: an HTTP/1.1 server around a fetch function, with every time and number bounded. */
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import { callerAddress } from './caller-address.js'
+import { ConnectionPlaces, type Place } from './connection-places.js'
 
 export interface HttpServer {
   readonly port: number
+  readonly places: Pick<ConnectionPlaces, 'count' | 'counts'>
   /** Accept no more, let open requests finish for at most `timeoutMs`, then cut them. Never rejects. */
   close(timeoutMs: number): Promise<void>
 }
@@ -18,11 +21,26 @@ export interface HttpServerOptions {
   /** An idle connection is closed after so long. ms */
   keepAliveTimeoutMs?: number
   connectionsMax?: number
+  connectionsPerAddressMax?: number
+  /** What connections from an address count for; undefined = nothing, for it is a proxy's. Default: the address. */
+  limitKeyOf?: (address: string) => string | undefined
+  /** Hears of every connection that was cut or refused for want of places. */
+  report?: (reason: 'yielded' | 'refused') => void
 }
+
+/** What a fetch function is told beside the request. */
+export interface CallOrigin {
+  /** Who calls. */
+  address: string
+}
+
+/** A client that does not read its answer is cut after so long. */
+const SILENCE_MS = 30_000
+const NO_PLACE = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'
 
 /** Rejects with the system's error (such as EADDRINUSE) when it cannot listen. */
 export async function serveHttp(
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, origin: CallOrigin) => Response | Promise<Response>,
   options: HttpServerOptions,
 ): Promise<HttpServer> {
   const requestTimeout = options.requestTimeoutMs ?? 10_000
@@ -34,20 +52,77 @@ export async function serveHttp(
       // How late a slow request may be noticed; Node's default of 30 s would let it live four times its time.
       connectionsCheckingInterval: Math.max(100, Math.min(requestTimeout / 4, 5000)),
     },
-    getRequestListener((request) => fetch(request), { overrideGlobalObjects: false }),
+    getRequestListener(
+      (request, { incoming }) => fetch(request, { address: callerAddress(incoming as IncomingMessage) }),
+      // Probes of HTTP/1.0 name no host.
+      { overrideGlobalObjects: false, hostname: 'localhost' },
+    ),
   )
+  server.timeout = SILENCE_MS
+  const places = givePlaces(server, options)
   // Without this a stop would wait for the keep-alive time of every connection that was busy when it began.
   server.on('request', (_request, response) => {
     response.once('close', () => {
       if (!server.listening) setImmediate(() => server.closeIdleConnections())
     })
   })
-  server.maxConnections = options.connectionsMax ?? 1024
   await listen(server, options.host, options.port)
   return {
     port: (server.address() as AddressInfo).port,
+    places,
     close: (timeoutMs) => close(server, timeoutMs),
   }
+}
+
+/** One connection, and the calls on it that this side has not answered: more than one where a client pipelines. */
+class Connection implements Place {
+  readonly calls = new Map<ServerResponse, IncomingMessage>()
+
+  constructor(
+    readonly key: string | undefined,
+    readonly socket: Socket,
+  ) {}
+
+  mayYield(): boolean {
+    for (const [response, request] of this.calls)
+      if (request.complete && !response.writableEnded) return false
+    return true
+  }
+
+  yield(): void {
+    this.socket.destroy()
+  }
+}
+
+function givePlaces(server: Server, options: HttpServerOptions): ConnectionPlaces {
+  const {
+    connectionsMax = 2_048,
+    connectionsPerAddressMax = 256,
+    limitKeyOf = (address) => address,
+  } = options
+  const places = new ConnectionPlaces({
+    max: connectionsMax,
+    perKeyMax: connectionsPerAddressMax,
+    report: options.report ?? (() => {}),
+  })
+  const connections = new WeakMap<Socket, Connection>()
+  server.on('connection', (socket: Socket) => {
+    const connection = new Connection(limitKeyOf(socket.remoteAddress ?? ''), socket)
+    if (!places.take(connection)) return void socket.end(NO_PLACE, () => socket.destroy())
+    connections.set(socket, connection)
+    socket.once('close', () => places.release(connection))
+  })
+  server.on('request', (request, response) => {
+    const connection = connections.get(request.socket)
+    if (connection === undefined) return
+    connection.calls.set(response, request)
+    response.once('close', () => {
+      connection.calls.delete(response)
+      places.waitsAnew(connection)
+    })
+    if (places.isCrowded) response.shouldKeepAlive = false
+  })
+  return places
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

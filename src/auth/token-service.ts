@@ -23,9 +23,11 @@ import {
 } from '../presence/token-order.js'
 import { type Ruling, TokenRules } from '../presence/token-rules.js'
 import type { PlatformId, UserId } from '../presence/types.js'
-import type { PresenceStore, TokenRecord, TokenState } from '../store/presence-store.js'
+import { checkUserId } from '../presence/user-id.js'
+import type { PresenceStore, TokenRecord } from '../store/presence-store.js'
 import { RefreshTokens, readRefreshToken } from './refresh-tokens.js'
-import { type Claims, type TokenFault, type TokenVerdict, tokenStateError } from './tokens.js'
+import { isDamagedRecord, stateFault } from './token-records.js'
+import type { Claims, TokenFault, TokenVerdict } from './tokens.js'
 
 /** OpenIM's platform of administrators; users have no tokens for it. */
 export const ADMIN_PLATFORM: PlatformId = 10
@@ -33,6 +35,10 @@ export const ADMIN_PLATFORM: PlatformId = 10
 const MINUTE_S = 60
 const DAY_S = 86_400
 const JTI_RANDOM_BYTES = 4
+/** Of one administrator. Handing out young ones again keeps them far below. */
+const ADMIN_TOKENS_MAX = 1_000
+/** A token is new for this part of its life. */
+const ADMIN_TOKEN_YOUNG = 0.01
 
 /** What of the store the service needs. Each call may reject. */
 export type TokenStore = Pick<
@@ -58,12 +64,13 @@ export interface TokenSettings {
   accessTokenExpireMin: number
   /** 0 = there are no refresh tokens. */
   refreshTokenExpireDays: number
+  /** How long an administrator's token is good. */
+  adminTokenExpireMin: number
   maxTokensPerPlatform: number
   loginPolicy: Policy
   /** LOGIN_CONFLICT=refuse-new */
   refuseNew: boolean
-  /** False where tokens are signed with a public-key algorithm: they may be made elsewhere, and have no record. */
-  recordsNeeded: boolean
+  authWhenStoreDown: 'allow' | 'deny'
 }
 
 export interface TokenServiceDeps {
@@ -71,6 +78,8 @@ export interface TokenServiceDeps {
   settings: TokenSettings
   platforms: PlatformTable
   isAdmin(userId: UserId): boolean
+  /** Whether a token of this user's that is not on record is bad (`recordRule`). */
+  needsRecord(userId: UserId): boolean
   /** Sign a token with these claims, which is good from now for `ttlS` seconds. Absent: tokens are made elsewhere. */
   issue?: (token: NewToken, ttlS: number) => Promise<string>
   /** The one text of a token that may have several (`canonicalToken`). */
@@ -94,14 +103,11 @@ export class StoreAwayError extends Error {
   constructor(override readonly cause: unknown) {
     super('the store is out of reach')
   }
-}
 
-/**
- * What a token's record means; undefined = the token is good. Without `recordsNeeded` a token has no record until it
- * is kicked.
- */
-export function stateFault(state: TokenState, recordsNeeded: boolean): TokenFault | undefined {
-  return state === 'unknown' && !recordsNeeded ? undefined : tokenStateError(state)
+  /** The store answers, but not about this user: what stands there of them has the wrong form. Retry: never. */
+  get isDamaged(): boolean {
+    return isDamagedRecord(this.cause)
+  }
 }
 
 /** Every call rejects with StoreAwayError when the store is away, and may then be repeated. */
@@ -112,6 +118,8 @@ export class TokenService {
   readonly #rules: TokenRules
   /** A renewal takes the place of no login: nothing but the maximum holds. */
   readonly #renewalRules: TokenRules
+  /** Services have tokens of their own: a new one takes the place of none. */
+  readonly #adminRules: TokenRules
 
   constructor(deps: TokenServiceDeps) {
     const { settings, platforms } = deps
@@ -123,15 +131,45 @@ export class TokenService {
     const rules = { policy, refuseNew, maxPerPlatform: maxTokensPerPlatform, renewals }
     this.#rules = new TokenRules(rules, platforms)
     this.#renewalRules = new TokenRules({ ...rules, policy: 0 }, platforms)
+    this.#adminRules = new TokenRules({ ...rules, policy: 0, maxPerPlatform: ADMIN_TOKENS_MAX }, platforms)
   }
 
-  /** Administrators' tokens are good without a record, as in OpenIM: they must work while the store is down. */
+  /**
+   * A token for an administrator. Whoever asks while one is new gets the same: services that ask for each of their
+   * calls would fill the record, or push out the tokens of others.
+   *
+   *   1001  not an administrator        1002  tokens are made elsewhere
+   */
   async createForAdmin(userId: UserId): Promise<IssuedToken | TokenFault> {
     if (!this.#deps.isAdmin(userId)) return refusal(WireCode.ArgsError, 'userID: not an administrator')
     if (this.#deps.issue === undefined) return MADE_ELSEWHERE
-    const ttlS = this.#deps.settings.tokenExpireDays * DAY_S
-    const token = await this.#issue({ userId, platformId: ADMIN_PLATFORM }, ttlS, [], 'login')
+    const ttlS = this.#deps.settings.adminTokenExpireMin * MINUTE_S
+    const records = (await this.#store.tokensOf(userId)).filter(
+      ({ platformId }) => platformId === ADMIN_PLATFORM,
+    )
+    const young = await this.#youngToken(userId, records, ttlS)
+    if (young !== undefined) return young
+    const claims = { userId, platformId: ADMIN_PLATFORM }
+    const token = await this.#issue(claims, ttlS, records, 'login')
+    await this.#store.rememberToken(userId, ADMIN_PLATFORM, token, ttlS)
+    await this.#obey(userId, this.#adminRules.judge({ ...claims, token }, records, this.#nowS()))
     return { ok: true, token, ttlS }
+  }
+
+  /** A good one on record with nearly all of its life ahead. */
+  async #youngToken(
+    userId: UserId,
+    records: readonly TokenRecord[],
+    ttlS: number,
+  ): Promise<IssuedToken | undefined> {
+    const youngest = latestLogin(records)
+    if (youngest === undefined) return undefined
+    const leftS = Math.floor(readIssue(youngest.token).expiresAtS) - this.#nowS()
+    if (leftS > ttlS || leftS < ttlS * (1 - ADMIN_TOKEN_YOUNG)) return undefined
+    // Whoever signed it may have had another key.
+    const verdict = await this.#deps.verify(youngest.token)
+    const isOwn = verdict.ok && verdict.userId === userId && verdict.platformId === ADMIN_PLATFORM
+    return isOwn ? { ok: true, token: youngest.token, ttlS: leftS } : undefined
   }
 
   /**
@@ -164,13 +202,24 @@ export class TokenService {
     return issued
   }
 
-  /** Whose token it is, and whether it is good: signature, times, claims and record. */
+  /**
+   * Whose token it is, and whether it is good: signature, times, claims and record. While the store is away an
+   * administrator's is good by its signature where AUTH_WHEN_STORE_DOWN is `allow`, unless it is known to be kicked.
+   */
   async check(text: string): Promise<TokenVerdict> {
     const token = this.#deps.canonical(text)
     const verdict = await this.#deps.verify(token)
-    if (!verdict.ok || this.#deps.isAdmin(verdict.userId)) return verdict
-    const state = await this.#store.tokenState(verdict.userId, verdict.platformId, token)
-    return stateFault(state, this.#deps.settings.recordsNeeded) ?? verdict
+    if (!verdict.ok) return verdict
+    const { userId, platformId } = verdict
+    if (!this.#mayBeOnRecord(verdict)) return NOBODYS
+    try {
+      const state = await this.#store.tokenState(userId, platformId, token)
+      return stateFault(state, this.#deps.needsRecord(userId)) ?? verdict
+    } catch (error) {
+      if (!(error instanceof StoreAwayError) || error.isDamaged) throw error
+      if (!this.#deps.isAdmin(userId) || this.#deps.settings.authWhenStoreDown === 'deny') throw error
+      return verdict
+    }
   }
 
   /**
@@ -219,7 +268,7 @@ export class TokenService {
   }
 
   /**
-   * Kick these tokens. Skipped, by their positions, are those that verification refuses or that administrators have.
+   * Kick these tokens. Skipped, by their positions, are those that verification refuses.
    * A device that has a refresh token as well can still use it: a forced logout ends that too.
    */
   async kickTokens(
@@ -230,7 +279,7 @@ export class TokenService {
     const skipped: number[] = []
     const byUser = new Map<UserId, OneToken[]>()
     for (const [at, verdict] of verdicts.entries()) {
-      if (!verdict.ok || !this.#mayHaveToken(verdict)) {
+      if (!verdict.ok || !this.#mayBeOnRecord(verdict)) {
         skipped.push(at)
         continue
       }
@@ -255,7 +304,7 @@ export class TokenService {
   async kickTokenOf(userId: UserId, text: string): Promise<void> {
     const token = this.#deps.canonical(text)
     const verdict = await this.#deps.verify(token)
-    if (!verdict.ok || verdict.userId !== userId || !this.#mayHaveToken(verdict)) return
+    if (!verdict.ok || verdict.userId !== userId || !this.#mayBeOnRecord(verdict)) return
     await this.#kick(userId, [{ platformId: verdict.platformId, token }])
   }
 
@@ -340,10 +389,14 @@ export class TokenService {
     return Math.max(1, ...livesS.map((lifeS) => (Number.isFinite(lifeS) ? lifeS : longestS)))
   }
 
-  #mayHaveToken({ userId, platformId }: Claims): boolean {
-    return (
-      !this.#deps.isAdmin(userId) && platformId !== ADMIN_PLATFORM && this.#deps.platforms.isKnown(platformId)
-    )
+  /** Whether a user's device may have a token. */
+  #mayHaveToken(claims: Claims): boolean {
+    const { userId, platformId } = claims
+    return !this.#deps.isAdmin(userId) && platformId !== ADMIN_PLATFORM && this.#mayBeOnRecord(claims)
+  }
+
+  #mayBeOnRecord({ userId, platformId }: Claims): boolean {
+    return this.#deps.platforms.isKnown(platformId) && checkUserId(userId) === undefined
   }
 
   #userTtlS(): number {
@@ -383,6 +436,7 @@ function textsOf(records: readonly OneToken[]): string[] {
   return records.map(({ token }) => token)
 }
 
+const NOBODYS = refusal(WireCode.TokenInvalidError, 'the token is of no user or platform that can be here')
 const MADE_ELSEWHERE = refusal(WireCode.NoPermissionError, 'tokens are made elsewhere')
 const BAD_REFRESH_TOKEN = refusal(WireCode.TokenInvalidError, 'the refresh token is not good')
 

@@ -63,9 +63,19 @@ export const catalogue: readonly CatalogueEntry[] = [
     'An argument of the connection is missing or malformed.',
     'never',
   ),
-  entry('TooManyRequests', 'the client', 'This connection asks faster than it may.', 'later'),
+  entry(
+    'TooManyRequests',
+    'the client; callers of REST',
+    'This connection, user or address asks faster than it may.',
+    'later',
+  ),
   entry('TooManyWatches', 'the client', 'This connection watches as many users as it may.', 'never'),
-  entry('TooManyLogins', 'the client, at login', 'Too many logins; errDlt says when to come back.', 'later'),
+  entry(
+    'TooManyLogins',
+    'the client, at login; callers of REST',
+    'Too many logins, or wrong secrets; errDlt says when to come back.',
+    'later',
+  ),
   entry(
     'LoginConflict',
     'the client, at login',
@@ -78,7 +88,19 @@ export const catalogue: readonly CatalogueEntry[] = [
     'The user has as many connections as he may.',
     'later',
   ),
-  entry('DatabaseError', 'clients and callers of REST', 'The store is out of reach.', 'later'),
+  entry(
+    'DatabaseError',
+    'clients and callers of REST',
+    'The store is out of reach, or cannot write.',
+    'later',
+  ),
+  entry(
+    'NetworkError',
+    'callers of REST',
+    'Not every node that holds the user has confirmed; `data` says what is known.',
+    'later',
+  ),
+  entry('DataError', LOGIN, "The user's record in the store is damaged; the log names it.", 'never'),
 ]
 
 function entry(name: keyof typeof WireCode, seenBy: string, meaning: string, retry: string): CatalogueEntry {

@@ -1,20 +1,25 @@
 /** The api role: REST, health and metrics. It owns nothing that cannot be rebuilt. */
+import { randomBytes } from 'node:crypto'
 import { type HttpServer, serveHttp } from '../api/http-server.js'
+import { RateTable } from '../api/rate-table.js'
 import { createRest } from '../api/rest.js'
+import { SecretGuard } from '../api/wrong-secrets.js'
 import { canonicalToken } from '../auth/canonical-token.js'
 import type { TokenKeys } from '../auth/keys.js'
 import { type NewToken, TokenService } from '../auth/token-service.js'
-import { adminCheck, issueToken, verifyToken } from '../auth/tokens.js'
+import { issueToken, verifyToken } from '../auth/tokens.js'
 import { boundedLog } from '../observe/log.js'
-import { mergeSnapshots } from '../observe/metrics.js'
+import { mergeSnapshots, type Report } from '../observe/metrics.js'
 import type { Policy } from '../presence/login-policy.js'
 import { Addresses } from '../protocol/addresses.js'
 import type * as PresenceShard from '../protocol/presence-shard.js'
 import type * as Sync from '../protocol/sync.js'
 import { wrapControl } from '../runtime/control.js'
 import { toWire } from '../runtime/index.js'
+import { auditTrail } from './audit-trail.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
-import { areTokensMadeHere, platformTable, type SupervisorVerbs, tokenKeysOf } from './settings.js'
+import { platformTable, type Rights, rightsOf, type SupervisorVerbs, tokenKeysOf } from './settings.js'
+import { reportTotals } from './thread-meter.js'
 import { tokenStore } from './token-store.js'
 
 /** The shard's own deadline for all nodes, and a little for the way. */
@@ -22,6 +27,7 @@ const KICK_MS = 5_000
 const KICK_DEADLINE_MS = KICK_MS + 1_000
 const READ_DEADLINE_MS = 5_000
 const CLOSE_MS = 1_000
+const SECOND_MS = 1_000
 const REPORT_EVERY_MS = 1_000
 
 export const prepare: PrepareResident = async (task) => {
@@ -29,58 +35,97 @@ export const prepare: PrepareResident = async (task) => {
   return (home) => open(home, keys)
 }
 
-function open({ system, settings, log, supervisor: port }: Home, keys: TokenKeys): Resident {
+function open(home: Home, keys: TokenKeys): Resident {
+  const { system, settings, log, meter, supervisor: port } = home
   const { config } = settings
+  const { metrics } = meter
   const addresses = new Addresses(settings.topology)
   const supervisor = wrapControl<SupervisorVerbs>(port!)
   const platforms = platformTable(config)
-  const isAdmin = adminCheck(config.adminUserIds)
+  const rights = rightsOf(config)
   const reports = boundedLog(log, { everyMs: REPORT_EVERY_MS })
-  const kick = (eviction: PresenceShard.Kick['eviction']): Promise<PresenceShard.Kicked> =>
+  const audit = auditTrail(log, metrics)
+  // Nobody outside may know which addresses share a slot.
+  const salt = randomBytes(8).toString('hex')
+  const kick = (eviction: PresenceShard.Kick['eviction']): Promise<PresenceShard.KickOutcome> =>
     system.ask(
       addresses.shardFor(eviction.userId),
       { kind: 'kick', eviction, timeoutMs: KICK_MS },
       KICK_DEADLINE_MS,
     )
   const app = createRest({
-    secret: config.authSecret,
-    isAdmin,
+    ...rights,
+    secrets: new SecretGuard(config.authSecret, salt),
     platforms,
-    tokens: new TokenService({
-      store: tokenStore(system, addresses),
-      settings: {
-        ...config,
-        loginPolicy: Number(config.loginPolicy) as Policy,
-        refuseNew: config.loginConflict === 'refuse-new',
-        recordsNeeded: areTokensMadeHere(config),
-      },
-      platforms,
-      isAdmin,
-      ...(keys.canSign && {
-        issue: (token: NewToken, ttlS: number) => issueToken(token, { keys, ttlS, nowMs: Date.now() }),
-      }),
-      canonical: (token) => canonicalToken(token, keys.algorithm),
-      verify: (token) => verifyToken(token, { keys, nowMs: Date.now() }),
-      nowMs: Date.now,
-    }),
+    tokens: tokenService(home, keys, addresses, rights),
     kick,
     // Nobody is on no platform: whoever is there is left.
-    list: async (userId) => (await kick({ userId, platformIds: [] })).left,
+    list: (userId) => kick({ userId, platformIds: [] }),
     whereabouts: (userIds) =>
       system.ask<Sync.Command, 'read'>(addresses.sync, { kind: 'read', userIds }, READ_DEADLINE_MS),
+    rates: {
+      callsOfAddress: new RateTable({ count: config.apiCallsPerSPerAddress, periodMs: SECOND_MS, salt }),
+      statusesOfUser: new RateTable({ count: config.apiStatusesPerSPerUser, periodMs: SECOND_MS, salt }),
+    },
+    audit,
+    nowMs: () => performance.now(),
     readiness: async () => ({ parts: (await supervisor.stats()).flatMap(({ parts }) => parts) }),
-    metrics: async () => mergeSnapshots((await supervisor.stats()).map(({ metrics }) => metrics)),
+    metrics: async () => mergeSnapshots((await supervisor.stats()).map((thread) => thread.metrics)),
+    served: (path, code, seconds) => {
+      metrics.all.apiRequests.inc({ path, code })
+      metrics.all.apiSeconds.observe({ path }, seconds)
+    },
     report: (error, path) => reports.write('warn', path, toWire(error), 'a call failed'),
   })
   let server: HttpServer | undefined
+  metrics.onSnapshot((report) => {
+    if (server !== undefined) reportPlaces(report, server.places)
+  })
   return {
     ready: async () => {
-      server = await serveHttp((request) => app.fetch(request), { host: config.host, port: config.apiPort })
+      server = await serveHttp((request, origin) => app.fetch(request, origin), {
+        host: config.host,
+        port: config.apiPort,
+        connectionsMax: config.apiConnectionsMax,
+        connectionsPerAddressMax: config.apiConnectionsPerAddressMax,
+        report: (reason) => reports.write('warn', reason, {}, 'connections to API_PORT have no place'),
+      })
     },
     stop: async () => {
       reports.flush()
+      audit.flush()
       await server?.close(CLOSE_MS)
     },
     parts: () => [],
   }
+}
+
+function tokenService(
+  { system, settings: { config } }: Home,
+  keys: TokenKeys,
+  addresses: Addresses,
+  { isAdmin, needsRecord }: Rights,
+): TokenService {
+  return new TokenService({
+    store: tokenStore(system, addresses),
+    settings: {
+      ...config,
+      loginPolicy: Number(config.loginPolicy) as Policy,
+      refuseNew: config.loginConflict === 'refuse-new',
+    },
+    platforms: platformTable(config),
+    isAdmin,
+    needsRecord,
+    ...(keys.canSign && {
+      issue: (token: NewToken, ttlS: number) => issueToken(token, { keys, ttlS, nowMs: Date.now() }),
+    }),
+    canonical: (token) => canonicalToken(token, keys.algorithm),
+    verify: (token) => verifyToken(token, { keys, nowMs: Date.now() }),
+    nowMs: Date.now,
+  })
+}
+
+function reportPlaces(report: Report, { count, counts }: HttpServer['places']): void {
+  report.level('apiConnections', count)
+  reportTotals(report, 'apiConnectionsCut', 'reason', counts)
 }

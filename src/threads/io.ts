@@ -4,7 +4,7 @@ import { fanOut } from '../../actors/fan-out.js'
 import { type ListenerCounts, listener, type Message, type Owner } from '../../actors/listener.js'
 import { canonicalToken } from '../auth/canonical-token.js'
 import type { TokenKeys } from '../auth/keys.js'
-import { adminCheck, verifyToken } from '../auth/tokens.js'
+import { verifyToken } from '../auth/tokens.js'
 import { VerificationCache } from '../auth/verification-cache.js'
 import { SharedConnectionCounts } from '../gateway/connection-counts.js'
 import { Hub, userOfTopic } from '../gateway/hub.js'
@@ -15,7 +15,7 @@ import type { Report } from '../observe/metrics.js'
 import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
-import { areTokensMadeHere, platformTable, seating, tokenKeysOf } from './settings.js'
+import { platformTable, rightsOf, seating, tokenKeysOf } from './settings.js'
 import { reportTotals } from './thread-meter.js'
 
 /** How long the last sockets have to take their goodbye. */
@@ -45,6 +45,7 @@ function open(home: Home, keys: TokenKeys): Resident {
   const transport = openTransport(home, hub)
   const addresses = new Addresses(topology)
   const platforms = platformTable(config)
+  const rights = rightsOf(config)
   const verified = new VerificationCache({
     max: config.tokenCacheMax,
     keys,
@@ -61,15 +62,16 @@ function open(home: Home, keys: TokenKeys): Resident {
       addresses,
       settings: {
         ...config,
+        mayWatch: rights.mayWatch,
         handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
       },
       counts,
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),
-      isAdmin: adminCheck(config.adminUserIds),
+      isAdmin: rights.isAdmin,
       canonicalToken: (token) => canonicalToken(token, keys.algorithm),
       verifyToken: (token, digest) => verified.verify(token, digest),
       isSeated: seating(config) !== undefined,
-      recordsNeeded: areTokensMadeHere(config),
+      needsRecord: rights.needsRecord,
       wallMs: Date.now,
     },
     LISTENER,

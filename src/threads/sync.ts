@@ -8,7 +8,7 @@ import { openTokenFile } from '../store/memory/token-file.js'
 import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
-import { areTokensMadeHere, platformTable, type ReadyPart, type ThreadSettings } from './settings.js'
+import { platformTable, type ReadyPart, rightsOf, type ThreadSettings } from './settings.js'
 
 /** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
 const OPEN_WAIT_MS = 3_000
@@ -42,7 +42,7 @@ function open({ system, settings, log, meter }: Home): Resident {
       addresses: new Addresses(settings.topology),
       nodeLeaseMs: config.nodeLeaseMs,
       watchTtlS: config.watchTtlS,
-      tokens: { ...config, recordsNeeded: areTokensMadeHere(config) },
+      tokens: { ...config, needsRecord: rightsOf(config).needsRecord },
       health,
       counts,
       onUnsuitable: (error) => log.error({ reason: error.message }, 'the store cannot serve'),
@@ -95,7 +95,9 @@ function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   const { redisUrl, redisClusterNodes } = config
   const node = { nodeId, processId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs }
   if (!config.usesRedis) {
-    const backend = new MemoryBackend(Date.now, () => openTokenFile(config.dataDir))
+    // Counts on whatever is done to the machine's clock, and stands while the machine sleeps, as connections do.
+    const steadyMs = () => performance.timeOrigin + performance.now()
+    const backend = new MemoryBackend(steadyMs, () => openTokenFile(config.dataDir), Date.now)
     return {
       create: () => new MemoryStore(backend, node),
       close: () => backend.close(),

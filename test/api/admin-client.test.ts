@@ -1,5 +1,6 @@
 import t from 'tap'
 import { serveHttp } from '../../src/api/http-server.js'
+import { SecretGuard } from '../../src/api/wrong-secrets.js'
 import { Admin, AdminError } from '../../src/client/admin.js'
 import type { Teardown } from '../support/node.js'
 import { type Plan, room, SECRET } from './room.js'
@@ -14,7 +15,9 @@ async function serve(test: Teardown, plan: Plan = {}) {
 
 t.test('an operator makes tokens, sees connections and ends them', async (t) => {
   const login = { connectionId: 'c1', platformId: 5, nodeId: 'node-a', background: true }
-  const { admin, store, kicked } = await serve(t, { rest: { list: async () => [login] } })
+  const { admin, store, kicked } = await serve(t, {
+    rest: { list: async () => ({ left: [login], unanswered: [] }) },
+  })
   const token = await admin.userToken('u1', 5)
   t.same(store.good('u1'), [token])
   t.same(await admin.connections('u1'), [
@@ -44,7 +47,7 @@ t.test('who fails is told whose fault it is', async (t) => {
     message: /node-b is silent/,
   })
   t.match(await failureOf(admin.userToken('a:b', 1)), { kind: 'refused', errCode: 1001 })
-  const { admin: other } = await serve(t, { rest: { secret: 'another secret' } })
+  const { admin: other } = await serve(t, { rest: { secrets: new SecretGuard('another secret', 'salt') } })
   t.match(await failureOf(other.login()), { kind: 'wrongSecret', errCode: 1002 })
   const nowhere = new Admin('http://127.0.0.1:1', SECRET)
   t.match(await failureOf(nowhere.login()), { kind: 'unreachable', errCode: undefined })

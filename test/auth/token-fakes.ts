@@ -135,7 +135,8 @@ const SETTINGS: TokenSettings = {
   maxTokensPerPlatform: 30,
   loginPolicy: 1,
   refuseNew: false,
-  recordsNeeded: true,
+  adminTokenExpireMin: 1_440,
+  authWhenStoreDown: 'deny',
 }
 
 /** A node's token service on this store; `more` stands in for single neighbours. */
@@ -150,6 +151,7 @@ export function fakeService(
     settings: { ...SETTINGS, ...settings },
     platforms,
     isAdmin,
+    needsRecord: () => true,
     issue: fakeIssue(nowMs),
     canonical: (token) => token,
     verify: fakeVerify(nowMs),

@@ -168,6 +168,7 @@ t.test(
         requestsPerSMax: 1,
         watchesPerConnectionMax: 1,
         readTimeoutMs: READ_TIMEOUT_MS,
+        mayWatch: () => true,
       },
       rates: { requestOfUser: () => 0 },
       counts: { requests: {}, requestErrors: {}, closes: {}, subscriptions: 0 },

@@ -11,6 +11,7 @@ import { holderOf } from '../names.js'
 import type { TokenRecord, TokenState } from '../presence-store.js'
 import { lifeOf } from '../token-lives.js'
 import { rejectUnavailable } from './connection.js'
+import type { DamageLog } from './damage.js'
 import { dispatch, type Reply } from './dispatch.js'
 import { refreshKey, tokenSideKey, tokensKey } from './keys.js'
 import type { Router } from './routing.js'
@@ -38,26 +39,34 @@ interface Kicked {
   relying: Holder[]
 }
 
-/** Every call fails with STORE_UNAVAILABLE when Redis does not do it. */
+/** Every call fails with STORE_UNAVAILABLE when Redis does not do it, with DAMAGED_RECORD when it cannot for this user. */
 export class TokenRecords {
   readonly #client: Redis | Cluster
   readonly #router: Router
   readonly #platforms: PlatformTable
+  readonly #damage: DamageLog
   readonly #holder: () => Holder
   readonly #checks = new TurnBatch<TokenCheck, number>(CHECKS_MAX, (checks) => this.#check(checks))
 
   /** `holder`: the node's name of now; it may throw. */
-  constructor(client: Redis | Cluster, router: Router, platforms: PlatformTable, holder: () => Holder) {
+  constructor(
+    client: Redis | Cluster,
+    router: Router,
+    platforms: PlatformTable,
+    damage: DamageLog,
+    holder: () => Holder,
+  ) {
     this.#client = client
     this.#router = router
     this.#platforms = platforms
+    this.#damage = damage
     this.#holder = holder
   }
 
   /** And this node relies on it from now on. */
   async state(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    const check = { ...this.#owner(userId, platformId), token }
-    const state = await this.#checks.ask(check).catch(rejectUnavailable)
+    const owner = this.#owner(userId, platformId)
+    const state = await this.#checks.ask({ ...owner, token }).catch(this.#failing(owner))
     return state === NOT_ON_RECORD ? 'unknown' : stateOf(String(state))
   }
 
@@ -67,15 +76,18 @@ export class TokenRecords {
       this.#router,
       checks,
       ({ userId }) => userId,
-      async (group) => scripts.decodeReplies(await this.#run(scripts.checkTokens(group, holder))),
+      async (group) => {
+        const call = scripts.runScript(this.#client, scripts.checkTokens(group, holder))
+        return scripts.decodeReplies(await call.catch(rejectUnavailable))
+      },
       ({ userId, platformName }) => tokensKey(userId, platformName),
     )
   }
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
-    const { platformName } = this.#owner(userId, platformId)
-    const field = `k:${tokenDigest(token)}`
-    const kick = await this.#client.hget(tokenSideKey(userId, platformName), field).catch(rejectUnavailable)
+    const owner = this.#owner(userId, platformId)
+    const key = tokenSideKey(userId, owner.platformName)
+    const kick = await this.#client.hget(key, `k:${tokenDigest(token)}`).catch(this.#failing(owner))
     // number:expiry:state before
     return kick === null ? BY_HAND : Number(kick.split(':')[0])
   }
@@ -89,7 +101,8 @@ export class TokenRecords {
   }
 
   async remember(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
-    const { platformName } = this.#owner(userId, platformId)
+    const owner = this.#owner(userId, platformId)
+    const { platformName } = owner
     const key = tokensKey(userId, platformName)
     const lifeS = lifeOf(ttlS)
     // The hash holds other tokens too: their life may be prolonged, never cut.
@@ -100,9 +113,9 @@ export class TokenRecords {
       .expire(key, lifeS, 'GT')
       // It is a new token now, and who kicked an old one of the same text is nobody's business.
       .hdel(tokenSideKey(userId, platformName), `k:${tokenDigest(token)}`)
-    const results = await commands.exec().catch(rejectUnavailable)
+    const results = await commands.exec().catch(this.#failing(owner))
     const failed = results?.find(([error]) => error !== null)
-    if (failed) rejectUnavailable(failed[0])
+    if (failed) this.#failing(owner)(failed[0])
   }
 
   async kick(
@@ -113,21 +126,24 @@ export class TokenRecords {
     ttlS: number,
   ): Promise<Kicked> {
     if (tokens.length === 0) return { tokens: [], relying: [] }
-    const call = scripts.kickTokens(this.#owner(userId, platformId), tokens, by, lifeOf(ttlS))
-    const [flagged, nodes] = (await this.#run(call)) as scripts.KickReply
+    const owner = this.#owner(userId, platformId)
+    const call = scripts.kickTokens(owner, tokens, by, lifeOf(ttlS))
+    const [flagged, nodes] = (await this.#run(owner, call)) as scripts.KickReply
     const relying: Holder[] = []
     for (let i = 0; i < nodes.length; i += 2) relying.push(holderOf(String(nodes[i]), String(nodes[i + 1])))
     return { tokens: flagged.map((index) => tokenDigest(tokens[index - 1]!)), relying }
   }
 
   async vouch(userId: UserId, platformId: PlatformId, token: string, login: LoginNumber): Promise<void> {
-    await this.#run(scripts.vouchForToken(this.#owner(userId, platformId), token, login))
+    const owner = this.#owner(userId, platformId)
+    await this.#run(owner, scripts.vouchForToken(owner, token, login))
   }
 
   async forget(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
     if (tokens.length === 0) return
-    const key = tokensKey(userId, this.#owner(userId, platformId).platformName)
-    await this.#client.hdel(key, ...tokens).catch(rejectUnavailable)
+    const owner = this.#owner(userId, platformId)
+    const key = tokensKey(userId, owner.platformName)
+    await this.#client.hdel(key, ...tokens).catch(this.#failing(owner))
   }
 
   async rememberRefresh(
@@ -136,11 +152,13 @@ export class TokenRecords {
     refresh: TokenDigest,
     ttlS: number,
   ): Promise<void> {
-    await this.#run(scripts.rememberRefresh(this.#owner(userId, platformId), refresh, lifeOf(ttlS)))
+    const owner = this.#owner(userId, platformId)
+    await this.#run(owner, scripts.rememberRefresh(owner, refresh, lifeOf(ttlS)))
   }
 
   async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
-    return (await this.#run(scripts.takeRefresh(this.#owner(userId, platformId), refresh))) === 1
+    const owner = this.#owner(userId, platformId)
+    return (await this.#run(owner, scripts.takeRefresh(owner, refresh))) === 1
   }
 
   async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
@@ -154,21 +172,29 @@ export class TokenRecords {
     return { userId, platformName }
   }
 
-  #run(call: scripts.ScriptCall): Promise<unknown> {
-    return scripts.runScript(this.#client, call).catch(rejectUnavailable)
+  #run(owner: scripts.TokenOwner, call: scripts.ScriptCall): Promise<unknown> {
+    return scripts.runScript(this.#client, call).catch(this.#failing(owner))
+  }
+
+  #failing({ userId, platformName }: scripts.TokenOwner): (error: unknown) => never {
+    return this.#damage.rejecting([
+      tokensKey(userId, platformName),
+      tokenSideKey(userId, platformName),
+      refreshKey(userId, platformName),
+    ])
   }
 
   /** In a Cluster the keys have slots of their own, which one pipeline cannot mix. */
   async #hashes(keys: string[]): Promise<Record<string, string>[]> {
     const client = this.#client
     if (client instanceof Cluster) {
-      return Promise.all(keys.map((key) => client.hgetall(key))).catch(rejectUnavailable)
+      return Promise.all(keys.map((key) => client.hgetall(key).catch(this.#damage.rejecting([key]))))
     }
     const pipeline = client.pipeline()
     for (const key of keys) pipeline.hgetall(key)
     const results = (await pipeline.exec().catch(rejectUnavailable)) ?? []
-    return results.map(([error, hash]) =>
-      error ? rejectUnavailable(error) : (hash as Record<string, string>),
+    return results.map(([error, hash], at) =>
+      error ? this.#damage.rejecting([keys[at]!])(error) : (hash as Record<string, string>),
     )
   }
 }
