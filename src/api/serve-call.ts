@@ -1,8 +1,8 @@
 /** The way of a call: operation → rate of the address → who calls → body → handler. Each step throws what it refuses. */
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import { StoreAwayError } from '../auth/store-calls.js'
 import { looksLikeToken } from '../auth/token-look.js'
-import { StoreAwayError } from '../auth/token-service.js'
 import type { Claims, TokenFault } from '../auth/tokens.js'
 import { WireCode } from '../gateway/wire-errors.js'
 import { readJson } from './body.js'
@@ -36,7 +36,7 @@ async function attempt(deps: RouteDeps, route: Route, c: Context, call: Call): P
     throw noPermissionError('only an administrator may ask for this')
   }
   const body = parse(route.body, await readJson(c))
-  call.on = targetOf(body)
+  call.on = targetOf(deps, body)
   return route.handle(deps, body, call)
 }
 
@@ -83,16 +83,16 @@ function describeIssue({ path, message }: z.core.$ZodIssue): string {
 
 const TARGETS = ['userID', 'platformID', 'connectionID'] as const
 
-function targetOf(body: unknown): Call['on'] {
+function targetOf({ secrets }: RouteDeps, body: unknown): Call['on'] {
   const named = body as Partial<Record<string, string | number>>
+  // Somebody may have put a token or the secret where a name belongs.
+  const isHidden = (value: unknown) =>
+    typeof value === 'string' && (looksLikeToken(value) || secrets.isIn(value))
   const on: Call['on'] = {}
-  for (const field of TARGETS) if (named[field] !== undefined) on[field] = hidden(named[field])
+  for (const field of TARGETS) {
+    if (named[field] !== undefined) on[field] = isHidden(named[field]) ? '[hidden]' : named[field]
+  }
   return on
-}
-
-/** Somebody may have put a token where a name belongs. */
-function hidden(value: string | number): string | number {
-  return typeof value === 'string' && looksLikeToken(value) ? '[hidden]' : value
 }
 
 /** What the caller is told of a failure. What is not theirs is reported, and told without its reason. */
@@ -109,12 +109,6 @@ function errorFor(deps: RouteDeps, path: string, error: unknown): ApiError {
   return new ApiError(WireCode.DatabaseError, 'the store does not answer, or cannot write; try again later')
 }
 
-const REFUSALS: ReadonlySet<WireCode> = new Set<WireCode>([
-  WireCode.NoPermissionError,
-  WireCode.TooManyLogins,
-  WireCode.TokenInvalidError,
-])
-
 function note({ audit }: RouteDeps, { may, isAct }: Route, call: Call, error?: ApiError): void {
   const { path, address, caller, on } = call
   const line = {
@@ -125,6 +119,7 @@ function note({ audit }: RouteDeps, { may, isAct }: Route, call: Call, error?: A
     ...(error && { reason: error.errDlt }),
   }
   if (may === 'admin' && !caller?.isAdmin) return audit.refused(line)
-  if (error !== undefined && may === 'secret' && REFUSALS.has(error.errCode)) return audit.refused(line)
-  if (isAct && (caller?.isAdmin || may === 'secret')) audit.act({ ...line, on })
+  // Whoever is not recognized may say anything: only where they come from is told.
+  if (may === 'secret' && error !== undefined) return audit.refused(line)
+  if (isAct) audit.act({ ...line, on })
 }

@@ -18,6 +18,7 @@ const KNOWN_MAX = 1_024
 export type SecretVerdict = 'right' | 'wrong' | { waitMs: number }
 
 export class SecretGuard {
+  readonly #secret: string
   readonly #digest: Buffer
   readonly #wrong: RateTable
   readonly #wrongOfKnown: RateTable
@@ -26,9 +27,15 @@ export class SecretGuard {
 
   /** `salt`: unknown outside. */
   constructor(secret: string, salt: string) {
+    this.#secret = secret
     this.#digest = digestOf(secret)
     this.#wrong = new RateTable({ count: WRONG_PER_MIN, periodMs: MINUTE_MS, salt })
     this.#wrongOfKnown = new RateTable({ count: WRONG_PER_MIN_KNOWN, periodMs: MINUTE_MS, salt })
+  }
+
+  /** Whether the secret is in a text that is to be logged. */
+  isIn(text: string): boolean {
+    return text.includes(this.#secret)
   }
 
   /** `nowMs`: of a clock that only rises. */

@@ -12,49 +12,21 @@ import { BY_HAND, TOKEN_ONLY } from '../presence/eviction.js'
 import type { Policy } from '../presence/login-policy.js'
 import type { PlatformTable } from '../presence/platforms.js'
 import { type TokenDigest, tokenDigest } from '../presence/token-digest.js'
-import {
-  compareIssue,
-  compareText,
-  isRenewal,
-  nextPlace,
-  type Occasion,
-  type Place,
-  readIssue,
-} from '../presence/token-order.js'
+import { compareIssue, nextPlace, type Occasion, type Place, readIssue } from '../presence/token-order.js'
 import { type Ruling, TokenRules } from '../presence/token-rules.js'
 import type { PlatformId, UserId } from '../presence/types.js'
 import { checkUserId } from '../presence/user-id.js'
-import type { PresenceStore, TokenRecord } from '../store/presence-store.js'
+import type { TokenRecord } from '../store/presence-store.js'
+import { ADMIN_PLATFORM, ADMIN_TOKENS_MAX, AdminTokens } from './admin-tokens.js'
 import { RefreshTokens, readRefreshToken } from './refresh-tokens.js'
-import { isDamagedRecord, stateFault } from './token-records.js'
+import { StoreAwayError, type TokenStore, tellApart } from './store-calls.js'
+import { byPlatform, latestLogin, type OneToken, textsOf } from './token-lists.js'
+import { stateFault } from './token-records.js'
 import type { Claims, TokenFault, TokenVerdict } from './tokens.js'
-
-/** OpenIM's platform of administrators; users have no tokens for it. */
-export const ADMIN_PLATFORM: PlatformId = 10
 
 const MINUTE_S = 60
 const DAY_S = 86_400
 const JTI_RANDOM_BYTES = 4
-/** Of one administrator. Handing out young ones again keeps them far below. */
-const ADMIN_TOKENS_MAX = 1_000
-/** A token is new for this part of its life. */
-const ADMIN_TOKEN_YOUNG = 0.01
-
-/** What of the store the service needs. Each call may reject. */
-export type TokenStore = Pick<
-  PresenceStore,
-  | 'tokenState'
-  | 'tokensOf'
-  | 'rememberToken'
-  | 'kickTokens'
-  | 'forgetTokens'
-  | 'rememberRefresh'
-  | 'takeRefresh'
-  | 'forgetRefreshes'
->
-
-type OneToken = Pick<TokenRecord, 'platformId' | 'token'>
-
 /** What a new token says: whose it is, and its place among the user's tokens (`iat` and `jti`). */
 export type NewToken = Claims & Place
 
@@ -98,18 +70,6 @@ export interface IssuedToken {
   refresh?: { token: string; ttlS: number }
 }
 
-/** The store did not answer, or said no: nothing is known of what was asked. Retry: later, with the same call. */
-export class StoreAwayError extends Error {
-  constructor(override readonly cause: unknown) {
-    super('the store is out of reach')
-  }
-
-  /** The store answers, but not about this user: what stands there of them has the wrong form. Retry: never. */
-  get isDamaged(): boolean {
-    return isDamagedRecord(this.cause)
-  }
-}
-
 /** Every call rejects with StoreAwayError when the store is away, and may then be repeated. */
 export class TokenService {
   readonly #deps: TokenServiceDeps
@@ -118,8 +78,7 @@ export class TokenService {
   readonly #rules: TokenRules
   /** A renewal takes the place of no login: nothing but the maximum holds. */
   readonly #renewalRules: TokenRules
-  /** Services have tokens of their own: a new one takes the place of none. */
-  readonly #adminRules: TokenRules
+  readonly #admins: AdminTokens
 
   constructor(deps: TokenServiceDeps) {
     const { settings, platforms } = deps
@@ -131,45 +90,32 @@ export class TokenService {
     const rules = { policy, refuseNew, maxPerPlatform: maxTokensPerPlatform, renewals }
     this.#rules = new TokenRules(rules, platforms)
     this.#renewalRules = new TokenRules({ ...rules, policy: 0 }, platforms)
-    this.#adminRules = new TokenRules({ ...rules, policy: 0, maxPerPlatform: ADMIN_TOKENS_MAX }, platforms)
+    this.#admins = new AdminTokens({
+      store: this.#store,
+      rules: new TokenRules({ ...rules, policy: 0, maxPerPlatform: ADMIN_TOKENS_MAX }, platforms),
+      ttlS: settings.adminTokenExpireMin * MINUTE_S,
+      issue: (claims, ttlS, held) => this.#issue(claims, ttlS, held, 'login'),
+      obey: (userId, ruling) => this.#obey(userId, ruling),
+      verify: deps.verify,
+      nowS: () => this.#nowS(),
+    })
   }
 
   /**
-   * A token for an administrator. Whoever asks while one is new gets the same: services that ask for each of their
-   * calls would fill the record, or push out the tokens of others.
+   * A token for an administrator (`AdminTokens`). While the store is away and AUTH_WHEN_STORE_DOWN is `allow`, one that
+   * is on no record: it is good as long as that lasts, and no longer than a few minutes.
    *
    *   1001  not an administrator        1002  tokens are made elsewhere
    */
   async createForAdmin(userId: UserId): Promise<IssuedToken | TokenFault> {
     if (!this.#deps.isAdmin(userId)) return refusal(WireCode.ArgsError, 'userID: not an administrator')
     if (this.#deps.issue === undefined) return MADE_ELSEWHERE
-    const ttlS = this.#deps.settings.adminTokenExpireMin * MINUTE_S
-    const records = (await this.#store.tokensOf(userId)).filter(
-      ({ platformId }) => platformId === ADMIN_PLATFORM,
-    )
-    const young = await this.#youngToken(userId, records, ttlS)
-    if (young !== undefined) return young
-    const claims = { userId, platformId: ADMIN_PLATFORM }
-    const token = await this.#issue(claims, ttlS, records, 'login')
-    await this.#store.rememberToken(userId, ADMIN_PLATFORM, token, ttlS)
-    await this.#obey(userId, this.#adminRules.judge({ ...claims, token }, records, this.#nowS()))
-    return { ok: true, token, ttlS }
-  }
-
-  /** A good one on record with nearly all of its life ahead. */
-  async #youngToken(
-    userId: UserId,
-    records: readonly TokenRecord[],
-    ttlS: number,
-  ): Promise<IssuedToken | undefined> {
-    const youngest = latestLogin(records)
-    if (youngest === undefined) return undefined
-    const leftS = Math.floor(readIssue(youngest.token).expiresAtS) - this.#nowS()
-    if (leftS > ttlS || leftS < ttlS * (1 - ADMIN_TOKEN_YOUNG)) return undefined
-    // Whoever signed it may have had another key.
-    const verdict = await this.#deps.verify(youngest.token)
-    const isOwn = verdict.ok && verdict.userId === userId && verdict.platformId === ADMIN_PLATFORM
-    return isOwn ? { ok: true, token: youngest.token, ttlS: leftS } : undefined
+    try {
+      return { ok: true, ...(await this.#admins.create(userId)) }
+    } catch (error) {
+      if (!this.#isGoodBySignature(userId, error)) throw error
+      return { ok: true, ...(await this.#admins.createUnrecorded(userId)) }
+    }
   }
 
   /**
@@ -216,10 +162,15 @@ export class TokenService {
       const state = await this.#store.tokenState(userId, platformId, token)
       return stateFault(state, this.#deps.needsRecord(userId)) ?? verdict
     } catch (error) {
-      if (!(error instanceof StoreAwayError) || error.isDamaged) throw error
-      if (!this.#deps.isAdmin(userId) || this.#deps.settings.authWhenStoreDown === 'deny') throw error
+      if (!this.#isGoodBySignature(userId, error)) throw error
       return verdict
     }
+  }
+
+  /** Whether it is an administrator's token, and the store cannot be asked, and need not be. */
+  #isGoodBySignature(userId: UserId, error: unknown): boolean {
+    const isAway = error instanceof StoreAwayError && !error.isDamaged
+    return isAway && this.#deps.isAdmin(userId) && this.#deps.settings.authWhenStoreDown === 'allow'
   }
 
   /**
@@ -413,54 +364,10 @@ export class TokenService {
   }
 }
 
-/** The newest good token that was made for a login; undefined when there is none. */
-function latestLogin(records: readonly TokenRecord[]): TokenRecord | undefined {
-  return records
-    .filter(({ state }) => state === 'normal')
-    .map((record) => ({ record, issue: readIssue(record.token) }))
-    .filter(({ issue }) => !isRenewal(issue))
-    .sort((a, b) => compareIssue(b.issue, a.issue) || compareText(b.record.token, a.record.token))[0]?.record
-}
-
-function byPlatform(records: readonly OneToken[]): Map<PlatformId, OneToken[]> {
-  const groups = new Map<PlatformId, OneToken[]>()
-  for (const record of records) {
-    const group = groups.get(record.platformId)
-    if (group === undefined) groups.set(record.platformId, [record])
-    else group.push(record)
-  }
-  return groups
-}
-
-function textsOf(records: readonly OneToken[]): string[] {
-  return records.map(({ token }) => token)
-}
-
 const NOBODYS = refusal(WireCode.TokenInvalidError, 'the token is of no user or platform that can be here')
 const MADE_ELSEWHERE = refusal(WireCode.NoPermissionError, 'tokens are made elsewhere')
 const BAD_REFRESH_TOKEN = refusal(WireCode.TokenInvalidError, 'the refresh token is not good')
 
 function refusal(errCode: WireCode, errDlt: string): TokenFault {
   return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt }
-}
-
-/** The same store, whose failures can be told from those of whoever signs and verifies. */
-function tellApart(store: TokenStore): TokenStore {
-  const call = async <T>(answer: Promise<T>): Promise<T> => {
-    try {
-      return await answer
-    } catch (cause) {
-      throw new StoreAwayError(cause)
-    }
-  }
-  return {
-    tokenState: (...args) => call(store.tokenState(...args)),
-    tokensOf: (...args) => call(store.tokensOf(...args)),
-    rememberToken: (...args) => call(store.rememberToken(...args)),
-    kickTokens: (...args) => call(store.kickTokens(...args)),
-    forgetTokens: (...args) => call(store.forgetTokens(...args)),
-    rememberRefresh: (...args) => call(store.rememberRefresh(...args)),
-    takeRefresh: (...args) => call(store.takeRefresh(...args)),
-    forgetRefreshes: (...args) => call(store.forgetRefreshes(...args)),
-  }
 }

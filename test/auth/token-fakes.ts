@@ -1,5 +1,6 @@
 /** Tokens without cryptography, and a store of them in memory. */
-import type { NewToken, TokenServiceDeps, TokenSettings, TokenStore } from '../../src/auth/token-service.js'
+import type { TokenStore } from '../../src/auth/store-calls.js'
+import type { NewToken, TokenServiceDeps, TokenSettings } from '../../src/auth/token-service.js'
 import { TokenService } from '../../src/auth/token-service.js'
 import type { TokenVerdict } from '../../src/auth/tokens.js'
 import { WireCode, wireErrorText } from '../../src/gateway/wire-errors.js'

@@ -51,16 +51,18 @@ export function* readRecords(db: RootDatabase<StoredTokens, string>): Iterable<[
 
 /**
  * Throws STORE_UNSUITABLE, naming DATA_DIR, when the file cannot be opened or is damaged. On a full disk what is there
- * is read all the same, and a file that is not there yet is made when there is room.
+ * is read all the same, and a file that is not there yet is made when there is room. `hasRoom`: asked before each write.
  */
-export function openTokenFile(dataDir: string): TokenJournal {
+export function openTokenFile(dataDir: string, hasRoom = hasRoomIn): TokenJournal {
   const path = join(dataDir, 'tokens')
-  const isThere = sizeOf(join(path, 'data.mdb')) > 0
-  if (isThere) check(path)
+  let isThere = false
   let db: RootDatabase<StoredTokens, string> | undefined
   try {
+    isThere = sizeOf(join(path, 'data.mdb')) > 0
+    if (isThere) check(path)
     db = openIn(path)
   } catch (error) {
+    if (error instanceof StoreUnsuitableError) throw error
     if (isThere || !isDiskFull(error)) throw cannotHold(path, (error as Error).message)
   }
   return {
@@ -84,7 +86,7 @@ const DISK_FULL = 'the disk of DATA_DIR is full'
 /** A commit takes a few pages for each change, and some for its list of free ones. */
 const ROOM_BYTES = 2 ** 17
 
-function hasRoom(dir: string): boolean {
+function hasRoomIn(dir: string): boolean {
   try {
     const { bavail, bfree, bsize } = statfsSync(dir)
     return (process.getuid?.() === 0 ? bfree : bavail) * bsize >= ROOM_BYTES

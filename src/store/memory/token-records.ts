@@ -120,7 +120,6 @@ export class TokenRecords {
   }
 
   async close(): Promise<void> {
-    await this.saveAgain()
     const journal = this.#journal
     this.#journal = undefined
     await journal?.close()

@@ -16,8 +16,9 @@ export class DamageLog {
   }
 
   /** Whether this is what Redis says of a record of a wrong type. Tells the log, at most once a minute for the keys. */
-  note(error: string, keys: readonly string[]): boolean {
+  note(error: string, keysOf: () => readonly string[]): boolean {
     if (!error.includes('WRONGTYPE')) return false
+    const keys = keysOf()
     const name = keys.join(', ')
     const nowMs = performance.now()
     if (nowMs - (this.#toldMs.get(name) ?? Number.NEGATIVE_INFINITY) < EVERY_MS) return true
@@ -32,11 +33,11 @@ export class DamageLog {
   }
 
   /** For a call about these keys: fails with DAMAGED_RECORD where one is damaged, else with STORE_UNAVAILABLE. */
-  rejecting(keys: readonly string[]): (error: unknown) => never {
+  rejecting(keysOf: () => readonly string[]): (error: unknown) => never {
     return (error) => {
       const text = error instanceof Error ? error.message : String(error)
-      if (!this.note(text, keys)) return rejectUnavailable(error)
-      throw new DamagedRecordError(`One of ${keys.join(', ')} is damaged (${text}).`)
+      if (!this.note(text, keysOf)) return rejectUnavailable(error)
+      throw new DamagedRecordError(`One of ${keysOf().join(', ')} is damaged (${text}).`)
     }
   }
 }

@@ -173,7 +173,7 @@ export class RedisStore implements PresenceStore {
     )
     return this.#served(userIds, replies, NOTHING_RECORDED, (userId, reply) => {
       const [, , problem] = reply
-      if (problem !== undefined) this.#damage.note(problem, userKeys(userId))
+      if (problem !== undefined) this.#damage.note(problem, () => userKeys(userId))
       return scripts.decodeSnapshot(userId, reply)
     })
   }
@@ -350,7 +350,7 @@ export class RedisStore implements PresenceStore {
     const decoded: T[] = []
     for (const [i, reply] of replies.entries()) {
       if (reply.ok) decoded.push(decode(userIds[i]!, reply.reply))
-      else if (this.#damage.note(reply.error, userKeys(userIds[i]!)))
+      else if (this.#damage.note(reply.error, () => userKeys(userIds[i]!)))
         decoded.push(decode(userIds[i]!, nothing))
       else this.#options.log('warn', 'cannot read a user', { userId: userIds[i], error: reply.error })
     }

@@ -177,7 +177,7 @@ export class TokenRecords {
   }
 
   #failing({ userId, platformName }: scripts.TokenOwner): (error: unknown) => never {
-    return this.#damage.rejecting([
+    return this.#damage.rejecting(() => [
       tokensKey(userId, platformName),
       tokenSideKey(userId, platformName),
       refreshKey(userId, platformName),
@@ -188,13 +188,13 @@ export class TokenRecords {
   async #hashes(keys: string[]): Promise<Record<string, string>[]> {
     const client = this.#client
     if (client instanceof Cluster) {
-      return Promise.all(keys.map((key) => client.hgetall(key).catch(this.#damage.rejecting([key]))))
+      return Promise.all(keys.map((key) => client.hgetall(key).catch(this.#damage.rejecting(() => [key]))))
     }
     const pipeline = client.pipeline()
     for (const key of keys) pipeline.hgetall(key)
     const results = (await pipeline.exec().catch(rejectUnavailable)) ?? []
     return results.map(([error, hash], at) =>
-      error ? this.#damage.rejecting([keys[at]!])(error) : (hash as Record<string, string>),
+      error ? this.#damage.rejecting(() => [keys[at]!])(error) : (hash as Record<string, string>),
     )
   }
 }
