@@ -1,5 +1,5 @@
 /** What a node lets users and administrators do, over both of its ports. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { OpenimClient } from '../../src/client/openim-client.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 import { askRest } from '../support/rest.js'
@@ -16,10 +16,16 @@ async function adminTokenOf(node: TestNode): Promise<string> {
   return ((await response.json()) as { data: { token: string } }).data.token
 }
 
+async function loginAdmin(t: Test, node: TestNode, token: string): Promise<OpenimClient> {
+  const client = await OpenimClient.connect({ url: node.wsUrl, token, userId: 'imAdmin', platformId: ADMIN })
+  t.teardown(() => client.terminate())
+  return client
+}
+
 t.test('with WATCH_POLICY=admin users see themselves alone, and administrators everybody', async (t) => {
   const node = await TestNode.start(t, { WATCH_POLICY: 'admin' })
   const ann = await node.login('ann', WEB)
-  const admin = await node.login('imAdmin', ADMIN, { token: await adminTokenOf(node) })
+  const admin = await loginAdmin(t, node, await adminTokenOf(node))
   t.same(await ann.subscribe(['bob']), [{ userID: 'bob', onlinePlatformIDs: [] }], 'nobody is left to watch')
   const bob = await node.login('bob', WEB)
   await admin.subscribe(['ann', 'bob'])
@@ -44,12 +50,11 @@ t.test('with WATCH_POLICY=admin users see themselves alone, and administrators e
 t.test('A10: a revoked administrator comes in by neither port, and is sent away', async (t) => {
   const node = await TestNode.start(t)
   const token = await adminTokenOf(node)
-  const admin = await node.login('imAdmin', ADMIN, { token })
+  const admin = await loginAdmin(t, node, token)
   t.equal((await askRest(node, '/auth/force_logout', { userID: 'imAdmin', platformID: ADMIN })).errCode, 0)
   await eventually(() => (admin.isKicked ? true : undefined))
 
-  const login = OpenimClient.connect({ url: node.wsUrl, token, userId: 'imAdmin', platformId: ADMIN })
-  await t.rejects(login, { code: 'CONNECT_REFUSED', message: /1506/ })
+  await t.rejects(loginAdmin(t, node, token), { code: 'CONNECT_REFUSED', message: /1506/ })
   t.equal((await askRest(node, '/connection/list', { userID: 'ann' })).errCode, 1506)
   t.same(await node.admin.connections('ann'), [], 'whoever has the secret gets another')
 })

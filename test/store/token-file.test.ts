@@ -274,6 +274,17 @@ t.test(
   },
 )
 
+t.test('on a disk that is full from the start the file is made when there is room', async (t) => {
+  const dir = folder(t)
+  let isFull = true
+  const { backend, store } = await openStore(t, () => openTokenFile(dir, () => !isFull))
+  await t.rejects(store.rememberToken('u', WEB, 'token', HOUR_S), /disk of DATA_DIR is full/)
+  isFull = false
+  await store.rememberToken('u', WEB, 'token', HOUR_S)
+  await backend.close()
+  t.equal(await (await openStore(t, dir)).store.tokenState('u', WEB, 'token'), 'normal')
+})
+
 /** A journal whose writes end when the test says so. */
 class SlowJournal implements TokenJournal {
   readonly puts: [string, StoredTokens | undefined][] = []

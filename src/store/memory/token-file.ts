@@ -55,31 +55,41 @@ export function* readRecords(db: RootDatabase<StoredTokens, string>): Iterable<[
  */
 export function openTokenFile(dataDir: string, hasRoom = hasRoomIn): TokenJournal {
   const path = join(dataDir, 'tokens')
-  let isThere = false
   let db: RootDatabase<StoredTokens, string> | undefined
   try {
-    isThere = sizeOf(join(path, 'data.mdb')) > 0
+    const isThere = sizeOf(join(path, 'data.mdb')) > 0
+    // LMDB's lock file is memory that the disk has to have room for: without it the process would die (SIGBUS).
+    const mayOpen = sizeOf(join(path, 'lock.mdb')) > 0 || mayMake(path, () => hasRoom(dataDir))
+    if (isThere && !mayOpen) throw new Error(DISK_FULL)
     if (isThere) check(path)
-    db = openIn(path)
+    if (mayOpen) db = openEnvironment(path)
   } catch (error) {
-    if (error instanceof StoreUnsuitableError) throw error
-    if (isThere || !isDiskFull(error)) throw cannotHold(path, (error as Error).message)
+    throw error instanceof StoreUnsuitableError ? error : cannotHold(path, (error as Error).message)
   }
   return {
     load: () => (db ? readRecords(db) : []),
     async put(key, record) {
       // LMDB prints what it fails with where no log line is expected: better not to let it try.
       if (!hasRoom(dataDir)) throw new Error(DISK_FULL)
-      db ??= openIn(path)
+      if (db === undefined) {
+        mkdirSync(path, { recursive: true, mode: 0o700 })
+        db = openEnvironment(path)
+      }
       await settled(record ? db.put(key, record) : db.remove(key))
     },
     close: async () => db?.close(),
   }
 }
 
-function openIn(path: string): RootDatabase<StoredTokens, string> {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  return openEnvironment(path)
+/** Makes the folder; false = the disk is full. */
+function mayMake(path: string, hasRoom: () => boolean): boolean {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return hasRoom()
+  } catch (error) {
+    if (isDiskFull(error)) return false
+    throw error
+  }
 }
 
 const DISK_FULL = 'the disk of DATA_DIR is full'
