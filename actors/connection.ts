@@ -3,24 +3,37 @@
  *
  * Thread  io                          Owns   its socket, its pending subscriptions
  * Hears   Connection.Command, frames  Tells  PresenceShard.Command, Sync.Command, FanOut.Command (same thread)
- * Timers  read, ping (Web only), one for each pending subscription
+ * Timers  read, ping (Web only), probe, one for each pending subscription
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
 
+import { closeReason, isGoodbye } from '../src/gateway/close-codes.js'
 import type { RequestEnvelope } from '../src/gateway/codec/envelope.js'
 import { DelUserPushTokenResp, SetAppBackgroundStatusReq } from '../src/gateway/proto/openim.js'
 import { failure, kickFrame, success } from '../src/gateway/replies.js'
+import { RequestBudget, weightOfBytes } from '../src/gateway/request-budget.js'
 import { knownRequests, RequestId } from '../src/gateway/requests.js'
 import { parseTextFrame } from '../src/gateway/text-frames.js'
-import { TokenBucket } from '../src/gateway/token-bucket.js'
 import { NOT_SERVED_TEXT, WireCode } from '../src/gateway/wire-errors.js'
+import { PROBE_LOOKS_MS } from '../src/presence/probe.js'
 import type { LoginNumber } from '../src/presence/types.js'
 import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, stopOnFailure } from '../src/runtime/index.js'
-import { type Args, type Ctx, count, decode, type Message, type State, send } from './connection/state.js'
-import { onSubscribe, onSubscribeDue, onWatched } from './connection/subscriptions.js'
+import {
+  type Args,
+  type Ctx,
+  charge,
+  count,
+  decode,
+  type Message,
+  type OverShare,
+  refuse,
+  type State,
+  send,
+} from './connection/state.js'
+import { onNotWatched, onSubscribe, onSubscribeDue, onWatched } from './connection/subscriptions.js'
 
-export type { ConnectionCounts, ConnectionSettings, FromTransport } from './connection/state.js'
+export type { ConnectionCounts, ConnectionSettings, FromTransport, Heard } from './connection/state.js'
 
 /** Ping this long before a silent browser would count as dead. */
 const PING_PART = 0.9
@@ -33,11 +46,17 @@ const FLAG_DEADLINE_MS = 2_000
 /** One for all connections. */
 const READ_DUE: Message = { kind: 'readDue' }
 const PING_DUE: Message = { kind: 'pingDue' }
+const PROBE_DUE: Message = { kind: 'probeDue' }
+
+const GONE: Message = { kind: 'closed', code: 1006, clean: false }
 
 const POLICY_VIOLATION = 1008
 const TOO_LONG = 1009
-/** Not sent: what the transport reports when it cut a peer that did not read. */
-const SLOW_READER = 1013
+/** What is read of a request that is over the rate, so that it can be answered: as it comes, and unpacked. */
+const REFUSED_BYTES_MAX = 4_096
+const REFUSED_INFLATED_BYTES_MAX = 16_384
+/** Bodies of pings are identifiers. */
+const TEXT_BYTES_MAX = 4_096
 const GOING_AWAY = 1001
 
 export const connection = defineActor<Message, State, Args>({
@@ -55,11 +74,10 @@ function receive(ctx: Ctx, state: State, message: Message): void {
   switch (message.kind) {
     case 'frame':
       return onFrame(ctx, state, message.data, message.isBinary)
-    case 'heard':
-      state.heardMs = ctx.nowMs()
-      return
     case 'watched':
       return onWatched(ctx, state, message.requestId)
+    case 'notWatched':
+      return onNotWatched(ctx, state, message)
     case 'subscribeDue':
       return onSubscribeDue(state, message.requestId)
     case 'readDue':
@@ -70,8 +88,10 @@ function receive(ctx: Ctx, state: State, message: Message): void {
       return onKick(ctx, state, message.by)
     case 'tokenFlagged':
       return onTokenFlagged(state)
-    case 'replace':
-      return drop(state, 'replaced', true)
+    case 'probe':
+      return onProbe(ctx, state)
+    case 'probeDue':
+      return onProbeDue(ctx, state)
     case 'vouch':
       return onVouch(ctx, state, message.login)
     case 'numbered':
@@ -115,13 +135,15 @@ function start(ctx: Ctx, args: Args): State {
     token: digest,
   }
   if (seat !== undefined) report.seat = seat
+  args.heard.heardMs = ctx.nowMs()
   args.hub.connections.set(ctx.self.actor, report)
-  ctx.tell(args.shard, { kind: 'connected', ...report })
+  ctx.signal(args.shard, { kind: 'connected', ...report })
   ctx.once('read', settings.readTimeoutMs, READ_DUE)
   if (platformId === WEB) ctx.every('ping', settings.readTimeoutMs * PING_PART, PING_DUE)
   // Field by field: spread, each connection would get a hidden class of its own, which is 600 bytes.
   return {
     socket: args.socket,
+    heard: args.heard,
     userId,
     platformId,
     token: args.token,
@@ -136,19 +158,19 @@ function start(ctx: Ctx, args: Args): State {
     counts: args.counts,
     places: args.places,
     report,
-    bucket: new TokenBucket(settings.requestsPerSMax, ctx.nowMs()),
-    heardMs: ctx.nowMs(),
+    budget: new RequestBudget(settings, ctx.nowMs()),
     watches: 0,
+    newWatches: undefined,
     pending: undefined,
     nextRequestId: 1,
     isKicked: false,
+    probe: undefined,
     ending: undefined,
   }
 }
 
 function onClosed(ctx: Ctx, state: State, { code, clean }: { code: number; clean: boolean }): void {
-  const reason = code === SLOW_READER ? 'slowReader' : clean ? 'goodbye' : 'broken'
-  const ending = state.ending ?? { reason, isGoodbye: clean }
+  const ending = state.ending ?? { reason: closeReason(code, clean), isGoodbye: clean && isGoodbye(code) }
   count(state.counts.closes, ending.reason)
   leave(ctx, state, ending.isGoodbye)
   ctx.stop()
@@ -162,10 +184,11 @@ function onStop(ctx: Ctx, state: State): void {
   state.socket.drop()
 }
 
+/** Once; it may come before the socket has closed. */
 function leave(ctx: Ctx, state: State, clean: boolean): void {
-  state.hub.connections.delete(ctx.self.actor)
+  if (!state.hub.connections.delete(ctx.self.actor)) return
   state.counts.subscriptions -= state.watches
-  ctx.tell(state.shard, { kind: 'disconnected', connection: ctx.self, userId: state.userId, clean })
+  ctx.signal(state.shard, { kind: 'disconnected', connection: ctx.self, userId: state.userId, clean })
   state.places.remove(state.socket.address)
 }
 
@@ -174,35 +197,49 @@ function leave(ctx: Ctx, state: State, clean: boolean): void {
 function onFrame(ctx: Ctx, state: State, data: Uint8Array, isBinary: boolean): void {
   // What comes after our own goodbye was sent before it arrived.
   if (state.ending !== undefined) return
-  state.heardMs = ctx.nowMs()
-  const isConnectionOverdrawn = state.bucket.take(state.heardMs) > 0
-  if (state.bucket.isFlooded) {
-    return end(state, POLICY_VIOLATION, 'too many requests', { reason: 'flood', isGoodbye: false })
-  }
+  const nowMs = ctx.nowMs()
+  state.heard.heardMs = nowMs
+  const isWithinRate = state.budget.take(nowMs)
+  if (state.budget.isFlooded) return flood(state, 'requests')
   if (!isBinary) return onText(state, data)
+  if (!isWithinRate || state.rates.requestOfUser(state.userId) > 0) return onOverRate(state, data)
+  const { encoding, settings } = state
   let request: RequestEnvelope
   try {
-    request = state.encoding.decodeRequest(data, state.settings.inflatedBytesMax)
+    const unpacked = encoding.unpack(data, settings.inflatedBytesMax)
+    charge(ctx, state, weightOfBytes(Math.max(data.length, unpacked.length)))
+    request = encoding.readRequest(unpacked)
   } catch (error) {
     return onBadFrame(state, error)
   }
   if (request.sendID !== state.userId) return drop(state, 'wrongUser')
-  if (isConnectionOverdrawn || state.rates.requestOfUser(state.userId) > 0) {
-    return send(state, failure(request, WireCode.TooManyRequests, 'slow down and ask again'))
-  }
   onRequest(ctx, state, request)
 }
 
-function onBadFrame(state: State, error: unknown): void {
-  if ((error as { code?: string }).code === 'MESSAGE_TOO_LONG') {
-    return end(state, TOO_LONG, 'message too long', { reason: 'tooLong', isGoodbye: false })
+/** Read only what an answer needs. What is too long for that would cost what the rate is there to save. */
+function onOverRate(state: State, data: Uint8Array): void {
+  if (data.length > REFUSED_BYTES_MAX) return flood(state, 'unread')
+  let request: RequestEnvelope
+  try {
+    request = state.encoding.decodeRequest(data, REFUSED_INFLATED_BYTES_MAX)
+  } catch (error) {
+    return (error as { code?: string }).code === 'MESSAGE_TOO_LONG'
+      ? flood(state, 'unread')
+      : onBadFrame(state, error)
   }
+  if (request.sendID !== state.userId) return drop(state, 'wrongUser')
+  refuse(state, 'requests', failure(request, WireCode.TooManyRequests, 'slow down and ask again'))
+}
+
+function onBadFrame(state: State, error: unknown): void {
+  if ((error as { code?: string }).code === 'MESSAGE_TOO_LONG') return tooLong(state)
   if ((error as { code?: string }).code !== 'BAD_ENVELOPE') throw error
   drop(state, 'badFrame')
 }
 
 function onText(state: State, data: Uint8Array): void {
   count(state.counts.requests, 'text')
+  if (data.length > TEXT_BYTES_MAX) return tooLong(state)
   const frame = parseTextFrame(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString())
   if (frame.kind === 'ping') state.socket.send(frame.pong, false)
   else if (frame.kind === 'bad') drop(state, 'badFrame')
@@ -248,14 +285,38 @@ function onTokenFlagged(state: State): void {
 
 function onVouch(ctx: Ctx, state: State, login: LoginNumber): void {
   const { userId, platformId, token, sync } = state
-  ctx.tell(sync, { kind: 'vouchForToken', userId, platformId, token, login })
+  ctx.signal(sync, { kind: 'vouchForToken', userId, platformId, token, login })
 }
 
 function onReadDue(ctx: Ctx, state: State): void {
-  const silentMs = ctx.nowMs() - state.heardMs
+  const silentMs = ctx.nowMs() - state.heard.heardMs
   const leftMs = state.settings.readTimeoutMs - silentMs
-  if (leftMs > 0) ctx.once('read', leftMs, READ_DUE)
-  else drop(state, 'silent')
+  if (leftMs > 0) return ctx.once('read', leftMs, READ_DUE)
+  drop(state, 'silent')
+  // Nothing would report its end any more, and this actor would live for ever.
+  if (state.socket.isGone) ctx.signal(ctx.self, GONE)
+}
+
+/** A probe that is under way answers for this one too. Who leaves anyway says so in the end. */
+function onProbe(ctx: Ctx, state: State): void {
+  if (state.probe !== undefined || state.isKicked || state.ending !== undefined) return
+  state.probe = { sinceMs: ctx.nowMs(), looks: 0 }
+  state.socket.ping()
+  ctx.once('probe', PROBE_LOOKS_MS[0]!, PROBE_DUE)
+}
+
+function onProbeDue(ctx: Ctx, state: State): void {
+  const { probe } = state
+  if (probe === undefined || state.isKicked || state.ending !== undefined) return
+  if (state.heard.heardMs > probe.sinceMs) {
+    state.probe = undefined
+    return ctx.signal(state.shard, { kind: 'answered', connection: ctx.self, userId: state.userId })
+  }
+  const nextMs = PROBE_LOOKS_MS[++probe.looks]
+  if (nextMs !== undefined) return ctx.once('probe', nextMs, PROBE_DUE)
+  // At once: what was sent to a peer that does not answer may take long to be given up.
+  leave(ctx, state, true)
+  drop(state, 'replaced', true)
 }
 
 // Steps
@@ -264,6 +325,15 @@ function onReadDue(ctx: Ctx, state: State): void {
 function drop(state: State, reason: string, isGoodbye = false): void {
   state.ending ??= { reason, isGoodbye }
   state.socket.drop()
+}
+
+function tooLong(state: State): void {
+  end(state, TOO_LONG, 'message too long', { reason: 'tooLong', isGoodbye: false })
+}
+
+function flood(state: State, reason: OverShare): void {
+  count(state.counts.overShare, reason)
+  end(state, POLICY_VIOLATION, 'too many requests', { reason: 'flood', isGoodbye: false })
 }
 
 /** Close with a close frame. */

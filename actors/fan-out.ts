@@ -13,6 +13,7 @@ import type { Transport } from '../src/gateway/transport/transport.js'
 import type { PlatformId, UserId } from '../src/presence/types.js'
 import { sameList } from '../src/presence/watch-index.js'
 import type { Addresses } from '../src/protocol/addresses.js'
+import type * as Connection from '../src/protocol/connection.js'
 import type * as FanOut from '../src/protocol/fan-out.js'
 import { assertNever, type Context, defineActor } from '../src/runtime/index.js'
 
@@ -21,8 +22,23 @@ export interface FanOutCounts {
   statusPushes: number
 }
 
+/** What this thread may watch. */
+export interface FanOutLimits {
+  /** Users on the board, or waiting to be; those whose watchers have left count until they are swept. */
+  watchedUsersMax: number
+  /** Users whose first answer is awaited. */
+  watchesWaitingMax: number
+}
+
+/** For the metrics: set when the actor starts. */
+export interface FanOutGauges {
+  waiting: () => number
+}
+
 export interface Args {
   hub: Hub
+  limits: FanOutLimits
+  gauges: FanOutGauges
   transport: Pick<Transport, 'publish' | 'subscriberCount'>
   addresses: Addresses
   counts: FanOutCounts
@@ -38,10 +54,13 @@ interface State extends Args {
 interface Pending {
   request: FanOut.Request
   missing: number
+  askedMs: number
 }
 
 /** Watches of users whom nobody watches any more are kept so long: watchers come back, and pages are reloaded. */
 const SWEEP_MS = 10_000
+/** By then a connection has answered its client that presence is not available. */
+const GIVEN_UP_MS = 5_000
 
 type Private = { kind: 'sweepDue' }
 type Ctx = Context<FanOut.Command | Private>
@@ -68,22 +87,34 @@ function receive(ctx: Ctx, state: State, message: FanOut.Command | Private): voi
 // Handlers
 
 function onRequest(ctx: Ctx, state: State, request: FanOut.Request): void {
-  const pending: Pending = { request, missing: 0 }
-  const ask: UserId[] = []
-  for (const userId of new Set(request.userIds)) {
+  const pending: Pending = { request, missing: 0, askedMs: ctx.nowMs() }
+  const ask = request.userIds.filter(
+    (userId) => !state.hub.statuses.has(userId) && !state.waiting.has(userId),
+  )
+  const reason = findNoRoom(ctx, state, ask.length)
+  if (reason !== undefined) {
+    return ctx.tell(request.connection, { kind: 'notWatched', requestId: request.requestId, reason })
+  }
+  for (const userId of ask) state.waiting.set(userId, [])
+  for (const userId of request.userIds) {
     // Until somebody has subscribed, nothing but this marks the user as one to sweep.
     state.hub.unattended.add(userId)
-    if (state.hub.statuses.has(userId)) continue
-    pending.missing++
     const waiting = state.waiting.get(userId)
-    if (waiting !== undefined) waiting.push(pending)
-    else {
-      state.waiting.set(userId, [pending])
-      ask.push(userId)
-    }
+    if (waiting === undefined) continue
+    waiting.push(pending)
+    pending.missing++
   }
   if (pending.missing === 0) tellWatched(ctx, request)
-  else tellShards(ctx, state, 'watch', ask)
+  else watch(ctx, state, ask)
+}
+
+/** Before it refuses, watches that only linger make room. */
+function findNoRoom(ctx: Ctx, state: State, more: number): Connection.NotWatched['reason'] | undefined {
+  const { watchedUsersMax, watchesWaitingMax } = state.limits
+  if (more === 0) return undefined
+  if (state.waiting.size + more > watchesWaitingMax) return 'busy'
+  const excess = state.hub.statuses.size + state.waiting.size + more - watchedUsersMax
+  return excess > 0 && sweep(ctx, state, excess) < excess ? 'full' : undefined
 }
 
 function onStatuses(ctx: Ctx, state: State, { statuses }: FanOut.Statuses): void {
@@ -111,10 +142,9 @@ function publish(state: State, userId: UserId, platformIds: PlatformId[]): void 
 
 function onWatchAgain(ctx: Ctx, state: State, { shard }: FanOut.WatchAgain): void {
   const userIds = [...new Set([...state.hub.statuses.keys(), ...state.waiting.keys()])]
-  tellShards(
+  watch(
     ctx,
     state,
-    'watch',
     userIds.filter((userId) => state.addresses.shardOf(userId) === shard),
   )
 }
@@ -123,30 +153,56 @@ function tellWatched(ctx: Ctx, { connection, requestId }: FanOut.Request): void 
   ctx.tell(connection, { kind: 'watched', requestId })
 }
 
-function tellShards(ctx: Ctx, state: State, kind: 'watch' | 'unwatch', userIds: UserId[]): void {
+function watch(ctx: Ctx, state: State, userIds: UserId[]): void {
   for (const [shard, list] of state.addresses.byShard(userIds, (userId) => userId)) {
-    ctx.tell(shard, { kind, thread: ctx.self.thread, userIds: list })
+    const isTold = ctx.tryTell(shard, { kind: 'watch', thread: ctx.self.thread, userIds: list })
+    // The requests that wait for these users fail at their deadline; the next one asks again.
+    if (!isTold) for (const userId of list) state.waiting.delete(userId)
+  }
+}
+
+/** A signal: a watch that nobody ends would be renewed for ever. */
+function unwatch(ctx: Ctx, state: State, userIds: UserId[]): void {
+  for (const [shard, list] of state.addresses.byShard(userIds, (userId) => userId)) {
+    ctx.signal(shard, { kind: 'unwatch', thread: ctx.self.thread, userIds: list })
   }
 }
 
 // Timers
 
 function onSweepDue(ctx: Ctx, state: State): void {
+  sweep(ctx, state, Number.POSITIVE_INFINITY)
+}
+
+/** End so many of the watches that nobody needs, oldest first. Returns how many there were. */
+function sweep(ctx: Ctx, state: State, countMax: number): number {
+  const { hub, waiting } = state
   const gone: UserId[] = []
-  for (const userId of state.hub.unattended) {
-    if (state.waiting.has(userId)) continue
-    state.hub.unattended.delete(userId)
+  for (const userId of hub.unattended) {
+    if (gone.length >= countMax) break
+    if (isAwaited(ctx, state, userId)) continue
+    hub.unattended.delete(userId)
     const isWatched = FRAME_ENCODINGS.some(
       ({ index }) => state.transport.subscriberCount(topicOf(index, userId)) > 0,
     )
-    if (!isWatched && state.hub.statuses.delete(userId)) gone.push(userId)
+    const isKept = isWatched || !(waiting.delete(userId) || hub.statuses.delete(userId))
+    if (!isKept) gone.push(userId)
   }
-  tellShards(ctx, state, 'unwatch', gone)
+  unwatch(ctx, state, gone)
+  return gone.length
+}
+
+/** Somebody has asked for the user, and has not given up. */
+function isAwaited(ctx: Ctx, { waiting }: State, userId: UserId): boolean {
+  const sinceMs = ctx.nowMs() - GIVEN_UP_MS
+  return waiting.get(userId)?.some(({ askedMs }) => askedMs > sinceMs) ?? false
 }
 
 // Lifecycle
 
 function start(ctx: Ctx, args: Args): State {
   ctx.every('sweep', SWEEP_MS, { kind: 'sweepDue' })
-  return { ...args, waiting: new Map() }
+  const state: State = { ...args, waiting: new Map() }
+  args.gauges.waiting = () => state.waiting.size
+  return state
 }

@@ -26,10 +26,10 @@ import {
   refusal,
 } from '../src/gateway/handshake.js'
 import type { Hub } from '../src/gateway/hub.js'
-import { isOriginAllowed } from '../src/gateway/origin.js'
 import type { Rates } from '../src/gateway/rates.js'
 import type { Socket, UpgradeRequest } from '../src/gateway/transport/transport.js'
 import { ERROR_CONTENT_TYPE, errorJson, SUCCESS_TEXT, WireCode } from '../src/gateway/wire-errors.js'
+import type { OriginCheck } from '../src/net/origin.js'
 import { type TokenDigest, tokenDigest } from '../src/presence/token-digest.js'
 import type { PlatformId, Seat, SeatRefusal, UserId } from '../src/presence/types.js'
 import type { Addresses } from '../src/protocol/addresses.js'
@@ -42,6 +42,7 @@ import {
   type ConnectionSettings,
   connection,
   type FromTransport,
+  type Heard,
 } from './connection.js'
 
 export interface ListenerSettings extends ConnectionSettings {
@@ -50,7 +51,6 @@ export interface ListenerSettings extends ConnectionSettings {
   /** This thread's share. */
   handshakesPerSMax: number
   handshakeTimeoutMs: number
-  allowedOrigins: readonly string[]
   authWhenStoreDown: 'allow' | 'deny'
 }
 
@@ -61,7 +61,7 @@ export interface ListenerCounts extends ConnectionCounts {
 }
 
 /** What the transport keeps with a socket. */
-export interface Owner {
+export interface Owner extends Heard {
   /** Undefined until the verdict, and for ever when that is a refusal. */
   connection: Ref<FromTransport> | undefined
   /** What came before the verdict, for the connection to hear. */
@@ -78,6 +78,7 @@ export interface Args {
   addresses: Addresses
   settings: ListenerSettings
   counts: ListenerCounts
+  isOriginAllowed: OriginCheck
   isKnownPlatform: (platformId: PlatformId) => boolean
   isAdmin: (userId: UserId) => boolean
   /** The one text of a token that may have several. */
@@ -88,6 +89,8 @@ export interface Args {
   isSeated: boolean
   /** Whether a token of this user's that is not on record is bad. */
   needsRecord: (userId: UserId) => boolean
+  /** Whether so much waits for the shard's thread that it should get no more logins. */
+  isOverloaded: (shard: Ref<PresenceShard.Command>) => boolean
   /** Unix ms, as tokens have it. */
   wallMs: () => number
 }
@@ -130,6 +133,8 @@ export const listener = defineActor<Message, State, Args>({ kind: 'listener', st
 
 /** The one refusal with a status of its own: browsers show it to developers. */
 const FORBIDDEN = 403
+/** When a client should try again that an overloaded node refused. */
+const OVERLOAD_MS = 5_000
 
 // Routing
 
@@ -156,14 +161,16 @@ function onUpgrade(ctx: Ctx, state: State, request: UpgradeRequest<Owner>): void
   const full = findNoPlace(ctx, state, request.address)
   if (full !== undefined) return refuse(state, request, full)
   state.places.add(request.address)
-  const { allowedOrigins } = state.settings
-  if (!isOriginAllowed(request.header('origin'), request.header('host'), allowedOrigins)) {
+  if (!state.isOriginAllowed(request.header('origin'), () => request.hosts())) {
     return giveUp(state, request, foreignOriginError(), FORBIDDEN)
   }
   const handshake = parseHandshake(request.query, request.header('compression'), state.isKnownPlatform)
   if (!handshake.ok) return giveUp(state, request, handshake.error)
   const { args } = handshake
-  const owner: Owner = { connection: undefined, early: NOTHING }
+  if (state.isOverloaded(state.addresses.shardFor(args.userId))) {
+    return giveUp(state, request, connectionLimitError(`this node is overloaded, ${comeBackIn(OVERLOAD_MS)}`))
+  }
+  const owner: Owner = { connection: undefined, early: NOTHING, heardMs: ctx.nowMs() }
   args.token = state.canonicalToken(args.token)
   const digest = tokenDigest(args.token)
   const attempt: Attempt = {
@@ -266,12 +273,13 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
   const socket = args.isMsgResp ? attempt.socket : request.accept(owner)
   // The client has gone while its token was looked up.
   if (socket === undefined || owner.early.some(({ kind }) => kind === 'closed')) {
-    return state.places.remove(request.address)
+    return leaveAtDoor(ctx, state, attempt)
   }
   state.counts.logins++
   if (args.isMsgResp) socket.send(SUCCESS_TEXT, false)
   owner.connection = ctx.spawn(connection, {
     socket,
+    heard: owner,
     userId: args.userId,
     platformId: args.platformId,
     background: args.isBackground,
@@ -289,8 +297,14 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     counts: state.counts,
     places: state.places,
   })
-  for (const message of owner.early) ctx.tell(owner.connection, message)
+  for (const message of owner.early) ctx.signal(owner.connection, message)
   owner.early = NOTHING
+}
+
+/** Its place and its seat are free again. */
+function leaveAtDoor(ctx: Ctx, state: State, { request, args, seat }: Attempt): void {
+  state.places.remove(request.address)
+  if (seat !== undefined) ctx.signal(state.addresses.shardFor(args.userId), { kind: 'unseated', seat })
 }
 
 // Handlers: who is in

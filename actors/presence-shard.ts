@@ -3,7 +3,7 @@
  *
  * Thread  shard                       Owns   Roster, WatchIndex, two AdaptiveBatches, two RenewalWheels
  * Hears   PresenceShard.Command       Tells  Sync.Command, FanOut.Command, Listener.Command, Connection.Command
- * Timers  merge, grace, leaving, retry, confirm, renew, rewatch, rebuild, evictAgain, kick, seat
+ * Timers  merge, grace, leaving, retry, confirm, catchUp, renew, rewatch, rebuild, evictAgain, kick, seat, probing
  * Fails   restarts empty: io threads announce their connections and watches, sync says what was asserted before
  *
  * The way of a change: socket or other node → roster or watch index → watchers here (at once) and, for what
@@ -16,7 +16,8 @@ import { Roster } from '../src/presence/roster.js'
 import { WatchIndex } from '../src/presence/watch-index.js'
 import type * as PresenceShard from '../src/protocol/presence-shard.js'
 import { assertNever, defineActor, type Signal, type ThreadSlot } from '../src/runtime/index.js'
-import { onAdmit, onSeatAnswered, onSeatDue, onSeated } from './presence-shard/admissions.js'
+import { onAdmit, onSeatAnswered, onSeatDue, onSeated, onUnseated } from './presence-shard/admissions.js'
+import { onCatchUpDue } from './presence-shard/catch-up.js'
 import { onEvict, onEvictAgainDue, onEvicted } from './presence-shard/evictions.js'
 import {
   armGrace,
@@ -29,6 +30,7 @@ import {
 } from './presence-shard/here.js'
 import { onKick, onKickDue } from './presence-shard/kicks.js'
 import { onLateLogin, onWithdrawn, rememberWithdrawn } from './presence-shard/logins.js'
+import { onAnswered, onProbingDue } from './presence-shard/probes.js'
 import { askForTheLost, finishRebuilding, onAnnounced, onHeldBefore } from './presence-shard/rebuild.js'
 import type { Args, Ctx, Private, State } from './presence-shard/state.js'
 import {
@@ -73,7 +75,12 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       onConnected(ctx, state, message)
       return onLateLogin(ctx, state, message)
     case 'disconnected':
-      return onDisconnected(ctx, state, message)
+      onDisconnected(ctx, state, message)
+      return onAnswered(ctx, state, message, true)
+    case 'answered':
+      return onAnswered(ctx, state, message, false)
+    case 'unseated':
+      return onUnseated(ctx, state, message)
     case 'announced':
       return onAnnounced(ctx, state, message)
     case 'watch':
@@ -130,8 +137,12 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
       return onSeatAnswered(ctx, state, message.seat, message.outcome)
     case 'seatDue':
       return onSeatDue(ctx, state, message.seat)
+    case 'probingDue':
+      return onProbingDue(ctx, state, message.userId, message.id)
     case 'confirmDue':
       return onConfirmDue(ctx, state)
+    case 'catchUpDue':
+      return onCatchUpDue(ctx, state)
     case 'rebuildDue':
       return askForTheLost(ctx, state)
     case 'heldBefore':
@@ -182,6 +193,7 @@ function start(ctx: Ctx, args: Args): State {
     renewals: new RenewalWheel(turnMs(settings.presenceTtlS)),
     rewatches: new RenewalWheel(turnMs(settings.watchTtlS)),
     finds: new Finds(),
+    behind: new Set(),
     unannounced: new Set(args.addresses.listeners.map((listener) => listener.thread)),
     heldBefore: undefined,
     isRebuilding: true,
@@ -195,6 +207,7 @@ function start(ctx: Ctx, args: Args): State {
     orders: new Set(),
     lastId: Math.floor(ctx.random() * FIRST_IDS),
     admissions: new Map(),
+    probings: new Map(),
     kicks: new Map(),
     stashed: new Map(),
     withdrawn: new Map(),
@@ -207,7 +220,7 @@ function start(ctx: Ctx, args: Args): State {
   })
   ctx.every('renew', state.renewals.tickMs, { kind: 'renewDue' })
   ctx.every('rewatch', state.rewatches.tickMs, { kind: 'rewatchDue' })
-  for (const fanOut of args.addresses.fanOuts) ctx.tell(fanOut, { kind: 'watchAgain', shard: args.shard })
+  for (const fanOut of args.addresses.fanOuts) ctx.signal(fanOut, { kind: 'watchAgain', shard: args.shard })
   askForTheLost(ctx, state)
   return state
 }
@@ -219,5 +232,6 @@ function onIoThreadLost(ctx: Ctx, state: State, thread: ThreadSlot): void {
   armGrace(ctx, state)
   // A new thread in its place has no connections to announce.
   state.unannounced.delete(thread)
+  state.behind.delete(thread)
   finishRebuilding(ctx, state)
 }

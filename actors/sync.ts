@@ -3,7 +3,7 @@
  *
  * Thread  sync                        Owns   the PresenceStore, the ledger of what each shard asserted, the token desk
  * Hears   Sync.Command                Tells  PresenceShard.Command
- * Timers  open, lease, death, probe, discards, writeKicks, checkUnchecked
+ * Timers  open, lease, death, probe, discards, missed, writeKicks, checkUnchecked
  * Fails   restarts with a new connection; the shards assert everything again
  *
  * A new life, or a lost lease, means a new epoch of this node.
@@ -30,6 +30,7 @@ import {
   renewLease,
   startLease,
 } from './sync/lease.js'
+import { missSoon, onMissedDue } from './sync/missed.js'
 import { onFound, onRead, onReadDue } from './sync/reads.js'
 import { type Args, askStore, type Ctx, type Private, type State } from './sync/state.js'
 import {
@@ -110,6 +111,8 @@ function receive(ctx: Ctx, state: State, message: Sync.Command | Private): void 
       return onStoreChanged(ctx, state, message.snapshots, message.by)
     case 'storeMissed':
       return onStoreMissed(ctx, state, message.reason)
+    case 'missedDue':
+      return onMissedDue(ctx, state)
     case 'storeNoted':
       return onNoted(ctx, state, message.note)
     case 'storeNoticed':
@@ -161,6 +164,7 @@ function start(ctx: Ctx, args: Args): State {
     failsToldMs: Number.NEGATIVE_INFINITY,
     desk: newTokenDesk(),
     lease: newLease(),
+    missed: new Set(),
     readings: [],
   }
   state.health.held = () => state.ledger.reduce((sum, users) => sum + users.size, 0)
@@ -170,11 +174,14 @@ function start(ctx: Ctx, args: Args): State {
 
 function open(ctx: Ctx, state: State): void {
   const events: StoreEvents = {
-    changed: (snapshots, by) => ctx.tell(ctx.self, { kind: 'storeChanged', snapshots, by }),
-    missed: (reason) => ctx.tell(ctx.self, { kind: 'storeMissed', reason }),
-    noted: (note) => ctx.tell(ctx.self, { kind: 'storeNoted', note }),
+    changed: (snapshots, by) => {
+      const isTold = ctx.tryTell(ctx.self, { kind: 'storeChanged', snapshots, by })
+      if (!isTold) missSoon(ctx, state, state.addresses.shards)
+    },
+    missed: (reason) => ctx.signal(ctx.self, { kind: 'storeMissed', reason }),
+    noted: (note) => ctx.signal(ctx.self, { kind: 'storeNoted', note }),
     noticed: (userId, platformIds) => ctx.tell(ctx.self, { kind: 'storeNoticed', userId, platformIds }),
-    reachable: (up, reason) => ctx.tell(ctx.self, { kind: 'storeReachable', up, reason }),
+    reachable: (up, reason) => ctx.signal(ctx.self, { kind: 'storeReachable', up, reason }),
   }
   ctx.pipe(state.store.open(events), (outcome) => ({ kind: 'opened', outcome }))
 }
@@ -292,7 +299,7 @@ function answer(ctx: Ctx, replyTo: ReplyTo<unknown>, outcome: Outcome<unknown>):
 function onStoreChanged(ctx: Ctx, state: State, snapshots: Snapshot[], by: Holder): void {
   const living = filterAll(ctx, state, snapshots)
   for (const [shard, list] of state.addresses.byShard(living, ({ userId }) => userId)) {
-    ctx.tell(shard, { kind: 'changes', snapshots: list, by })
+    if (!ctx.tryTell(shard, { kind: 'changes', snapshots: list, by })) missSoon(ctx, state, [shard])
   }
 }
 
@@ -325,5 +332,5 @@ function onStoreMissed(ctx: Ctx, state: State, reason: string): void {
   distrustAll(ctx, state)
   state.counts.gaps++
   ctx.log.warn({ reason }, 'changes may have been lost; reading again what is watched')
-  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'changesMissed' })
+  for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'changesMissed' })
 }

@@ -1,7 +1,7 @@
 /** How many users a second get from the shards through sync into Redis, and into a Cluster? */
 import type { Cluster, Redis } from 'ioredis'
 import type { Assertion } from '../src/presence/types.js'
-import { onlineKey } from '../src/store/redis/keys.js'
+import { plainKeys } from '../src/store/redis/keys.js'
 import { Router } from '../src/store/redis/routing.js'
 import { assertPresence, decodeReplies, defineScripts, runScript } from '../src/store/redis/scripts.js'
 import { type RedisServer, startRedis, startRedisCluster } from '../test/support/redis.js'
@@ -178,7 +178,7 @@ async function startWays(sizes: Sizes, scope: Scope, target: Target) {
 
 /** Users of one master in each batch, the masters by turns. */
 function batchesOf(client: Redis | Cluster, userIds: readonly string[], batchSize: number): string[][] {
-  const groups = new Router(client).group(userIds, onlineKey)
+  const { groups } = new Router(client).route(userIds, (userId) => plainKeys.online(userId))
   const longest = Math.max(...groups.map((group) => group.length))
   const batches: string[][] = []
   for (let at = 0; at < longest; at += batchSize) {
@@ -193,7 +193,13 @@ async function callInBatches(
   batches: readonly string[][],
   inFlight: number,
 ): Promise<Buffer[]> {
-  const settings = { holder: 'raw#1', presenceTtlS: TTL_S, openimCompat: false, tellsNodes: true }
+  const settings = {
+    keys: plainKeys,
+    holder: 'raw#1',
+    presenceTtlS: TTL_S,
+    openimCompat: false,
+    tellsNodes: true,
+  }
   const replies: Buffer[] = []
   const waiting = batches.values()
   const callOn = async (): Promise<void> => {

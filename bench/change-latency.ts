@@ -1,7 +1,7 @@
 /** How long until a change on one node is pushed to a watcher's socket on another? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OpenimClient } from '../src/client/openim-client.js'
-import { openimChannel } from '../src/store/redis/keys.js'
+import { OPENIM_CHANNEL } from '../src/store/redis/keys.js'
 import { parseNotice } from '../src/store/redis/openim-notices.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'
 import { defineBenchmark, figure } from './support/figures.js'
@@ -145,7 +145,7 @@ async function startOpenim(scope: Scope, redis: RedisServer, flushMs: number) {
   const pattern = new OpenimPattern(() => redis.client(), flushMs)
   scope.defer(() => pattern.stop())
   const subscriber = redis.client()
-  await subscriber.subscribe(openimChannel())
+  await subscriber.subscribe(OPENIM_CHANNEL)
   const waiting = new Map<string, (heardMs: number) => void>()
   subscriber.on('message', (_channel, text) => waiting.get(parseNotice(text)!.userId)?.(performance.now()))
   const change = (userId: string, online: number[], left: number[]) =>

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { loadConfig } from '../src/config.js'
 import { RenewalWheel } from '../src/presence/renewal-wheel.js'
-import { onlineKey } from '../src/store/redis/keys.js'
+import { plainKeys } from '../src/store/redis/keys.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
 import { cpuSecondsOf } from './support/gateway.js'
@@ -176,7 +176,7 @@ async function countLiving(client: Redis, userIds: readonly string[], endS: numb
   for (let at = 0; at < userIds.length; at += USERS_A_CALL) {
     const pipeline = client.pipeline()
     for (const userId of userIds.slice(at, at + USERS_A_CALL)) {
-      pipeline.zcount(onlineKey(userId), endS, '+inf')
+      pipeline.zcount(plainKeys.online(userId), endS, '+inf')
     }
     for (const [error, found] of (await pipeline.exec())!) {
       if (error === null) count += Number(found)

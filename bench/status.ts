@@ -1,6 +1,6 @@
 /** Who of a thousand users is where: one question, beside OpenIM's way, which asks Redis user by user. */
 import { platformsOf } from '../src/presence/watch-index.js'
-import { onlineKey } from '../src/store/redis/keys.js'
+import { plainKeys } from '../src/store/redis/keys.js'
 import { deaf } from '../test/support/deaf.js'
 import { startRedis } from '../test/support/redis.js'
 import { redisStore } from '../test/support/store-backends.js'
@@ -49,7 +49,7 @@ export const status = defineBenchmark({
             let online = 0
             for (const userId of userIds) {
               const nowS = Math.floor(Date.now() / 1_000)
-              const platforms = await client.zrangebyscore(onlineKey(userId), nowS, '+inf')
+              const platforms = await client.zrangebyscore(plainKeys.online(userId), nowS, '+inf')
               if (platforms.length > 0) online++
             }
             return online

@@ -1,6 +1,6 @@
 /** A node has died: how long does a survivor take to withdraw what it held, and how much of Redis does that take? */
 import type { PresenceStore } from '../src/store/presence-store.js'
-import { onlineKey } from '../src/store/redis/keys.js'
+import { plainKeys } from '../src/store/redis/keys.js'
 import { deaf } from '../test/support/deaf.js'
 import { startRedis } from '../test/support/redis.js'
 import { redisStore } from '../test/support/store-backends.js'
@@ -39,7 +39,7 @@ export const sweep = defineBenchmark({
         const { cpuSeconds } = await withCpu(work)
         const seconds = (performance.now() - startMs) / 1_000
         const redisSeconds = cpuSecondsOf(redis.pid) - redisBefore
-        mustBe(Number(await redis.client().zcard(onlineKey(theirs[0]!))), 0, 'platforms left')
+        mustBe(Number(await redis.client().zcard(plainKeys.online(theirs[0]!))), 0, 'platforms left')
         return {
           perSecond: sizes.users / seconds,
           redisPart: redisSeconds / seconds,

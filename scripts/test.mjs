@@ -1,18 +1,18 @@
 // `npm test`: find or install what the tests need, build, and run them.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { redisServer } from './redis-server.mjs'
+import { systemPrograms } from './system-programs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 if (process.argv.includes('--help')) {
   console.log(
-    'npm test [-- FILE...]    run all tests, or those of dist/test/FILE...; needs redis-server 7 or later',
+    'npm test [-- FILE...]    run all tests, or those of dist/test/FILE...; needs redis-server, nginx, haproxy, openssl',
   )
   process.exit(0)
 }
 
-const env = { ...process.env, REDIS_SERVER: redisServer() }
+const env = { ...process.env, ...systemPrograms('redis-server', 'nginx', 'haproxy', 'openssl') }
 const build = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: 'inherit' })
 if (build.status !== 0) process.exit(build.status ?? 1)
 

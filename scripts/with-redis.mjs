@@ -1,11 +1,11 @@
 // `node scripts/with-redis.mjs ENTRY [ARGUMENT...]`: build, then run dist/ENTRY, which starts Redis servers of its own.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { redisServer } from './redis-server.mjs'
+import { systemPrograms } from './system-programs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const [entry, ...given] = process.argv.slice(2)
-const env = given.includes('--help') ? process.env : { ...process.env, REDIS_SERVER: redisServer() }
+const env = given.includes('--help') ? process.env : { ...process.env, ...systemPrograms('redis-server') }
 
 // What is printed to stdout may be for another program.
 const build = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: ['ignore', 2, 2] })

@@ -1,10 +1,14 @@
 /**
  * Loads and checks every setting. Nothing else reads values of the environment.
  *
- * Blanks around a value do not count, and an empty variable counts as unset, as in most compose files.
+ * Blanks around a value do not count, and an empty variable counts as unset, as in most compose files. Every name may
+ * be written with the prefix PORCHLIGHT_, and a secret may be in a file (`given-values.ts`).
  */
 import { availableParallelism, hostname } from 'node:os'
 import { BadSettingError } from './errors.js'
+import { type Env, type Given, givenValue } from './given-values.js'
+import { watchAnswerBytes, watchRequestBytes } from './presence/watch-list.js'
+import { redisRelations } from './redis-settings.js'
 import type { Setting } from './setting-kinds.js'
 import { BY_THE_MACHINE, settings } from './settings.js'
 
@@ -29,6 +33,9 @@ const OPENIM_TTL_S = 1_800
 /** With fewer cores a thread more only makes a change pass one more (`threads` in `bench/RESULTS.md`). */
 const CORES_FOR_SHARD_THREADS = 4
 
+/** Of a thread with shards: half of its heap, where a watched user takes a KiB. */
+const WATCHED_USERS_PER_HEAP_MB = 512
+
 /** What some defaults depend on. */
 export interface Machine {
   hostname: string
@@ -42,20 +49,27 @@ function thisMachine(): Machine {
 
 /**
  * Check every setting and every relation between them.
- * Throws BadSettingError, whose message has a line for each fault; no line repeats a secret.
+ * Throws BadSettingError, whose message has a line for each fault; no line repeats a secret. `ignored` hears of values
+ * that are taken for another program's.
  */
 export function loadConfig(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
   machine: Machine = thisMachine(),
+  ignored: (note: string) => void = () => {},
 ): Config {
-  const { values, faults } = readRows(env)
-  const usesRedis = values.redisUrl !== '' || values.redisClusterNodes.length > 0
+  const { values, faults } = readRows(env, machine.hostname, ignored)
+  const usesRedis =
+    values.redisUrl !== '' || values.redisClusterNodes.length > 0 || values.redisSentinels.length > 0
   const mayGoWithoutSecret = isLoopback(values.host) && !usesRedis && !isProduction(env.NODE_ENV)
   const shardThreads =
     values.shardThreads === BY_THE_MACHINE ? defaultShardThreads(machine) : values.shardThreads
   const config: Config = {
     ...values,
     shardThreads,
+    watchedUsersMax:
+      values.watchedUsersMax === BY_THE_MACHINE
+        ? watchedUsersThatFit({ ...values, shardThreads })
+        : values.watchedUsersMax,
     presenceShards:
       values.presenceShards || threadsWithShards({ ...values, shardThreads }) * SHARDS_PER_THREAD,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
@@ -70,16 +84,18 @@ export function loadConfig(
   return deepFreeze(config)
 }
 
-function readRows(env: Readonly<Record<string, string | undefined>>) {
+function readRows(env: Env, hostname: string, ignored: (note: string) => void) {
   const values: Record<string, unknown> = {}
   const faults = new Map<string, string>()
   for (const [name, row] of Object.entries<Setting<unknown>>(settings)) {
-    const given = env[row.env]?.trim() || row.default
+    const given = givenValue(env, row, hostname, ignored)
     values[name] = row.absent
-    if (given === undefined) continue
-    const parsed = row.schema.safeParse(given)
+    if (given.fault !== undefined) faults.set(name, given.fault)
+    const value = given.value ?? row.default
+    if (value === undefined) continue
+    const parsed = row.schema.safeParse(value)
     if (parsed.success) values[name] = parsed.data
-    else faults.set(name, describeFault(row, given, parsed.error.issues[0]?.message))
+    else faults.set(name, describeFault(row, given, value, parsed.error.issues[0]?.message))
   }
   // Each row's own schema made its value, or its own kind the value for an absent one.
   return { values: values as unknown as Values, faults }
@@ -94,7 +110,8 @@ export function withAuthSecret(config: Config, authSecret: string): Config {
 export function configTable(): string {
   const lines = Object.values<Setting<unknown>>(settings).map((row) => {
     const byDefault = row.defaultDoc ?? (row.default === undefined ? 'none' : `\`${row.default}\``)
-    return `| \`${row.env}\` | ${byDefault} | ${row.doc} Expected: ${row.expected}. |`
+    const orFile = row.secret ? ` Or \`${row.env}_FILE\`: a file with it.` : ''
+    return `| \`${row.env}\` | ${byDefault} | ${row.doc}${orFile} Expected: ${row.expected}. |`
   })
   return ['| Variable | Default | Meaning |', '| --- | --- | --- |', ...lines].join('\n')
 }
@@ -106,13 +123,9 @@ interface Relation {
 }
 
 const relations: readonly Relation[] = [
+  ...redisRelations,
   {
-    of: ['redisUrl', 'redisClusterNodes'],
-    holds: (config) => config.redisUrl === '' || config.redisClusterNodes.length === 0,
-    sentence: 'REDIS_URL and REDIS_CLUSTER_NODES are both set: set one of them.',
-  },
-  {
-    of: ['authSecret', 'host', 'redisUrl', 'redisClusterNodes'],
+    of: ['authSecret', 'host', 'redisUrl', 'redisClusterNodes', 'redisSentinels'],
     holds: (config) => config.authSecret !== '' || config.developmentMode,
     sentence:
       'AUTH_SECRET is not set: set it. Only development mode goes without (HOST is a loopback address, no Redis ' +
@@ -154,6 +167,50 @@ const relations: readonly Relation[] = [
     sentence: 'API_CONNECTIONS_PER_ADDRESS_MAX must be at most API_CONNECTIONS_MAX.',
   },
   {
+    of: ['messageBytesMax', 'watchesPerConnectionMax'],
+    holds: (config) => config.messageBytesMax >= watchRequestBytes(config.watchesPerConnectionMax),
+    sentence:
+      'MESSAGE_BYTES_MAX must hold a request that lists WATCHES_PER_CONNECTION_MAX users: 88 bytes each (an ID of 64 in ' +
+      'base64), and 1,024.',
+  },
+  {
+    of: ['backpressureBytesMax', 'watchesPerConnectionMax'],
+    holds: (config) => config.backpressureBytesMax >= watchAnswerBytes(config.watchesPerConnectionMax),
+    sentence:
+      'BACKPRESSURE_BYTES_MAX must hold the answer to a request that lists WATCHES_PER_CONNECTION_MAX users: 115 bytes ' +
+      'each, and 1,024.',
+  },
+  {
+    of: ['newWatchesPerMin', 'watchesPerConnectionMax'],
+    holds: (config) => config.newWatchesPerMin >= config.watchesPerConnectionMax,
+    sentence:
+      'NEW_WATCHES_PER_MIN must be at least WATCHES_PER_CONNECTION_MAX: one request may list so many.',
+  },
+  {
+    of: ['newWatchesPerMinPerUser', 'newWatchesPerMin'],
+    holds: (config) => config.newWatchesPerMinPerUser >= config.newWatchesPerMin,
+    sentence: 'NEW_WATCHES_PER_MIN_PER_USER must be at least NEW_WATCHES_PER_MIN.',
+  },
+  {
+    of: ['watchesWaitingMax', 'watchesPerConnectionMax'],
+    holds: (config) => config.watchesWaitingMax >= config.watchesPerConnectionMax,
+    sentence:
+      'WATCHES_WAITING_MAX must be at least WATCHES_PER_CONNECTION_MAX: one request may list so many.',
+  },
+  {
+    of: ['watchedUsersMax', 'watchesPerConnectionMax', 'ioThreads'],
+    holds: (config) => config.watchedUsersMax >= config.ioThreads * config.watchesPerConnectionMax,
+    sentence:
+      'WATCHED_USERS_MAX must be at least WATCHES_PER_CONNECTION_MAX for each of IO_THREADS, which share it evenly.',
+  },
+  {
+    of: ['watchedUsersMax', 'threadHeapMb', 'shardThreads', 'ioThreads'],
+    holds: (config) => config.watchedUsersMax <= watchedUsersThatFit(config),
+    sentence:
+      'WATCHED_USERS_MAX must be at most 512 for each MiB of THREAD_HEAP_MB, on each thread with shards: a thread that ' +
+      'needs more heap is ended.',
+  },
+  {
     of: ['mergeIntervalMs', 'presenceTtlS'],
     holds: (config) => config.mergeIntervalMs * 3 <= config.presenceTtlS * 1000,
     sentence: 'MERGE_INTERVAL_MS must be at most a third of PRESENCE_TTL_S: renewals wait that long too.',
@@ -179,6 +236,28 @@ const relations: readonly Relation[] = [
     sentence: 'IO_THREADS must be 1 with TRANSPORT=ws: that transport cannot share a port between threads.',
   },
   {
+    of: ['tlsCertFile', 'tlsKeyFile'],
+    holds: (config) => (config.tlsCertFile === '') === (config.tlsKeyFile === ''),
+    sentence: 'TLS_CERT_FILE and TLS_KEY_FILE go together: set both of them, or neither.',
+  },
+  {
+    of: ['proxyProtocol', 'trustedProxies'],
+    holds: (config) => config.proxyProtocol === 'off' || config.trustedProxies.length > 0,
+    sentence: 'PROXY_PROTOCOL needs TRUSTED_PROXIES: from anybody else such a header could say anything.',
+  },
+  {
+    of: ['proxyProtocol', 'transport'],
+    holds: (config) => config.proxyProtocol !== 'v1' || config.transport === 'ws',
+    sentence: 'PROXY_PROTOCOL=v1 needs TRANSPORT=ws: the native transport reads version 2 only.',
+  },
+  {
+    of: ['proxyProtocol', 'tlsCertFile', 'transport'],
+    holds: (config) =>
+      config.proxyProtocol === 'off' || config.tlsCertFile === '' || config.transport === 'ws',
+    sentence:
+      'PROXY_PROTOCOL with TLS_CERT_FILE needs TRANSPORT=ws: the native transport reads no such header before TLS.',
+  },
+  {
     of: ['allowedOrigins'],
     holds: (config) => config.allowedOrigins.length < 2 || !config.allowedOrigins.includes('*'),
     sentence: 'ALLOWED_ORIGINS must be either * or a list of origins, not both.',
@@ -191,6 +270,10 @@ function defaultShardThreads({ cores }: Machine): number {
 
 function threadsWithShards({ ioThreads, shardThreads }: Pick<Config, 'ioThreads' | 'shardThreads'>): number {
   return shardThreads || ioThreads
+}
+
+function watchedUsersThatFit(config: Pick<Config, 'threadHeapMb' | 'ioThreads' | 'shardThreads'>): number {
+  return config.threadHeapMb * WATCHED_USERS_PER_HEAP_MB * threadsWithShards(config)
 }
 
 function isProduction(nodeEnv: string | undefined): boolean {
@@ -208,10 +291,15 @@ function defaultNodeId(machine: Machine, wsPort: number): string {
   return (name || 'node') + suffix
 }
 
-function describeFault(row: Setting<unknown>, given: string, reason: string | undefined): string {
-  const shown = given.length > 60 ? `${given.slice(0, 60)}...` : given
+function describeFault(
+  row: Setting<unknown>,
+  { name }: Given,
+  value: string,
+  reason: string | undefined,
+): string {
+  const shown = value.length > 60 ? `${value.slice(0, 60)}...` : value
   const isWhat = row.secret ? `is refused (${reason})` : `is ${JSON.stringify(shown)}`
-  return `${row.env} ${isWhat}; expected ${row.expected}.`
+  return `${name} ${isWhat}; expected ${row.expected}.`
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -63,6 +63,12 @@ export class BadSettingError extends PorchlightError {
   readonly retry = 'never'
 }
 
+/** A native library's file is not the one that was checked in. Seen by: operators, at start. */
+export class BinaryMismatchError extends PorchlightError {
+  readonly code = 'BINARY_MISMATCH'
+  readonly retry = 'never'
+}
+
 /** Every class above, for the documentation; a test compares the two. */
 export const catalogue: readonly CatalogueEntry[] = [
   {
@@ -106,6 +112,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     code: 'BAD_SETTING',
     seenBy: 'operators, before anything starts',
     meaning: 'A setting is missing, malformed or out of its range; the message names each.',
+    retry: 'never',
+  },
+  {
+    code: 'BINARY_MISMATCH',
+    seenBy: 'operators, at start',
+    meaning:
+      "A native library's file has another SHA-256 than the one that was checked in; it was not loaded.",
     retry: 'never',
   },
 ]

@@ -4,6 +4,8 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { parseNetwork } from './net/networks.js'
+import { readOriginPattern } from './net/origin.js'
 
 /** One row of the settings table. */
 export interface Setting<T> {
@@ -21,14 +23,16 @@ export interface Setting<T> {
   readonly schema: z.ZodType<T, string>
 }
 
-interface Row {
+/** What each row says, whatever its kind. */
+export interface Row {
   env: string
   default?: string
   defaultDoc?: string
   doc: string
 }
 
-function setting<T>(
+/** A row of a kind; `absent` is the value of an unset variable. */
+export function setting<T>(
   row: Row,
   absent: T,
   expected: string,
@@ -39,7 +43,7 @@ function setting<T>(
 }
 
 /** Read text with a function that returns undefined for a bad value. */
-function reader<T>(read: (text: string) => T | undefined): z.ZodType<T, string> {
+export function reader<T>(read: (text: string) => T | undefined): z.ZodType<T, string> {
   return z.string().transform((text, context) => {
     const value = read(text)
     if (value === undefined) context.addIssue({ code: 'custom', message: 'not as expected' })
@@ -47,7 +51,8 @@ function reader<T>(read: (text: string) => T | undefined): z.ZodType<T, string> 
   })
 }
 
-function listReader<T>(read: (item: string) => T | undefined): z.ZodType<readonly T[], string> {
+/** Comma-separated items, each read with a function that returns undefined for a bad one. */
+export function listReader<T>(read: (item: string) => T | undefined): z.ZodType<readonly T[], string> {
   return reader((text) => {
     const values = splitList(text).map(read)
     return values.includes(undefined) ? undefined : (values as T[])
@@ -135,40 +140,23 @@ export function host(row: Row): Setting<string> {
   return setting(row, '', 'an IP address or a host name', schema)
 }
 
-/** A Redis URL. It may hold a password, so it counts as a secret. */
-export function redisUrl(row: Row): Setting<string> {
-  const schema = reader((value) => {
-    const url = URL.canParse(value) ? new URL(value) : undefined
-    return url && /^rediss?:$/.test(url.protocol) && url.hostname !== '' ? value : undefined
-  })
-  return setting(row, '', '`redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS', schema, true)
-}
-
-export interface Address {
-  host: string
-  port: number
-}
-
-/** Comma-separated `host:port`; an IPv6 address stands in brackets. */
-export function addresses(row: Row): Setting<readonly Address[]> {
-  const schema = listReader((item) => {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]+)):(\d{1,5})$/.exec(item)
-    const port = Number(match?.[3])
-    return match && port >= 1 && port <= 65_535 ? { host: (match[1] ?? match[2]) as string, port } : undefined
-  })
-  return setting(row, [], '`host:port,host:port,...`', schema)
-}
-
 /** Browser origins, as `scheme://host[:port]` in the form a browser sends, or `*` for any. */
 export function origins(row: Row): Setting<readonly string[]> {
-  const schema = listReader((item) => {
-    if (item === '*') return item
-    if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+$/i.test(item)) return undefined
-    // A browser leaves out the port that the scheme implies, and so must what is compared with it.
-    if (/^https?:/i.test(item)) return URL.canParse(item) ? new URL(item).origin : undefined
-    return item.toLowerCase()
+  const expected =
+    '`*`, or `scheme://host[:port],...` without a path, where `https://*.host` stands for all names below that host ' +
+    'and `:*` for all ports, or `null`'
+  return setting(row, [], expected, listReader(readOriginPattern))
+}
+
+/** Networks of addresses, as CIDR blocks (`net/networks.ts`). */
+export function networks(row: Row): Setting<readonly string[]> {
+  const schema = reader((text) => {
+    const blocks = splitList(text).map(parseNetwork)
+    return blocks.includes(undefined) ? undefined : blocks.flatMap((block) => block ?? [])
   })
-  return setting(row, [], '`*`, or `scheme://host[:port],...` without a path', schema)
+  const expected =
+    'addresses, networks such as `10.0.0.0/8` or `fd00::/8`, `loopback` and `private`, with commas between'
+  return setting(row, [], expected, schema)
 }
 
 /** Shorter secrets can be guessed offline from one captured token. */

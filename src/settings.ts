@@ -4,16 +4,16 @@
  */
 import { PlatformTable, parsePlatforms } from './presence/platforms.js'
 import { checkUserId } from './presence/user-id.js'
+import { redisSettings } from './redis-settings.js'
 import {
-  addresses,
   choice,
   flag,
   host,
   int,
   list,
+  networks,
   origins,
   path,
-  redisUrl,
   signingSecret,
   text,
 } from './setting-kinds.js'
@@ -40,14 +40,7 @@ export const settings = {
     doc: 'Port of REST, health and metrics; 0 = any free one.',
   }),
   host: host({ env: 'HOST', default: '127.0.0.1', doc: 'Address that both ports listen on.' }),
-  redisUrl: redisUrl({
-    env: 'REDIS_URL',
-    doc: 'One Redis server. Without this and REDIS_CLUSTER_NODES, the embedded store serves this node alone.',
-  }),
-  redisClusterNodes: addresses({
-    env: 'REDIS_CLUSTER_NODES',
-    doc: 'Some nodes of a Redis Cluster; the others are found through them.',
-  }),
+  ...redisSettings,
   authSecret: signingSecret({
     env: 'AUTH_SECRET',
     defaultDoc: 'in development mode a random one',
@@ -160,7 +153,7 @@ export const settings = {
     default: 0,
     min: 0,
     max: 100_000,
-    doc: 'Connections of one user in the cluster; a login above it is refused (error 1614). 0 = no cap.',
+    doc: 'Connections of one user in the cluster, each tab of a browser too; a login above it is refused (error 1614). 0 = no cap.',
   }),
   maxConnectionsPerUserPlatform: int({
     env: 'MAX_CONNECTIONS_PER_USER_PLATFORM',
@@ -246,7 +239,7 @@ export const settings = {
     default: 5 * SECOND_MS,
     min: 0,
     max: 10 * MINUTE_MS,
-    doc: 'How long a user whose socket broke without a goodbye is still shown online.',
+    doc: 'How long a user whose connection ended without a goodbye is still shown online.',
   }),
   nodeLeaseMs: int({
     env: 'NODE_LEASE_MS',
@@ -267,7 +260,48 @@ export const settings = {
     default: 10_000,
     min: 1,
     max: 10_000_000,
-    doc: 'Open connections from one address, at most.',
+    doc: 'Open connections from one address, at most. Behind proxies set TRUSTED_PROXIES.',
+  }),
+  addressPrefixV6: int({
+    env: 'ADDRESS_PREFIX_V6',
+    default: 64,
+    min: 16,
+    max: 128,
+    doc: 'Limits for each address count IPv6 addresses with so many first bits in common as one.',
+  }),
+  trustedProxies: networks({
+    env: 'TRUSTED_PROXIES',
+    doc:
+      'Proxies that this node may be asked through, on both ports. Only what they say of the client is believed: ' +
+      'X-Forwarded-For and Forwarded, read from the right, and X-Forwarded-Host.',
+  }),
+  forwardedHeader: choice({
+    env: 'FORWARDED_HEADER',
+    default: 'auto',
+    choices: ['auto', 'x-forwarded-for', 'forwarded', 'none'],
+    doc:
+      'The header that TRUSTED_PROXIES write; others are not read. `auto`: either of the two; where both come and ' +
+      'differ, the proxy itself counts as the client.',
+  }),
+  proxyProtocol: choice({
+    env: 'PROXY_PROTOCOL',
+    default: 'off',
+    choices: ['off', 'v1', 'v2'],
+    doc:
+      'PROXY protocol on WS_PORT. TRUSTED_PROXIES then begin every connection with it; handshakes of theirs without ' +
+      'it, and of anybody else with it, are refused. `v1`, and either beside TLS, needs TRANSPORT `ws`.',
+  }),
+  tlsCertFile: path({
+    env: 'TLS_CERT_FILE',
+    defaultDoc: 'none: no TLS',
+    doc:
+      'File with the certificate (PEM, its chain below it) for WS_PORT and API_PORT, which then speak TLS (1.2 or ' +
+      'later) only. Read again when it changes; open connections stay.',
+  }),
+  tlsKeyFile: path({
+    env: 'TLS_KEY_FILE',
+    defaultDoc: 'none',
+    doc: 'File with the private key of TLS_CERT_FILE (PEM, without a password).',
   }),
   handshakesPerSMax: int({
     env: 'HANDSHAKES_PER_S_MAX',
@@ -285,16 +319,18 @@ export const settings = {
   }),
   messageBytesMax: int({
     env: 'MESSAGE_BYTES_MAX',
-    default: 51_200,
+    default: 1_048_576,
     min: 1024,
-    max: 16_777_216,
-    doc: 'Longest message from a client, as it comes; a longer one closes the connection with 1009.',
+    max: 134_217_728,
+    doc:
+      'Longest message from a client, as it comes; a longer one closes the connection with 1009. It must hold a list of ' +
+      'WATCHES_PER_CONNECTION_MAX users in JSON: 88 bytes each, and 1,024.',
   }),
   inflatedBytesMax: int({
     env: 'INFLATED_BYTES_MAX',
-    default: 524_288,
+    default: 1_048_576,
     min: 1024,
-    max: 67_108_864,
+    max: 134_217_728,
     doc: 'Longest message after gunzip. At least MESSAGE_BYTES_MAX.',
   }),
   requestsPerSMax: int({
@@ -302,7 +338,9 @@ export const settings = {
     default: 100,
     min: 1,
     max: 1_000_000,
-    doc: 'Requests of one connection in a second, at most.',
+    doc:
+      'Requests of one connection in a second, at most (error 1610 above). A request that unpacks to more than 16 KiB, ' +
+      'or lists more than 100 users, counts as more: one for each.',
   }),
   requestsPerSPerUser: int({
     env: 'REQUESTS_PER_S_PER_USER',
@@ -313,10 +351,43 @@ export const settings = {
   }),
   watchesPerConnectionMax: int({
     env: 'WATCHES_PER_CONNECTION_MAX',
-    default: 1000,
+    default: 10_000,
     min: 1,
     max: 1_000_000,
-    doc: 'Users that one connection may watch.',
+    doc: 'Users that one connection may watch, and that one request may list (error 1611 above).',
+  }),
+  newWatchesPerMin: int({
+    env: 'NEW_WATCHES_PER_MIN',
+    default: 20_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'Users that one connection may begin to watch within a minute (error 1610 above).',
+  }),
+  newWatchesPerMinPerUser: int({
+    env: 'NEW_WATCHES_PER_MIN_PER_USER',
+    default: 60_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'The same for one user, over all their connections to this node.',
+  }),
+  watchesWaitingMax: int({
+    env: 'WATCHES_WAITING_MAX',
+    default: 100_000,
+    min: 1,
+    max: 10_000_000,
+    doc:
+      'Users on one io thread whose first answer from the store is awaited; requests for more are told to come back ' +
+      '(error 1610).',
+  }),
+  watchedUsersMax: int({
+    env: 'WATCHED_USERS_MAX',
+    defaultDoc: '512 for each MiB of THREAD_HEAP_MB, on each thread with shards',
+    absent: BY_THE_MACHINE,
+    min: 1,
+    max: 1_000_000_000,
+    doc:
+      'Different users that this node watches, with those whose watchers left within 10 s; requests for more are ' +
+      'refused (error 1611). Each takes about 1 KiB of heap.',
   }),
   watchPolicy: choice({
     env: 'WATCH_POLICY',
@@ -328,10 +399,12 @@ export const settings = {
   }),
   backpressureBytesMax: int({
     env: 'BACKPRESSURE_BYTES_MAX',
-    default: 1_048_576,
+    default: 1_310_720,
     min: 16_384,
     max: 268_435_456,
-    doc: 'A client that reads so slowly that more than this waits for it is closed.',
+    doc:
+      'A client that reads so slowly that more than this waits for it is closed. It must hold the answer to a list of ' +
+      'WATCHES_PER_CONNECTION_MAX users: 115 bytes each, and 1,024.',
   }),
   readTimeoutMs: int({
     env: 'READ_TIMEOUT_MS',
@@ -375,7 +448,7 @@ export const settings = {
   allowedOrigins: origins({
     env: 'ALLOWED_ORIGINS',
     defaultDoc: 'same host, and loopback',
-    doc: 'Web pages that may connect. What sends no Origin header is not a browser, and passes.',
+    doc: 'Web pages that may connect beside those. What sends no Origin header is not a browser, and passes.',
   }),
   openimCompat: flag({
     env: 'OPENIM_COMPAT',
@@ -408,6 +481,15 @@ export const settings = {
     min: 1,
     max: 1_000_000,
     doc: 'Clients that a stopping node sends away in a second, so that the others can take them.',
+  }),
+  shutdownDelayMs: int({
+    env: 'SHUTDOWN_DELAY_MS',
+    default: 0,
+    min: 0,
+    max: 10 * MINUTE_MS,
+    doc:
+      'How long a stopping node says that it is not ready before it closes its listener: so long load balancers may ' +
+      'still send clients. Comes before SHUTDOWN_TIMEOUT_MS.',
   }),
   shutdownTimeoutMs: int({
     env: 'SHUTDOWN_TIMEOUT_MS',

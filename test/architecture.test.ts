@@ -11,10 +11,22 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
  * type-only imports, which leave no trace at run time.
  */
 const ROOMS: { room: string; mayImport: string[] }[] = [
-  { room: 'src/main.ts', mayImport: ['src/supervisor.ts', 'src/config.ts', 'src/auth', 'src/observe'] },
+  { room: 'src/main.ts', mayImport: ['src/process'] },
+  {
+    room: 'src/process',
+    mayImport: [
+      'src/supervisor.ts',
+      'src/config.ts',
+      'src/given-values.ts types',
+      'src/auth',
+      'src/gateway/transport',
+      'src/observe',
+      'src/errors.ts',
+    ],
+  },
   {
     room: 'src/supervisor.ts',
-    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/observe'],
+    mayImport: ['src/threads', 'src/runtime', 'src/config.ts', 'src/gateway', 'src/net', 'src/observe'],
   },
   {
     room: 'src/threads',
@@ -24,9 +36,11 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/auth',
       'src/config.ts',
       'src/gateway',
+      'src/net',
       'src/observe',
       'src/presence',
       'src/protocol',
+      'src/redis-url.ts',
       'src/runtime',
       'src/store',
     ],
@@ -36,6 +50,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway',
+      'src/net types',
       'src/presence',
       'src/protocol',
       'src/runtime',
@@ -48,6 +63,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
     mayImport: [
       'src/auth',
       'src/gateway/wire-errors.ts',
+      'src/net',
       'src/presence',
       'src/store/presence-store.ts types',
     ],
@@ -58,23 +74,45 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/gateway/wire-errors.ts',
       'src/presence',
       'src/errors.ts',
+      'src/file-stamp.ts',
       'src/setting-kinds.ts',
       'src/store/presence-store.ts types',
     ],
   },
   { room: 'src/client', mayImport: ['src/gateway', 'src/presence', 'src/errors.ts'] },
-  { room: 'src/gateway', mayImport: ['src/protocol', 'src/presence', 'src/runtime types', 'src/errors.ts'] },
+  {
+    room: 'src/gateway',
+    mayImport: ['src/protocol', 'src/net', 'src/presence', 'src/runtime types', 'src/errors.ts'],
+  },
   { room: 'src/store/presence-store.ts', mayImport: ['src/presence types'] },
-  { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts'] },
+  { room: 'src/store', mayImport: ['src/presence', 'src/errors.ts', 'src/redis-url.ts'] },
   { room: 'src/observe', mayImport: ['src/runtime types'] },
   {
     room: 'src/protocol',
     mayImport: ['src/presence', 'src/runtime', 'src/store/presence-store.ts types'],
   },
-  { room: 'src/config.ts', mayImport: ['src/settings.ts', 'src/setting-kinds.ts', 'src/errors.ts'] },
-  { room: 'src/settings.ts', mayImport: ['src/setting-kinds.ts', 'src/presence'] },
-  { room: 'src/setting-kinds.ts', mayImport: ['src/presence'] },
+  {
+    room: 'src/config.ts',
+    mayImport: [
+      'src/given-values.ts',
+      'src/settings.ts',
+      'src/redis-settings.ts',
+      'src/setting-kinds.ts',
+      'src/presence',
+      'src/errors.ts',
+    ],
+  },
+  { room: 'src/given-values.ts', mayImport: ['src/setting-kinds.ts types'] },
+  { room: 'src/settings.ts', mayImport: ['src/redis-settings.ts', 'src/setting-kinds.ts', 'src/presence'] },
+  {
+    room: 'src/redis-settings.ts',
+    mayImport: ['src/setting-kinds.ts', 'src/redis-url.ts', 'src/config.ts types'],
+  },
+  { room: 'src/redis-url.ts', mayImport: [] },
+  { room: 'src/setting-kinds.ts', mayImport: ['src/net', 'src/presence'] },
+  { room: 'src/net', mayImport: ['src/errors.ts', 'src/file-stamp.ts'] },
   { room: 'src/errors.ts', mayImport: [] },
+  { room: 'src/file-stamp.ts', mayImport: [] },
   { room: 'src/presence', mayImport: [] },
   { room: 'src/runtime', mayImport: [] },
 ]
@@ -152,11 +190,12 @@ t.test('only the entry reads the environment, and only the settings its values',
 
 t.test('each edge is imported by its own thread role only', async (t) => {
   const edges = [
-    { edge: 'src/store/redis', roles: ['src/threads/sync.ts'] },
+    { edge: 'src/store/redis', roles: ['src/threads/sync.ts', 'src/threads/redis-options.ts'] },
     { edge: 'src/store/memory', roles: ['src/threads/sync.ts'] },
     {
       edge: 'src/gateway/transport',
       roles: [
+        'src/process/check.ts',
         'src/supervisor.ts',
         'src/threads/io.ts',
         'actors/connection',

@@ -5,6 +5,10 @@ import t from 'tap'
 import { developmentSecret } from '../src/auth/development-secret.js'
 import { configTable, loadConfig, withAuthSecret } from '../src/config.js'
 import { BadSettingError } from '../src/errors.js'
+import { FRAME_ENCODINGS } from '../src/gateway/codec/encodings.js'
+import { SubUserOnlineStatus } from '../src/gateway/proto/openim.js'
+import { success } from '../src/gateway/replies.js'
+import { encodeTips } from '../src/gateway/status-frame.js'
 import { settings } from '../src/settings.js'
 
 type Env = Record<string, string | undefined>
@@ -51,7 +55,8 @@ t.test('values are read as their types', async (t) => {
     AUTH_SECRET: GOOD_SECRET,
     ADMIN_USER_IDS: 'root, imAdmin',
     REDIS_CLUSTER_NODES: 'a:7000,10.0.0.1:7001,[::1]:7002',
-    ALLOWED_ORIGINS: 'https://Example.com:443, capacitor://localhost',
+    ALLOWED_ORIGINS: 'https://Example.com:443, capacitor://localhost, https://*.Example.org, null',
+    TRUSTED_PROXIES: 'loopback, 10.1.2.3, 2001:DB8::/32',
     OPENIM_COMPAT: '1',
     OFFLINE_GRACE_MS: '0',
     PLATFORMS: '12:Vision:Headset, 13:Car:Car',
@@ -70,7 +75,8 @@ t.test('values are read as their types', async (t) => {
       { host: '10.0.0.1', port: 7001 },
       { host: '::1', port: 7002 },
     ],
-    allowedOrigins: ['https://example.com', 'capacitor://localhost'],
+    allowedOrigins: ['https://example.com', 'capacitor://localhost', 'https://*.example.org', 'null'],
+    trustedProxies: ['127.0.0.0/8', '::1/128', '10.1.2.3/32', '2001:db8::/32'],
     openimCompat: true,
     offlineGraceMs: 0,
     platforms: '12:Vision:Headset, 13:Car:Car',
@@ -126,7 +132,19 @@ t.test('each bad value is named, with what was expected', async (t) => {
     PRESENCE_TTL_S: ['9'],
     WATCH_TTL_S: ['9'],
     OFFLINE_GRACE_MS: ['-1'],
-    ALLOWED_ORIGINS: ['example.com', 'https://a/b', 'https://u@a', 'https://'],
+    ALLOWED_ORIGINS: [
+      'example.com',
+      'https://a/b',
+      'https://u@a',
+      'https://',
+      'wss://a',
+      'https://a*.b',
+      'https://*',
+    ],
+    TRUSTED_PROXIES: ['proxy.example', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.1,x', '*'],
+    FORWARDED_HEADER: ['x-real-ip'],
+    PROXY_PROTOCOL: ['on', 'v3'],
+    ADDRESS_PREFIX_V6: ['15', '129'],
     OPENIM_COMPAT: ['yes', 'TRUE'],
     PLATFORMS: ['12', '12:Vision', 'x:Vision:Headset', '5:Vision:Headset', '12:Web:Web'],
     TRANSPORT: ['uWS'],
@@ -160,22 +178,65 @@ t.test('all faults are told at once, relations among them', async (t) => {
   }
 })
 
+t.test('by default one request may list as many users as may be watched, and is answered', async (t) => {
+  const config = load()
+  t.equal(config.watchesPerConnectionMax, 10_000)
+  t.equal(config.watchedUsersMax, 524_288)
+  t.equal(load({ THREAD_HEAP_MB: '128', SHARD_THREADS: '2' }).watchedUsersMax, 131_072)
+  const id = 'x'.repeat(64)
+  const users = Array(config.watchesPerConnectionMax).fill(id) as string[]
+  const asked = SubUserOnlineStatus.encode({ subscribeUserID: users, unsubscribeUserID: [] }).finish()
+  const envelope = { token: '', sendID: id, operationID: id, msgIncr: id }
+  const platformIds = Array.from({ length: 11 }, (_, n) => n + 1)
+  const answer = encodeTips(users.map((userId) => ({ userId, platformIds })))
+  for (const encoding of FRAME_ENCODINGS) {
+    const request = encoding.encodeRequest({ ...envelope, reqIdentifier: 2005, data: asked })
+    t.ok(request.length <= config.messageBytesMax, `${encoding.name}: ${request.length} bytes are asked`)
+    t.ok(encoding.unpack(request, config.inflatedBytesMax).length <= config.inflatedBytesMax)
+    const response = encoding.encodeResponse(
+      success({ ...envelope, reqIdentifier: 2005, data: asked }, answer),
+    )
+    t.ok(response.length <= config.backpressureBytesMax, `${encoding.name}: ${response.length} are answered`)
+  }
+})
+
 t.test('settings that contradict each other are refused with a sentence', async (t) => {
   const contradictions: [Env, RegExp][] = [
     [
       { REDIS_URL: 'redis://a', REDIS_CLUSTER_NODES: 'a:1', AUTH_SECRET: GOOD_SECRET },
-      /^REDIS_URL and REDIS_CLUSTER_NODES are both set/,
+      /^REDIS_URL, REDIS_CLUSTER_NODES and REDIS_SENTINELS: two/,
     ],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '4' }, /^PRESENCE_SHARDS must be at least SHARD_THREADS/],
     [{ PRESENCE_SHARDS: '2', SHARD_THREADS: '0', IO_THREADS: '4' }, /^PRESENCE_SHARDS must be at least/],
     [{ INFLATED_BYTES_MAX: '20000' }, /^INFLATED_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
-    [{ BACKPRESSURE_BYTES_MAX: '20000' }, /^BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX/],
+    [
+      { BACKPRESSURE_BYTES_MAX: '20000', WATCHES_PER_CONNECTION_MAX: '100' },
+      /^BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX/,
+    ],
+    [{ MESSAGE_BYTES_MAX: '51200' }, /^MESSAGE_BYTES_MAX must hold a request that lists WATCHES_PER_CONN/],
+    [{ BACKPRESSURE_BYTES_MAX: '1048576' }, /^BACKPRESSURE_BYTES_MAX must hold the answer to a request/],
+    [{ NEW_WATCHES_PER_MIN: '9999' }, /^NEW_WATCHES_PER_MIN must be at least WATCHES_PER_CONNECTION_MAX/],
+    [{ NEW_WATCHES_PER_MIN_PER_USER: '9999' }, /^NEW_WATCHES_PER_MIN_PER_USER must be at least NEW_WATCHES/],
+    [{ WATCHES_WAITING_MAX: '9999' }, /^WATCHES_WAITING_MAX must be at least WATCHES_PER_CONNECTION_MAX/],
+    [{ WATCHED_USERS_MAX: '19999', IO_THREADS: '2' }, /^WATCHED_USERS_MAX must be at least WATCHES_PER_CONN/],
+    [
+      { WATCHED_USERS_MAX: '524289' },
+      /^WATCHED_USERS_MAX must be at most 512 for each MiB of THREAD_HEAP_MB/,
+    ],
     [{ MERGE_INTERVAL_MS: '4000', PRESENCE_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third/],
     [{ MERGE_INTERVAL_MS: '4000', WATCH_TTL_S: '10' }, /^MERGE_INTERVAL_MS must be at most a third of WATCH/],
     [{ NODE_LEASE_MS: '20000', PRESENCE_TTL_S: '10' }, /^NODE_LEASE_MS must be at most PRESENCE_TTL_S/],
     [{ WS_PORT: '9000', API_PORT: '9000' }, /^WS_PORT and API_PORT must differ/],
     [{ TRANSPORT: 'ws', IO_THREADS: '2' }, /^IO_THREADS must be 1 with TRANSPORT=ws/],
     [{ ALLOWED_ORIGINS: '*,https://a' }, /^ALLOWED_ORIGINS must be either/],
+    [{ TLS_CERT_FILE: 'cert.pem' }, /^TLS_CERT_FILE and TLS_KEY_FILE go together/],
+    [{ TLS_KEY_FILE: 'key.pem' }, /^TLS_CERT_FILE and TLS_KEY_FILE go together/],
+    [{ PROXY_PROTOCOL: 'v2' }, /^PROXY_PROTOCOL needs TRUSTED_PROXIES/],
+    [{ PROXY_PROTOCOL: 'v1', TRUSTED_PROXIES: 'private' }, /^PROXY_PROTOCOL=v1 needs TRANSPORT=ws/],
+    [
+      { PROXY_PROTOCOL: 'v2', TRUSTED_PROXIES: 'private', TLS_CERT_FILE: 'a', TLS_KEY_FILE: 'b' },
+      /^PROXY_PROTOCOL with TLS_CERT_FILE needs TRANSPORT=ws/,
+    ],
     [{ AUTH_ALGORITHM: 'RS256' }, /^AUTH_PUBLIC_KEYS is not set: AUTH_ALGORITHM RS256 or ES256 checks/],
     [{ AUTH_ALGORITHM: 'ES256', AUTH_PRIVATE_KEY: 'own.pem' }, /^AUTH_PUBLIC_KEYS is not set/],
     [
@@ -192,6 +253,8 @@ t.test('settings that contradict each other are refused with a sentence', async 
     t.equal(faults.length, 1, sentence.source)
     t.match(faults[0], sentence)
   }
+  const tls = { TLS_CERT_FILE: 'a', TLS_KEY_FILE: 'b' }
+  t.same(faultsOf({ PROXY_PROTOCOL: 'v1', TRUSTED_PROXIES: '10.0.0.1', TRANSPORT: 'ws', ...tls }), [])
   t.same(faultsOf({ WS_PORT: '0', API_PORT: '0' }), [], 'two free ports do not clash')
   const keyFiles = { AUTH_PUBLIC_KEYS: 'keys.json', AUTH_PRIVATE_KEY: 'own.pem' }
   t.same(faultsOf({ AUTH_ALGORITHM: 'RS256', ...keyFiles }), [])

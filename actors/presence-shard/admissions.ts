@@ -1,33 +1,29 @@
 /**
  * At the door: where a login may be refused, it takes a seat in the store before it comes in.
  *
- * Seats in the way may belong to sockets that are as good as gone: the same device's own, half open elsewhere, or
- * those of a node that died. Before a login is refused, the nodes in question are asked to make room.
+ * Connections of one device do not conflict; each counts for the caps. Seats in the way may belong to connections that
+ * are as good as gone: the same device's own, half open here or elsewhere, or those of a node that died. Before a login
+ * is refused for a cap, the device's connections are probed, wherever they are.
  */
 import { StoreUnavailableError } from '../../src/errors.js'
-import { BY_HAND, type Eviction } from '../../src/presence/eviction.js'
+import { PROBE_MS } from '../../src/presence/probe.js'
 import { OLD } from '../../src/presence/roster.js'
-import type { TokenDigest } from '../../src/presence/token-digest.js'
-import type {
-  HeldSeats,
-  Holder,
-  PlatformId,
-  Seat,
-  SeatOutcome,
-  SeatRefusal,
-  UserId,
-} from '../../src/presence/types.js'
+import { seatOf } from '../../src/presence/seat.js'
+import type { HeldSeats, Holder, Seat, SeatOutcome, SeatRefusal, UserId } from '../../src/presence/types.js'
 import { nodeOfHolder } from '../../src/presence/watch-index.js'
-import type * as Connection from '../../src/protocol/connection.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
-import { type Outcome, type ReplyTo, refOfKey } from '../../src/runtime/index.js'
-import { forgetOrders, obey, send } from './evictions.js'
+import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
+import { forgetOrders, send } from './evictions.js'
+import { probeFor } from './probes.js'
 import { type Admission, type Ctx, flushSoon, type State } from './state.js'
 
 const STORE_DEADLINE_MS = 3_000
-/** How long a login waits at the door for others to make room. */
-const ROOM_WAIT_MS = 1_000
-/** For the store to hear of the room that was made. */
+/** How long a login waits at the door for others to make room: for a probe, and the ways there and back... */
+const ROOM_WAIT_MS = PROBE_MS + 1_000
+/** ...but no longer than this part of the time that a handshake has. */
+const ROOM_WAIT_PART = 0.5
+/** How long to wait for the store to hear of the room that was made, and how often to look. */
+const ROOM_HEARD_MS = 1_000
 const ROOM_LOOK_MS = 50
 /** How long a seat is kept for a login that was let in. */
 const CONNECT_WAIT_MS = 10_000
@@ -39,15 +35,13 @@ export function onAdmit(ctx: Ctx, state: State, question: PresenceShard.Admit): 
   }
   const { userId, platformId, token } = question
   const admission: Admission = {
-    seat: `${platformId}/${(++state.lastId).toString(36)}`,
+    seat: seatOf(platformId, token, ++state.lastId),
     userId,
     platformId,
     token,
     replyTo,
-    sinceMs: ctx.nowMs(),
+    deadlineMs: ctx.nowMs() + Math.min(ROOM_WAIT_MS, state.settings.handshakeTimeoutMs * ROOM_WAIT_PART),
     isGranted: false,
-    displaces: [],
-    isDisplaced: false,
     hasLookedAgain: false,
     asked: new Set(),
     unanswered: new Set(),
@@ -60,14 +54,12 @@ export function onAdmit(ctx: Ctx, state: State, question: PresenceShard.Admit): 
 function askForSeat(ctx: Ctx, state: State, admission: Admission, onlyLiving: boolean): void {
   const { seat, userId, platformId } = admission
   const { rivals, rivalsYield, perUserMax, perPlatformMax } = state.seating!
-  admission.displaces = formerSeats(state, admission)
   const request = {
     userId,
     platformId,
     seat,
     rivals: [...rivals.removedBy(platformId)],
     rivalsYield,
-    yielding: admission.displaces,
     perUserMax,
     perPlatformMax,
   }
@@ -76,15 +68,6 @@ function askForSeat(ctx: Ctx, state: State, admission: Admission, onlyLiving: bo
     seat,
     outcome,
   }))
-}
-
-/** What the same device has here: connections, and places at the door. They leave when it comes in. */
-function formerSeats(state: State, { seat, userId, platformId, token }: Admission): Seat[] {
-  const rivals = state.seating!.rivals.removedBy(platformId)
-  const isFormer = (other: { token: TokenDigest; platformId: PlatformId; seat?: Seat | undefined }) =>
-    other.token === token && other.seat !== seat && rivals.includes(other.platformId)
-  const atDoor = [...state.admissions.values()].filter((other) => other.isGranted && other.userId === userId)
-  return [...state.roster.logins(userId), ...atDoor].filter(isFormer).flatMap((other) => other.seat ?? [])
 }
 
 export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outcome<SeatOutcome>): void {
@@ -97,10 +80,12 @@ export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outc
     return ctx.fail(admission.replyTo, outcome.error)
   }
   const { value } = outcome
-  if (value.isTaken) return grant(ctx, state, admission)
+  if (value.isTaken) return grant(ctx, admission)
   // The first look counted nodes that may be dead.
   if (!admission.hasLookedAgain) return lookAgain(ctx, state, admission)
-  const isLate = ctx.nowMs() - admission.sinceMs >= ROOM_WAIT_MS
+  // Connections of the same device are no rivals: their end would change nothing.
+  if (value.reason === 'conflict') return refuse(ctx, state, admission, value.reason)
+  const isLate = ctx.nowMs() >= admission.deadlineMs
   const holders = new Set(value.holders.filter((holder) => !admission.asked.has(holder)))
   if (holders.size > 0 && !isLate) return askForRoom(ctx, state, admission, holders)
   if (admission.gone === 0 || isLate) return refuse(ctx, state, admission, value.reason)
@@ -109,30 +94,24 @@ export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outc
 }
 
 function askForRoom(ctx: Ctx, state: State, admission: Admission, holders: ReadonlySet<Holder>): void {
-  const { seat, userId } = admission
-  const obeying = state.roster.evict(roomFor(admission))
-  obey(ctx, state, userId, obeying, OLD)
-  admission.gone = obeying.leaving.length
+  const { seat, userId, token } = admission
+  ctx.once(`seat ${seat}`, admission.deadlineMs - ctx.nowMs(), { kind: 'seatDue', seat })
   for (const to of holders) {
     admission.asked.add(to)
-    if (nodeOfHolder(to) === state.settings.nodeId) continue
     admission.unanswered.add(to)
-    send(ctx, state, { to, eviction: roomFor(admission), admission })
   }
-  const waitMs = admission.unanswered.size > 0 ? ROOM_WAIT_MS : ROOM_LOOK_MS
-  ctx.once(`seat ${seat}`, waitMs, { kind: 'seatDue', seat })
+  for (const to of holders) {
+    if (nodeOfHolder(to) === state.settings.nodeId) probeFor(ctx, state, userId, token, { at: to, id: seat })
+    else send(ctx, state, { to, eviction: { userId, before: OLD, probes: token }, admission })
+  }
 }
 
-/** The former sockets of the same device leave, in silence. */
-function roomFor({ userId, token }: Admission): Eviction {
-  return { userId, before: BY_HAND, token, newcomer: token }
-}
-
-/** A node that was asked to make room has answered. */
+/** All probes at one node have ended. */
 export function onRoomMade(ctx: Ctx, admission: Admission, from: Holder, gone: number): void {
   admission.unanswered.delete(from)
   admission.gone += gone
   if (admission.unanswered.size > 0) return
+  admission.deadlineMs = Math.min(admission.deadlineMs, ctx.nowMs() + ROOM_HEARD_MS)
   const lookMs = admission.gone > 0 ? ROOM_LOOK_MS : 0
   ctx.once(`seat ${admission.seat}`, lookMs, { kind: 'seatDue', seat: admission.seat })
 }
@@ -150,12 +129,8 @@ function lookAgain(ctx: Ctx, state: State, admission: Admission): void {
   askForSeat(ctx, state, admission, true)
 }
 
-function grant(ctx: Ctx, state: State, admission: Admission): void {
+function grant(ctx: Ctx, admission: Admission): void {
   admission.isGranted = true
-  for (const displaced of admission.displaces) {
-    const other = state.admissions.get(displaced)
-    if (other !== undefined) other.isDisplaced = true
-  }
   const { seat } = admission
   ctx.reply(admission.replyTo, { isAdmitted: true, seat })
   ctx.once(`seat ${seat}`, CONNECT_WAIT_MS, { kind: 'seatDue', seat })
@@ -174,21 +149,16 @@ function forget(ctx: Ctx, state: State, { seat, userId, isGranted }: Admission):
   if (isGranted) seatsChanged(ctx, state, userId)
 }
 
-/** A login that was let in is there: the same device's former sockets here leave. */
-export function onSeated(
-  ctx: Ctx,
-  state: State,
-  { connection, userId, seat }: PresenceShard.Connected,
-): void {
-  const admission = seat === undefined ? undefined : state.admissions.get(seat)
-  if (admission === undefined) return
-  state.admissions.delete(admission.seat)
-  ctx.cancel(`seat ${admission.seat}`)
-  if (admission.isDisplaced) return ctx.tell(connection, { kind: 'replace' })
-  for (const login of state.roster.logins(userId)) {
-    if (login.seat === undefined || !admission.displaces.includes(login.seat)) continue
-    ctx.tell(refOfKey<Connection.Command>(login.key), { kind: 'replace' })
-  }
+/** A login that was let in is there: its connection has the seat from now on. */
+export function onSeated(ctx: Ctx, state: State, { seat }: PresenceShard.Connected): void {
+  if (seat === undefined || !state.admissions.delete(seat)) return
+  ctx.cancel(`seat ${seat}`)
+}
+
+/** A client that was let in had gone by then. */
+export function onUnseated(ctx: Ctx, state: State, { seat }: PresenceShard.Unseated): void {
+  const admission = state.admissions.get(seat)
+  if (admission !== undefined) forget(ctx, state, admission)
 }
 
 /** Where seats are in use, the store hears of every connection that goes. */
@@ -205,8 +175,8 @@ export function seatsOf(state: State, userId: UserId): HeldSeats | undefined {
     taken: state.roster.logins(userId).flatMap((login) => login.seat ?? []),
     asked: [],
   }
-  for (const { seat, isGranted, isDisplaced, userId: other } of state.admissions.values()) {
-    if (other === userId && !isDisplaced) (isGranted ? seats.taken : seats.asked).push(seat)
+  for (const { seat, isGranted, userId: other } of state.admissions.values()) {
+    if (other === userId) (isGranted ? seats.taken : seats.asked).push(seat)
   }
   return seats
 }

@@ -5,7 +5,7 @@
  */
 import { connectionIdOf } from '../../src/presence/connection-id.js'
 import type { Eviction, LoginInfo } from '../../src/presence/eviction.js'
-import { type Login, type Obeying, OLD } from '../../src/presence/roster.js'
+import { type Login, lastOfEachDevice, type Obeying, OLD } from '../../src/presence/roster.js'
 import type { Holder, LoginNumber, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import { nodeOf } from '../../src/presence/watch-index.js'
 import type * as Connection from '../../src/protocol/connection.js'
@@ -15,6 +15,7 @@ import { onRoomMade } from './admissions.js'
 import { platformsChanged } from './here.js'
 import { onKickAnswered } from './kicks.js'
 import { stash } from './logins.js'
+import { probe, probeFor } from './probes.js'
 import type { Ctx, Order, State } from './state.js'
 
 const EVICT_AGAIN_MS = 500
@@ -100,6 +101,9 @@ export function onEvict(ctx: Ctx, state: State, message: PresenceShard.Evict): v
   // Who asks while this shard does not know its own will ask again.
   if (state.isRebuilding) return
   const { id, from, eviction } = message
+  if (eviction.probes !== undefined) {
+    return probeFor(ctx, state, eviction.userId, eviction.probes, { at: from, id })
+  }
   const { gone, left, isWaiting } = carryOut(ctx, state, eviction)
   // Whose number is on the way may have come before or after.
   if (isWaiting) return stash(state, eviction.userId, message)
@@ -109,7 +113,7 @@ export function onEvict(ctx: Ctx, state: State, message: PresenceShard.Evict): v
 
 /** A login here came after the one that wants it gone: it is the other that has to go. */
 function contradict(ctx: Ctx, state: State, to: Holder, { userId, before, platformIds }: Eviction): void {
-  for (const login of state.roster.logins(userId)) {
+  for (const login of lastOfEachDevice(state.roster.logins(userId))) {
     if (!platformIds?.includes(login.platformId) || (login.number ?? OLD) <= before) continue
     const removed = [...state.policy.removedBy(login.platformId)]
     const eviction: Eviction = { userId, before: login.number!, platformIds: removed, newcomer: login.token }
@@ -133,14 +137,15 @@ export function carryOut(
   }
   const obeying = state.roster.evict({ ...eviction, key: named?.key })
   obey(ctx, state, userId, obeying, eviction.before)
-  const left = state.roster.logins(userId).map((login) => infoOf(state, login))
+  // A login does not ask who is left, and a device may have many connections.
+  const isAsked = eviction.newcomer === undefined
+  const left = isAsked ? state.roster.logins(userId).map((login) => infoOf(state, login)) : []
   return { gone: obeying.leaving.length, left, isWaiting: obeying.isWaiting }
 }
 
 export function obey(ctx: Ctx, state: State, userId: UserId, obeying: Obeying, by: LoginNumber): void {
-  for (const { key, isReplaced } of obeying.leaving) {
-    ctx.tell(refOfKey<Connection.Command>(key), isReplaced ? { kind: 'replace' } : { kind: 'kick', by })
-  }
+  for (const key of obeying.leaving) ctx.signal(refOfKey<Connection.Command>(key), { kind: 'kick', by })
+  for (const key of obeying.probed) probe(ctx, key)
   if (obeying.isChanged) platformsChanged(ctx, state, [userId])
 }
 

@@ -1,10 +1,9 @@
 /** What happens on this node: its own sockets come, break and leave. */
-import { OLD } from '../../src/presence/roster.js'
 import type { UserId } from '../../src/presence/types.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { refKey } from '../../src/runtime/index.js'
 import { seatsChanged } from './admissions.js'
-import { areNumbered, type Ctx, flushSoon, type State } from './state.js'
+import { type Ctx, flushSoon, type State } from './state.js'
 import { tellWatchers } from './watching.js'
 
 /** Longer than a fail-over takes. */
@@ -13,12 +12,11 @@ const LEAVING_MAX_MS = 15_000
 const SETTLE_MS = 2_500
 const SETTLE_MAX_MS = 5_000
 
-/** A login without a number waits for it, where its order matters. */
+/** A login without a number waits for it. */
 export function onConnected(ctx: Ctx, state: State, report: PresenceShard.ConnectionReport): void {
   const { userId, platformId, background, connection, token, seat } = report
-  const number = report.number ?? (areNumbered(state) ? undefined : OLD)
   const login = { key: refKey(connection), platformId, background, thread: connection.thread, token, seat }
-  const changed = state.roster.connect(userId, login, number)
+  const changed = state.roster.connect(userId, login, report.number)
   state.departed.delete(userId)
   state.renewals.add(userId)
   if (changed) platformsChanged(ctx, state, [userId])

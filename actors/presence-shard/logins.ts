@@ -4,14 +4,14 @@
  * claim in conflict hear of it.
  */
 import { BY_HAND, type Eviction } from '../../src/presence/eviction.js'
-import { type Login, OLD } from '../../src/presence/roster.js'
+import { type Login, lastOfEachDevice, OLD } from '../../src/presence/roster.js'
 import type { LoginNumber, Snapshot, UserId } from '../../src/presence/types.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { refOfKey } from '../../src/runtime/index.js'
 import { holdersElsewhere, obey, onEvict, send } from './evictions.js'
 import { startKicks } from './kicks.js'
-import { areNumbered, type Ctx, type State } from './state.js'
+import type { Ctx, State } from './state.js'
 
 /** Of one user, while his number is on the way; what finds no room is asked again, or read from the store. */
 const STASHED_MAX = 64
@@ -27,13 +27,18 @@ export function onRecorded(
   snapshot?: Snapshot,
 ): void {
   // Flags bear the number before: of those that got this one together, the last may have the token of the first.
-  for (const newcomer of state.roster.recorded(userId, version)) {
+  const newcomers = state.roster.recorded(userId, version)
+  for (const newcomer of newcomers) {
     evictHere(ctx, state, userId, newcomer, version - 1)
-    ctx.tell(refOfKey<Connection.Command>(newcomer.key), { kind: 'numbered', login: version })
+    ctx.signal(refOfKey<Connection.Command>(newcomer.key), { kind: 'numbered', login: version })
   }
   if (snapshot === undefined) return
   if (snapshot.claims.length > 0) {
-    for (const login of state.roster.logins(userId)) evictElsewhere(ctx, state, snapshot, login)
+    const logins = state.roster.logins(userId).filter(({ number }) => number !== undefined)
+    for (const login of lastOfEachDevice(logins)) {
+      const isNew = newcomers.some(({ token }) => token === login.token)
+      evictElsewhere(ctx, state, snapshot, login, isNew)
+    }
   }
   if (state.contested.get(userId) === 'asked') {
     state.contested.delete(userId)
@@ -57,27 +62,27 @@ export function onUnrecorded(ctx: Ctx, state: State, userId: UserId): void {
 
 /** What a former life has begun is begun again. */
 export function onRebuilt(ctx: Ctx, state: State, userId: UserId): void {
-  if (!areNumbered(state)) return
   state.contested.set(userId, 'wanted')
   for (const login of state.roster.logins(userId)) evictHere(ctx, state, userId, login, OLD)
 }
 
 function evictHere(ctx: Ctx, state: State, userId: UserId, newcomer: Login, by: LoginNumber): void {
   const removed = state.policy.removedBy(newcomer.platformId)
-  if (removed.length > 0)
-    obey(ctx, state, userId, state.roster.evictBefore(userId, newcomer.key, removed), by)
+  obey(ctx, state, userId, state.roster.evictBefore(userId, newcomer.key, removed), by)
 }
 
+/** When a device comes, nodes that may hold former connections of it hear of it too, and probe them. */
 function evictElsewhere(
   ctx: Ctx,
   state: State,
   { userId, claims }: Snapshot,
   login: Login & { number: LoginNumber | undefined },
+  isNew: boolean,
 ): void {
   const platformIds = [...state.policy.removedBy(login.platformId)]
-  if (platformIds.length === 0 || login.number === undefined) return
-  const eviction: Eviction = { userId, before: login.number, platformIds, newcomer: login.token }
-  for (const to of holdersElsewhere(state, claims, platformIds)) send(ctx, state, { to, eviction })
+  const met = isNew ? [...platformIds, login.platformId] : platformIds
+  const eviction: Eviction = { userId, before: login.number!, platformIds, newcomer: login.token }
+  for (const to of holdersElsewhere(state, claims, met)) send(ctx, state, { to, eviction })
 }
 
 // Tokens
@@ -91,8 +96,8 @@ export function onWithdrawn(ctx: Ctx, state: State, message: PresenceShard.Withd
     if (login.number === undefined && by !== BY_HAND) stash(state, userId, message)
     else if ((login.number ?? OLD) < by) {
       state.roster.dismiss(userId, login.key)
-      ctx.tell(connection, { kind: 'kick', by })
-    } else if (login.number! > by) ctx.tell(connection, { kind: 'vouch', login: login.number! })
+      ctx.signal(connection, { kind: 'kick', by })
+    } else if (login.number! > by) ctx.signal(connection, { kind: 'vouch', login: login.number! })
   }
 }
 

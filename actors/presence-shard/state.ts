@@ -5,7 +5,7 @@ import type { Eviction } from '../../src/presence/eviction.js'
 import type { Finds } from '../../src/presence/finds.js'
 import type { LoginPolicy } from '../../src/presence/login-policy.js'
 import type { RenewalWheel } from '../../src/presence/renewal-wheel.js'
-import type { Roster } from '../../src/presence/roster.js'
+import type { ConnectionKey, Roster } from '../../src/presence/roster.js'
 import type { TokenDigest } from '../../src/presence/token-digest.js'
 import type {
   Holder,
@@ -80,6 +80,8 @@ export interface State extends Args {
   renewals: RenewalWheel
   rewatches: RenewalWheel
   finds: Finds
+  /** Io threads that could not be told of a change. */
+  behind: Set<ThreadSlot>
   /** Io threads whose connections are not known yet. Until all are, nothing is asserted: it would be half. */
   unannounced: Set<ThreadSlot>
   /** What former lives asserted; undefined = sync has not said yet. */
@@ -103,6 +105,8 @@ export interface State extends Args {
   lastId: number
   /** Logins at the door, and those that were let in and have not connected yet. */
   admissions: Map<Seat, Admission>
+  /** Probes under way that somebody waits for. */
+  probings: Map<UserId, Probing[]>
   /** Kicks by hand under way, by id. */
   kicks: Map<number, Kick>
   /** What concerns users whose number is on its way. */
@@ -131,17 +135,28 @@ export interface Admission {
   platformId: PlatformId
   token: TokenDigest
   replyTo: ReplyTo<PresenceShard.AdmitVerdict>
-  sinceMs: number
+  /** When it is refused at the latest. */
+  deadlineMs: number
   isGranted: boolean
-  /** Seats here of the same device's former sockets, which leave when it comes in. */
-  displaces: Seat[]
-  /** The same device was let in once more. */
-  isDisplaced: boolean
   hasLookedAgain: boolean
   /** Nodes that were asked to make room, and those of them that have not answered. */
   asked: Set<Holder>
   unanswered: Set<Holder>
   /** How many made room. */
+  gone: number
+}
+
+/** Who waits for probes: another node, with the id of its eviction; or a login at the door here, with its seat. */
+export interface Asker {
+  at: Holder
+  id: number | Seat
+}
+
+/** Probes of one device's connections here. */
+export interface Probing {
+  id: number
+  asker: Asker
+  unanswered: Set<ConnectionKey>
   gone: number
 }
 
@@ -177,11 +192,13 @@ export type Private =
   | { kind: 'retryDue' }
   | { kind: 'rebuildDue' }
   | { kind: 'confirmDue' }
+  | { kind: 'catchUpDue' }
   | { kind: 'heldBefore'; outcome: Outcome<UserPlatforms[]> }
   | { kind: 'evictAgainDue' }
   | { kind: 'kickDue'; id: number }
   | { kind: 'seatAnswered'; seat: Seat; outcome: Outcome<SeatOutcome> }
   | { kind: 'seatDue'; seat: Seat }
+  | { kind: 'probingDue'; userId: UserId; id: number }
   | { kind: 'asserted'; users: UserId[]; outcome: Outcome<AssertOutcome[]> }
   | InterestSet
 
@@ -194,14 +211,9 @@ export interface InterestSet {
 
 export type Ctx = Context<PresenceShard.Command | Private>
 
-/** Whether logins are numbered at all: where none conflicts with another, their order does not matter. */
-export function areNumbered({ policy }: State): boolean {
-  return policy.policy !== 0
-}
-
 /** After the messages that wait already: what they change goes in the same batch. */
 export function flushSoon(ctx: Ctx, state: State): void {
   if (state.isFlushDue) return
   state.isFlushDue = true
-  ctx.tell(ctx.self, { kind: 'flushDue' })
+  ctx.signal(ctx.self, { kind: 'flushDue' })
 }

@@ -4,6 +4,7 @@ import { sameList } from '../../src/presence/watch-index.js'
 import type { Status } from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { ThreadSlot } from '../../src/runtime/index.js'
+import { fallBehind } from './catch-up.js'
 import { type Ctx, flushSoon, type State } from './state.js'
 
 /** Questions and answers about what is in doubt may be lost. */
@@ -19,7 +20,9 @@ export function onWatch(ctx: Ctx, state: State, { thread, userIds }: PresenceSha
     else unanswered.push(userId)
     if (isNew) state.interests.add(userId, ctx.nowMs())
   }
-  if (statuses.length > 0) ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+  const isTold =
+    statuses.length === 0 || ctx.tryTell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+  if (!isTold) fallBehind(ctx, state, thread)
   if (state.isPaused) tellPartially(ctx, state, unanswered)
   flushSoon(ctx, state)
 }
@@ -147,7 +150,8 @@ class Outbox {
 
   send(ctx: Ctx, state: State): void {
     for (const [thread, statuses] of this.#perThread) {
-      ctx.tell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+      const isTold = ctx.tryTell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
+      if (!isTold) fallBehind(ctx, state, thread)
     }
   }
 }

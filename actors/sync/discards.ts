@@ -30,5 +30,5 @@ export function onDiscardsCounted(ctx: Ctx, state: State, outcome: Outcome<numbe
   if (discarded <= 0) return
   state.counts.storeDiscards += discarded
   ctx.log.warn({ discarded }, 'the store throws records away: asserting all again')
-  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
+  for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
 }

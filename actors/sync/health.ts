@@ -80,7 +80,7 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   setUp(ctx, state, up, reason)
   // Also when it was never out of reach as a whole: a master of a Cluster that was replaced may have lost writes.
   if (!up) return
-  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'storeBack' })
+  for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
   onStoreBackForTokens(ctx, state)
   countDiscardsAnew(ctx, state)
 }

@@ -100,7 +100,7 @@ export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld,
     const dead = lease.members.newsIn(told.registry)
     announceDeaths(ctx, state, lease.members.learn(told.registry, ctx.nowMs()))
     // What it holds was taken for void here, and nothing else would bring it back soon.
-    if (isRevived) for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'changesMissed' })
+    if (isRevived) for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'changesMissed' })
     if (dead.length > 0) tellOthers(state, dead)
   }
   if (told.toSweep !== undefined) startSweep(ctx, state, told.toSweep)
@@ -126,7 +126,7 @@ function announceDeaths(ctx: Ctx, state: State, holders: Holder[]): void {
   if (holders.length === 0) return
   state.counts.nodesLost += holders.length
   ctx.log.warn({ holders }, 'nodes are dead; what they held is void')
-  for (const shard of state.addresses.shards) ctx.tell(shard, { kind: 'nodesLost', holders })
+  for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'nodesLost', holders })
 }
 
 function startSweep(ctx: Ctx, state: State, dead: Holder): void {

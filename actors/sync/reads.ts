@@ -19,7 +19,7 @@ export type FromReads =
   | { kind: 'found'; readings: Reading[]; outcome: Outcome<Whereabouts[]> }
 
 export function onRead(ctx: Ctx, state: State, { userIds }: Sync.Read): void {
-  if (state.readings.length === 0) ctx.tell(ctx.self, { kind: 'readDue' })
+  if (state.readings.length === 0) ctx.signal(ctx.self, { kind: 'readDue' })
   state.readings.push({ replyTo: ctx.replyTo as ReplyTo<UserPlatforms[]>, userIds })
 }
 

@@ -3,8 +3,9 @@ import { StoreUnavailableError } from '../../src/errors.js'
 import type { Note } from '../../src/presence/eviction.js'
 import type { Holder, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
+import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as Sync from '../../src/protocol/sync.js'
-import type { Context, Outcome, ReplyTo } from '../../src/runtime/index.js'
+import type { Context, Outcome, Ref, ReplyTo } from '../../src/runtime/index.js'
 import type { Incarnation, PresenceStore } from '../../src/store/presence-store.js'
 import type { FromAssertions } from './assertions.js'
 import type { Background } from './background.js'
@@ -63,6 +64,8 @@ export interface State extends Args {
   failsToldMs: number
   desk: TokenDesk
   lease: LeaseState
+  /** Shards that could not be told of a change. */
+  missed: Set<Ref<PresenceShard.Command>>
   /** Questions of this turn. */
   readings: Reading[]
 }
@@ -75,6 +78,7 @@ export type Private =
   | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
   | { kind: 'storeChanged'; snapshots: Snapshot[]; by: Holder }
   | { kind: 'storeMissed'; reason: string }
+  | { kind: 'missedDue' }
   | { kind: 'storeNoted'; note: Note }
   | { kind: 'storeNoticed'; userId: UserId; platformIds: PlatformId[] }
   | { kind: 'storeReachable'; up: boolean; reason: string }

@@ -253,7 +253,7 @@ export function onWithdraw(
 ): void {
   for (const digest of tokens) forget(state, digest)
   if (by === TOKEN_ONLY) return
-  ctx.tell(state.addresses.shardFor(userId), { kind: 'withdrawn', userId, platformId, tokens, by })
+  ctx.signal(state.addresses.shardFor(userId), { kind: 'withdrawn', userId, platformId, tokens, by })
 }
 
 function forget({ desk }: State, digest: TokenDigest): void {

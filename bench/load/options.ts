@@ -28,7 +28,7 @@ export const HELP = `Put a running gateway under load: clients that log in, watc
   --help             this text
 
 Ctrl-C ends it early, with the summary of what was until then. A gateway holds MAX_CONNECTIONS_PER_ADDRESS of one
-address, 10000 by default, and a client may watch WATCHES_PER_CONNECTION_MAX users, 1000 by default.
+address, 10000 by default, and a client may watch WATCHES_PER_CONNECTION_MAX users, 10000 by default.
 `
 
 /** What ends the generator with one line and exit code 1. */

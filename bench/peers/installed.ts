@@ -26,7 +26,6 @@ export function packageVersion(name: string): string {
 
 interface ProductPackage {
   version: string
-  dependencies: Record<string, string>
 }
 
 /** Porchlight's own package.json. */

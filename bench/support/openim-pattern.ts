@@ -11,7 +11,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { hashOf } from '../../src/presence/placement.js'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
-import { onlineKey, openimChannel } from '../../src/store/redis/keys.js'
+import { OPENIM_CHANNEL, plainKeys } from '../../src/store/redis/keys.js'
 
 const WORKERS = 4
 const BATCH_MAX = 100
@@ -111,10 +111,10 @@ class Worker {
   async #announce({ userId, left, online }: Change): Promise<void> {
     const nowS = Math.floor(Date.now() / 1_000)
     const args = [LIFE_S, nowS, nowS + LIFE_S, left.length, ...left, ...online]
-    const platforms = (await this.client.eval(ANNOUNCE, 1, onlineKey(userId), ...args)) as string[]
+    const platforms = (await this.client.eval(ANNOUNCE, 1, plainKeys.online(userId), ...args)) as string[]
     this.announced++
     if (platforms.pop() === '0') return
-    await this.client.publish(openimChannel(), [...platforms, userId].join(':'))
+    await this.client.publish(OPENIM_CHANNEL, [...platforms, userId].join(':'))
     this.published++
   }
 }

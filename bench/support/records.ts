@@ -7,7 +7,7 @@ import { nextPlace } from '../../src/presence/token-order.js'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { openTokenFile } from '../../src/store/memory/token-file.js'
 import { holderOf } from '../../src/store/names.js'
-import { claimsKey, epochKey, onlineKey, tokensKey } from '../../src/store/redis/keys.js'
+import { plainKeys } from '../../src/store/redis/keys.js'
 import { GATEWAY_SECRET } from './gateway.js'
 
 const SECONDS_A_DAY = 86_400
@@ -47,7 +47,7 @@ export async function recordTokens(client: Redis, issued: readonly IssuedToken[]
   const platforms = new PlatformTable()
   const pipeline = client.pipeline()
   for (const { userId, platformId, token } of issued) {
-    const key = tokensKey(userId, platforms.nameOf(platformId)!)
+    const key = plainKeys.tokens(userId, platforms.nameOf(platformId)!)
     pipeline.hset(key, token, '0')
     pipeline.expire(key, SECONDS_A_DAY)
   }
@@ -75,7 +75,8 @@ export async function recordTokensInFile(dataDir: string, issued: readonly Issue
 /** How many of them are online by what Redis says. */
 export async function countOnline(client: Redis, userIds: readonly string[]): Promise<number> {
   let count = 0
-  for (const keys of keysInCalls(userIds.map(onlineKey))) count += await client.exists(...keys)
+  for (const keys of keysInCalls(userIds.map((userId) => plainKeys.online(userId))))
+    count += await client.exists(...keys)
   return count
 }
 
@@ -104,10 +105,11 @@ export async function countHeld(
   nodeId: string,
   accounts: readonly IssuedToken[],
 ): Promise<number> {
-  const [epoch] = ((await client.get(epochKey(nodeId))) ?? '').split(':')
+  const [epoch] = ((await client.get(plainKeys.epoch(nodeId))) ?? '').split(':')
   const holder = holderOf(nodeId, epoch!)
   const pipeline = client.pipeline()
-  for (const { userId, platformId } of accounts) pipeline.zscore(claimsKey(userId), `${platformId}@${holder}`)
+  for (const { userId, platformId } of accounts)
+    pipeline.zscore(plainKeys.claims(userId), `${platformId}@${holder}`)
   const scores = (await pipeline.exec())!
   return scores.filter(([, score]) => score !== null).length
 }

@@ -1,8 +1,10 @@
 /** uWebSockets.js itself, for servers that stand beside the gateway. */
-import type * as Uws from 'uWebSockets.js'
-import { createRequire } from 'node:module'
+import { loadNative } from '../../src/gateway/transport/load-native.js'
 
-export const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws
+const native = loadNative()
+if (native.uws === undefined) throw new Error(`uWebSockets.js does not load (${native.why})`)
+
+export const { uws } = native
 
 /** Nothing is compressed, pinged or ended by itself. */
 export const asTheGateway = {

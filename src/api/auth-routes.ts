@@ -28,8 +28,8 @@ export function authRoutes(platforms: PlatformTable): Route[] {
       body: z.object({ secret: z.string(), userID: userIdField }),
       answers: ISSUED,
       isAct: true,
-      handle: async ({ tokens, secrets, nowMs }, { secret, userID }, { address }) => {
-        const verdict = secrets.judge(secret, address, nowMs())
+      handle: async ({ tokens, secrets, limitKeyOf, nowMs }, { secret, userID }, { address }) => {
+        const verdict = secrets.judge(secret, limitKeyOf(address), nowMs())
         if (verdict === 'wrong') throw noPermissionError('the secret is not the right one')
         if (verdict !== 'right') {
           throw comeBackError(

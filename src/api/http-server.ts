@@ -1,13 +1,19 @@
 /** The REST port: an HTTP/1.1 server around a fetch function, with every time and number bounded. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { callerAddress } from './caller-address.js'
+import { limitKeyOf, normalizeAddress } from '../net/address.js'
+import { Networks } from '../net/networks.js'
+import { secureOptions, type TlsPair } from '../net/tls-files.js'
+import { addressOfRequest, type CallerEnv, type TrustedProxies } from './caller.js'
 import { ConnectionPlaces, type Place } from './connection-places.js'
 
 export interface HttpServer {
   readonly port: number
   readonly places: Pick<ConnectionPlaces, 'count' | 'counts'>
+  /** Serve new connections with another certificate; only where there was one. */
+  useTls(pair: TlsPair): void
   /** Accept no more, let open requests finish for at most `timeoutMs`, then cut them. Never rejects. */
   close(timeoutMs: number): Promise<void>
 }
@@ -22,44 +28,47 @@ export interface HttpServerOptions {
   keepAliveTimeoutMs?: number
   connectionsMax?: number
   connectionsPerAddressMax?: number
-  /** What connections from an address count for; undefined = nothing, for it is a proxy's. Default: the address. */
-  limitKeyOf?: (address: string) => string | undefined
+  /** How many bits of an IPv6 address count as one address. */
+  prefixV6?: number
   /** Hears of every connection that was cut or refused for want of places. */
   report?: (reason: 'yielded' | 'refused') => void
-}
-
-/** What a fetch function is told beside the request. */
-export interface CallOrigin {
-  /** Who calls. */
-  address: string
+  /** Whose word counts for the caller's address; by default nobody's. */
+  proxies?: TrustedProxies
+  /** By default no TLS is spoken. */
+  tls?: TlsPair
 }
 
 /** A client that does not read its answer is cut after so long. */
 const SILENCE_MS = 30_000
 const NO_PLACE = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'
+const NO_PROXIES: TrustedProxies = { trusted: new Networks([]), header: 'none' }
 
 /** Rejects with the system's error (such as EADDRINUSE) when it cannot listen. */
 export async function serveHttp(
-  fetch: (request: Request, origin: CallOrigin) => Response | Promise<Response>,
+  fetch: (request: Request, env: CallerEnv) => Response | Promise<Response>,
   options: HttpServerOptions,
 ): Promise<HttpServer> {
   const requestTimeout = options.requestTimeoutMs ?? 10_000
-  const server = createServer(
-    {
-      requestTimeout,
-      headersTimeout: requestTimeout,
-      keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
-      // How late a slow request may be noticed; Node's default of 30 s would let it live four times its time.
-      connectionsCheckingInterval: Math.max(100, Math.min(requestTimeout / 4, 5000)),
-    },
-    getRequestListener(
-      (request, { incoming }) => fetch(request, { address: callerAddress(incoming as IncomingMessage) }),
-      // Probes of HTTP/1.0 name no host.
-      { overrideGlobalObjects: false, hostname: 'localhost' },
-    ),
+  const times = {
+    requestTimeout,
+    headersTimeout: requestTimeout,
+    keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
+    // How late a slow request may be noticed; Node's default of 30 s would let it live four times its time.
+    connectionsCheckingInterval: Math.max(100, Math.min(requestTimeout / 4, 5000)),
+  }
+  const { proxies = NO_PROXIES, tls } = options
+  const listener = getRequestListener(
+    (request, env) =>
+      fetch(request, { callerAddress: () => addressOfRequest(env.incoming as IncomingMessage, proxies) }),
+    // Probes of HTTP/1.0 name no host.
+    { overrideGlobalObjects: false, hostname: 'localhost' },
   )
+  const server: Server | TlsServer =
+    tls === undefined
+      ? createServer(times, listener)
+      : createTlsServer({ ...times, handshakeTimeout: requestTimeout, ...secureOptions(tls) }, listener)
   server.timeout = SILENCE_MS
-  const places = givePlaces(server, options)
+  const places = givePlaces(server, options, proxies)
   // Without this a stop would wait for the keep-alive time of every connection that was busy when it began.
   server.on('request', (_request, response) => {
     response.once('close', () => {
@@ -70,6 +79,9 @@ export async function serveHttp(
   return {
     port: (server.address() as AddressInfo).port,
     places,
+    useTls: (pair) => {
+      if ('setSecureContext' in server) server.setSecureContext(secureOptions(pair))
+    },
     close: (timeoutMs) => close(server, timeoutMs),
   }
 }
@@ -94,26 +106,29 @@ class Connection implements Place {
   }
 }
 
-function givePlaces(server: Server, options: HttpServerOptions): ConnectionPlaces {
-  const {
-    connectionsMax = 2_048,
-    connectionsPerAddressMax = 256,
-    limitKeyOf = (address) => address,
-  } = options
-  const places = new ConnectionPlaces({
-    max: connectionsMax,
-    perKeyMax: connectionsPerAddressMax,
-    report: options.report ?? (() => {}),
-  })
-  const connections = new WeakMap<Socket, Connection>()
+function givePlaces(
+  server: Server | TlsServer,
+  options: HttpServerOptions,
+  { trusted }: TrustedProxies,
+): ConnectionPlaces {
+  const { connectionsMax = 2_048, connectionsPerAddressMax = 256, prefixV6 = 64, report = () => {} } = options
+  const places = new ConnectionPlaces({ max: connectionsMax, perKeyMax: connectionsPerAddressMax, report })
+  // By their other ends: with TLS the socket of a request is another than that which came.
+  const connections = new Map<string, Connection>()
   server.on('connection', (socket: Socket) => {
-    const connection = new Connection(limitKeyOf(socket.remoteAddress ?? ''), socket)
+    const address = normalizeAddress(socket.remoteAddress ?? '')
+    const key = trusted.has(address) ? undefined : limitKeyOf(address, prefixV6)
+    const connection = new Connection(key, socket)
     if (!places.take(connection)) return void socket.end(NO_PLACE, () => socket.destroy())
-    connections.set(socket, connection)
-    socket.once('close', () => places.release(connection))
+    const end = otherEnd(socket)
+    connections.set(end, connection)
+    socket.once('close', () => {
+      places.release(connection)
+      if (connections.get(end) === connection) connections.delete(end)
+    })
   })
   server.on('request', (request, response) => {
-    const connection = connections.get(request.socket)
+    const connection = connections.get(otherEnd(request.socket))
     if (connection === undefined) return
     connection.calls.set(response, request)
     response.once('close', () => {
@@ -123,6 +138,10 @@ function givePlaces(server: Server, options: HttpServerOptions): ConnectionPlace
     if (places.isCrowded) response.shouldKeepAlive = false
   })
   return places
+}
+
+function otherEnd({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -10,8 +10,8 @@
 import { type Context, Hono, type Next } from 'hono'
 import { WireCode } from '../gateway/wire-errors.js'
 import type { PlatformTable } from '../presence/platforms.js'
+import { type CallerEnv, callerAddress } from './caller.js'
 import { ApiError, failure, success } from './envelope.js'
-import type { CallOrigin } from './http-server.js'
 import type { Route, RouteDeps } from './route.js'
 import { allRoutes } from './routes.js'
 import { serveCall } from './serve-call.js'
@@ -29,7 +29,7 @@ export interface RestDeps extends RouteDeps {
   served(path: string, errCode: number, seconds: number): void
 }
 
-type App = Hono<{ Bindings: Partial<CallOrigin> }>
+type App = Hono<{ Bindings: Partial<CallerEnv> }>
 
 export function createRest(deps: RestDeps): App {
   const app: App = new Hono()
@@ -62,7 +62,7 @@ async function serve(deps: RestDeps, route: Route, c: Context): Promise<Response
   const done = (errCode: number) => deps.served(route.path, errCode, (deps.nowMs() - beganMs) / 1_000)
   c.header('Cache-Control', 'no-store')
   try {
-    const data = await serveCall(deps, route, c, (c.env as Partial<CallOrigin> | undefined)?.address ?? '')
+    const data = await serveCall(deps, route, c, callerAddress(c))
     done(0)
     return c.json(success(data))
   } catch (error) {

@@ -25,6 +25,8 @@ export interface RouteDeps extends ClusterDeps {
   audit: AuditTrail
   /** How often each address may call, and how many users a second each user may ask about. */
   rates: { callsOfAddress: RateTable; statusesOfUser: RateTable }
+  /** What limits count an address by. */
+  limitKeyOf(address: string): string
   /** Of a clock that only rises. */
   nowMs(): number
 }

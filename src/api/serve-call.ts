@@ -41,8 +41,8 @@ async function attempt(deps: RouteDeps, route: Route, c: Context, call: Call): P
 }
 
 /** Servers that make tokens call as often as they like: they have an administrator's. */
-export function chargeAddress({ rates, nowMs }: RouteDeps, { address }: Call, cost = 1): void {
-  const waitMs = rates.callsOfAddress.take(address, nowMs(), cost)
+export function chargeAddress(deps: RouteDeps, { address }: Call, cost = 1): void {
+  const waitMs = deps.rates.callsOfAddress.take(deps.limitKeyOf(address), deps.nowMs(), cost)
   if (waitMs > 0) throw comeBackError(WireCode.TooManyRequests, 'too many calls from this address', waitMs)
 }
 

@@ -13,9 +13,10 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { type CryptoKey, importPKCS8, importSPKI, type SignJWT } from 'jose'
 import { BadSettingError } from '../errors.js'
+import { fileStamp } from '../file-stamp.js'
 
 export type TokenAlgorithm = 'HS256' | 'RS256' | 'ES256'
 type KeyPairAlgorithm = Exclude<TokenAlgorithm, 'HS256'>
@@ -177,7 +178,6 @@ class KeyFile implements TokenKeys {
     this.#lookedMs = this.#options.nowMs()
     const { publicKeysPath } = this.#options
     const refuse = refusePublicKeys(publicKeysPath, this.algorithm)
-    // Looked at before it is read: of a file that changes in between, the next look sees another stamp.
     const stamp = await stampOf(publicKeysPath, refuse)
     if (stamp === this.#stamp) return
     this.#keys = new KeySet(await readPublicKeys(publicKeysPath, this.algorithm, refuse))
@@ -360,8 +360,7 @@ async function readText(path: string, refuse: Refuse): Promise<string> {
 
 async function stampOf(path: string, refuse: Refuse): Promise<string> {
   try {
-    const { mtimeMs, size, ino } = await stat(path)
-    return `${mtimeMs} ${size} ${ino}`
+    return await fileStamp(path)
   } catch (error) {
     throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }

@@ -6,6 +6,7 @@
  * only, by Atomics; everyone reads all rows. So the count of a thread that died is taken back by clearing its row.
  * Two addresses in one bucket are counted together: with 4,096 buckets that is rare, and errs to the safe side.
  */
+import { limitKeyOf } from '../net/address.js'
 import { hashOf } from '../presence/placement.js'
 
 const BUCKETS = 4096
@@ -18,9 +19,14 @@ export function createConnectionCounts(ioThreads: number): SharedArrayBuffer {
 export class SharedConnectionCounts {
   readonly #counts: Int32Array
   readonly #row: number
+  readonly #prefixV6: number
 
-  /** The view of io thread `index`, whose row is cleared: it has no connection yet. */
-  constructor(shared: SharedArrayBuffer, index: number) {
+  /**
+   * The view of io thread `index`, whose row is cleared: it has no connection yet. IPv6 addresses that share their
+   * first `prefixV6` bits are counted as one.
+   */
+  constructor(shared: SharedArrayBuffer, index: number, prefixV6: number) {
+    this.#prefixV6 = prefixV6
     this.#counts = new Int32Array(shared)
     this.#row = index * ROW
     for (let at = 0; at < ROW; at++) Atomics.store(this.#counts, this.#row + at, 0)
@@ -32,17 +38,21 @@ export class SharedConnectionCounts {
   }
 
   ofAddress(address: string): number {
-    return this.#sum(bucketOf(address))
+    return this.#sum(this.#bucketOf(address))
   }
 
   add(address: string): void {
     Atomics.add(this.#counts, this.#row, 1)
-    Atomics.add(this.#counts, this.#row + bucketOf(address), 1)
+    Atomics.add(this.#counts, this.#row + this.#bucketOf(address), 1)
   }
 
   remove(address: string): void {
     Atomics.sub(this.#counts, this.#row, 1)
-    Atomics.sub(this.#counts, this.#row + bucketOf(address), 1)
+    Atomics.sub(this.#counts, this.#row + this.#bucketOf(address), 1)
+  }
+
+  #bucketOf(address: string): number {
+    return 1 + (hashOf(limitKeyOf(address, this.#prefixV6)) % BUCKETS)
   }
 
   #sum(column: number): number {
@@ -50,8 +60,4 @@ export class SharedConnectionCounts {
     for (let at = column; at < this.#counts.length; at += ROW) sum += Atomics.load(this.#counts, at)
     return sum
   }
-}
-
-function bucketOf(address: string): number {
-  return 1 + (hashOf(address) % BUCKETS)
 }

@@ -6,6 +6,7 @@
  */
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { Log as RuntimeLog } from '../runtime/environment.js'
+import { standardOutput } from './standard-output.js'
 
 export type Log = Logger
 
@@ -18,7 +19,16 @@ export interface LogOptions {
   destination?: DestinationStream
 }
 
-const SECRET_FIELDS = ['token', 'secret', 'authSecret', 'password', 'authorization', 'redisUrl']
+const SECRET_FIELDS = [
+  'token',
+  'secret',
+  'authSecret',
+  'password',
+  'authorization',
+  'redisUrl',
+  'redisPassword',
+  'redisSentinelPassword',
+]
 
 /** A JSON object in base64url begins with `eyJ`: JWTs, and the `v` parameter of a handshake, which holds one. */
 const TOKEN_LOOK = /eyJ[\w-]{10,}(?:\.[\w-]*){0,2}/g
@@ -27,8 +37,8 @@ const TOKEN_LOOK = /eyJ[\w-]{10,}(?:\.[\w-]*){0,2}/g
 const URL_PASSWORD_LOOK = /(\w:\/\/[^\s/:@"]*:)[^\s/@"]+(?=@)/g
 
 /**
- * A log for one thread. Writes are synchronous: the last line before a thread ends is the one that matters, and a
- * thread that ends takes a buffer with it.
+ * A log for one thread. A line is written before the call returns, unless the reader of standard output is slow: then
+ * it is kept, up to a bound, and the thread goes on (`standard-output.ts`).
  */
 export function createLog({ level, thread, destination }: LogOptions): Log {
   const paths = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`])
@@ -43,8 +53,14 @@ export function createLog({ level, thread, destination }: LogOptions): Log {
         streamWrite: (line) => line.replace(TOKEN_LOOK, '[hidden]').replace(URL_PASSWORD_LOOK, '$1[hidden]'),
       },
     },
-    destination ?? pino.destination({ fd: 1, sync: true }),
+    destination ?? standardOutput((dropped) => droppedLine(thread, dropped)),
   )
+}
+
+/** Made by hand: the log's own way is the one that was full. */
+function droppedLine(thread: string, dropped: number): string {
+  const time = new Date().toISOString()
+  return `${JSON.stringify({ level: 'warn', time, thread, dropped, msg: 'log lines were dropped: standard output was not read' })}\n`
 }
 
 /** What a bounded log needs of one; pino's and the runtime's both fit. */

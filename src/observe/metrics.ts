@@ -33,9 +33,19 @@ const table = {
   connections: gauge('connections', 'Open client connections.'),
   logins: counter('logins_total', 'Handshakes accepted.'),
   loginErrors: counter('login_errors_total', 'Handshakes refused, by error code.', 'code'),
+  handshakesMalformed: counter(
+    'handshakes_malformed_total',
+    'Handshakes answered 400: their head was ambiguous, or their PROXY header not as agreed, by reason.',
+    'reason',
+  ),
   requests: counter('requests_total', 'Requests from clients, by request identifier.', 'req'),
   requestErrors: counter('request_errors_total', 'Requests answered with an error, by code.', 'code'),
   closes: counter('closes_total', 'Connections that ended, by reason.', 'reason'),
+  overShare: counter(
+    'over_share_total',
+    'What clients sent beyond their share and what was refused or cut for it, by reason.',
+    'reason',
+  ),
   statusPushes: counter(
     'status_pushes_total',
     'Status changes published to watching clients, per io thread.',
@@ -68,6 +78,11 @@ const table = {
   // Presence
   onlineUsers: gauge('online_users', 'Users that this node holds online.'),
   watchedUsers: gauge('watched_users', 'Users that somebody watches on this node.'),
+  watchesLingering: gauge(
+    'watches_lingering',
+    'Users whose last watcher may have left, per io thread; looked after within 10 s.',
+  ),
+  watchesWaiting: gauge('watches_waiting', 'Users who are asked for and whose first answer is awaited.'),
   assertionsWaiting: gauge('assertions_waiting', 'Users whose state the store has still to be told.'),
   antiEntropyFinds: counter(
     'anti_entropy_finds_total',
@@ -121,6 +136,21 @@ const table = {
   eventLoopActiveSeconds: counter(
     'event_loop_active_seconds_total',
     'How long the event loop was busy, by thread: its rate nears 1 when the thread is at its limit.',
+    'thread',
+  ),
+  logLinesDropped: counter(
+    'log_lines_dropped_total',
+    'Log lines dropped because standard output was not read or could not be written, by thread.',
+    'thread',
+  ),
+  tlsCertificateEnd: gauge(
+    'tls_certificate_end_timestamp_seconds',
+    'Until when the certificate in use is good, Unix time, by thread.',
+    'thread',
+  ),
+  tlsStale: gauge(
+    'tls_stale',
+    '1 while the certificate files have changed and cannot be used as they are, else 0, by thread.',
     'thread',
   ),
   heapBytes: gauge('heap_bytes', 'JavaScript heap in use, by thread.', 'thread'),

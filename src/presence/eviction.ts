@@ -26,10 +26,13 @@ export interface Eviction {
   /** All but the logins made with this token. */
   spares?: TokenDigest
   /**
-   * The newcomer's token. A login made with the same one is the same device, which came back: it ends in silence,
-   * without a kick frame, and its token stays good.
+   * The newcomer's token. Connections made with the same one belong to the same device and are no rivals, on whatever
+   * platforms: each is probed, stays if it answers, and else ends in silence, without a kick frame; the token stays
+   * good.
    */
   newcomer?: TokenDigest
+  /** Instead of all that: only probe connections made with this token, and answer when each has answered or gone. */
+  probes?: TokenDigest
 }
 
 /** One login as an operator sees it. */

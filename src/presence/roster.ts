@@ -28,8 +28,13 @@ export interface Login {
 
 /** Whom an eviction met. */
 export interface Obeying {
-  /** Open sockets that have to go, in order of login; `isReplaced` = by the same device: in silence. */
-  leaving: { key: ConnectionKey; isReplaced: boolean }[]
+  /** Open sockets that have to go, in order of login. */
+  leaving: ConnectionKey[]
+  /**
+   * Open sockets of the newcomer's own device, in order of login, at most PROBED_MAX: they stay if they answer. A
+   * device may have several (two tabs), and may have left one half open.
+   */
+  probed: ConnectionKey[]
   /** Places without a socket went at once, and the shown platforms changed with them. */
   isChanged: boolean
   /** Somebody whom it may concern waits for his number: ask again then. */
@@ -67,6 +72,12 @@ const NOT_HERE: Standing = { platformIds: [], version: 0, isWaiting: false }
 
 /** A place held without a socket: what a former life of the shard asserted. */
 const NO_SOCKET = -1
+
+/**
+ * How many sockets of one device an eviction probes: the last ones. A socket that a device lost without noticing is
+ * among them; and who opens sockets without end must not make each login dearer than the one before.
+ */
+export const PROBED_MAX = 16
 
 /** A login of whose number nothing is known but that it is old. */
 export const OLD: LoginNumber = 0
@@ -232,30 +243,41 @@ export class Roster {
 
   /** Who of the user's logins obeys an eviction. */
   evict({ userId, before, newcomer, ...eviction }: Eviction & { key?: ConnectionKey }): Obeying {
-    const obeying: Obeying = { leaving: [], isChanged: false, isWaiting: false }
+    const obeying: Obeying = { leaving: [], probed: [], isChanged: false, isWaiting: false }
     const user = this.#users.get(userId)
     for (const held of user?.held ?? []) {
-      if (!isMeant(held, eviction)) continue
-      const isReplaced = newcomer !== undefined && held.token === newcomer
       const isOpen = held.brokenAtMs === undefined
+      if (isOpen && newcomer !== undefined && held.token === newcomer) {
+        // The order of one device's sockets does not matter: who answers stays. But who came later is not suspect.
+        if ((held.number ?? OLD) <= before && !held.isLeaving) obeying.probed.push(held.key)
+        continue
+      }
+      if (!isMeant(held, eviction)) continue
       const obeys = (held.number ?? OLD) < before
       if (held.number === undefined && before < BY_HAND && isOpen) obeying.isWaiting = true
-      else if (obeys) this.#send(user!, held, isReplaced, obeying)
+      else if (obeys) this.#send(user!, held, obeying)
     }
-    return obeying
+    return withLastProbed(obeying)
   }
 
   /** Whom a login on this node removes: those on `platformIds` who came here before it. */
   evictBefore(userId: UserId, key: ConnectionKey, platformIds: readonly PlatformId[]): Obeying {
-    const obeying: Obeying = { leaving: [], isChanged: false, isWaiting: false }
+    const obeying: Obeying = { leaving: [], probed: [], isChanged: false, isWaiting: false }
     const user = this.#users.get(userId)
     const newcomer = user?.held.find((held) => held.key === key)
     for (const held of user?.held ?? []) {
       if (held === newcomer || newcomer === undefined) break
-      if (!platformIds.includes(held.platformId)) continue
-      this.#send(user!, held, held.token === newcomer.token, obeying)
+      if (held.token === newcomer.token && held.brokenAtMs === undefined) {
+        if (!held.isLeaving) obeying.probed.push(held.key)
+      } else if (platformIds.includes(held.platformId)) this.#send(user!, held, obeying)
     }
-    return obeying
+    return withLastProbed(obeying)
+  }
+
+  /** Open sockets of one device, in order of login, the last PROBED_MAX. */
+  socketsOf(userId: UserId, token: TokenDigest): ConnectionKey[] {
+    const logins = this.logins(userId).filter((login) => login.token === token)
+    return logins.slice(-PROBED_MAX).map(({ key }) => key)
   }
 
   /** A login was sent away by other than an eviction. Where it had no number it gets none: it removes nobody. */
@@ -296,13 +318,13 @@ export class Roster {
   }
 
   /** Send a login away: at once where there is no socket, else when the socket has closed. */
-  #send(user: User, held: Held, isReplaced: boolean, obeying: Obeying): void {
+  #send(user: User, held: Held, obeying: Obeying): void {
     if (held.brokenAtMs !== undefined) {
       if (this.#drop(user, held)) obeying.isChanged = true
       return
     }
     held.isLeaving = true
-    obeying.leaving.push({ key: held.key, isReplaced })
+    obeying.leaving.push(held.key)
   }
 
   #drop(user: User, gone: Held): boolean {
@@ -328,6 +350,16 @@ function giveNumber({ held }: User, number: LoginNumber | undefined): Login[] {
 function placeOf(held: Held[], number: LoginNumber): number {
   const at = held.findIndex((one) => (one.number ?? BY_HAND) > number)
   return at < 0 ? held.length : at
+}
+
+/** Of logins in order, those that nobody of the same device comes after: what they remove is what all remove. */
+export function lastOfEachDevice<L extends Login>(logins: readonly L[]): L[] {
+  return [...new Map(logins.map((login) => [login.token, login])).values()]
+}
+
+function withLastProbed(obeying: Obeying): Obeying {
+  if (obeying.probed.length > PROBED_MAX) obeying.probed = obeying.probed.slice(-PROBED_MAX)
+  return obeying
 }
 
 function isMeant(

@@ -66,7 +66,7 @@ export interface HeldSeats {
   asked: Seat[]
 }
 
-/** One connection's place, `platformID/id`; the id is its node's to give. */
+/** One connection's place. See `seatOf`. */
 export type Seat = string
 
 /**
@@ -77,12 +77,10 @@ export interface SeatRequest {
   userId: UserId
   platformId: PlatformId
   seat: Seat
-  /** Platforms whose logins do not go together with this one. */
+  /** Platforms whose logins do not go together with this one. Seats of the same device are no rivals, and count. */
   rivals: readonly PlatformId[]
   /** Rivals leave when this one comes: they are no obstacle, and do not count. */
   rivalsYield: boolean
-  /** Seats of this node that are about to be given up: they neither hinder nor count. */
-  yielding: Seat[]
   /** At most so many seats of the user, and of the user on this platform; 0 = no cap. */
   perUserMax: number
   perPlatformMax: number

@@ -5,7 +5,7 @@
  * nodes claim (newest by version) and what OpenIM's own gateways hold. It is told again only when it changed.
  */
 import { distinct } from './platforms.js'
-import type { Claim, Holder, PlatformId, Snapshot, UserId, Whereabouts } from './types.js'
+import type { Claim, Holder, PlatformId, Snapshot, UserId, UserPlatforms, Whereabouts } from './types.js'
 
 /** Longer than nodes need to assert again what a store has lost, a million users each; short against PRESENCE_TTL_S. */
 export const GONE_CONFIRM_MS = 30_000
@@ -202,6 +202,13 @@ export class WatchIndex {
   threadsWithoutAnswer(userId: UserId): Iterable<number> {
     const user = this.#users.get(userId)
     return user === undefined || user.isKnown ? [] : user.threads
+  }
+
+  /** What watchers on one io thread were last told, user by user. */
+  *toldOn(thread: number): Iterable<UserPlatforms> {
+    for (const [userId, { threads, told }] of this.#users) {
+      if (told !== undefined && threads.has(thread)) yield { userId, platformIds: told }
+    }
   }
 
   /** What watchers were last told; undefined = nothing yet. */

@@ -1,4 +1,7 @@
-/** What a connection hears from other actors. Its frames come from its own thread's transport. */
+/**
+ * What a connection hears from other actors. Its frames come from its own thread's transport. All but `Watched` are
+ * signals: no flood of frames may keep them out.
+ */
 import type { LoginNumber } from '../presence/types.js'
 
 /**
@@ -10,9 +13,12 @@ export interface Kick {
   by: LoginNumber
 }
 
-/** The same device is back on another socket: close, in silence. presence shard → connection (io). */
-export interface Replace {
-  kind: 'replace'
+/**
+ * The same device has logged in again: close in silence, unless the client answers a ping in time; then say so
+ * (`Answered`). presence shard → connection (io). May be repeated.
+ */
+export interface Probe {
+  kind: 'probe'
 }
 
 /** The token was kicked by an earlier login than this one: say so to the store. presence shard → connection (io). */
@@ -33,9 +39,19 @@ export interface Watched {
   requestId: number
 }
 
+/**
+ * They are not, and nothing was changed: too many wait for their first answer (`busy`: again later), or this node watches
+ * as many users as it may (`full`). fan-out → connection, same thread.
+ */
+export interface NotWatched {
+  kind: 'notWatched'
+  requestId: number
+  reason: 'busy' | 'full'
+}
+
 /** The node goes away: close with a close frame. The user may be back on another node. io thread → connection. */
 export interface Dismiss {
   kind: 'dismiss'
 }
 
-export type Command = Kick | Replace | Vouch | Numbered | Watched | Dismiss
+export type Command = Kick | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss

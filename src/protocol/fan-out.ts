@@ -15,13 +15,16 @@ export interface Statuses {
   statuses: Status[]
 }
 
-/** A shard started and knows no watcher: watch its users again. presence shard → fan-out (io). */
+/** A shard started and knows no watcher: watch its users again. Signal. presence shard → fan-out (io). */
 export interface WatchAgain {
   kind: 'watchAgain'
   shard: number
 }
 
-/** A connection wants these users on the status board; answered by `Watched`. connection → fan-out, same thread. */
+/**
+ * A connection wants these users, each once, on the status board; answered by `Watched` or `NotWatched`.
+ * connection → fan-out, same thread.
+ */
 export interface Request {
   kind: 'request'
   connection: Ref<Connection.Command>

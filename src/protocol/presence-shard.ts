@@ -40,17 +40,30 @@ export interface Admit extends Question<AdmitVerdict> {
 /** The seat is kept for a while for the `Connected` that follows. */
 export type AdmitVerdict = { isAdmitted: true; seat: Seat } | { isAdmitted: false; reason: SeatRefusal }
 
-/** A user logged in, or its background flag changed. connection (io) → presence shard. */
+/** A user logged in, or its background flag changed. The login is a signal. connection (io) → presence shard. */
 export interface Connected extends ConnectionReport {
   kind: 'connected'
 }
 
-/** A socket is gone. `clean` = it said goodbye (logout, close frame, kick); otherwise the grace applies. */
+/** A socket is gone. `clean` = it said goodbye (logout, a close code that says so) or was sent away; otherwise the grace applies. Signal. */
 export interface Disconnected {
   kind: 'disconnected'
   connection: Ref<Connection.Command>
   userId: UserId
   clean: boolean
+}
+
+/** The client has answered a probe: its connection stays. connection (io) → presence shard. */
+export interface Answered {
+  kind: 'answered'
+  connection: Ref<Connection.Command>
+  userId: UserId
+}
+
+/** A seat that was granted is not needed: the client had gone. listener (io) → presence shard. At most once. */
+export interface Unseated {
+  kind: 'unseated'
+  seat: Seat
 }
 
 /** Every connection of this shard's users on one io thread; answers `Announce`. listener (io) → presence shard. */
@@ -67,7 +80,7 @@ export interface Watch {
   userIds: UserId[]
 }
 
-/** The io thread has no watcher of these users any more. fan-out (io) → presence shard. */
+/** The io thread has no watcher of these users any more. Signal. fan-out (io) → presence shard. */
 export interface Unwatch {
   kind: 'unwatch'
   thread: ThreadSlot
@@ -106,7 +119,7 @@ export interface Evicted {
   left: LoginInfo[]
 }
 
-/** Tokens were kicked, on whatever node, by the login with the number `by`. sync → presence shard. */
+/** Tokens were kicked, on whatever node, by the login with the number `by`. Signal. sync → presence shard. */
 export interface Withdrawn {
   kind: 'withdrawn'
   userId: UserId
@@ -154,18 +167,18 @@ export interface Holding {
   users: UserPlatforms[]
 }
 
-/** Changes may have been lost: read again what is watched. sync → presence shard. */
+/** Changes may have been lost: read again what is watched. Signal. sync → presence shard. */
 export interface ChangesMissed {
   kind: 'changesMissed'
 }
 
-/** These nodes are dead: what they hold is void. sync → presence shard. */
+/** These nodes are dead: what they hold is void. Signal. sync → presence shard. */
 export interface NodesLost {
   kind: 'nodesLost'
   holders: Holder[]
 }
 
-/** The store is reachable, perhaps empty: assert and watch everything again. sync → presence shard. */
+/** The store is reachable, perhaps empty: assert and watch everything again. Signal. sync → presence shard. */
 export interface StoreBack {
   kind: 'storeBack'
 }
@@ -186,6 +199,8 @@ export type Command =
   | Admit
   | Connected
   | Disconnected
+  | Answered
+  | Unseated
   | Announced
   | Watch
   | Unwatch

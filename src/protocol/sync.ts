@@ -117,7 +117,7 @@ export interface KickTokens extends Question<null> {
   ttlS: number
 }
 
-/** A login with the number `login` was made with the token, whatever earlier logins did to it. io → sync. */
+/** A login with the number `login` was made with the token, whatever earlier logins did to it. Signal. io → sync. */
 export interface VouchForToken {
   kind: 'vouchForToken'
   userId: UserId

@@ -16,13 +16,13 @@ export interface ActorDefinition<M, S, A = void> {
   start(ctx: Context<M>, args: A): S
   /** One message at a time. What it throws is judged by `supervision`. */
   receive(ctx: Context<M>, state: S, message: M): void
-  /** News from the runtime, ahead of waiting messages. */
+  /** News from the runtime, after what the thread in question had told before. */
   onSignal?(ctx: Context<M>, state: S, signal: Signal): void
   /** Release what is held outside the actor. Timers and asks end by themselves. */
   onStop?(ctx: Context<M>, state: S, cause: StopCause): void
   /** Default: restart with backoff, see `supervision.ts`. */
   readonly supervision?: Supervision
-  /** Messages that may wait, default 262,144; the next ones are dead letters. */
+  /** Messages that may wait, default 262,144; the next ones are dead letters. Signals do not count. */
   readonly mailboxCountMax?: number
 }
 
@@ -46,8 +46,19 @@ export interface Context<M> {
   nowMs(): number
   random(): number
 
-  /** At most once; in order for one sender and one receiver. */
+  /** At most once; in order for one sender and one receiver. A full mailbox or link makes it a dead letter. */
   tell<T>(to: Ref<T>, message: T): void
+  /**
+   * Tell, and learn whether it is on its way. False = it became a dead letter at once: the sender has to make it good.
+   * True is no receipt: a thread that dies takes along what was told to it.
+   */
+  tryTell<T>(to: Ref<T>, message: T): boolean
+  /**
+   * Tell what must not be lost while the receiver lives: the end of something, or that everything has to be said
+   * again. No bound refuses it, so its sender has to bound it: at most one for each thing that ends. In order with
+   * what was told before.
+   */
+  signal<T>(to: Ref<T>, message: T): void
   /**
    * Tell, and hear the answer as a message of one's own. Exactly one outcome comes, by `deadlineMs` at the
    * latest, unless this actor restarts or stops first. Fails at once when the actor or its thread is gone.

@@ -1,5 +1,5 @@
 /** One living actor: its definition, state, mailbox and timers. The context that its functions are given. */
-import type { ActorDefinition, Context, Outcome, StopCause } from './actor.js'
+import type { ActorDefinition, Context, Outcome, Signal, StopCause } from './actor.js'
 import type { Environment, Log } from './environment.js'
 import { fromWire, toWire } from './errors.js'
 import { Mailbox } from './mailbox.js'
@@ -13,6 +13,8 @@ export interface CellHost {
   readonly log: Log
   readonly timers: TimerQueue
   tell<M>(to: Ref<M>, message: M): void
+  tryTell<M>(to: Ref<M>, message: M): boolean
+  signal<M>(to: Ref<M>, message: M): void
   /** `then` is called exactly once: with the answer, or with why there is none. */
   askThen(
     to: Ref<never>,
@@ -22,7 +24,7 @@ export interface CellHost {
   ): void
   answer(to: ReplyTo<never>, ok: boolean, value: unknown): void
   spawn<M, S, A>(definition: ActorDefinition<M, S, A>, args: A, id?: ActorId): Ref<M>
-  /** What a cell is owed: an outcome that it asked for, a timer. Never refused; as many as it asked for and set. */
+  /** What a cell is owed: an outcome that it asked for, a timer, news of a thread. A signal: never refused. */
   tellOwn(cell: Cell, message: unknown): void
   /** There may be mail to take. */
   wakeCell(cell: Cell): void
@@ -68,6 +70,11 @@ class Heard {
     readonly outcome: Outcome<never>,
     readonly toMessage: (outcome: Outcome<never>) => unknown,
   ) {}
+}
+
+/** News from the runtime, on its way through the mailbox. */
+export class News {
+  constructor(readonly signal: Signal) {}
 }
 
 const MAILBOX_COUNT_MAX = 262_144
@@ -127,17 +134,16 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
     if (this.#rule.directive !== 'restart') this.#args = undefined
   }
 
-  /** Take one signal or message from the mailbox. */
+  /** Take one letter from the mailbox. */
   step(): void {
     try {
-      const signal = this.mailbox.takeSignal()
-      if (signal !== undefined) {
-        this.#definition.onSignal?.(this, this.#state as S, signal)
-        return
-      }
       const letter = this.mailbox.take()
       if (letter === undefined) return
       let message = letter.message
+      if (message instanceof News) {
+        this.#definition.onSignal?.(this, this.#state as S, message.signal)
+        return
+      }
       if (message instanceof KeyedTimer) {
         if (!this.#isSet(message)) return
         if (message.periodMs === 0) this.#remove(message)
@@ -177,6 +183,14 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
 
   tell<T>(to: Ref<T>, message: T): void {
     this.#system.tell(to, message)
+  }
+
+  tryTell<T>(to: Ref<T>, message: T): boolean {
+    return this.#system.tryTell(to, message)
+  }
+
+  signal<T>(to: Ref<T>, message: T): void {
+    this.#system.signal(to, message)
   }
 
   ask<T extends Kinded, K extends T['kind']>(

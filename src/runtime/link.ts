@@ -13,7 +13,8 @@
  *
  * Credit: at most `windowBytes` are on the way. The receiver acknowledges what its actors have taken, so a slow
  * thread holds its senders back, not the other way round. Up to `heldCountMax` letters wait for credit; the next
- * ones are refused (`push` returns false) and become dead letters.
+ * messages are refused (`push` returns false) and become dead letters. Signals and answers are never refused: there
+ * is one for each thing that ends, and one for each question.
  */
 import { Packr } from 'msgpackr'
 
@@ -35,6 +36,10 @@ export const defaultLinkLimits: LinkLimits = { windowBytes: 4 * 1024 * 1024, hel
 /** `to` of an answer: well, or failed. Actors have numbers from 0. */
 export const ANSWER = -1
 export const FAILED_ANSWER = -2
+
+/** `correlation` of what was told and of a signal; questions have numbers from 1. */
+export const TOLD = 0
+export const SIGNAL = -1
 
 const FRAME_COUNT_MAX = 256
 const SLOTS = 3
@@ -112,9 +117,10 @@ export class Link {
     }
   }
 
-  /** False when there is no room. */
+  /** False when there is no room for a message. */
   push(to: number, correlation: number, payload: unknown): boolean {
-    if (this.held >= this.#limits.heldCountMax) return false
+    const isRefusable = to >= 0 && correlation !== SIGNAL
+    if (isRefusable && this.held >= this.#limits.heldCountMax) return false
     this.#outbound.push(to, correlation, payload)
     if (this.#outbound.length > FRAME_COUNT_MAX * SLOTS) {
       this.#waiting.push(this.#outbound)

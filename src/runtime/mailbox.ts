@@ -1,14 +1,17 @@
 /**
- * A bounded inbox: signals before messages, each in order.
+ * An inbox, in order of arrival. Messages are bounded; signals are not, and take no room from messages.
  *
  * A linked list, because an idle actor must cost next to nothing: a gateway holds one mailbox per socket.
  */
-import type { Signal } from './actor.js'
 import type { InboundFrame } from './link.js'
 import type { ReplyTo } from './ref.js'
 
+/** A `message` counts against the bound of its mailbox and may be refused; a `signal` does neither. */
+export type LetterClass = 'message' | 'signal'
+
 export interface Letter {
   readonly message: unknown
+  readonly class: LetterClass
   readonly replyTo: ReplyTo<never> | undefined
   /** The frame of a link that brought it; undefined = it is from this thread. */
   readonly frame: InboundFrame | undefined
@@ -18,18 +21,23 @@ export interface Letter {
 export class Mailbox {
   #head: Letter | undefined
   #tail: Letter | undefined
-  #signals: Signal[] | undefined
+  /** Letters that wait. */
   count = 0
+  #messages = 0
 
-  /** False when `countMax` messages already wait. */
+  /** False when it is a message and `countMax` messages already wait. */
   post(
     message: unknown,
+    letterClass: LetterClass,
     replyTo: ReplyTo<never> | undefined,
     frame: InboundFrame | undefined,
     countMax: number,
   ): boolean {
-    if (this.count >= countMax) return false
-    const letter: Letter = { message, replyTo, frame, next: undefined }
+    if (letterClass === 'message') {
+      if (this.#messages >= countMax) return false
+      this.#messages++
+    }
+    const letter: Letter = { message, class: letterClass, replyTo, frame, next: undefined }
     if (this.#tail === undefined) this.#head = letter
     else this.#tail.next = letter
     this.#tail = letter
@@ -43,22 +51,12 @@ export class Mailbox {
     this.#head = letter.next
     if (this.#head === undefined) this.#tail = undefined
     this.count--
+    if (letter.class === 'message') this.#messages--
     letter.frame?.letterTaken()
     return letter
   }
 
-  postSignal(signal: Signal): void {
-    this.#signals ??= []
-    this.#signals.push(signal)
-  }
-
-  takeSignal(): Signal | undefined {
-    const signal = this.#signals?.shift()
-    if (this.#signals?.length === 0) this.#signals = undefined
-    return signal
-  }
-
   get isEmpty(): boolean {
-    return this.#head === undefined && this.#signals === undefined
+    return this.#head === undefined
   }
 }

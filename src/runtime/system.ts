@@ -5,7 +5,7 @@
  * actor with mail a fair quantum in turn. Nothing here blocks, and nothing runs an actor inside another.
  */
 import type { ActorDefinition, Outcome, Signal, StopCause } from './actor.js'
-import { Cell, type CellHost } from './cell.js'
+import { Cell, type CellHost, News } from './cell.js'
 import { type DeadLetterReason, DeadLetters } from './dead-letters.js'
 import type { Environment, Log } from './environment.js'
 import { fromWire, type RuntimeErrorCode, runtimeError, toWire, type WireError } from './errors.js'
@@ -17,7 +17,10 @@ import {
   Link,
   type LinkLimits,
   type LinkPort,
+  SIGNAL,
+  TOLD,
 } from './link.js'
+import type { LetterClass } from './mailbox.js'
 import {
   ACTORS_PER_INCARNATION,
   type ActorId,
@@ -108,28 +111,41 @@ export class ActorSystem implements CellHost {
     this.#cells.set(actor, cell as unknown as Cell)
     cell.start()
     if (cell.hearsSignals && cell.phase === 'running') {
-      for (const thread of this.#links.keys()) cell.mailbox.postSignal({ kind: 'linked', thread })
-      this.wakeCell(cell as unknown as Cell)
+      for (const thread of this.#links.keys()) {
+        this.tellOwn(cell as unknown as Cell, new News({ kind: 'linked', thread }))
+      }
     }
     return ref
   }
 
   tell<M>(to: Ref<M>, message: M): void {
-    if (to.thread === this.thread) this.#post(to.actor, message, undefined)
-    else this.#send(to.thread, to.actor, 0, message)
+    this.tryTell(to, message)
+  }
+
+  /** False when it was refused here and now, and became a dead letter. */
+  tryTell<M>(to: Ref<M>, message: M): boolean {
+    if (to.thread === this.thread) return this.#post(to.actor, message, 'message', undefined)
+    return this.#send(to.thread, to.actor, TOLD, message) === undefined
+  }
+
+  /** Tell what no bound may refuse: see `Context.signal`. */
+  signal<M>(to: Ref<M>, message: M): void {
+    if (to.thread === this.thread) this.#post(to.actor, message, 'signal', undefined)
+    else this.#send(to.thread, to.actor, SIGNAL, message)
   }
 
   /**
    * Tell from outside of actors, and let it be heard before this returns: for callbacks that must act at once. What
-   * follows from it waits for the end of the turn, with what follows from other callbacks.
+   * follows from it waits for the end of the turn, with what follows from other callbacks. False = refused.
    */
-  tellNow<M>(to: Ref<M>, message: M): void {
-    this.tell(to, message)
+  tellNow<M>(to: Ref<M>, message: M): boolean {
+    const isTaken = this.tryTell(to, message)
     const cell = this.#cells.get(to.actor)
-    if (cell === undefined || this.#isRunning) return
+    if (cell === undefined || this.#isRunning) return isTaken
     this.#isRunning = true
     this.#runCell(cell, Number.POSITIVE_INFINITY)
     this.#isRunning = false
+    return isTaken
   }
 
   /** Ask from outside of actors, for entry points such as a web server. Rejects with a RuntimeError. */
@@ -158,7 +174,7 @@ export class ActorSystem implements CellHost {
     })
     this.#asks.set(correlation, { thread: to.thread, resolve: then, deadline })
     if (to.thread === this.thread) {
-      this.#post(to.actor, question, { thread: this.thread, correlation })
+      this.#post(to.actor, question, 'message', { thread: this.thread, correlation })
       return
     }
     const refusal = this.#send(to.thread, to.actor, correlation, question)
@@ -206,6 +222,11 @@ export class ActorSystem implements CellHost {
     return this.#links.get(thread)?.congested ?? false
   }
 
+  /** Letters for the thread that wait here; 0 when it is this one or is not linked. */
+  heldFor(thread: ThreadSlot): number {
+    return this.#links.get(thread)?.held ?? 0
+  }
+
   /** End every actor, then every link and timer. What the actors tell while they stop still leaves. */
   close(): void {
     for (const cell of [...this.#cells.values()]) this.stopCell(cell, 'stopped')
@@ -243,7 +264,7 @@ export class ActorSystem implements CellHost {
 
   tellOwn(cell: Cell, message: unknown): void {
     if (this.#cells.get(cell.self.actor) !== cell) return
-    cell.mailbox.post(message, undefined, undefined, Number.POSITIVE_INFINITY)
+    cell.mailbox.post(message, 'signal', undefined, undefined, 0)
     this.wakeCell(cell)
   }
 
@@ -276,12 +297,13 @@ export class ActorSystem implements CellHost {
   #post(
     actor: ActorId,
     message: unknown,
+    letterClass: LetterClass,
     replyTo: ReplyTo<never> | undefined,
     frame?: InboundFrame,
   ): boolean {
     const cell = this.#cells.get(actor)
     if (cell === undefined) this.#refuse('noSuchActor', actor, message, replyTo)
-    else if (!cell.mailbox.post(message, replyTo, frame, cell.mailboxCountMax)) {
+    else if (!cell.mailbox.post(message, letterClass, replyTo, frame, cell.mailboxCountMax)) {
       this.#refuse('mailboxFull', actor, message, replyTo)
     } else {
       this.wakeCell(cell)
@@ -320,7 +342,9 @@ export class ActorSystem implements CellHost {
 
   #receive(from: ThreadSlot, to: number, correlation: number, payload: unknown, frame: InboundFrame): void {
     const replyTo = to >= 0 && correlation > 0 ? { thread: from, correlation } : undefined
-    if (to >= 0 && this.#post(to, payload, replyTo, frame)) return
+    // What was told is bounded by the credit of the link already, and its sender could not learn of a refusal here.
+    const letterClass = replyTo === undefined ? 'signal' : 'message'
+    if (to >= 0 && this.#post(to, payload, letterClass, replyTo, frame)) return
     if (to < 0) this.#hearAnswer(correlation, to === ANSWER, payload)
     frame.letterTaken()
   }
@@ -344,8 +368,7 @@ export class ActorSystem implements CellHost {
   #signal(signal: Signal): void {
     for (const cell of this.#cells.values()) {
       if (!cell.hearsSignals || cell.phase === 'stopped') continue
-      cell.mailbox.postSignal(signal)
-      this.wakeCell(cell)
+      this.tellOwn(cell, new News(signal))
     }
   }
 

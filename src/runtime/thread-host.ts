@@ -50,6 +50,8 @@ export interface ThreadHostOptions<Settings> {
   /** A thread's actors were not up within this time at the start; ms. */
   readyDeadlineMs: number
   onThreadLost?: (thread: ThreadInfo, reason: string) => void
+  /** The actors of a thread are up, at the start and whenever it was hosted anew. */
+  onThreadReady?: (thread: ThreadInfo) => void
 }
 
 interface Hosted extends ThreadInfo {
@@ -114,10 +116,15 @@ export class ThreadHost<Settings> {
     await Promise.all(this.#threads.map((thread) => this.ready(thread)))
   }
 
-  /** Resolves when the actors of the thread are up. */
+  /** Resolves when the actors of the thread are up; rejects when it ends before. */
   async ready(thread: ThreadInfo): Promise<void> {
     const { readyDeadlineMs } = this.#options
-    await withDeadline(this.control(thread).ready(), readyDeadlineMs, `${name(thread)} ready`)
+    const ended = this.#threads[thread.slot]!.life.then(() => {
+      throw new Error(`${name(thread)} ended before it was ready`)
+    })
+    const isUp = Promise.race([this.control(thread).ready(), ended])
+    await withDeadline(isUp, readyDeadlineMs, `${name(thread)} ready`)
+    this.#options.onThreadReady?.(thread)
   }
 
   /** Verbs of a thread that lives; throws when it does not. */

@@ -6,11 +6,18 @@
  *
  * Long timers have slack: all that fall into one second are due at its end, together. A thread with thousands of
  * connections, each with timers of its own, is then woken once a second for them (the CPU of an idle connection halves).
+ *
+ * After a stall (the process was paused, or the thread was busy) timers are held back once more, briefly: what arrived
+ * during the stall is heard first. Otherwise silence would be taken for absence, and answers for missing.
  */
 import type { Environment } from './environment.js'
 
 const SLACK_FROM_MS = 10_000
 const SLACK_MS = 1_000
+/** A timer that fires so late says that the thread stood still. */
+const STALL_MS = 500
+/** Long enough to read what sockets and ports have brought meanwhile. */
+const STALL_HOLD_MS = 200
 
 /** One timer. The queue's to change while it is in it. */
 export interface TimerEntry {
@@ -28,6 +35,9 @@ export class TimerQueue {
   #dead = 0
   #sequence = 0
   #wakesAtMs = Number.POSITIVE_INFINITY
+  #heldUntilMs = Number.NEGATIVE_INFINITY
+  /** One hold for a stall: a thread that is always late must come to its timers. */
+  #wasHeld = false
   #cancelWake: (() => void) | undefined
 
   constructor(environment: Environment) {
@@ -75,8 +85,13 @@ export class TimerQueue {
   }
 
   #fireDue(): void {
-    this.#wakesAtMs = Number.POSITIVE_INFINITY
     const nowMs = this.#environment.nowMs()
+    this.#wasHeld = !this.#wasHeld && nowMs - this.#wakesAtMs > STALL_MS
+    this.#wakesAtMs = Number.POSITIVE_INFINITY
+    if (this.#wasHeld) {
+      this.#heldUntilMs = nowMs + STALL_HOLD_MS
+      return this.#arm()
+    }
     for (let next = this.#heap[0]; next !== undefined && next.dueMs <= nowMs; next = this.#heap[0]) {
       this.#pop()
       if (!next.live) this.#dead--
@@ -90,11 +105,13 @@ export class TimerQueue {
 
   #arm(): void {
     const next = this.#heap[0]
-    if (next === undefined || next.dueMs >= this.#wakesAtMs) return
+    if (next === undefined) return
+    const wakeMs = Math.max(next.dueMs, this.#heldUntilMs)
+    if (wakeMs >= this.#wakesAtMs) return
     this.#cancelWake?.()
-    this.#wakesAtMs = next.dueMs
+    this.#wakesAtMs = wakeMs
     // Rounded up: a timer of the platform may fire a fraction early, and would find nothing due.
-    const delayMs = Math.ceil(Math.max(0, next.dueMs - this.#environment.nowMs()))
+    const delayMs = Math.ceil(Math.max(0, wakeMs - this.#environment.nowMs()))
     this.#cancelWake = this.#environment.wake(delayMs, () => this.#fireDue())
   }
 

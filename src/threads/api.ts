@@ -8,6 +8,9 @@ import { canonicalToken } from '../auth/canonical-token.js'
 import type { TokenKeys } from '../auth/keys.js'
 import { type NewToken, TokenService } from '../auth/token-service.js'
 import { issueToken, verifyToken } from '../auth/tokens.js'
+import { limitKeyOf } from '../net/address.js'
+import { Networks } from '../net/networks.js'
+import type { TlsFiles } from '../net/tls-files.js'
 import { boundedLog } from '../observe/log.js'
 import { mergeSnapshots, type Report } from '../observe/metrics.js'
 import type { Policy } from '../presence/login-policy.js'
@@ -20,6 +23,7 @@ import { auditTrail } from './audit-trail.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
 import { platformTable, type Rights, rightsOf, type SupervisorVerbs, tokenKeysOf } from './settings.js'
 import { reportTotals } from './thread-meter.js'
+import { renewTls, tlsFilesOf } from './tls.js'
 import { tokenStore } from './token-store.js'
 
 /** The shard's own deadline for all nodes, and a little for the way. */
@@ -32,10 +36,11 @@ const REPORT_EVERY_MS = 1_000
 
 export const prepare: PrepareResident = async (task) => {
   const keys = await tokenKeysOf(task)
-  return (home) => open(home, keys)
+  const tls = await tlsFilesOf(task.settings.config)
+  return (home) => open(home, keys, tls)
 }
 
-function open(home: Home, keys: TokenKeys): Resident {
+function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident {
   const { system, settings, log, meter, supervisor: port } = home
   const { config } = settings
   const { metrics } = meter
@@ -68,6 +73,7 @@ function open(home: Home, keys: TokenKeys): Resident {
       statusesOfUser: new RateTable({ count: config.apiStatusesPerSPerUser, periodMs: SECOND_MS, salt }),
     },
     audit,
+    limitKeyOf: (address) => limitKeyOf(address, config.addressPrefixV6),
     nowMs: () => performance.now(),
     readiness: async () => ({ parts: (await supervisor.stats()).flatMap(({ parts }) => parts) }),
     metrics: async () => mergeSnapshots((await supervisor.stats()).map((thread) => thread.metrics)),
@@ -83,17 +89,23 @@ function open(home: Home, keys: TokenKeys): Resident {
   })
   return {
     ready: async () => {
-      server = await serveHttp((request, origin) => app.fetch(request, origin), {
+      const trusted = new Networks(config.trustedProxies)
+      server = await serveHttp((request, env) => app.fetch(request, env), {
         host: config.host,
         port: config.apiPort,
         connectionsMax: config.apiConnectionsMax,
         connectionsPerAddressMax: config.apiConnectionsPerAddressMax,
+        prefixV6: config.addressPrefixV6,
         report: (reason) => reports.write('warn', reason, {}, 'connections to API_PORT have no place'),
+        proxies: { trusted, header: config.forwardedHeader },
+        ...(tls && { tls: tls.pair }),
       })
+      if (tls !== undefined) renewTls(home, tls, server.useTls)
     },
     stop: async () => {
       reports.flush()
       audit.flush()
+      tls?.close()
       await server?.close(CLOSE_MS)
     },
     parts: () => [],

@@ -7,6 +7,7 @@ import { MemoryStore } from '../store/memory/memory-store.js'
 import { openTokenFile } from '../store/memory/token-file.js'
 import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
+import { redisOptions } from './redis-options.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
 import { platformTable, type ReadyPart, rightsOf, type ThreadSettings } from './settings.js'
 
@@ -92,7 +93,6 @@ interface Stores {
 function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   const platforms = platformTable(config)
   const { nodeId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config
-  const { redisUrl, redisClusterNodes } = config
   const node = { nodeId, processId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs }
   if (!config.usesRedis) {
     // Counts on whatever is done to the machine's clock, and stands while the machine sleeps, as connections do.
@@ -106,9 +106,7 @@ function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   return {
     create: () =>
       new RedisStore({
-        ...(redisUrl === ''
-          ? { clusterNodes: redisClusterNodes.map(({ host, port }) => `${host}:${port}`) }
-          : { url: redisUrl }),
+        ...redisOptions(config),
         ...node,
         openimCompat,
         platforms,

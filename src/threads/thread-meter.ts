@@ -1,5 +1,6 @@
 /** The metrics that every thread has: its runtime's and its own health. */
 import { createMetrics, type Metrics, type Report } from '../observe/metrics.js'
+import { linesDropped } from '../observe/standard-output.js'
 import { watchThread } from '../observe/thread-health.js'
 import type { SystemStats } from '../runtime/index.js'
 
@@ -14,6 +15,7 @@ export function meterThread(thread: string): ThreadMeter {
   watchThread(metrics, thread)
   let runtime: SystemStats | undefined
   metrics.onSnapshot((report) => {
+    report.total('logLinesDropped', linesDropped(), { thread })
     if (runtime !== undefined) reportRuntime(report, runtime)
   })
   return {

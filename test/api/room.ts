@@ -51,6 +51,7 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
       refused: (line) => audited.push({ kind: 'refused', ...line }),
     },
     rates: { callsOfAddress: manyASecond(), statusesOfUser: manyASecond() },
+    limitKeyOf: (address) => address,
     nowMs: () => 0,
     served: (path, errCode) => served.push([path, errCode]),
     ...rest,
@@ -66,7 +67,7 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
       headers: { operationID: 'op1', 'content-type': 'application/json', ...headers },
       body: typeof body === 'string' ? body : JSON.stringify(body),
     }
-    const response = await app.request(path, init, { address })
+    const response = await app.request(path, init, { callerAddress: () => address })
     return { status: response.status, headers: response.headers, answer: (await response.json()) as Answer }
   }
   const tokenOf = async (path: string, body: unknown, headers?: Record<string, string>) =>

@@ -46,12 +46,11 @@ t.test(
     old.pause()
 
     t.ok(await phone.login(t, b))
-    await eventually(async () => ((await a.metric('porchlight_connections')) === 1 ? true : undefined))
-    t.equal(
-      await a.metric('porchlight_closes_total', 'reason="replaced"'),
-      1,
-      'its own node closed the old one',
+    // Its own node closes the old one, which does not answer.
+    await eventually(
+      async () => (await a.metric('porchlight_closes_total', 'reason="replaced"')) || undefined,
     )
+    t.equal(await a.metric('porchlight_connections'), 1)
     old.resume()
     await eventually(() => old.closeCode)
     t.same([old.isKicked, phone.kicks, phone.isIn], [false, 0, true], 'no kick frame, and the new one lives')
@@ -60,11 +59,12 @@ t.test(
     await eventually(async () => ((await claimants(redis, 'ann')).join() === b.nodeId ? true : undefined))
 
     // Home again, and what comes after: by then the watchers have been told of whatever happened before.
+    await phone.client!.terminate()
     t.ok(await phone.login(t, a), 'and it may come back once more')
     const web = await newDevice(redis, 'ann', WEB)
     await web.login(t, b)
     for (const watcher of watchers) await seesOn(watcher, 'ann', [ANDROID, WEB])
-    await eventually(() => onlyOneIn([phone]))
+    t.ok(phone.isIn)
     for (const watcher of watchers)
       t.same(toldOf(watcher, 'ann'), ['', '2', '2,5'], 'never offline in between')
     t.equal(phone.kicks, 0)
@@ -72,7 +72,7 @@ t.test(
 )
 
 t.test(
-  'R-24: login A, login B, login A again within 100 ms on three nodes far from Redis: one stays',
+  'R-24: login A, login B, login A again within 100 ms on three nodes far from Redis: one device stays',
   async (t) => {
     const USERS = 30
     const WITHIN_MS = 100
@@ -109,10 +109,11 @@ t.test(
 
     /** Whether what is true of a user is as it has to be when all is quiet. */
     async function isRight({ logins, b }: { logins: Device[]; b: Device }): Promise<boolean> {
-      const alive = onlyOneIn(logins)
-      if (alive === undefined) return false
+      // Both logins of A stay where B was the first of the three.
+      const devices = new Set(logins.filter(({ isIn }) => isIn).map(({ token }) => token))
+      if (devices.size !== 1) return false
       const [ofA, ofB] = await statesOf(redis, [logins[0]!, b])
-      return alive === b ? ofA === KICKED && ofB === GOOD : ofA === GOOD && ofB === KICKED
+      return devices.has(b.token) ? ofA === KICKED && ofB === GOOD : ofA === GOOD && ofB === KICKED
     }
 
     const stayed: Record<string, number> = {}
@@ -128,8 +129,11 @@ t.test(
     // What the nodes still had to say to each other has been said when each has asked all others.
     const lists = await Promise.all(userIds.map((userId) => allNodesList(nodes, userId)))
     t.ok(
-      lists.every((counts) => counts.join() === '1,1,1'),
-      'each node sees one connection of each user',
+      lists.every((counts, n) => {
+        const inside = races[n]!.logins.filter(({ isIn }) => isIn).length
+        return counts.every((count) => count === inside)
+      }),
+      'each node sees the connections of each user',
     )
     t.equal((await wrong()).length, 0, 'and it is still so')
     for (const { logins } of races) {
@@ -137,7 +141,7 @@ t.test(
         logins.every(({ refusals }) => refusals.every((code) => code === TOKEN_KICKED)),
         'nobody was refused but for a kicked token',
       )
-      const which = ['A', 'B', 'A again'][logins.findIndex(({ isIn }) => isIn)]!
+      const which = ['A', 'B', 'A again'].filter((_, n) => logins[n]!.isIn).join(' and ')
       stayed[which] = (stayed[which] ?? 0) + 1
     }
     for (const wire of wires) wire.delayMaxMs = 0

@@ -3,7 +3,7 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import { handshakeQuery, parseVerdict } from '../../src/client/openim-handshake.js'
 import type { UserId } from '../../src/presence/types.js'
-import { seatsKey } from '../../src/store/redis/keys.js'
+import { plainKeys } from '../../src/store/redis/keys.js'
 import { Device } from '../support/device.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually, TestNode } from '../support/node.js'
@@ -194,9 +194,9 @@ t.test('a login that the store knows of, but not the node that asked, locks nobo
   const far = await TestNode.start(t, { ...env, REDIS_URL: wire.url })
   const near = await TestNode.start(t, { ...env, REDIS_URL: server.url })
   const [unlucky, other] = [await newDevice(redis, 'ann', ANDROID), await newDevice(redis, 'ann', ANDROID)]
-  wire.muteAfter = seatsKey('ann')
+  wire.muteAfter = plainKeys.seats('ann')
   const login = unlucky.login(t, far)
-  await eventually(async () => (await redis.exists(seatsKey('ann'))) || undefined)
+  await eventually(async () => (await redis.exists(plainKeys.seats('ann'))) || undefined)
   wire.cut()
   t.notOk(await login)
   t.same(unlucky.refusals, [STORE_AWAY])

@@ -122,7 +122,18 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
     await t.rejects(client.subscribe(['one-more']), /1611/)
     await client.unsubscribe(['someone-0'])
     t.equal((await client.subscribe(['one-more'])).length, 1, 'room again')
-    await t.rejects(client.subscribe(['bad:id']), /1001/)
+    const answer = await client.subscribe(['someone-1', 'bad:id', '{3F25}', '@bob:example.org', ''])
+    t.same(
+      answer.map(({ userID, onlinePlatformIDs }) => [userID, onlinePlatformIDs.length]),
+      [
+        ['someone-1', 0],
+        ['bad:id', 0],
+        ['{3F25}', 0],
+        ['@bob:example.org', 0],
+        ['', 0],
+      ],
+      'IDs that nobody can have are answered as offline, and cost the others nothing',
+    )
 
     client.request(4242, new Uint8Array()).catch(() => {})
     t.equal(await closeCodeOf(client), 1006, 'an unknown request closes the connection')

@@ -199,3 +199,30 @@ t.test('a frame that is a view into larger memory is read within its bounds', as
   const view = new Uint8Array(memory.buffer, memory.byteOffset + 10, value.length)
   t.equal(gobCodec.decodeRequest(view).sendID, 'u1')
 })
+
+t.test('a frame is refused that defines more than any envelope has', async (t) => {
+  const uint = (value: number) => {
+    if (value < 0x80) return Buffer.from([value])
+    return Buffer.from([0xfd, value >> 16, (value >> 8) & 0xff, value & 0xff])
+  }
+  const message = (body: Buffer) => Buffer.concat([uint(body.length), body])
+  const field = (name: string) => Buffer.from([1, ...uint(name.length), ...Buffer.from(name), 1, 0x04, 0])
+  const struct = (id: number, fields: Buffer[]) =>
+    message(
+      Buffer.concat([Buffer.from([2 * id - 1, 3, 2]), uint(fields.length), ...fields, Buffer.from([0, 0])]),
+    )
+  const nameless = Array<Buffer>(524_000).fill(Buffer.from([0]))
+  t.throws(() => gobCodec.decodeRequest(struct(40, nameless)), {
+    code: 'BAD_ENVELOPE',
+    message: /many fields/,
+  })
+  const named = Array.from({ length: 65 }, (_, n) => field(`f${n}`))
+  t.throws(() => gobCodec.decodeRequest(struct(40, named)), { code: 'BAD_ENVELOPE', message: /many fields/ })
+  const long = struct(40, [field('x'.repeat(257))])
+  t.throws(() => gobCodec.decodeRequest(long), { code: 'BAD_ENVELOPE', message: /too long/ })
+  const types = Array.from({ length: 17 }, (_, n) => struct(40 + n, []))
+  t.throws(() => gobCodec.decodeRequest(Buffer.concat(types)), {
+    code: 'BAD_ENVELOPE',
+    message: /many types/,
+  })
+})

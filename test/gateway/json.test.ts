@@ -90,6 +90,39 @@ t.test('anything else is refused', async (t) => {
 
 t.test('deep nesting is no way to end the process', async (t) => {
   const deep = `{"x":${'['.repeat(25_000)}${']'.repeat(25_000)}}`
-  t.same(decode(deep), EMPTY)
+  t.throws(() => decode(deep), { code: 'BAD_ENVELOPE' })
+  t.same(
+    decode(`{"x":${'['.repeat(200)}${']'.repeat(200)}}`),
+    EMPTY,
+    'as of a field unknown to us, in reason',
+  )
   t.throws(() => decode('['.repeat(51_200)), { code: 'BAD_ENVELOPE' })
+})
+
+t.test('a frame is refused that would make many objects, strings and numbers of few bytes', async (t) => {
+  const many = (part: string) => `{"x":[${Array(10_000).fill(part).join()}]}`
+  const keys = `{${Array.from({ length: 10_000 }, (_, n) => `"k${n}":0`).join()}}`
+  for (const json of [
+    many('0'),
+    many('""'),
+    many('{}'),
+    many('[]'),
+    keys,
+    keys.replaceAll('"k', '"\\u006b'),
+  ]) {
+    t.throws(() => decode(json), { code: 'BAD_ENVELOPE', message: /too many parts/ }, json.slice(0, 30))
+  }
+})
+
+t.test('what looks like structure within a string is none', async (t) => {
+  const awkward = [
+    '[{:,'.repeat(1_000),
+    '\\"'.repeat(1_000),
+    '\\\\'.repeat(1_001),
+    `\\\\\\"${','.repeat(2_000)}`,
+  ]
+  for (const text of awkward) {
+    t.same(decode(`{"operationID":"${text}"}`).operationID, JSON.parse(`"${text}"`), text.slice(0, 10))
+  }
+  t.throws(() => decode(`{"operationID":"${','.repeat(2_000)}`), { code: 'BAD_ENVELOPE' }, 'without an end')
 })

@@ -544,7 +544,7 @@ t.test('a node that does not start says why, without a secret', async (t) => {
     [
       'two stores',
       { REDIS_URL: `redis://:${wrong.replaceAll(' ', '-')}@h`, REDIS_CLUSTER_NODES: 'h:1' },
-      /both set/,
+      /REDIS_URL, REDIS_CLUSTER_NODES and REDIS_SENTINELS: two/,
     ],
   ]
   for (const [kind, env, reason] of cases) {

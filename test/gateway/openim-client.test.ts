@@ -66,11 +66,17 @@ async function startGateway(
         owner.socket?.send(owner.encoding.encodeResponse({ ...reply, data: tips }), true)
       },
       heard() {},
+      overShare() {},
       drained() {},
       closed: (owner, code, clean) => owner.onClosed({ code, clean }),
       unsubscribed() {},
     },
-    { messageBytesMax: 51_200, backpressureBytesMax: 1e6 },
+    {
+      messageBytesMax: 51_200,
+      backpressureBytesMax: 1e6,
+      frameLimits: { framesPerS: 1e6, bytesPerS: 1e9 },
+      silenceMsMax: 60_000,
+    },
   )
   t.teardown(() => transport.close())
   const port = await transport.listen('127.0.0.1', 0)

@@ -11,7 +11,13 @@ function setUp(perMinPerUser: number, perMinPerAddress = perMinPerUser, shared =
   const clock = { nowMs: START_MS }
   const rates = new Rates(
     shared,
-    { loginsPerMinPerUser: perMinPerUser, loginsPerMinPerAddress: perMinPerAddress, requestsPerSPerUser: 10 },
+    {
+      loginsPerMinPerUser: perMinPerUser,
+      loginsPerMinPerAddress: perMinPerAddress,
+      requestsPerSPerUser: 10,
+      newWatchesPerMinPerUser: perMinPerUser,
+      addressPrefixV6: 64,
+    },
     () => clock.nowMs,
   )
   return { rates, clock, shared }
@@ -191,6 +197,8 @@ t.test('threads at the same bucket let no more through than one would', async (t
         loginsPerMinPerAddress: perMin,
         loginsPerMinPerUser: perMin,
         requestsPerSPerUser: 1,
+        newWatchesPerMinPerUser: 1,
+        addressPrefixV6: 64,
       }
       const rates = new Rates(shared, limits, () => ${START_MS})
       const gate = new Int32Array(workerData.gate)
@@ -213,4 +221,27 @@ t.test('threads at the same bucket let no more through than one would', async (t
     ),
   )
   t.equal(passed[0]! + passed[1]!, perMin, `${passed.join(' and ')}`)
+})
+
+t.test('what a request weighs is paid by the next ones, up to a period beyond the limit', async (t) => {
+  const { rates, clock } = setUp(120)
+  t.equal(rates.requestOfUser('u1'), 0)
+  rates.chargeUser('u1', 9)
+  t.equal(rates.requestOfUser('u1'), 100, 'ten of ten a second are used up')
+  clock.nowMs += 100
+  t.equal(rates.requestOfUser('u1'), 0, 'one has room')
+  rates.chargeUser('u1', 5)
+  t.equal(rates.requestOfUser('u1'), 600, 'what it weighed is owed')
+  rates.chargeUser('u1', 1_000)
+  t.equal(rates.requestOfUser('u1'), 1_100, 'but never for longer than a period')
+  t.equal(rates.requestOfUser('u2'), 0, 'and by nobody else')
+})
+
+t.test('watches of a user are counted all or none', async (t) => {
+  const { rates, clock } = setUp(1_000)
+  t.equal(rates.watchesOfUser('u1', 900), 0)
+  t.ok(rates.watchesOfUser('u1', 200) > 0)
+  t.equal(rates.watchesOfUser('u1', 100), 0, 'those that were refused took nothing')
+  clock.nowMs += MINUTE_MS
+  t.equal(rates.watchesOfUser('u1', 1_000), 0)
 })

@@ -2,108 +2,15 @@ import { once } from 'node:events'
 import { connect, type Socket as TcpSocket } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { loadTransport } from '../../src/gateway/transport/load-transport.js'
-import { normalizeAddress } from '../../src/gateway/transport/peer.js'
 import { assertPortFree } from '../../src/gateway/transport/port-check.js'
-import type {
-  Socket,
-  Transport,
-  TransportHandlers,
-  UpgradeRequest,
-} from '../../src/gateway/transport/transport.js'
+import type { Socket } from '../../src/gateway/transport/transport.js'
 import { noNativeTransport } from '../support/node.js'
-
-const MESSAGE_BYTES_MAX = 1000
-const BACKPRESSURE_BYTES_MAX = 1_000_000
-
-interface Owner {
-  id: number
-  socket?: Socket
-}
-
-type Event =
-  | { kind: 'upgrade'; request: UpgradeRequest<Owner> }
-  | { kind: 'message'; owner: Owner; data: Uint8Array; isBinary: boolean }
-  | { kind: 'heard'; owner: Owner }
-  | { kind: 'drained'; owner: Owner }
-  | { kind: 'closed'; owner: Owner; code: number; clean: boolean }
-  | { kind: 'unsubscribed'; topic: string; remaining: number }
-
-type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
-
-/** A transport on a free port, every event of it recorded, and a way to wait for the next one of a kind. */
-class Bench {
-  readonly events: Event[] = []
-  private readonly taken = new Set<Event>()
-  private waiters: (() => void)[] = []
-  readonly transport: Transport
-  port = 0
-  /** Runs at once for each upgrade; without it the test takes the verdict into its own hands. */
-  onUpgrade: ((request: UpgradeRequest<Owner>) => void) | undefined
-  onMessage: ((owner: Owner, text: string) => void) | undefined
-
-  constructor(name: 'uws' | 'ws') {
-    const handlers: TransportHandlers<Owner> = {
-      upgrade: (request) => {
-        this.record({ kind: 'upgrade', request })
-        this.onUpgrade?.(request)
-      },
-      message: (owner, data, isBinary) => {
-        this.record({ kind: 'message', owner, data, isBinary })
-        this.onMessage?.(owner, Buffer.from(data).toString())
-      },
-      heard: (owner) => this.record({ kind: 'heard', owner }),
-      drained: (owner) => this.record({ kind: 'drained', owner }),
-      closed: (owner, code, clean) => this.record({ kind: 'closed', owner, code, clean }),
-      unsubscribed: (topic, remaining) => this.record({ kind: 'unsubscribed', topic, remaining }),
-    }
-    this.transport = loadTransport(name).create(handlers, {
-      messageBytesMax: MESSAGE_BYTES_MAX,
-      backpressureBytesMax: BACKPRESSURE_BYTES_MAX,
-    })
-  }
-
-  private record(event: Event): void {
-    this.events.push(event)
-    for (const wake of this.waiters.splice(0)) wake()
-  }
-
-  /** The first event of this kind that no earlier call has taken, now or when it comes. */
-  async next<K extends Event['kind']>(kind: K): Promise<EventOf<K>> {
-    for (;;) {
-      const event = this.events.find((e): e is EventOf<K> => e.kind === kind && !this.taken.has(e))
-      if (event !== undefined) {
-        this.taken.add(event)
-        return event
-      }
-      await new Promise<void>((resolve) => this.waiters.push(resolve))
-    }
-  }
-
-  count(kind: Event['kind']): number {
-    return this.events.filter((event) => event.kind === kind).length
-  }
-
-  client(path = '/'): WebSocket {
-    const client = new WebSocket(`ws://127.0.0.1:${this.port}${path}`)
-    // Some clients live until the transport closes under them.
-    client.on('error', () => {})
-    return client
-  }
-
-  /** A client and the server's side of it. */
-  async pair(id = 0): Promise<{ client: WebSocket; socket: Socket; owner: Owner }> {
-    const client = this.client()
-    const opened = once(client, 'open')
-    const { request } = await this.next('upgrade')
-    const owner: Owner = { id }
-    const socket = request.accept(owner)
-    if (socket === undefined) throw new Error('the peer has gone')
-    owner.socket = socket
-    await opened
-    return { client, socket, owner }
-  }
-}
+import {
+  BACKPRESSURE_BYTES_MAX,
+  FRAMES_PER_S,
+  MESSAGE_BYTES_MAX,
+  TransportBench,
+} from '../support/transport-bench.js'
 
 /** Texts of the next `count` frames, in order of arrival. */
 function frames(client: WebSocket, count: number): Promise<string[]> {
@@ -149,8 +56,8 @@ async function deafPeer(port: number): Promise<TcpSocket> {
 
 for (const name of ['uws', 'ws'] as const) {
   t.test(`transport ${name}`, { skip: name === 'uws' && noNativeTransport }, async (t) => {
-    const setup = async (t: Test): Promise<Bench> => {
-      const bench = new Bench(name)
+    const setup = async (t: Test): Promise<TransportBench> => {
+      const bench = new TransportBench(name)
       bench.port = await bench.transport.listen('127.0.0.1', 0)
       t.teardown(() => bench.transport.close())
       return bench
@@ -441,6 +348,72 @@ for (const name of ['uws', 'ws'] as const) {
       tcp.destroy()
     })
 
+    // F2, A2: a fire hose of such frames held up all other sockets of the thread, for as long as it lasted.
+    const hoses: [string, Buffer, 'frames' | 'bytes'][] = [
+      ['empty pings', Buffer.from([0x89, 0x80, 0, 0, 0, 0]), 'frames'],
+      ['empty pongs', Buffer.from([0x8a, 0x80, 0, 0, 0, 0]), 'frames'],
+      ['empty text frames', Buffer.from([0x81, 0x80, 0, 0, 0, 0]), 'frames'],
+      ['empty binary frames', Buffer.from([0x82, 0x80, 0, 0, 0, 0]), 'frames'],
+      ['long pings', Buffer.concat([Buffer.from([0x89, 0xfd, 0, 0, 0, 0]), Buffer.alloc(125)]), 'bytes'],
+      [
+        'long messages',
+        Buffer.concat([Buffer.from([0x82, 0xfe, 3, 0xe8, 0, 0, 0, 0]), Buffer.alloc(1_000)]),
+        'bytes',
+      ],
+    ]
+    for (const [what, frame, reason] of hoses) {
+      t.test(`${what} as fast as they come cut their socket at once, and no other`, async (t) => {
+        const bench = await setup(t)
+        const { client, owner: bystander } = await bench.pair(1)
+        const tcp = await deafPeer(bench.port)
+        const owner = { id: 2 }
+        t.ok((await bench.next('upgrade')).request.accept(owner))
+        const cut = new Promise((resolve) => tcp.once('close', resolve))
+        const hose = Buffer.concat(Array<Buffer>(3_000).fill(frame))
+        const write = () => {
+          if (!tcp.destroyed) tcp.write(hose, () => setImmediate(write))
+        }
+        write()
+        t.match(await bench.next('closed'), { owner, code: 1008, clean: false })
+        t.match(await bench.next('overShare'), { reason })
+        tcp.resume()
+        await cut
+        client.ping()
+        await once(client, 'pong')
+        t.equal(client.readyState, WebSocket.OPEN)
+        t.equal(bench.count('overShare'), 1, 'counted once')
+        const heard = bench.count('heard') + bench.count('message')
+        // The second of the clock may turn meanwhile.
+        t.ok(heard <= 2 * FRAMES_PER_S + 1, `${heard} frames were handed over`)
+        t.equal(bystander.id, 1)
+      })
+    }
+
+    t.test('a socket that is told to go, and goes on sending, is cut all the same', async (t) => {
+      const bench = await setup(t)
+      const tcp = await deafPeer(bench.port)
+      const socket = (await bench.next('upgrade')).request.accept({ id: 1 })!
+      while (socket.send(Buffer.alloc(50_000), true) === 'sent');
+      socket.end(1001, 'the node goes away')
+      const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0])
+      tcp.write(Buffer.concat(Array<Buffer>(3 * FRAMES_PER_S).fill(ping)))
+      t.match(await bench.next('closed'), { code: 1001, clean: false })
+      t.match(await bench.next('overShare'), { reason: 'frames' })
+      tcp.destroy()
+    })
+
+    t.test('a peer that keeps its TCP connection after the close frame is cut', async (t) => {
+      const bench = await setup(t)
+      const tcp = await deafPeer(bench.port)
+      const socket = (await bench.next('upgrade')).request.accept({ id: 1 })!
+      tcp.resume()
+      const cut = new Promise((resolve) => tcp.once('close', resolve))
+      socket.end(1008, 'enough')
+      await bench.next('closed')
+      await cut
+      t.equal(bench.count('closed'), 1)
+    })
+
     t.test('a peer that reads slowly is buffered, and reported once it has drained', async (t) => {
       const bench = await setup(t)
       const tcp = await deafPeer(bench.port)
@@ -551,7 +524,7 @@ for (const name of ['uws', 'ws'] as const) {
         message: `cannot listen on 127.0.0.1:${bench.port}: another program listens there (EADDRINUSE)`,
       })
       await t.resolves(assertPortFree('127.0.0.1', 0))
-      const other = new Bench(name)
+      const other = new TransportBench(name)
       t.teardown(() => other.transport.close())
       await t.rejects(other.transport.listen('192.0.2.1', 0), {
         code: 'BAD_SETTING',
@@ -562,11 +535,3 @@ for (const name of ['uws', 'ws'] as const) {
     })
   })
 }
-
-t.test('an address has one spelling', async (t) => {
-  t.equal(normalizeAddress('10.1.2.3'), '10.1.2.3')
-  t.equal(normalizeAddress('::ffff:10.1.2.3'), '10.1.2.3')
-  t.equal(normalizeAddress('0000:0000:0000:0000:0000:ffff:7f00:0001'), '127.0.0.1')
-  t.equal(normalizeAddress('0000:0000:0000:0000:0000:0000:0000:0001'), '::1')
-  t.equal(normalizeAddress('fe80::1%eth0'), 'fe80::1')
-})

@@ -59,6 +59,25 @@ t.test(
   },
 )
 
+t.test('a second connection of a device costs one question to the node of the first', async (t) => {
+  for (const policy of [0, 1] as const) {
+    const cluster = new VirtualCluster({ seed: 1, nodes: 4, policy, delayMaxMs: 2 })
+    await cluster.run(SETTLE_MS)
+    const token = await cluster.grant('ann', PHONE)
+    cluster.login(0, 'ann', PHONE, token)
+    await cluster.run(SETTLE_MS)
+    const before = structuredClone(cluster.traffic)
+    cluster.login(1, 'ann', PHONE, token)
+    await cluster.run(SETTLE_MS)
+    t.same(
+      perLogin(before, cluster.traffic, 1),
+      { calls: { tokenState: 1, assert: 1, send: 2 }, heard: 2 },
+      `policy ${policy}`,
+    )
+    t.equal(cluster.inside('ann').length, 2)
+  }
+})
+
 t.test('a login that removes one elsewhere concerns two nodes, however many there are', async (t) => {
   const costs = await Promise.all([2, 4, 8].map((nodes) => costOfLogins(nodes, 1)))
   t.same(costs[1], costs[0])

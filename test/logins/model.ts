@@ -21,6 +21,8 @@ const QUIET_MS = 1_000
 const QUIET_AT_DOOR_MS = 2_400
 /** ...and where a node was lost that had to be asked. */
 const QUIET_AFTER_LOSS_MS = 3_000
+/** On top, where a socket that does not answer is waited for. */
+const QUIET_HALF_OPEN_MS = 6_000
 
 const KICKED = 1506
 const CONFLICT = 1613
@@ -70,8 +72,9 @@ export interface History {
 const inside = (world: World, userId?: UserId) =>
   world.logins.filter(({ state, token }) => state === 'in' && (userId ?? token.userId) === token.userId)
 
+/** Connections of one token belong to one device, and never conflict. */
 function conflicts(world: World, a: Token, b: Token): boolean {
-  return a.userId === b.userId && removes(world.policy, a.platformId, b.platformId)
+  return a !== b && a.userId === b.userId && removes(world.policy, a.platformId, b.platformId)
 }
 
 function kick(world: World, logins: Login[]): void {
@@ -90,15 +93,21 @@ function expectLogin(world: World, login: Login): void {
   const { token } = login
   world.logins.push(login)
   if (!token.isGood) return expectRefusal(login, KICKED)
-  const rivals = inside(world).filter((other) => other !== login && conflicts(world, token, other.token))
-  const strangers = rivals.filter((other) => other.token !== token)
-  if (world.refusesNew && strangers.length > 0) return expectRefusal(login, CONFLICT)
+  const rivals = inside(world).filter((other) => conflicts(world, token, other.token))
+  if (world.refusesNew && rivals.length > 0) return expectRefusal(login, CONFLICT)
   if (!hasRoom(world, login, rivals)) return expectRefusal(login, FULL)
-  for (const other of rivals) if (other.token === token) other.state = 'closed'
-  kick(world, strangers)
+  endHalfOpen(world, login)
+  kick(world, rivals)
 }
 
-/** Rivals leave, and do not count. At the cap the same device's former sockets make room. */
+/** A device that is here again has nothing to hold a half-open connection for; those that answer stay. */
+function endHalfOpen(world: World, login: Login): void {
+  for (const other of inside(world)) {
+    if (other.token === login.token && other.client.isHalfOpen) other.state = 'closed'
+  }
+}
+
+/** Rivals leave, and do not count. At the cap half-open connections of the same device make room. */
 function hasRoom(world: World, login: Login, rivals: Login[]): boolean {
   const { perUserMax, perPlatformMax } = world
   const { userId, platformId } = login.token
@@ -111,9 +120,7 @@ function hasRoom(world: World, login: Login, rivals: Login[]): boolean {
     )
   }
   if (!isFull()) return true
-  for (const other of inside(world, userId)) {
-    if (other !== login && other.token === login.token) other.state = 'closed'
-  }
+  endHalfOpen(world, login)
   return !isFull()
 }
 
@@ -126,13 +133,16 @@ function expectRefusal(login: Login, errCode: number): void {
 
 function quiet(world: World, cluster: VirtualCluster): Promise<void> {
   const hasDoor = world.refusesNew || world.perUserMax + world.perPlatformMax > 0
-  return cluster.run(world.hasLoss ? QUIET_AFTER_LOSS_MS : hasDoor ? QUIET_AT_DOOR_MS : QUIET_MS)
+  const quietMs = world.hasLoss ? QUIET_AFTER_LOSS_MS : hasDoor ? QUIET_AT_DOOR_MS : QUIET_MS
+  const isProbed = world.logins.some(({ client }) => client.isHalfOpen && client.state === 'in')
+  return cluster.run(quietMs + (isProbed ? QUIET_HALF_OPEN_MS : 0))
 }
 
 async function agree(world: World, cluster: VirtualCluster): Promise<void> {
   await quiet(world, cluster)
   for (const login of world.logins) {
     const { client, token } = login
+    if (client.isHalfOpen && client.state === 'closed' && hasTwin(world, login)) login.state = 'closed'
     const is = { state: client.state, errCode: client.errCode, kicks: client.kicks }
     const should = { state: login.state, errCode: login.errCode, kicks: login.kicks }
     if (JSON.stringify(is) !== JSON.stringify(should)) {
@@ -143,6 +153,14 @@ async function agree(world: World, cluster: VirtualCluster): Promise<void> {
   }
   await agreeOnTokens(world, cluster)
   agreeOnRecords(world, cluster)
+}
+
+/**
+ * Another connection of the same device. Nodes ask again whenever something changes for the user, so a half-open one
+ * beside it may go before the device logs in again.
+ */
+function hasTwin(world: World, login: Login): boolean {
+  return inside(world).some((other) => other !== login && other.token === login.token)
 }
 
 async function agreeOnTokens(world: World, cluster: VirtualCluster): Promise<void> {
@@ -255,7 +273,7 @@ class Leave implements Step {
   check = (world: World) => inside(world).length > 0
   async run(world: World, cluster: VirtualCluster): Promise<void> {
     const login = pick(inside(world), this.which)
-    login.client.close(this.clean)
+    login.client.close(this.clean && !login.client.isHalfOpen)
     login.state = 'closed'
     await agree(world, cluster)
   }
@@ -270,10 +288,22 @@ class Reconnect implements Step {
   ) {}
   check = (world: World) => inside(world).length > 0
   async run(world: World, cluster: VirtualCluster): Promise<void> {
-    expectLogin(world, enter(cluster, this.node, pick(inside(world), this.which).token))
+    const old = pick(inside(world), this.which)
+    old.client.isHalfOpen = true
+    expectLogin(world, enter(cluster, this.node, old.token))
     await agree(world, cluster)
   }
   toString = () => `reconnect(${this.which}, ${this.node})`
+}
+
+/** A client's network goes, and the client does not come back for now. */
+class Vanish implements Step {
+  constructor(readonly which: number) {}
+  check = (world: World) => inside(world).length > 0
+  async run(world: World): Promise<void> {
+    pick(inside(world), this.which).client.isHalfOpen = true
+  }
+  toString = () => `vanish(${this.which})`
 }
 
 type Selector = 'user' | 'platform' | 'connection' | 'token'
@@ -401,7 +431,10 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
   const isIn = ({ state }: Login) => state === 'in'
   for (const login of [...before, ...racers]) {
     if (login.kicks > 1) throw new Error('one login was kicked twice')
-    const rivals = racers.filter((other) => other !== login && conflicts(world, other.token, login.token))
+    if (login.client.isHalfOpen && isYielding(login, racers)) continue
+    const isRival = (other: Login) =>
+      other.token === login.token || conflicts(world, other.token, login.token)
+    const rivals = racers.filter((other) => other !== login && isRival(other))
     if (isIn(login)) {
       const left = [...before, ...racers].filter(
         (other) => other !== login && isIn(other) && conflicts(world, other.token, login.token),
@@ -421,7 +454,7 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
       (other) =>
         isIn(other) &&
         other !== login &&
-        (isCapped ? other.token.userId === login.token.userId : conflicts(world, other.token, login.token)),
+        (isCapped ? other.token.userId === login.token.userId : isRival(other)),
     )
     if (winners.length === 0) throw new Error(`${login.token.userId} is out, and for nobody who is in`)
     if (world.refusesNew && login.kicks > 0)
@@ -435,6 +468,15 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
     if (holders.some(isIn)) continue
     if (holders.some((login) => login.kicks > 0 || login.errCode === KICKED)) token.isGood = false
   }
+}
+
+/** Whether a half-open connection has gone in silence, as it has to when its device is in again. */
+function isYielding({ token, client, kicks }: Login, racers: Login[]): boolean {
+  const same = racers.filter((other) => other.token === token)
+  if (client.state === 'closed') return kicks === 0 && same.length > 0
+  if (same.some(({ state }) => state === 'in'))
+    throw new Error(`${token.userId} has a half-open connection still`)
+  return false
 }
 
 function judgeCaps(world: World): void {
@@ -477,6 +519,7 @@ const steps = (replayPath?: string) =>
       fc.tuple(node, which).map((args) => new LogIn(...args)),
       fc.tuple(which, fc.boolean()).map((args) => new Leave(...args)),
       fc.tuple(which, node).map((args) => new Reconnect(...args)),
+      which.map((gone) => new Vanish(gone)),
       fc
         .tuple(node, fc.constantFrom<Selector>('user', 'platform', 'connection', 'token'), which)
         .map((args) => new KickByHand(...args)),

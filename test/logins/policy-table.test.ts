@@ -4,6 +4,8 @@ import { PLATFORMS, POLICY_NUMBERS, removes } from './facts.js'
 import { VirtualCluster } from './virtual-cluster.js'
 
 const SETTLE_MS = 60
+/** For a connection that does not answer. */
+const PROBED_MS = 6_000
 
 for (const policy of POLICY_NUMBERS) {
   for (const otherNode of [0, 1]) {
@@ -44,31 +46,29 @@ for (const policy of POLICY_NUMBERS) {
       }
     })
 
-    t.test(`policy ${policy}, the same token comes back on ${where}`, async (t) => {
+    t.test(`policy ${policy}, the same token again on ${where}`, async (t) => {
       const cluster = new VirtualCluster({ seed: 2, nodes: 2, policy, delayMaxMs: 4 })
       await cluster.run(SETTLE_MS)
       for (const platform of PLATFORMS) {
-        const user = `u-${platform}`
-        const token = await cluster.grant(user, platform)
-        const old = cluster.login(0, user, platform, token)
-        await cluster.run(SETTLE_MS)
-        const back = cluster.login(otherNode, user, platform, token)
-        await cluster.run(SETTLE_MS)
-        t.same(
-          {
-            old: old.state,
-            kicks: old.kicks,
-            back: back.state,
-            token: await cluster.tokenState(user, platform, token),
-          },
-          {
-            old: removes(policy, platform, platform) ? 'closed' : 'in',
-            kicks: 0,
-            back: 'in',
-            token: 'normal',
-          },
-          `platform ${platform}`,
-        )
+        for (const isHalfOpen of [false, true]) {
+          const user = `u-${platform}-${isHalfOpen}`
+          const token = await cluster.grant(user, platform)
+          const old = cluster.login(0, user, platform, token)
+          await cluster.run(SETTLE_MS)
+          old.isHalfOpen = isHalfOpen
+          const second = cluster.login(otherNode, user, platform, token)
+          await cluster.run(PROBED_MS)
+          t.same(
+            {
+              old: old.state,
+              kicks: old.kicks,
+              second: second.state,
+              token: await cluster.tokenState(user, platform, token),
+            },
+            { old: isHalfOpen ? 'closed' : 'in', kicks: 0, second: 'in', token: 'normal' },
+            `platform ${platform}, ${isHalfOpen ? 'half open' : 'alive'}`,
+          )
+        }
       }
     })
   }

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { BY_HAND, type Eviction, TOKEN_ONLY } from '../../src/presence/eviction.js'
-import { type ConnectionKey, OLD, Roster } from '../../src/presence/roster.js'
+import {
+  type ConnectionKey,
+  lastOfEachDevice,
+  type Obeying,
+  OLD,
+  PROBED_MAX,
+  Roster,
+} from '../../src/presence/roster.js'
 import type { LoginNumber, PlatformId, UserId } from '../../src/presence/types.js'
 
 const GRACE_MS = 100
@@ -78,15 +85,13 @@ class Model {
     else place.brokenAtMs = this.nowMs
   }
 
-  /** Those that have to go, as `key`, or `key in silence`: a socket is only on its way out, the others vanish. */
-  send(places: Place[], newcomer: string | undefined): string[] {
+  /** Keys of those that have to go: a socket is only on its way out, the others vanish. */
+  send(places: Place[]): ConnectionKey[] {
     for (const place of places) {
       if (place.brokenAtMs === undefined) place.isLeaving = true
       else this.places.delete(place.key)
     }
-    return places
-      .filter(({ brokenAtMs }) => brokenAtMs === undefined)
-      .map(({ key, token }) => (token === newcomer ? `${key} in silence` : `${key}`))
+    return places.filter(({ brokenAtMs }) => brokenAtMs === undefined).map(({ key }) => key)
   }
 
   private isHeld({ brokenAtMs }: Place): boolean {
@@ -350,18 +355,26 @@ class Evict implements Command {
     const sockets = model.open(userId)
     // One more than there are: a connection that is not there any more.
     const key = which === undefined ? undefined : (sockets[which % (sockets.length + 1)]?.[0] ?? 999_999)
-    const meant = model.inOrder(userId).filter((place) => isMeant(place, { ...order, key }))
+    const places = model.inOrder(userId)
+    const isOwn = (place: Place) => place.token === newcomer && place.brokenAtMs === undefined
+    const probed = places.filter(
+      (place) => isOwn(place) && !place.isLeaving && (place.number ?? OLD) <= before,
+    )
+    const meant = places.filter((place) => !isOwn(place) && isMeant(place, { ...order, key }))
     const mustWait = (place: Place) =>
       place.number === undefined && place.brokenAtMs === undefined && before !== BY_HAND
     const obeys = (place: Place) => !mustWait(place) && (place.number ?? OLD) < before
-    let leaving = ''
+    let found = ''
     const evict = () => {
       const obeying = real.roster.evict({ userId, ...order, key })
-      leaving = leavingOf(obeying)
+      found = metBy(obeying)
       same(String(obeying.isWaiting), String(meant.some(mustWait)), 'whether it waits')
       return obeying.isChanged ? [userId] : []
     }
-    const apply = () => same(leaving, model.send(meant.filter(obeys), newcomer).join(), 'who leaves')
+    const apply = () => {
+      const expected = { probed: probed.map((place) => place.key), leaving: model.send(meant.filter(obeys)) }
+      same(found, metBy(expected), 'who was met')
+    }
     step(model, real, evict, apply)
   }
   toString = () => `evict(${this.userId}, ${JSON.stringify(this.order)})`
@@ -389,22 +402,28 @@ class EvictBefore implements Command {
     const key = sockets[this.which % (sockets.length + 1)]?.[0] ?? 999_999
     const places = model.inOrder(userId)
     const at = places.findIndex((place) => place.key === key && place.thread !== undefined)
-    const meant = places.slice(0, Math.max(0, at)).filter((one) => platformIds.includes(one.platformId))
-    let leaving = ''
+    const before = places.slice(0, Math.max(0, at))
+    const isOwn = (one: Place) => one.token === places[at]?.token && one.brokenAtMs === undefined
+    const probed = before.filter((one) => isOwn(one) && !one.isLeaving)
+    const meant = before.filter((one) => !isOwn(one) && platformIds.includes(one.platformId))
+    let found = ''
     const evict = () => {
       const obeying = real.roster.evictBefore(userId, key, platformIds)
-      leaving = leavingOf(obeying)
+      found = metBy(obeying)
       same(String(obeying.isWaiting), 'false', 'whether it waits')
       return obeying.isChanged ? [userId] : []
     }
-    const apply = () => same(leaving, model.send(meant, places[at]?.token).join(), 'who leaves')
+    const apply = () => {
+      const expected = { probed: probed.map((place) => place.key), leaving: model.send(meant) }
+      same(found, metBy(expected), 'who was met')
+    }
     step(model, real, evict, apply)
   }
   toString = () => `evictBefore(${this.userId}, ${this.which}, [${this.platformIds}])`
 }
 
-function leavingOf({ leaving }: { leaving: { key: ConnectionKey; isReplaced: boolean }[] }): string {
-  return leaving.map(({ key, isReplaced }) => (isReplaced ? `${key} in silence` : `${key}`)).join()
+function metBy({ leaving, probed }: Pick<Obeying, 'leaving' | 'probed'>): string {
+  return `${leaving} leave, ${probed} are probed`
 }
 
 const PLATFORMS = [1, 2, 3]
@@ -459,6 +478,7 @@ t.test(
   },
 )
 
+const NOBODY: Obeying = { leaving: [], probed: [], isChanged: false, isWaiting: false }
 const ANY = { platformId: 5, background: false, thread: 0, token: 'T' }
 
 /** A roster with these logins of ann's, given their numbers in this order: `undefined` = it waits. */
@@ -561,18 +581,14 @@ t.test(
     roster.hold('ann', 1, 0)
     for (const key of [3, 4]) roster.connect('ann', { ...ANY, key }, OLD)
     t.same(loginKeys(roster), [3, 4, 1, 2])
-    t.same(
-      roster.evictBefore('ann', 1, [1, 5]).leaving.map(({ key }) => key),
-      [3, 4],
-    )
-    t.same(loginKeys(roster), [1, 2])
+    t.same(roster.evictBefore('ann', 1, [1, 5]).probed, [3, 4])
   },
 )
 
 t.test('an eviction is obeyed by those with a smaller number only', async (t) => {
   const roster = rosterWith({ key: 1, number: 5 }, { key: 2, number: 6 }, { key: 3, number: 7 })
   const obeying = roster.evict({ userId: 'ann', before: 6 })
-  t.same(obeying, { leaving: [{ key: 1, isReplaced: false }], isChanged: false, isWaiting: false })
+  t.same(obeying, { ...NOBODY, leaving: [1] })
   t.same(roster.evict({ userId: 'ann', before: OLD }).leaving, [])
   t.same(roster.evict({ userId: 'bob', before: BY_HAND }).leaving, [])
 })
@@ -590,11 +606,7 @@ t.test(
         [1, 5],
       ],
     )
-    t.same(
-      roster.evict({ userId: 'ann', before: 6 }).leaving,
-      [{ key: 1, isReplaced: false }],
-      'asked again, it says the same',
-    )
+    t.same(roster.evict({ userId: 'ann', before: 6 }).leaving, [1], 'asked again, it says the same')
     t.equal(roster.disconnect('ann', 1, true, 0), true)
     t.same(roster.shownPlatforms('ann'), [1])
   },
@@ -608,9 +620,7 @@ t.test('an eviction may be for platforms, for one connection, for a token, or fo
       { key: 3, number: 3, platformId: 2, token: 'c' },
     )
   const met = (order: Omit<Parameters<Roster['evict']>[0], 'userId' | 'before'>) =>
-    all()
-      .evict({ userId: 'ann', before: BY_HAND, ...order })
-      .leaving.map(({ key }) => key)
+    all().evict({ userId: 'ann', before: BY_HAND, ...order }).leaving
   t.same(met({}), [1, 2, 3])
   t.same(met({ platformIds: [2, 7] }), [2, 3])
   t.same(met({ platformIds: [] }), [])
@@ -621,12 +631,45 @@ t.test('an eviction may be for platforms, for one connection, for a token, or fo
   t.same(met({ platformIds: [1], token: 'c' }), [])
 })
 
-t.test('a login with the token of the newcomer is the same device: it goes in silence', async (t) => {
-  const roster = rosterWith({ key: 1, number: 1, token: 'a' }, { key: 2, number: 2, token: 'b' })
-  t.same(roster.evict({ userId: 'ann', before: 9, newcomer: 'b' }).leaving, [
-    { key: 1, isReplaced: false },
-    { key: 2, isReplaced: true },
-  ])
+t.test('connections with the newcomer’s token are probed, and no rivals', async (t) => {
+  const roster = rosterWith(
+    { key: 1, number: 1, token: 'a' },
+    { key: 2, number: 2, token: 'b' },
+    { key: 3, number: 3, token: 'b', platformId: 1 },
+    { key: 4, number: 12, token: 'b' },
+    { key: 5, token: 'b' },
+  )
+  t.same(
+    roster.evict({ userId: 'ann', before: 9, platformIds: [5], newcomer: 'b' }),
+    { ...NOBODY, leaving: [1], probed: [2, 3, 5] },
+    'on whatever platforms, and whether they have their numbers; who came later is not suspect',
+  )
+  t.same(loginKeys(roster), [2, 3, 4, 5], 'until they are found not to answer they are logins as before')
+  roster.dismiss('ann', 2)
+  t.same(roster.evict({ userId: 'ann', before: 9, newcomer: 'b' }).probed, [3, 5], 'who leaves is not asked')
+})
+
+t.test('of many connections of one device the last ones are probed', async (t) => {
+  const keys = Array.from({ length: PROBED_MAX + 4 }, (_, n) => n + 1)
+  const roster = rosterWith(...keys.map((key) => ({ key, number: key })))
+  t.same(roster.evict({ userId: 'ann', before: BY_HAND, newcomer: 'T' }).probed, keys.slice(4))
+  t.same(roster.evictBefore('ann', PROBED_MAX + 4, [5]).probed, keys.slice(3, -1))
+  t.same(roster.socketsOf('ann', 'T'), keys.slice(4))
+  t.same(roster.socketsOf('ann', 'another'), [])
+})
+
+t.test('the last login of each device says what its logins remove', async (t) => {
+  const roster = rosterWith(
+    { key: 1, number: 1, token: 'a' },
+    { key: 2, number: 2, token: 'b' },
+    { key: 3, number: 3, token: 'a' },
+  )
+  t.same(
+    lastOfEachDevice(roster.logins('ann'))
+      .map(({ key }) => key)
+      .sort(),
+    [2, 3],
+  )
 })
 
 t.test('who waits for his number makes an eviction wait, unless it is by hand', async (t) => {
@@ -634,7 +677,7 @@ t.test('who waits for his number makes an eviction wait, unless it is by hand', 
     const roster = rosterWith({ key: 1, number: 5 }, { key: 2 })
     t.same(
       roster.evict({ userId: 'ann', before }),
-      { leaving: [{ key: 1, isReplaced: false }], isChanged: false, isWaiting: true },
+      { ...NOBODY, leaving: [1], isWaiting: true },
       'the others go at once',
     )
     t.equal(roster.evict({ userId: 'ann', before, token: 'another' }).isWaiting, false, 'if he is meant')
@@ -642,7 +685,7 @@ t.test('who waits for his number makes an eviction wait, unless it is by hand', 
     t.equal(roster.evict({ userId: 'ann', before }).isWaiting, true, 'also when it is on its way')
     roster.recorded('ann', 6)
     const later = roster.evict({ userId: 'ann', before })
-    t.same([later.isWaiting, later.leaving.at(-1)], [false, { key: 2, isReplaced: false }])
+    t.same([later.isWaiting, later.leaving.at(-1)], [false, 2])
   }
   const byHand = rosterWith({ key: 1, number: 5 }, { key: 2 }).evict({ userId: 'ann', before: BY_HAND })
   t.same([byHand.isWaiting, byHand.leaving.length], [false, 2])
@@ -653,12 +696,11 @@ t.test('a place without a socket goes at once, and what is shown changes with it
   roster.hold('ann', 3, 0)
   for (const key of [1, 2]) roster.disconnect('ann', key, false, 0)
   t.same(roster.shownPlatforms('ann'), [1, 3, 5])
-  const nothing = { leaving: [], isChanged: false, isWaiting: false }
-  t.same(roster.evict({ userId: 'ann', before: OLD }), nothing, 'by no number at all')
-  t.same(roster.evict({ userId: 'ann', before: 5, platformIds: [5] }), nothing, 'by its own number')
+  t.same(roster.evict({ userId: 'ann', before: OLD }), NOBODY, 'by no number at all')
+  t.same(roster.evict({ userId: 'ann', before: 5, platformIds: [5] }), NOBODY, 'by its own number')
   t.same(
     roster.evict({ userId: 'ann', before: 5 }),
-    { ...nothing, isChanged: true },
+    { ...NOBODY, isChanged: true },
     'the held one, and the one that waited for a number: nobody waits any more',
   )
   t.same(roster.shownPlatforms('ann'), [5])
@@ -669,30 +711,23 @@ t.test('a place without a socket goes at once, and what is shown changes with it
 t.test('a broken place beside an open one of its platform goes without a change', async (t) => {
   const roster = rosterWith({ key: 1, number: 5 }, { key: 2, number: 6 })
   roster.disconnect('ann', 1, false, 0)
-  t.same(roster.evict({ userId: 'ann', before: 6 }), { leaving: [], isChanged: false, isWaiting: false })
+  t.same(roster.evict({ userId: 'ann', before: 6 }), NOBODY)
   t.same(roster.endGrace(GRACE_MS), [])
   t.same(roster.shownPlatforms('ann'), [5])
 })
 
-t.test('who comes back sends away what he had, in silence, with numbers and without', async (t) => {
+t.test('what a device left behind broken goes when it is somewhere else', async (t) => {
   const roster = rosterWith(
-    { key: 1, number: 5, token: 'his' },
-    { key: 2, number: 6, token: 'other', platformId: 1 },
-    { key: 3, number: 7, token: 'his', platformId: 2 },
-    { key: 4, token: 'his', platformId: 3 },
-    { key: 5, token: 'other', platformId: 4 },
+    { key: 1, number: 5, token: 'a' },
+    { key: 2, number: 6, token: 'a', platformId: 1 },
   )
-  roster.disconnect('ann', 3, false, 0)
-  t.same(roster.evict({ userId: 'ann', before: BY_HAND, token: 'his', newcomer: 'his' }), {
-    leaving: [
-      { key: 1, isReplaced: true },
-      { key: 4, isReplaced: true },
-    ],
+  roster.disconnect('ann', 1, false, 0)
+  t.same(roster.evict({ userId: 'ann', before: 7, platformIds: [5], newcomer: 'a' }), {
+    ...NOBODY,
+    probed: [2],
     isChanged: true,
-    isWaiting: false,
   })
-  t.same(loginKeys(roster), [2, 5], 'who is somebody else stays')
-  t.same(roster.shownPlatforms('ann'), [1, 3, 4, 5])
+  t.same(roster.shownPlatforms('ann'), [1])
 })
 
 t.test('a login here removes those that came before it, whatever their numbers', async (t) => {
@@ -702,13 +737,8 @@ t.test('a login here removes those that came before it, whatever their numbers',
     { key: 3, token: 'b' },
     { key: 4, token: 'c' },
   )
-  t.same(roster.evictBefore('ann', 3, [5]), {
-    leaving: [{ key: 1, isReplaced: false }],
-    isChanged: false,
-    isWaiting: false,
-  })
-  t.same(roster.evictBefore('ann', 3, [1]).leaving, [{ key: 2, isReplaced: true }])
-  t.same(loginKeys(roster), [3, 4], 'itself and those after it stay')
+  t.same(roster.evictBefore('ann', 3, [5]), { ...NOBODY, leaving: [1], probed: [2] })
+  t.same(loginKeys(roster), [2, 3, 4], 'itself, those of its device and those after it stay')
   t.same(roster.evictBefore('ann', 9, [1, 5]).leaving, [], 'one that has gone removes nobody')
   t.same(roster.evictBefore('bob', 3, [1, 5]).leaving, [])
 })
@@ -717,6 +747,6 @@ t.test('a login here also ends what its user left behind here', async (t) => {
   const roster = rosterWith({ key: 1, number: 5, platformId: 1 }, { key: 2 })
   roster.hold('ann', 2, 0)
   roster.disconnect('ann', 1, false, 0)
-  t.same(roster.evictBefore('ann', 2, [1, 2]), { leaving: [], isChanged: true, isWaiting: false })
+  t.same(roster.evictBefore('ann', 2, [1, 2]), { ...NOBODY, isChanged: true })
   t.same(roster.shownPlatforms('ann'), [5])
 })

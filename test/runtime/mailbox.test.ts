@@ -65,7 +65,7 @@ t.test('an actor is never run inside another, whoever tells it', async (t) => {
   t.equal(system.stats().waitingMessages, 0)
 })
 
-t.test('a signal is heard before messages that waited longer', async (t) => {
+t.test('news of a thread keeps its place behind messages that came before', async (t) => {
   const world = new World({ seed: 1 })
   const [a, b] = [world.system(0), world.system(1)]
   const heard: string[] = []
@@ -77,7 +77,7 @@ t.test('a signal is heard before messages that waited longer', async (t) => {
   world.link(a, b)
   a.unlink(1, 'test')
   world.settle()
-  t.same(heard, ['linked 1', 'unlinked 1', 'one', 'two'])
+  t.same(heard, ['one', 'two', 'linked 1', 'unlinked 1'])
 })
 
 t.test('an actor that starts late is told which threads are linked', async (t) => {

@@ -221,3 +221,45 @@ t.test('a timer of a month is no busy loop on the real clock', async (t) => {
   takeBack()
   t.same([wakes, warnings], [0, []])
 })
+
+t.test('after a stall what arrived meanwhile is heard before timers are', async (t) => {
+  const world = new World({ seed: 1, linkDelayMs: () => 1 })
+  const machine = new Machine()
+  const [here, there] = [world.system(0, 0, machine), world.system(1)]
+  world.link(here, there)
+  const heard: string[] = []
+  const ref = spawnActor<Due | Do>(here, (ctx, message) => {
+    if (message.kind === 'do') message.what(ctx)
+    else heard.push(message.text)
+  })
+  const deadline = due('deadline')
+  here.tell(ref, { kind: 'do', what: (ctx) => ctx.once('deadline', 1_000, deadline) })
+  world.advance(500)
+  machine.pause()
+  world.advance(600)
+  // It comes after the deadline was due, and before this machine has run.
+  there.tell(ref, due('sign of life'))
+  world.advance(5_000)
+  machine.resume()
+  world.advance(1_000)
+  t.same(heard, ['sign of life', 'deadline'])
+})
+
+t.test('a thread that is always late comes to its timers all the same', async (t) => {
+  const world = new World({ seed: 1 })
+  const machine = new Machine()
+  const system = world.system(0, 0, machine)
+  const heard: number[] = []
+  const ref = spawnActor<Due | Do>(system, (ctx, message) => {
+    if (message.kind === 'do') message.what(ctx)
+    else heard.push(ctx.nowMs())
+  })
+  system.tell(ref, { kind: 'do', what: (ctx) => ctx.every('tick', 100, due('tick')) })
+  for (let round = 0; round < 10; round++) {
+    machine.pause()
+    world.advance(1_000)
+    machine.resume()
+    world.advance(1)
+  }
+  t.ok(heard.length >= 4, `${heard.length} ticks in ten stalls`)
+})

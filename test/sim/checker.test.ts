@@ -19,8 +19,8 @@ function told(atMs: number, ...platformIds: number[]): HistoryEvent {
   return { kind: 'told', atMs, watcher: 9, userId: 'ann', platformIds }
 }
 
-function left(atMs: number, hasGrace: boolean): HistoryEvent {
-  return { kind: 'left', atMs, socket: 1, hasGrace }
+function left(atMs: number, hasGrace: boolean) {
+  return { kind: 'left' as const, atMs, socket: 1, hasGrace }
 }
 
 function learnt(atMs: number, version: number, learner = 'shard'): HistoryEvent {
@@ -83,6 +83,12 @@ t.test('who breaks off and is back within the grace must not appear to leave', a
   ]
   t.same(broken([told(10_500, 2), ...back]), [])
   t.same(broken([told(10_500, 2), ...back, told(22_000), told(22_100, 2)]), ['no false offline'])
+})
+
+t.test('a connection that its node closes is a false end', async (t) => {
+  t.same(broken([told(10_500, 2), { ...left(20_000, false), isPutOut: true }, told(20_900)]), [
+    'no false end',
+  ])
 })
 
 t.test('a version that is older than the last is a step back', async (t) => {

@@ -1,17 +1,19 @@
 /**
- * The four rules of presence, read off a recorded history.
+ * The five rules of presence, read off a recorded history.
  *
  * *Convergence*: when nothing has changed and nothing has failed for a while, every view, and the store, is what the
  * sockets say. *No ghost*: nobody is shown longer than the time it takes to notice that he has gone. *No false offline*:
  * who is there throughout, and was shown, is not shown as gone. *Monotone*: what is known of a user never goes back to
- * an older version.
+ * an older version. *No false end*: no connection is closed by its node, for nobody conflicts with anybody here, also
+ * not those of one device with each other.
  *
  * A failure excuses what is late while it lasts and until its consequences are over (`settleMs`), nothing more.
  */
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import type { FaultRecord, History, HistoryEvent, SocketId } from './history.js'
+import { type Socket, type Span, socketsOf, type Watch, watchesOf } from './reading.js'
 
-export type Rule = 'convergence' | 'no ghost' | 'no false offline' | 'monotone'
+export type Rule = 'convergence' | 'no ghost' | 'no false offline' | 'monotone' | 'no false end'
 
 export interface Violation {
   rule: Rule
@@ -27,30 +29,6 @@ export interface Bounds {
   harmlessMs: number
 }
 
-interface Socket {
-  id: SocketId
-  node: number
-  userId: UserId
-  platformId: PlatformId
-  knockedMs: number
-  enteredMs: number | undefined
-  leftMs: number
-  hasGrace: boolean
-}
-
-interface Span {
-  fromMs: number
-  toMs: number
-}
-
-interface Watch extends Span {
-  watcher: SocketId
-  userId: UserId
-  told: { atMs: number; platformIds: PlatformId[] }[]
-}
-
-const FOREVER = Number.POSITIVE_INFINITY
-
 export function check(history: History, bounds: Bounds): Violation[] {
   const facts = new Facts(history, bounds)
   const violations = [
@@ -62,6 +40,7 @@ export function check(history: History, bounds: Bounds): Violation[] {
     ]),
     ...checkRecords(facts),
     ...checkVersions(history.events),
+    ...checkEnds(history.events),
   ]
   return violations.sort((a, b) => a.atMs - b.atMs)
 }
@@ -318,49 +297,11 @@ function checkVersions(events: HistoryEvent[]): Violation[] {
   })
 }
 
-// Reading a history
-
-function socketsOf(events: HistoryEvent[]): Socket[] {
-  const sockets = new Map<SocketId, Socket>()
-  for (const event of events) {
-    if (event.kind === 'knocked') {
-      const { socket: id, node, userId, platformId, atMs: knockedMs } = event
-      const open = { enteredMs: undefined, leftMs: FOREVER, hasGrace: false }
-      sockets.set(id, { id, node, userId, platformId, knockedMs, ...open })
-    } else if (event.kind === 'entered') sockets.get(event.socket)!.enteredMs = event.atMs
-    else if (event.kind === 'left') {
-      const socket = sockets.get(event.socket)!
-      socket.leftMs = event.atMs
-      socket.hasGrace = event.hasGrace
-    }
-  }
-  return [...sockets.values()]
-}
-
-function watchesOf({ events }: History): Watch[] {
-  const watches: Watch[] = []
-  const open = new Map<string, Watch>()
-  const end = (key: string, atMs: number) => {
-    const watch = open.get(key)
-    if (watch !== undefined) watch.toMs = atMs
-    open.delete(key)
-  }
-  for (const event of events) {
-    if (event.kind === 'left') {
-      for (const [key, { watcher }] of open) if (watcher === event.socket) end(key, event.atMs)
-    }
-    if (event.kind !== 'watched' && event.kind !== 'unwatched' && event.kind !== 'told') continue
-    const { watcher, userId, atMs } = event
-    const key = `${watcher} ${userId}`
-    if (event.kind === 'unwatched') end(key, atMs)
-    else if (event.kind === 'told') open.get(key)?.told.push({ atMs, platformIds: event.platformIds })
-    else if (!open.has(key)) {
-      const watch: Watch = { watcher, userId, fromMs: atMs, toMs: FOREVER, told: [] }
-      open.set(key, watch)
-      watches.push(watch)
-    }
-  }
-  return watches
+function checkEnds(events: HistoryEvent[]): Violation[] {
+  return events.flatMap((event): Violation[] => {
+    if (event.kind !== 'left' || !event.isPutOut) return []
+    return [{ rule: 'no false end', atMs: event.atMs, what: `the node of socket ${event.socket} closed it` }]
+  })
 }
 
 function viewAt({ told }: Watch, atMs: number): PlatformId[] | undefined {

@@ -35,6 +35,8 @@ export const SETTINGS: Omit<NodeSettings, 'presenceTtlS' | 'watchTtlS'> = {
 const STORE_EPOCH_MS = 1_767_225_600_000
 const TOKEN_TTL_S = 24 * 3_600
 const WATCH_AGAIN_MS = 500
+/** The part of logins that come with a token that others have. */
+const OF_ONE_DEVICE = 0.7
 const WATCHER_PLATFORM: PlatformId = 5
 
 interface Guest {
@@ -45,6 +47,8 @@ interface Guest {
   /** Whom it watches, if it is here for that. */
   watches: UserId[]
   saysGoodbye: boolean
+  /** The client goes, or a fault takes it; not its node. */
+  isLeaving: boolean
 }
 
 export interface ClusterOptions {
@@ -138,6 +142,7 @@ export class Cluster {
     const guest = this.#guests.get(id)
     if (guest === undefined) return
     guest.saysGoodbye = saysGoodbye
+    guest.isLeaving = true
     guest.client.close(saysGoodbye)
   }
 
@@ -161,7 +166,15 @@ export class Cluster {
     if (door === undefined) return undefined
     const { node, io } = door
     const client = this.nodes[node]!.connect(io, node, userId, platformId, this.#token(userId, platformId))!
-    const guest: Guest = { id: ++this.#sockets, client, node, io, watches, saysGoodbye: false }
+    const guest: Guest = {
+      id: ++this.#sockets,
+      client,
+      node,
+      io,
+      watches,
+      saysGoodbye: false,
+      isLeaving: false,
+    }
     this.#guests.set(guest.id, guest)
     const { id: socket } = guest
     this.#note({ kind: 'knocked', atMs: this.nowMs, socket, node, userId, platformId })
@@ -174,7 +187,7 @@ export class Cluster {
     return guest
   }
 
-  #onState({ id: socket, client, watches, saysGoodbye }: Guest): void {
+  #onState({ id: socket, client, watches, saysGoodbye, isLeaving }: Guest): void {
     const { nowMs: atMs } = this
     if (client.state === 'in') {
       this.#note({ kind: 'entered', atMs, socket })
@@ -184,13 +197,15 @@ export class Cluster {
       return
     }
     this.#guests.delete(socket)
-    this.#note({ kind: 'left', atMs, socket, hasGrace: !saysGoodbye })
+    const isPutOut = client.state === 'closed' && !isLeaving
+    this.#note({ kind: 'left', atMs, socket, hasGrace: !saysGoodbye, isPutOut })
   }
 
+  /** Mostly that of the user's one device on the platform, which may have several connections; else a new one. */
   #token(userId: UserId, platformId: PlatformId): string {
-    const issuedAtS = Math.floor((STORE_EPOCH_MS + this.nowMs) / 1_000)
-    const token = { userId, platformId, issuedAtS, jti: String(this.#sockets) }
-    return spellToken(token, STORE_EPOCH_MS + this.nowMs, TOKEN_TTL_S)
+    const jti = this.random() < OF_ONE_DEVICE ? 'device' : String(this.#sockets)
+    const issuedAtS = STORE_EPOCH_MS / 1_000
+    return spellToken({ userId, platformId, issuedAtS, jti }, STORE_EPOCH_MS, TOKEN_TTL_S)
   }
 
   #note(event: HistoryEvent): void {
@@ -202,8 +217,10 @@ export class Cluster {
   /** The node dies with its sockets. Returns those who were there and would come back. */
   crash(node: number): { userId: UserId; platformId: PlatformId }[] {
     for (const slot of this.#slots) this.#dead.add(`${node} ${slot}`)
+    // The clients first: what is closed as a node dies would look as if it had put them out.
+    const broken = this.#breakAll((guest) => guest.node === node)
     this.nodes[node]!.kill()
-    return this.#breakAll((guest) => guest.node === node)
+    return broken
   }
 
   start(node: number): void {
@@ -213,8 +230,9 @@ export class Cluster {
 
   killThread(node: number, slot: ThreadSlot): { userId: UserId; platformId: PlatformId }[] {
     this.#dead.add(`${node} ${slot}`)
+    const broken = this.#breakAll((guest) => guest.node === node && IO_SLOTS[guest.io] === slot)
     this.nodes[node]!.killThread(slot)
-    return this.#breakAll((guest) => guest.node === node && IO_SLOTS[guest.io] === slot)
+    return broken
   }
 
   hostThread(node: number, slot: ThreadSlot): void {

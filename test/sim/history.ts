@@ -1,4 +1,4 @@
-/** What happened in a simulation, as far as the four rules ask: who was there, who was told what, what went wrong. */
+/** What happened in a simulation, as far as the rules ask: who was there, who was told what, what went wrong. */
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import type { FaultName } from './faults.js'
 
@@ -20,8 +20,8 @@ export type HistoryEvent =
   | { kind: 'knocked'; atMs: number; socket: SocketId; node: number; userId: UserId; platformId: PlatformId }
   /** ...was let in... */
   | { kind: 'entered'; atMs: number; socket: SocketId }
-  /** ...and is gone; `hasGrace`: without a goodbye. */
-  | { kind: 'left'; atMs: number; socket: SocketId; hasGrace: boolean }
+  /** ...and is gone; `hasGrace`: without a goodbye; `isPutOut`: its node closed it. */
+  | { kind: 'left'; atMs: number; socket: SocketId; hasGrace: boolean; isPutOut?: boolean }
   /** A watcher asked for a user, or asks no more (which its end says too). */
   | { kind: 'watched' | 'unwatched'; atMs: number; watcher: SocketId; userId: UserId }
   | { kind: 'told'; atMs: number; watcher: SocketId; userId: UserId; platformIds: PlatformId[] }

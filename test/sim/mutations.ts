@@ -11,6 +11,13 @@ export interface Mutation {
 
 export const MUTATIONS: Mutation[] = [
   {
+    name: 'a device that comes again has its other connections kicked',
+    file: 'actors/presence-shard/evictions.ts',
+    find: 'for (const key of obeying.probed) probe(ctx, key)',
+    replace:
+      "for (const key of obeying.probed) ctx.tell(refOfKey<Connection.Command>(key), { kind: 'kick', by })",
+  },
+  {
     name: 'no version check',
     file: 'src/presence/watch-index.ts',
     find: 'if (version > 0) return version >= user.version',

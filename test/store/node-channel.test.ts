@@ -216,3 +216,68 @@ t.test('what is no change message of a known version is refused', async (t) => {
     t.throws(() => new ChangeReceiver('b#7').receive(packr.pack(value)))
   }
 })
+
+t.test('a message whose changes are malformed is refused as a whole', async (t) => {
+  const packr = new Packr({ useRecords: false })
+  const good = ['u', 7, [[5, 'a#1']], [2]]
+  const flaws: unknown[] = [
+    null,
+    'u',
+    [1, 7, [], []],
+    ['u', '7', [], []],
+    ['u', Number.NaN, [], []],
+    ['u', 7, null, []],
+    ['u', 7, [[5, 6]], []],
+    ['u', 7, [['5', 'a#1']], []],
+    ['u', 7, [5], []],
+    ['u', 7, [], 2],
+    ['u', 7, [], [null]],
+  ]
+  const message = { v: 1, from: 'a#1', to: 'b#7', seq: 1, changes: [good] }
+  t.equal(new ChangeReceiver('b#7').receive(packr.pack(message)).snapshots.length, 1)
+  for (const flaw of flaws) {
+    const changes = [good, flaw]
+    t.throws(
+      () => new ChangeReceiver('b#7').receive(packr.pack({ ...message, changes })),
+      JSON.stringify(flaw),
+    )
+  }
+  for (const flaw of [{ from: 1 }, { seq: 'x' }]) {
+    t.throws(
+      () => new ChangeReceiver('b#7').receive(packr.pack({ ...message, ...flaw })),
+      JSON.stringify(flaw),
+    )
+  }
+  const told = ['u', ['5@a#1', '9', 'v', '7'], ['5', '9']]
+  t.equal(new ChangeReceiver('b#7').receive(packr.pack([2, 'a#1', told])).snapshots.length, 1)
+  for (const flaw of [
+    [2, 1, told],
+    [2, 'a#1', 'changes'],
+    [2, 'a#1', [1, [], []]],
+    [2, 'a#1', ['u', ['x@a#1', '9'], []]],
+    [2, 'a#1', ['u', ['v', 'x'], []]],
+    [2, 'a#1', ['u']],
+  ]) {
+    t.throws(() => new ChangeReceiver('b#7').receive(packr.pack(flaw)), JSON.stringify(flaw))
+  }
+})
+
+t.test('a note whose details are malformed is left out', async (t) => {
+  const packr = new Packr({ useRecords: false })
+  const eviction = { userId: 'u', before: 7 }
+  const evict = { kind: 'evict', id: 1, from: 'a#1', eviction }
+  const login = { connectionId: 'c', platformId: 5, nodeId: 'b', background: false }
+  const good = [evict, { kind: 'evicted', id: 1, userId: 'u', gone: 0, left: [login] }]
+  const bad = [
+    { ...evict, eviction: { ...eviction, platformIds: 5 } },
+    { ...evict, eviction: { ...eviction, platformIds: ['5'] } },
+    { ...evict, eviction: { ...eviction, connectionId: 5 } },
+    { ...evict, eviction: { ...eviction, before: Number.NaN } },
+    { kind: 'evicted', id: 1, userId: 'u', gone: 0, left: [null] },
+    { kind: 'evicted', id: 1, userId: 'u', gone: 0, left: [{ ...login, platformId: '5' }] },
+  ]
+  const message = { v: 1, from: 'a#1', to: 'b#7', seq: 1, changes: [], notes: [...good, ...bad] }
+  const received = new ChangeReceiver('b#7').receive(packr.pack(message))
+  t.same(received.notes, good)
+  t.equal(received.strangeNotes, bad.length)
+})

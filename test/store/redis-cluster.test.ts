@@ -1,4 +1,11 @@
+import { Keys } from '../../src/store/redis/keys.js'
+import { aclRules } from '../../src/store/redis/rights.js'
 import { startClusterBackend } from '../support/store-backends.js'
 import { conformance } from './suite.js'
 
-conformance('a Redis Cluster of three masters', startClusterBackend)
+const PREFIX = 'staging:'
+const rules = aclRules({ keys: new Keys(PREFIX), db: 0, isCluster: true, openimCompat: false })
+
+conformance('a Redis Cluster, with the least rights and a prefix', () =>
+  startClusterBackend({ guard: { rules } }, PREFIX),
+)

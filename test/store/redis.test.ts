@@ -1,5 +1,5 @@
 import t from 'tap'
-import { claimsKey } from '../../src/store/redis/keys.js'
+import { plainKeys } from '../../src/store/redis/keys.js'
 import { assertPresence, defineScripts, runScript } from '../../src/store/redis/scripts.js'
 import { until } from '../support/redis.js'
 import { startRedisBackend } from '../support/store-backends.js'
@@ -15,7 +15,7 @@ t.test('the mark of a record that is partial goes with the first renewal after i
   await store.open(new Heard())
   const redis = backend.server.client()
   const user = fresh('user')
-  const isMarked = async () => (await redis.zscore(claimsKey(user), 'p')) !== null
+  const isMarked = async () => (await redis.zscore(plainKeys.claims(user), 'p')) !== null
   await assertOne(store, holds(user, [1, 5]))
   await assertOne(store, holds(user, [1, 5]))
   t.equal(await isMarked(), true, 'its time is not over')
@@ -36,7 +36,13 @@ t.test('a change is told in the step that records it, whether or not its node he
   // As a node that dies when it has sent this.
   const dying = backend.server.client()
   defineScripts(dying)
-  const settings = { holder: 'dying#1', presenceTtlS: 60, openimCompat: false, tellsNodes: true }
+  const settings = {
+    keys: plainKeys,
+    holder: 'dying#1',
+    presenceTtlS: 60,
+    openimCompat: false,
+    tellsNodes: true,
+  }
   await runScript(dying, assertPresence([holds(user, [1, 5]), holds(other, [2])], settings))
   await until('it is heard', () => heard.of(other).length)
   const claims = (...platformIds: number[]) =>

@@ -39,7 +39,6 @@ function request(userId: UserId, seat: Seat, rules: Partial<SeatRequest> = {}): 
     seat,
     rivals: [],
     rivalsYield: false,
-    yielding: [],
     perUserMax: 0,
     perPlatformMax: 0,
     ...rules,
@@ -186,20 +185,20 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     },
   )
 
-  t.test('seats that are about to be given up neither hinder nor count, if they are own ones', async (t) => {
+  t.test('seats of the same device do not hinder, and count', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const user = fresh('user')
-    await take(a, user, '1/x')
-    const rules = { rivals: [IOS], perUserMax: 1, perPlatformMax: 1 }
-    t.equal(await take(a, user, '1/n', { ...rules, yielding: ['1/x'] }), 'taken')
-    const two = { rivals: [IOS], yielding: ['1/x', '1/n'] }
-    t.equal(
-      await take(b, user, '1/m', two),
-      `conflict ${a.holder}`,
-      'those of another node are not its to give',
-    )
-    t.equal(await take(a, user, '1/m', { ...two, yielding: ['1/x', '1/o'] }), `conflict ${a.holder}`)
-    t.equal(await take(a, user, '1/m', two), 'taken')
+    const rules = { rivals: [IOS], perUserMax: 3 }
+    t.equal(await take(a, user, '1/mine.1', rules), 'taken')
+    t.equal(await take(a, user, '1/mine.2', rules), 'taken')
+    t.equal(await take(b, user, '1/mine.1', rules), 'taken', 'wherever they are')
+    const both = [a.holder, b.holder].sort().join(' ')
+    t.equal(await take(b, user, '1/other.1', rules), `conflict ${both}`)
+    const full = `user ${both}`
+    t.equal(await take(b, user, '1/mine.2', rules), full)
+    const yielding = { ...rules, rivalsYield: true }
+    t.equal(await take(b, user, '1/mine.2', yielding), full, 'they are no rivals that would leave')
+    t.equal(await take(b, user, '1/other.1', yielding), 'taken', 'but they are for another device')
   })
 
   t.test('a seat is no obstacle to itself, and counts once however often it is taken', async (t) => {
@@ -207,7 +206,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     const user = fresh('user')
     const rules = { rivals: [IOS], perUserMax: 1, perPlatformMax: 1 }
     for (let i = 0; i < 3; i++) t.equal(await take(a, user, '1/a', rules), 'taken')
-    t.equal(await take(b, user, '1/a', rules), `conflict ${a.holder}`, 'that of another node is another')
+    t.equal(await take(b, user, '1/a', rules), `platform ${a.holder}`, 'that of another node is another')
     t.equal(await take(b, user, '5/b', { perUserMax: 2 }), 'taken')
   })
 
@@ -482,7 +481,7 @@ type Step = { node: number } & (
   | { does: 'restart' }
 )
 
-const SEATS = PLATFORMS.flatMap((platformId) => ['a', 'b', 'c'].map((id) => `${platformId}/${id}`))
+const SEATS = PLATFORMS.flatMap((platformId) => ['a.1', 'a.2', 'b.1'].map((id) => `${platformId}/${id}`))
 const NODES = 3
 
 const node = fc.nat(NODES - 1)
@@ -500,7 +499,6 @@ const taking: fc.Arbitrary<Step> = fc.record({
       seat: fc.constant(wanted),
       rivals: fc.subarray(PLATFORMS),
       rivalsYield: fc.boolean(),
-      yielding: someSeats,
       perUserMax: cap,
       perPlatformMax: cap,
     }),
@@ -555,14 +553,13 @@ class Model {
 
   private take(holder: Holder, rules: Omit<SeatRequest, 'userId'>, onlyLiving: boolean): string {
     if (onlyLiving) this.seats = this.seats.filter((one) => this.living.includes(one.holder))
+    const isRival = ({ seat }: { seat: Seat }) =>
+      rules.rivals.includes(platformOf(seat)) && seat.split('.')[0] !== rules.seat.split('.')[0]
     const others = this.seats.filter((one) => {
-      const isOwn = one.holder === holder
-      const isSame = isOwn && one.seat === rules.seat
-      const isGivenUp = isOwn && rules.yielding.includes(one.seat)
-      const isRival = rules.rivals.includes(platformOf(one.seat))
-      return !isSame && !isGivenUp && !(isRival && rules.rivalsYield)
+      const isSame = one.holder === holder && one.seat === rules.seat
+      return !isSame && !(isRival(one) && rules.rivalsYield)
     })
-    const rivals = others.filter((one) => rules.rivals.includes(platformOf(one.seat)))
+    const rivals = others.filter(isRival)
     const near = others.filter((one) => platformOf(one.seat) === rules.platformId)
     const refused = (reason: 'conflict' | 'platform' | 'user', inTheWay: { holder: Holder }[]) =>
       verdict({ isTaken: false, reason, holders: inTheWay.map((one) => one.holder) })

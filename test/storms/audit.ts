@@ -4,7 +4,7 @@
  */
 import type { Cluster } from 'ioredis'
 import type { UserId } from '../../src/presence/types.js'
-import { claimsKey, nodesKey, onlineKey } from '../../src/store/redis/keys.js'
+import { plainKeys } from '../../src/store/redis/keys.js'
 import type { Crowd } from './crowd.js'
 import type { Watchers } from './watchers.js'
 
@@ -76,7 +76,7 @@ export class Audit {
   async #records(userIds: readonly UserId[]): Promise<Difference[]> {
     const found: Difference[] = []
     const nowMs = Date.now()
-    const living = new Set(await this.redis.zrangebyscore(nodesKey(), `(${nowMs}`, '+inf'))
+    const living = new Set(await this.redis.zrangebyscore(plainKeys.nodes(), `(${nowMs}`, '+inf'))
     for (let at = 0; at < userIds.length; at += READS_AT_ONCE) {
       const page = userIds.slice(at, at + READS_AT_ONCE)
       await Promise.all(page.map((userId) => this.#record(userId, living, Math.floor(nowMs / 1000), found)))
@@ -86,8 +86,8 @@ export class Audit {
 
   async #record(userId: UserId, living: Set<string>, nowS: number, found: Difference[]): Promise<void> {
     const [union, claims] = await Promise.all([
-      this.redis.zrangebyscore(onlineKey(userId), `(${nowS}`, '+inf'),
-      this.redis.zrangebyscore(claimsKey(userId), `(${nowS}`, '+inf'),
+      this.redis.zrangebyscore(plainKeys.online(userId), `(${nowS}`, '+inf'),
+      this.redis.zrangebyscore(plainKeys.claims(userId), `(${nowS}`, '+inf'),
     ])
     if (this.crowd.isOnHisWay(userId)) return
     const real = this.crowd.platformsOf(userId).join()

@@ -1,5 +1,6 @@
 /** `npm run test:storms`: real nodes on a real Redis Cluster through every storm, each with a cluster of its own. */
 import { parseArgs } from 'node:util'
+import { hostileTable, runHostileLoad } from './hostile/hostile-load.js'
 import { StormCluster } from './storm-cluster.js'
 import { type Outcome, runStorm, STORMS, type Storm } from './storms.js'
 
@@ -7,12 +8,14 @@ const HELP = `npm run test:storms -- [OPTION...]
 
   --users N     in the crowd; each tenth has two devices (default 3000)
   --only NAMES  these storms only, with commas between
+  --seconds N   how long the hostile load lasts (default 300)
   --seed S      of who breaks and where he goes (default: a new one)
   --list        name the storms and end
   --help        this
 
 Ends with 1 when somebody was shown offline who was not, when a socket was cut that should not have been, or when
-sockets, watchers and Redis did not agree in time or did not stay so.`
+sockets, watchers and Redis did not agree in time or did not stay so. The hostile load: when honest users had to wait,
+when the node grew too large or lost a thread, or when nothing was done about an attacker.`
 
 /** As in production. */
 const LEASE_MS = 10_000
@@ -21,11 +24,15 @@ const OUTAGE_MS = 60_000
 const SETTLE_MS = 10_000
 /** Of a hundred users. */
 const CHURN_PER_S = 1
+/** Not a storm of a cluster: one node, and attackers beside honest users. */
+const HOSTILE = 'hostile'
+const HOSTILE_WHAT = 'attackers of every class beside honest users, against one node'
 
 const { values } = parseArgs({
   options: {
     users: { type: 'string', default: '3000' },
     only: { type: 'string' },
+    seconds: { type: 'string', default: '300' },
     seed: { type: 'string' },
     list: { type: 'boolean' },
     help: { type: 'boolean' },
@@ -33,8 +40,11 @@ const { values } = parseArgs({
 })
 
 if (values.help) console.log(HELP)
-else if (values.list) for (const { name, what } of STORMS) console.log(`${name.padEnd(12)} ${what}`)
-else await main()
+else if (values.list) {
+  for (const { name, what } of [...STORMS, { name: HOSTILE, what: HOSTILE_WHAT }]) {
+    console.log(`${name.padEnd(12)} ${what}`)
+  }
+} else await main()
 // What hangs in a socket of the crowd is of no concern any more.
 process.exit()
 
@@ -51,13 +61,37 @@ async function main(): Promise<void> {
     outcomes.push(outcome)
     for (const problem of outcome.problems) console.log(`  ${problem}`)
   }
-  console.log(tableOf(outcomes))
-  process.exitCode = outcomes.every(({ problems }) => problems.length === 0) ? 0 : 1
+  if (outcomes.length > 0) console.log(tableOf(outcomes))
+  const hasPassed = outcomes.every(({ problems }) => problems.length === 0)
+  process.exitCode = (await hostile()) && hasPassed ? 0 : 1
+}
+
+/** True = it passed, or was not asked for. */
+async function hostile(): Promise<boolean> {
+  if (values.only !== undefined && !values.only.split(',').includes(HOSTILE)) return true
+  const ends: (() => unknown)[] = []
+  try {
+    const outcome = await runHostileLoad(
+      { teardown: (end) => ends.push(end) },
+      { seconds: Number(values.seconds), say: (line) => console.log(line) },
+    )
+    console.log(hostileTable(outcome))
+    console.log(
+      `honest: ${outcome.logins} logins, p95 ${outcome.loginP95Ms.toFixed(1)} ms; changes p95 ` +
+        `${outcome.changeP95Ms.toFixed(1)} ms; node at most ${outcome.rssMaxMb.toFixed(0)} MB`,
+    )
+    for (const failure of outcome.failures.slice(0, 10)) console.log(`  ${failure}`)
+    for (const problem of outcome.problems) console.log(`PROBLEM ${problem}`)
+    return outcome.problems.length === 0
+  } finally {
+    for (const end of ends.reverse()) await end()
+  }
 }
 
 function chosen(): Storm[] {
   if (values.only === undefined) return [...STORMS]
-  return values.only.split(',').map((name) => {
+  const names = values.only.split(',').filter((name) => name !== HOSTILE)
+  return names.map((name) => {
     const storm = STORMS.find((candidate) => candidate.name === name)
     if (storm === undefined) throw new RangeError(`there is no storm ${name}; --list names them`)
     return storm

@@ -1,6 +1,6 @@
 /** Every storm, and what must be true after it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { nodeChannel, nodesKey, onlineKey } from '../../src/store/redis/keys.js'
+import { plainKeys } from '../../src/store/redis/keys.js'
 import { slotOf } from '../../src/store/redis/routing.js'
 import { Mover } from '../support/slot-mover.js'
 import type { Difference } from './audit.js'
@@ -251,7 +251,7 @@ const killMaster: Storm = {
   what: 'R-31: the Redis master that has the registry dies under load; its replica takes its place',
   async run(cluster) {
     const { crowd, settings } = cluster
-    const dying = await cluster.ownerOf(nodesKey())
+    const dying = await cluster.ownerOf(plainKeys.nodes())
     crowd.startChurn(settings.churnPerS)
     await sleep(500)
     const sinceMs = performance.now()
@@ -302,10 +302,10 @@ const moveSlots: Storm = {
     const { userIds } = crowd
     const users = Array.from({ length: 40 }, () => userIds[Math.floor(random() * userIds.length)]!)
     const keys = [
-      ...users.slice(0, 20).map(onlineKey),
-      nodesKey(),
-      ...cluster.homes.map(({ nodeId }) => nodeChannel(nodeId)),
-      ...users.slice(20).map(onlineKey),
+      ...users.slice(0, 20).map((user) => plainKeys.online(user)),
+      plainKeys.nodes(),
+      ...cluster.homes.map(({ nodeId }) => plainKeys.nodeChannel(nodeId)),
+      ...users.slice(20).map((user) => plainKeys.online(user)),
     ]
     crowd.startChurn(settings.churnPerS)
     for (const key of keys) {

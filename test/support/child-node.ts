@@ -14,6 +14,7 @@ export class ChildNode {
     private readonly child: ChildProcess,
     readonly wsPort: number,
     readonly apiUrl: string,
+    readonly healthPort: number,
     readonly nodeId: string,
   ) {}
 
@@ -31,14 +32,20 @@ export class ChildNode {
       Number(env.WS_PORT ?? (await freePort('127.0.0.1'))),
       await freePort('127.0.0.1'),
     ]
-    const settings = testEnv({ ...env, WS_PORT: String(wsPort), API_PORT: String(apiPort) })
+    const healthPort = await freePort('127.0.0.1')
+    const settings = testEnv({
+      ...env,
+      WS_PORT: String(wsPort),
+      API_PORT: String(apiPort),
+      HEALTH_PORT: String(healthPort),
+    })
     const child = spawn(process.execPath, [MAIN], {
       env: { PATH: process.env.PATH, ...settings },
       stdio: ['ignore', 'inherit', 'inherit'],
     })
     endsWithThisProcess(child)
     const apiUrl = `http://127.0.0.1:${apiPort}`
-    const node = new ChildNode(child, wsPort, apiUrl, settings.NODE_ID!)
+    const node = new ChildNode(child, wsPort, apiUrl, healthPort, settings.NODE_ID!)
     test.teardown(() => node.kill())
     await until('the node is ready', async () => (await fetch(`${apiUrl}/readyz`)).ok)
     return node
@@ -53,9 +60,13 @@ export class ChildNode {
     this.child.kill('SIGCONT')
   }
 
+  async metricsText(): Promise<string> {
+    return (await fetch(`${this.apiUrl}/metrics`)).text()
+  }
+
   /** The sum of a metric over all its labels. */
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.apiUrl}/metrics`)).text()
+    const text = await this.metricsText()
     const lines = text.split('\n').filter((line) => /^\w+/.exec(line)?.[0] === name)
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
   }

@@ -8,11 +8,18 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import { freePort } from '../../src/gateway/transport/port-check.js'
+import type { Endpoint } from '../../src/redis-url.js'
+import type { RedisAccess } from '../../src/store/redis/options.js'
 import { endsWithThisProcess, removeFolder, temporaryFolder } from './leftovers.js'
+import { adminOptions, type Guard, guardAccess, guardArgs, guardCommands } from './redis-guard.js'
 
 export interface RedisServer {
+  /** How a store gets in. */
+  access: RedisAccess
   url: string
   port: number
+  /** The port that a store uses: that of TLS where there is any. */
+  servedPort: number
   pid: number
   /** It hangs; `thaw` ends that. */
   freeze(): void
@@ -27,6 +34,8 @@ export interface RedisServer {
 }
 
 export interface RedisCluster {
+  /** How a store gets in. */
+  access: RedisAccess
   /** `host:port` of all masters, separated by commas. */
   nodes: string
   masters: RedisServer[]
@@ -100,19 +109,30 @@ async function end(child: ChildProcess): Promise<void> {
   await exited
 }
 
-export async function startRedis(extra: string[] = []): Promise<RedisServer> {
+/** `extra`: arguments of the server. */
+export async function startRedis(extra: string[] = [], guard: Guard = {}): Promise<RedisServer> {
   const dir = temporaryFolder('redis')
   const port = await freePort('127.0.0.1')
+  const servedPort = guard.tls ? await freePort('127.0.0.1') : port
   const clients: Redis[] = []
-  let child = await launch(port, dir, extra)
+  const start = async () => {
+    const started = await launch(port, dir, [...extra, ...guardArgs(guard, servedPort)])
+    const asAdmin = new Redis({ port, host: '127.0.0.1', ...adminOptions(guard) })
+    for (const [name = '', ...args] of guardCommands(guard)) await asAdmin.call(name, ...args)
+    asAdmin.disconnect()
+    return started
+  }
+  let child = await start()
   return {
+    access: { url: `redis${guard.tls ? 's' : ''}://127.0.0.1:${servedPort}`, ...guardAccess(guard) },
     url: `redis://127.0.0.1:${port}`,
     port,
+    servedPort,
     get pid() {
       return child.pid!
     },
     client() {
-      const client = new Redis({ port, host: '127.0.0.1' })
+      const client = new Redis({ port, host: '127.0.0.1', ...adminOptions(guard) })
       client.on('error', () => {})
       clients.push(client)
       return client
@@ -122,7 +142,7 @@ export async function startRedis(extra: string[] = []): Promise<RedisServer> {
     kill: () => end(child),
     async restart() {
       await end(child)
-      child = await launch(port, dir, extra)
+      child = await start()
     },
     async stop() {
       for (const client of clients) client.disconnect()
@@ -132,11 +152,21 @@ export async function startRedis(extra: string[] = []): Promise<RedisServer> {
   }
 }
 
-/** `replicas`: one for each master, which takes its place some seconds after it died. */
-export async function startRedisCluster({ replicas = false } = {}): Promise<RedisCluster> {
+export interface ClusterForm {
+  /** One for each master, which takes its place some seconds after it died. */
+  replicas?: boolean
+  guard?: Guard
+  /** What servers say of their address; `unreachable`: an address where nobody listens, which a map makes good. */
+  announces?: 'address' | 'nothing' | 'unreachable'
+}
+
+export async function startRedisCluster(form: ClusterForm = {}): Promise<RedisCluster> {
+  const { replicas = false, guard = {}, announces = 'address' } = form
   const options = [
     '--cluster-enabled',
     'yes',
+    ...(announces === 'nothing' ? ['--cluster-preferred-endpoint-type', 'unknown-endpoint'] : []),
+    ...(guard.tls ? ['--tls-cluster', 'yes'] : []),
     '--cluster-announce-ip',
     '127.0.0.1',
     '--cluster-node-timeout',
@@ -148,22 +178,33 @@ export async function startRedisCluster({ replicas = false } = {}): Promise<Redi
     '0',
   ]
   const count = replicas ? 2 * MASTERS : MASTERS
-  const servers = await Promise.all(Array.from({ length: count }, () => startRedis(options)))
+  const servers = await Promise.all(Array.from({ length: count }, () => startRedis(options, guard)))
   const masters = servers.slice(0, MASTERS)
   const clients: Cluster[] = []
+  const natMap = new Map<string, Endpoint>()
   const stopAll = () => Promise.all(servers.map((server) => server.stop()))
   try {
     await join(servers)
+    if (announces === 'unreachable') await announceUnreachable(servers, natMap)
   } catch (error) {
     await stopAll()
     throw error
   }
   return {
-    nodes: masters.map((master) => `127.0.0.1:${master.port}`).join(),
+    access: {
+      ...guardAccess(guard),
+      clusterNodes: masters.map((master) => `127.0.0.1:${master.servedPort}`),
+      natMap,
+    },
+    nodes: masters.map((master) => `127.0.0.1:${master.servedPort}`).join(),
     masters,
     replicas: servers.slice(MASTERS),
     client() {
-      const client = new Cluster(masters.map(({ port }) => ({ host: '127.0.0.1', port })))
+      const redisOptions = adminOptions(guard, guard.tls)
+      const client = new Cluster(
+        masters.map(({ servedPort }) => ({ host: '127.0.0.1', port: servedPort })),
+        { redisOptions, natMap: (key) => natMap.get(key) ?? null },
+      )
       client.on('error', () => {})
       clients.push(client)
       return client
@@ -185,7 +226,7 @@ async function join(servers: readonly RedisServer[]): Promise<void> {
     await client.call('CLUSTER', 'ADDSLOTSRANGE', first, last)
     await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
   }
-  for (const other of servers.slice(1)) await each[0]!.call('CLUSTER', 'MEET', '127.0.0.1', other.port)
+  for (const other of servers.slice(1)) await each[0]!.call('CLUSTER', 'MEET', '127.0.0.1', other.servedPort)
   for (const client of each) {
     await until('the Cluster is complete', async () => {
       const info = String(await client.call('CLUSTER', 'INFO'))
@@ -198,5 +239,24 @@ async function join(servers: readonly RedisServer[]): Promise<void> {
     await until('it has what its master has', async () =>
       (await replica.info('replication')).includes('master_link_status:up'),
     )
+  }
+}
+
+/** Let each server announce a port where nobody listens. Between themselves they know the true one of their bus. */
+async function announceUnreachable(
+  servers: readonly RedisServer[],
+  natMap: Map<string, Endpoint>,
+): Promise<void> {
+  const announced = await Promise.all(servers.map(() => freePort('127.0.0.1')))
+  for (const [i, { port, servedPort, client }] of servers.entries()) {
+    natMap.set(`127.0.0.1:${announced[i]}`, { host: '127.0.0.1', port: servedPort })
+    await client().config('SET', 'cluster-announce-bus-port', port + 10_000)
+    await client().config('SET', 'cluster-announce-port', announced[i]!)
+  }
+  for (const { client } of servers) {
+    await until('all know what the others announce', async () => {
+      const known = String(await client().call('CLUSTER', 'NODES'))
+      return announced.every((port) => known.includes(`:${port}@`))
+    })
   }
 }

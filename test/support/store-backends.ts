@@ -1,12 +1,19 @@
 /** The Redis back ends of the store's tests. */
 import { randomUUID } from 'node:crypto'
+import type { Cluster, Redis } from 'ioredis'
 import { PlatformTable } from '../../src/presence/platforms.js'
 import type { NodeSettings } from '../../src/store/presence-store.js'
-import { claimsKey } from '../../src/store/redis/keys.js'
-import type { RedisStoreOptions } from '../../src/store/redis/options.js'
+import { Keys } from '../../src/store/redis/keys.js'
+import type { RedisAccess, RedisStoreOptions } from '../../src/store/redis/options.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
 import type { Backend } from '../store/suite.js'
-import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from './redis.js'
+import {
+  type ClusterForm,
+  type RedisCluster,
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+} from './redis.js'
 
 const TOKEN_STATE_NUMBERS = { normal: 0, invalid: 1, kicked: 2, expired: 3, unknown: -1 }
 
@@ -27,32 +34,27 @@ export function redisStore(options: Partial<RedisStoreOptions> & { nodeId: strin
 
 export async function startRedisBackend(): Promise<Backend & { server: RedisServer }> {
   const server = await startRedis()
-  const client = server.client()
-  return {
-    server,
-    node: (settings: NodeSettings) => redisStore({ url: server.url, ...settings }),
-    pass: () => {},
-    endRefill: async (userId) => void (await client.zadd(claimsKey(userId), 'XX', 1, 'p')),
-    setToken: async (userId, platformId, token, state) => {
-      const key = `UID_PID_TOKEN_STATUS:${userId}:${new PlatformTable().nameOf(platformId)}`
-      await client.hset(key, token, TOKEN_STATE_NUMBERS[state])
-    },
-    stop: () => server.stop(),
-  }
+  return { server, ...backendOn(server.access, server.client()), stop: () => server.stop() }
 }
 
-export async function startClusterBackend(): Promise<Backend & { cluster: RedisCluster }> {
-  const cluster = await startRedisCluster()
-  const client = cluster.client()
+export async function startClusterBackend(
+  form: ClusterForm = {},
+  prefix = '',
+): Promise<Backend & { cluster: RedisCluster }> {
+  const cluster = await startRedisCluster(form)
+  return { cluster, ...backendOn(cluster.access, cluster.client(), prefix), stop: () => cluster.stop() }
+}
+
+/** `client`: in the database that the stores use. */
+export function backendOn(access: RedisAccess, client: Redis | Cluster, prefix = ''): Omit<Backend, 'stop'> {
+  const keys = new Keys(prefix)
   return {
-    cluster,
-    node: (settings: NodeSettings) => redisStore({ clusterNodes: cluster.nodes.split(','), ...settings }),
+    node: (settings: NodeSettings) => redisStore({ ...access, prefix, ...settings }),
     pass: () => {},
-    endRefill: async (userId) => void (await client.zadd(claimsKey(userId), 'XX', 1, 'p')),
+    endRefill: async (userId) => void (await client.zadd(keys.claims(userId), 'XX', 1, 'p')),
     setToken: async (userId, platformId, token, state) => {
-      const key = `UID_PID_TOKEN_STATUS:${userId}:${new PlatformTable().nameOf(platformId)}`
+      const key = keys.tokens(userId, new PlatformTable().nameOf(platformId)!)
       await client.hset(key, token, TOKEN_STATE_NUMBERS[state])
     },
-    stop: () => cluster.stop(),
   }
 }

@@ -6,7 +6,7 @@ import { issueToken } from '../../src/auth/tokens.js'
 import { PlatformTable } from '../../src/presence/platforms.js'
 import { nextPlace } from '../../src/presence/token-order.js'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
-import { claimsKey, tokensKey } from '../../src/store/redis/keys.js'
+import { plainKeys } from '../../src/store/redis/keys.js'
 import { SECRET } from './node.js'
 
 const DAY_S = 86_400
@@ -41,7 +41,7 @@ export async function recordToken(
 
 /** Where OpenIM keeps the states of a user's tokens of one platform. */
 export function recordKey(userId: UserId, platformId: PlatformId): string {
-  return tokensKey(userId, PLATFORMS.nameOf(platformId)!)
+  return plainKeys.tokens(userId, PLATFORMS.nameOf(platformId)!)
 }
 
 /** `0` good, `2` kicked; null = not on record. */
@@ -54,7 +54,7 @@ export function recordedState(
 
 /** Nodes that claim to hold the user, sorted. */
 export async function claimants(redis: Redis | Cluster, userId: UserId): Promise<string[]> {
-  const members = await redis.zrange(claimsKey(userId), '0', '-1')
+  const members = await redis.zrange(plainKeys.claims(userId), '0', '-1')
   const nodes = members.flatMap((member) => /@(.+)#\d+$/.exec(member)?.[1] ?? [])
   return [...new Set(nodes)].sort()
 }

@@ -11,6 +11,8 @@ import type { ActorSystem } from '../../src/runtime/index.js'
 /** What a client that asked for the js SDK's frames speaks. */
 const ENCODING = FRAME_ENCODINGS[0]
 const FRAME_BYTES_MAX = 65_536
+/** From a ping to the pong, ms. */
+const ROUND_TRIP_MS = 1
 
 /** The topics of one io thread. */
 export class VirtualTransport {
@@ -70,6 +72,8 @@ export class VirtualClient {
   errCode: number | undefined
   /** How often the kick frame came. */
   kicks = 0
+  /** The network is gone and neither end has noticed: pings are not answered. */
+  isHalfOpen = false
   events: ClientEvents = {}
   #owner: Owner | undefined
   /** Subscriptions that have no answer yet, by operation. */
@@ -99,6 +103,7 @@ export class VirtualClient {
       query: query.toString(),
       address: '127.0.0.1',
       header: () => '',
+      hosts: () => [],
       accept: (owner) => {
         this.#owner = owner
         return this.#socket()
@@ -132,13 +137,17 @@ export class VirtualClient {
 
   #socket(): Socket {
     const { transport } = this.door
+    const isGone = () => this.state === 'closed'
     return {
       address: '127.0.0.1',
+      get isGone() {
+        return isGone()
+      },
       send: (data) => {
         this.receive(data)
         return 'sent'
       },
-      ping: () => {},
+      ping: () => this.#pinged(),
       subscribe: (topic) => this.state !== 'closed' && transport.subscribe(topic, this),
       unsubscribe: (topic) => {
         this.door.unattended.add(userOfTopic(topic))
@@ -171,6 +180,13 @@ export class VirtualClient {
     }
   }
 
+  #pinged(): void {
+    this.door.system.environment.wake(ROUND_TRIP_MS, () => {
+      if (this.state !== 'in' || this.isHalfOpen || this.#owner === undefined) return
+      this.#owner.heardMs = this.door.system.environment.nowMs()
+    })
+  }
+
   #refused(body: string): void {
     this.errCode = (JSON.parse(body) as { errCode: number }).errCode
     this.#setState('refused')
@@ -193,7 +209,11 @@ export class VirtualClient {
   }
 
   #tell(message: Owner['early'][number]): void {
-    if (this.#owner?.connection !== undefined) this.door.system.tell(this.#owner.connection, message)
-    else if (this.#owner !== undefined) this.#owner.early = [...this.#owner.early, message]
+    const { system } = this.door
+    if (this.#owner?.connection !== undefined) {
+      // As the io thread does it.
+      if (message.kind === 'closed') system.signal(this.#owner.connection, message)
+      else system.tell(this.#owner.connection, message)
+    } else if (this.#owner !== undefined) this.#owner.early = [...this.#owner.early, message]
   }
 }

@@ -73,6 +73,7 @@ const CONNECTION_SETTINGS = {
   inflatedBytesMax: 65_536,
   requestsPerSMax: 1_000,
   watchesPerConnectionMax: 100,
+  newWatchesPerMin: 1_000_000,
   readTimeoutMs: 24 * 3_600_000,
 }
 
@@ -96,6 +97,11 @@ export class VirtualNode {
 
   get api(): ActorSystem {
     return this.#systems[this.#ground.layout.api]!
+  }
+
+  /** Messages that the links between its threads refused. */
+  get refused(): number {
+    return this.#systems.reduce((sum, system) => sum + (system?.stats().deadLetters.linkFull ?? 0), 0)
   }
 
   /** The process starts, or starts again. */
@@ -255,10 +261,13 @@ export class VirtualNode {
       requests: {},
       requestErrors: {},
       closes: {},
+      overShare: {},
       subscriptions: 0,
       statusPushes: 0,
     }
-    system.spawn(fanOut, { hub, transport, addresses: this.addresses, counts }, FAN_OUT)
+    const limits = { watchedUsersMax: 1_000_000, watchesWaitingMax: 1_000_000 }
+    const gauges = { waiting: () => 0 }
+    system.spawn(fanOut, { hub, limits, gauges, transport, addresses: this.addresses, counts }, FAN_OUT)
     system.spawn(
       listener,
       {
@@ -269,7 +278,13 @@ export class VirtualNode {
           add: () => {},
           remove: () => {},
         } as unknown as SharedConnectionCounts,
-        rates: { loginOfUser: () => 0, loginOfAddress: () => 0, requestOfUser: () => 0 } as unknown as Rates,
+        rates: {
+          loginOfUser: () => 0,
+          loginOfAddress: () => 0,
+          requestOfUser: () => 0,
+          chargeUser: () => {},
+          watchesOfUser: () => 0,
+        } as unknown as Rates,
         addresses: this.addresses,
         settings: {
           ...CONNECTION_SETTINGS,
@@ -278,16 +293,17 @@ export class VirtualNode {
           maxConnectionsPerAddress: 1_000_000,
           handshakesPerSMax: 1_000_000,
           handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
-          allowedOrigins: [],
           authWhenStoreDown: settings.authWhenStoreDown,
         },
         counts,
+        isOriginAllowed: () => true,
         isKnownPlatform: (platformId) => platforms.isKnown(platformId),
         isAdmin: () => false,
         canonicalToken: (token) => token,
         verifyToken,
         needsRecord: settings.needsRecord,
         isSeated: seating !== undefined,
+        isOverloaded: () => false,
         wallMs,
       },
       LISTENER,

@@ -22,6 +22,8 @@ export class Wire {
   private constructor(
     private readonly server: Server,
     readonly port: number,
+    /** Where new connections lead; those that there are stay. */
+    public targetPort: number,
   ) {}
 
   /** A proxy before a port of this machine, on a free one. */
@@ -29,8 +31,8 @@ export class Wire {
     const server = createServer()
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    const wire = new Wire(server, (server.address() as AddressInfo).port)
-    server.on('connection', (near) => wire.#carry(near, targetPort, random))
+    const wire = new Wire(server, (server.address() as AddressInfo).port, targetPort)
+    server.on('connection', (near) => wire.#carry(near, random))
     test.teardown(() => {
       wire.cut()
       wire.server.close()
@@ -60,9 +62,9 @@ export class Wire {
     this.muteAfter = undefined
   }
 
-  #carry(near: Socket, targetPort: number, random: () => number): void {
+  #carry(near: Socket, random: () => number): void {
     if (this.#isCut) return void near.destroy()
-    const far = connect(targetPort, '127.0.0.1')
+    const far = connect(this.targetPort, '127.0.0.1')
     for (const [from, to] of [
       [near, far],
       [far, near],

@@ -126,7 +126,7 @@ t.test('where uWebSockets.js does not load, ws serves on one io thread, and one 
     `const { Module } = require('node:module')
      const load = Module._load
      Module._load = (id, ...rest) => {
-       if (id.startsWith('uWebSockets.js')) throw new Error('no binary for this machine')
+       if (id.endsWith('/uws.node')) throw new Error('no binary for this machine')
        return load(id, ...rest)
      }`,
   )

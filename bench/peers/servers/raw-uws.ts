@@ -1,4 +1,4 @@
-import { productPackage } from '../installed.js'
+import { loadNative } from '../../../src/gateway/transport/load-native.js'
 import type { Peer } from '../peer.js'
 import { startNodeServer } from './node-server.js'
 
@@ -9,8 +9,7 @@ export const rawUws: Peer = {
   nodesMax: 1,
   isToBeLed: false,
   missing: () => undefined,
-  // The entry names a package and a version of it.
-  version: () => productPackage().dependencies['uWebSockets.js']!.split('@').at(-1)!,
+  version: () => loadNative().release ?? 'none',
   async start(scope) {
     const { port, pid } = await startNodeServer(scope, new URL('./raw-uws-server.js', import.meta.url))
     return {

@@ -16,7 +16,11 @@ export interface FrameEncoding {
   readonly index: FrameEncodingIndex
   readonly name: 'json' | 'gob' | 'json+gzip' | 'gob+gzip'
   encodeResponse(response: ResponseEnvelope): Uint8Array
-  /** Throws BAD_ENVELOPE, or MESSAGE_TOO_LONG when the frame inflates to more than `inflatedBytesMax`. */
+  /** The encoded envelope. Throws BAD_ENVELOPE, or MESSAGE_TOO_LONG when it inflates to more than `inflatedBytesMax`. */
+  unpack(frame: Uint8Array, inflatedBytesMax: number): Uint8Array
+  /** What `unpack` gave. Throws BAD_ENVELOPE. */
+  readRequest(unpacked: Uint8Array): RequestEnvelope
+  /** Both. */
   decodeRequest(frame: Uint8Array, inflatedBytesMax: number): RequestEnvelope
   /** The client's half: for the demo, the bench and the tests. Errors as above. */
   encodeRequest(request: RequestEnvelope): Uint8Array
@@ -40,6 +44,8 @@ function plain(index: FrameEncodingIndex, codec: EnvelopeCodec): FrameEncoding {
     index,
     name: codec.name,
     encodeResponse: codec.encodeResponse,
+    unpack: (frame) => frame,
+    readRequest: codec.decodeRequest,
     decodeRequest: codec.decodeRequest,
     encodeRequest: codec.encodeRequest,
     decodeResponse: codec.decodeResponse,
@@ -51,6 +57,8 @@ function zipped(index: FrameEncodingIndex, codec: EnvelopeCodec): FrameEncoding 
     index,
     name: `${codec.name}+gzip`,
     encodeResponse: (response) => gzip(codec.encodeResponse(response)),
+    unpack: gunzip,
+    readRequest: codec.decodeRequest,
     decodeRequest: (frame, inflatedBytesMax) => codec.decodeRequest(gunzip(frame, inflatedBytesMax)),
     encodeRequest: (request) => gzip(codec.encodeRequest(request)),
     decodeResponse: (frame, inflatedBytesMax) => codec.decodeResponse(gunzip(frame, inflatedBytesMax)),

@@ -89,8 +89,9 @@ export class GobReader {
     return this.buffer.subarray(start, this.position)
   }
 
-  string(): string {
+  string(bytesMax = Number.POSITIVE_INFINITY): string {
     const length = this.count()
+    if (length > bytesMax) throw new BadEnvelopeError('gob: a name that is too long')
     const start = this.position
     this.position += length
     return this.buffer.toString('utf8', start, this.position)

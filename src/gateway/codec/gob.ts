@@ -42,6 +42,14 @@ const RESPONSE_FIELDS: FieldTable = [
   ['Data', BYTES],
 ]
 
+/**
+ * What a frame may define. The SDKs define one struct of six fields; Go sends a definition more for each type within it.
+ * An object is made for each field, so that without a bound a short zipped frame would make half a million.
+ */
+const DEFINITIONS_MAX = 16
+const DEFINED_FIELDS_MAX = 64
+const NAME_BYTES_MAX = 256
+
 const REQUEST_DEFINITION = encodeDefinition('GeneralWsReq', REQUEST_FIELDS)
 const RESPONSE_DEFINITION = encodeDefinition('Resp', RESPONSE_FIELDS)
 const NO_BYTES: Uint8Array = new Uint8Array(0)
@@ -171,6 +179,7 @@ function decodeValue(bytes: Uint8Array, fields: FieldTable): (FieldValue | undef
       if (!reader.isAtEnd()) throw new BadEnvelopeError('gob: bytes after the value')
       return values
     }
+    if (defined.size === DEFINITIONS_MAX) throw new BadEnvelopeError('gob: too many types')
     if (defined.has(-id)) throw new BadEnvelopeError('gob: type defined twice')
     defined.set(-id, readDefinition(reader, fields))
     reader.leave(outerEnd)
@@ -194,6 +203,7 @@ function readDefinition(reader: GobReader, fields: FieldTable): WireField[] | 'o
 
 function readFields(reader: GobReader, fields: FieldTable): WireField[] {
   const count = reader.count()
+  if (count > DEFINED_FIELDS_MAX) throw new BadEnvelopeError('gob: a type of too many fields')
   const wireFields: WireField[] = []
   for (let i = 0; i < count; i++) {
     const { name, id: typeId } = readNamed(reader)
@@ -211,7 +221,7 @@ function readNamed(reader: GobReader): { name: string; id: number } {
   let index = -1
   for (let delta = reader.delta(); delta !== 0; delta = reader.delta()) {
     index += delta
-    if (index === 0) name = reader.string()
+    if (index === 0) name = reader.string(NAME_BYTES_MAX)
     else if (index === 1) id = reader.int()
     else throw new BadEnvelopeError('gob: unknown part of a named type')
   }

@@ -84,10 +84,46 @@ export const jsonCodec: EnvelopeCodec = {
   },
 }
 
+/** An envelope has 13 colons, commas and brackets; what it may have beside them is for fields unknown to us. */
+const STRUCTURE_MAX = 512
+/** Of shorter frames not even the worst takes long to parse. */
+const SCANNED_FROM_BYTES = 1_024
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const STRUCTURE: ReadonlySet<number> = new Set(Buffer.from('{[:,'))
+
+/** Parsing makes something of every key and bracket: a frame that is full of them costs far more than its bytes. */
+function assertSimple(json: Buffer): void {
+  let structure = 0
+  let at = 0
+  while (at < json.length) {
+    const byte = json[at]!
+    if (byte === QUOTE) at = endOfString(json, at + 1)
+    else {
+      at++
+      if (STRUCTURE.has(byte) && ++structure > STRUCTURE_MAX)
+        throw new BadEnvelopeError('json: too many parts')
+    }
+  }
+}
+
+/** One past the closing quote, or the end. */
+function endOfString(json: Buffer, from: number): number {
+  for (let quote = json.indexOf(QUOTE, from); quote >= 0; quote = json.indexOf(QUOTE, quote + 1)) {
+    let escapes = 0
+    while (quote - escapes > from && json[quote - escapes - 1] === BACKSLASH) escapes++
+    if (escapes % 2 === 0) return quote + 1
+  }
+  return json.length
+}
+
 function entriesOf(bytes: Uint8Array): [string, unknown][] {
+  const json = asBuffer(bytes)
+  if (json.length >= SCANNED_FROM_BYTES) assertSimple(json)
   let value: unknown
   try {
-    value = JSON.parse(asBuffer(bytes).toString())
+    value = JSON.parse(json.toString())
   } catch {
     throw new BadEnvelopeError('json: not JSON')
   }

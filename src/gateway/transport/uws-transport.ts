@@ -1,30 +1,38 @@
 /** The native transport: uWebSockets.js. Several threads may listen on one port (SO_REUSEPORT). */
 
 import type * as Uws from 'uWebSockets.js'
-import { STATUS_CODES } from 'node:http'
+import type { TlsPair } from '../../net/tls-files.js'
+import { FrameBudget } from '../frame-budget.js'
 import {
   FLUSH_MS_MAX,
-  HARD_LIMIT_FACTOR,
-  KEPT_HEADERS,
+  hardLimit,
   MESSAGE_TOO_LONG,
   NO_CLOSE_FRAME,
-  normalizeAddress,
+  POLICY_VIOLATION,
   TRY_AGAIN_LATER,
-  UPGRADE_REQUIRED_TEXT,
 } from './peer.js'
 import { freePort, listenError, toListenError } from './port-check.js'
-import type {
-  CreateTransport,
-  SendResult,
-  Socket,
-  Transport,
-  TransportHandlers,
-  TransportOptions,
-  UpgradeRequest,
+import {
+  type CreateTransport,
+  NO_PROXIES,
+  type SendResult,
+  type Socket,
+  type Transport,
+  type TransportHandlers,
+  type TransportOptions,
 } from './transport.js'
+import { onPlainRequest, onUpgrade } from './uws-handshake.js'
 
 interface UserData<Owner> {
   socket: UwsSocket<Owner>
+}
+
+/** One server of the library, with the certificate that it was made with. */
+interface App {
+  readonly native: Uws.TemplatedApp
+  listening: Uws.us_listen_socket | undefined
+  /** Open sockets. */
+  sockets: number
 }
 
 /** The module is a parameter, because where it does not load this file must still. */
@@ -34,8 +42,11 @@ export function uwsTransport(uws: typeof Uws): CreateTransport {
 
 class UwsTransport<Owner> implements Transport {
   readonly name = 'uws'
-  private readonly app: Uws.TemplatedApp
-  private listening: Uws.us_listen_socket | undefined
+  /** The one that listens. */
+  private app: App
+  /** Those before it, whose certificate was replaced while they had sockets. */
+  private formerApps: App[] = []
+  private address: { host: string; port: number } | undefined
   private isClosed = false
 
   constructor(
@@ -43,17 +54,39 @@ class UwsTransport<Owner> implements Transport {
     private readonly handlers: TransportHandlers<Owner>,
     private readonly options: TransportOptions,
   ) {
-    this.app = uws.App()
-    this.app.ws<UserData<Owner>>('/*', {
+    this.app = this.openApp(options.tls)
+  }
+
+  private openApp(tls: TlsPair | undefined): App {
+    const { uws, handlers, options } = this
+    const native =
+      tls === undefined
+        ? uws.App()
+        : uws.SSLApp({
+            cert_file_name: tls.certPath,
+            key_file_name: tls.keyPath,
+            ssl_prefer_low_memory_usage: true,
+          })
+    const app: App = { native, listening: undefined, sockets: 0 }
+    const handshakes = {
+      handlers,
+      proxies: options.proxies ?? NO_PROXIES,
+      userData: (owner: Owner, address: string) => ({ socket: new UwsSocket(owner, address) }),
+    }
+    native.ws<UserData<Owner>>('/*', {
       compression: uws.DISABLED,
-      // Who is idle is for the connection actor to say.
-      idleTimeout: 0,
+      // Who is idle is for the connection actor to say. This is for peers that keep their TCP connection after `end`:
+      // the library then knows no socket any more, and reads on for as long as something comes.
+      idleTimeout: idleTimeoutS(options.silenceMsMax),
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      maxPayloadLength: options.messageBytesMax * HARD_LIMIT_FACTOR,
+      maxPayloadLength: hardLimit(options.messageBytesMax),
       maxBackpressure: options.backpressureBytesMax,
-      upgrade: (response, request, context) => this.onUpgrade(response, request, context),
-      open: (native) => native.getUserData().socket.onOpen(native),
+      upgrade: (response, request, context) => onUpgrade(handshakes, response, request, context),
+      open: (native) => {
+        app.sockets++
+        native.getUserData().socket.onOpen(native)
+      },
       message: (native, message, isBinary) => this.onMessage(native, message, isBinary),
       dropped: (native) => native.getUserData().socket.onOverflow(),
       drain: (native) => {
@@ -62,100 +95,98 @@ class UwsTransport<Owner> implements Transport {
         if (socket.isLeaving) socket.leave()
         else handlers.drained(socket.owner)
       },
-      ping: (native) => handlers.heard(native.getUserData().socket.owner),
-      pong: (native) => handlers.heard(native.getUserData().socket.owner),
+      ping: (native, payload) => this.onControl(native, payload),
+      pong: (native, payload) => this.onControl(native, payload),
       // Called for explicit changes and, before `close`, for each topic of a socket that closes.
       subscription: (_native, topic, newCount, oldCount) => {
-        if (newCount < oldCount) handlers.unsubscribed(Buffer.from(topic).toString(), newCount)
+        if (newCount >= oldCount) return
+        const name = Buffer.from(topic).toString()
+        handlers.unsubscribed(name, newCount + this.subscribersBeside(app, name))
       },
       close: (native, code) => {
+        app.sockets--
         const { socket } = native.getUserData()
         socket.onClosed()
         const reported = socket.ownCloseCode ?? code
         handlers.closed(socket.owner, reported, socket.ownCloseCode === undefined && code !== NO_CLOSE_FRAME)
       },
     })
-    this.app.any('/*', (response) => {
-      response.writeStatus('426 Upgrade Required').writeHeader('Upgrade', 'websocket')
-      response.end(UPGRADE_REQUIRED_TEXT, true)
-    })
+    native.any('/*', onPlainRequest)
+    return app
   }
 
   async listen(host: string, port: number): Promise<number> {
     // uWS shares a port only if it was named: of port 0 the first thread would have one of its own.
     const named = port === 0 ? await freePort(host) : port
     if (this.isClosed) throw toListenError(host, named, 'the transport was closed meanwhile')
-    this.app.listen(host, named, (listening) => {
-      if (listening !== false) this.listening = listening
-    })
+    this.address = { host, port: named }
     // uWS does not say why; the operating system does, when asked once more.
-    if (this.listening === undefined) throw await listenError(host, named)
-    return this.uws.us_socket_local_port(this.listening)
+    if (!this.listenWith(this.app)) throw await listenError(host, named)
+    return this.uws.us_socket_local_port(this.app.listening!)
+  }
+
+  /**
+   * A server of the library keeps the certificate that it was made with. So another one takes its place at the port,
+   * and the former lives on with its sockets. It is closed with a later change, when it has none left: by then its
+   * last handshakes are long over. Whom the system has connected and the former has not yet accepted is reset.
+   */
+  useTls(pair: TlsPair): void {
+    const former = this.app
+    const next = this.openApp(pair)
+    if (former.listening !== undefined && !this.listenWith(next)) {
+      next.native.close()
+      throw new Error('cannot listen with the new certificate')
+    }
+    this.app = next
+    this.stopApp(former)
+    for (const app of this.formerApps) if (app.sockets === 0) app.native.close()
+    this.formerApps = [...this.formerApps.filter(({ sockets }) => sockets > 0), former]
   }
 
   stopListening(): void {
-    if (this.listening === undefined) return
-    this.uws.us_listen_socket_close(this.listening)
-    this.listening = undefined
+    this.stopApp(this.app)
   }
 
   publish(topic: string, frame: Uint8Array): void {
-    this.app.publish(topic, frame, true)
+    this.app.native.publish(topic, frame, true)
+    for (const { native } of this.formerApps) native.publish(topic, frame, true)
   }
 
   subscriberCount(topic: string): number {
-    return this.app.numSubscribers(topic)
+    return this.app.native.numSubscribers(topic) + this.subscribersBeside(this.app, topic)
   }
 
   close(): void {
     if (this.isClosed) return
     this.isClosed = true
     this.stopListening()
-    this.app.close()
+    for (const { native } of [...this.formerApps, this.app]) native.close()
   }
 
-  /** `request` dies with this callback, `response` may die any time before the verdict. */
-  private onUpgrade(
-    response: Uws.HttpResponse,
-    request: Uws.HttpRequest,
-    context: Uws.us_socket_context_t,
-  ): void {
-    const headers = new Map<string, string>(KEPT_HEADERS.map((name) => [name, request.getHeader(name)]))
-    const key = request.getHeader('sec-websocket-key')
-    const address = normalizeAddress(Buffer.from(response.getRemoteAddressAsText()).toString())
-    let isGone = false
-    response.onAborted(() => {
-      isGone = true
+  /** Of one topic, on the servers beside this one. */
+  private subscribersBeside(app: App, topic: string): number {
+    if (this.formerApps.length === 0) return 0
+    const others = [this.app, ...this.formerApps].filter((other) => other !== app)
+    return others.reduce((sum, { native }) => sum + native.numSubscribers(topic), 0)
+  }
+
+  /** False = it cannot. */
+  private listenWith(app: App): boolean {
+    const { host, port } = this.address!
+    app.native.listen(host, port, (listening) => {
+      if (listening !== false) app.listening = listening
     })
-    const upgrade: UpgradeRequest<Owner> = {
-      // Undefined, whatever its type says, when there is no `?`.
-      query: request.getQuery() ?? '',
-      address,
-      header: (name) => headers.get(name) ?? '',
-      accept: (owner) => {
-        if (isGone) return undefined
-        const socket = new UwsSocket(owner, address)
-        // Inside the callback uWS has corked the response already. Later it has to be done here: uncorked, one
-        // handshake would be 25 packets. That has a price in this release: after a cork it may take the upgraded
-        // socket for an HTTP one, when its memory did not move, and close it by what it reads there. Seen with the
-        // first socket of a thread only; mended upstream in July 2026. So accept inside the callback where you can.
-        response.cork(() => response.upgrade<UserData<Owner>>({ socket }, key, '', '', context))
-        return socket
-      },
-      refuse: (status, contentType, body) => {
-        if (isGone) return
-        response.cork(() => {
-          response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`)
-          response.writeHeader('Content-Type', contentType).end(body, true)
-        })
-      },
-    }
-    this.handlers.upgrade(upgrade)
+    return app.listening !== undefined
+  }
+
+  private stopApp(app: App): void {
+    if (app.listening !== undefined) this.uws.us_listen_socket_close(app.listening)
+    app.listening = undefined
   }
 
   private onMessage(native: Uws.WebSocket<UserData<Owner>>, message: ArrayBuffer, isBinary: boolean): void {
     const { socket } = native.getUserData()
-    if (socket.isLeaving) return
+    if (this.isOverShare(socket, message.byteLength) || socket.isLeaving) return
     if (message.byteLength > this.options.messageBytesMax) {
       socket.end(MESSAGE_TOO_LONG, 'message too long')
       return
@@ -163,6 +194,26 @@ class UwsTransport<Owner> implements Transport {
     // A copy: uWS takes the memory back after this callback.
     this.handlers.message(socket.owner, Buffer.from(new Uint8Array(message)), isBinary)
   }
+
+  private onControl(native: Uws.WebSocket<UserData<Owner>>, payload: ArrayBuffer): void {
+    const { socket } = native.getUserData()
+    if (!this.isOverShare(socket, payload.byteLength)) this.handlers.heard(socket.owner)
+  }
+
+  /** Counts a frame. Over its share the socket is closed here: while it sends, nothing else on this thread has a turn. */
+  private isOverShare(socket: UwsSocket<Owner>, bytes: number): boolean {
+    const excess = socket.budget.take(this.options.frameLimits, bytes, performance.now())
+    if (excess === undefined) return false
+    this.handlers.overShare(excess)
+    socket.cut()
+    return true
+  }
+}
+
+/** What the library takes: seconds, 8 to 960. 0 = never. */
+function idleTimeoutS(ms: number): number {
+  const seconds = Math.ceil(ms / 1_000)
+  return seconds > 960 ? 0 : Math.max(8, seconds)
 }
 
 class UwsSocket<Owner> implements Socket {
@@ -175,6 +226,7 @@ class UwsSocket<Owner> implements Socket {
   ownCloseCode: number | undefined
   /** The close frame that `end` owes the peer. */
   private farewell: { code: number; reason: string } | undefined
+  readonly budget = new FrameBudget()
 
   constructor(
     readonly owner: Owner,
@@ -236,8 +288,19 @@ class UwsSocket<Owner> implements Socket {
     else this.native?.end(this.farewell.code, this.farewell.reason)
   }
 
+  /** Close TCP at once, with all that waits. After a close frame the library would go on reading. */
+  cut(): void {
+    this.isLeaving = true
+    this.ownCloseCode ??= POLICY_VIOLATION
+    this.native?.close()
+  }
+
   private waitForDrain(): void {
     this.flushTimer = setTimeout(() => this.native?.close(), FLUSH_MS_MAX)
+  }
+
+  get isGone(): boolean {
+    return this.native === undefined
   }
 
   onOpen(native: Uws.WebSocket<UserData<Owner>>): void {

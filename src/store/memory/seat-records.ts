@@ -1,4 +1,5 @@
 /** Seats of the embedded store: which connection of a user has a place, and until when. */
+import { deviceOfSeat, platformOfSeat } from '../../presence/seat.js'
 import type { HeldSeats, Holder, Seat, SeatOutcome, SeatRequest, UserId } from '../../presence/types.js'
 import { splitHolder } from '../names.js'
 
@@ -13,21 +14,20 @@ export class SeatRecords {
 
   /** `living`: seats of other holders are cleared; undefined = all count as living. */
   take(request: SeatRequest, holder: Holder, ttlS: number, nowS: number, living?: Holder[]): SeatOutcome {
-    const { userId, seat, rivals, rivalsYield, yielding, perUserMax, perPlatformMax } = request
+    const { userId, seat, rivals, rivalsYield, perUserMax, perPlatformMax } = request
     const left = this.#living(userId, nowS).filter((taken) => living?.includes(taken.holder) ?? true)
     // Also when the seat is refused.
     this.#put(userId, left)
-    const others = left.filter(
-      (taken) => taken.holder !== holder || (taken.seat !== seat && !yielding.includes(taken.seat)),
-    )
-    const isRival = (taken: Taken) => rivals.includes(platformOf(taken.seat))
+    const isOwn = (taken: Taken) => taken.holder === holder && taken.seat === seat
+    const others = left.filter((taken) => !isOwn(taken))
+    const isRival = (taken: Taken) =>
+      rivals.includes(platformOfSeat(taken.seat)) && deviceOfSeat(taken.seat) !== deviceOfSeat(seat)
     const conflicts = rivalsYield ? [] : others.filter(isRival)
     if (conflicts.length > 0) return refusal('conflict', conflicts)
     const counted = others.filter((taken) => !rivalsYield || !isRival(taken))
-    const onPlatform = counted.filter((taken) => platformOf(taken.seat) === request.platformId)
+    const onPlatform = counted.filter((taken) => platformOfSeat(taken.seat) === request.platformId)
     if (perPlatformMax > 0 && onPlatform.length >= perPlatformMax) return refusal('platform', onPlatform)
     if (perUserMax > 0 && counted.length >= perUserMax) return refusal('user', counted)
-    const isOwn = (taken: Taken) => taken.holder === holder && taken.seat === seat
     this.#put(userId, [...left.filter((taken) => !isOwn(taken)), { seat, holder, expiresAtS: nowS + ttlS }])
     return { isTaken: true }
   }
@@ -55,8 +55,4 @@ export class SeatRecords {
 
 function refusal(reason: 'conflict' | 'user' | 'platform', inTheWay: Taken[]): SeatOutcome {
   return { isTaken: false, reason, holders: inTheWay.map(({ holder }) => holder) }
-}
-
-function platformOf(seat: Seat): number {
-  return Number(seat.slice(0, seat.indexOf('/')))
 }

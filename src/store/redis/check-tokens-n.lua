@@ -1,6 +1,7 @@
 #!lua flags=allow-cross-slot-keys
 -- Read the states of several tokens, and note that a node relies on them from now on.
--- KEYS[1..2]  keys of the first token: they route the call to its master, where the others live too
+-- KEYS[1..2]  keys of the first token: they route the call to its master, where the others live too, and the first says
+--             what all keys begin with
 -- ARGV[1]  node ID    ARGV[2]  epoch of the node    ARGV[3]  life of a reliance at least (s)
 -- ARGV[4..] three values a token: userID, name of the platform, token
 -- Returns  msgpack array, per token in order: the state number, -1 = not on record, or text = this token failed
@@ -11,6 +12,8 @@
 
 local own_field, own_epoch, life_s = '@' .. ARGV[1], ARGV[2], tonumber(ARGV[3])
 local NOT_ON_RECORD, STRANGE = -1, 1
+local prefix = string.match(KEYS[1], '^(.*)UID_PID_TOKEN_STATUS:')
+local tokens_start, side_start = prefix .. 'UID_PID_TOKEN_STATUS:', prefix .. 'TOKENS:{'
 
 local function rely(side)
   local epoch = own_epoch
@@ -28,8 +31,8 @@ local function rely(side)
 end
 
 return each_user(4, 3, function(user, platform, token)
-  local tokens = 'UID_PID_TOKEN_STATUS:' .. user .. ':' .. platform
-  rely('TOKENS:{' .. tokens .. '}')
+  local tokens = tokens_start .. user .. ':' .. platform
+  rely(side_start .. tokens .. '}')
   local state = redis.call('HGET', tokens, token)
   return state and (tonumber(state) or STRANGE) or NOT_ON_RECORD
 end)

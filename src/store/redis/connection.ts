@@ -1,144 +1,177 @@
 /**
  * The command connection: one `Redis`, or a `Cluster` with one connection to each master. It reconnects by itself
  * with capped backoff, fails commands at once while it is away, and tells when it went and came back.
+ *
+ * Off a Cluster the name is resolved anew for each connection, and only a master is taken. So a server that says it
+ * is none any more is left for whichever server its address, or Sentinel, leads to now.
  */
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
-import { REDIS_DEFAULTS, type RedisStoreOptions, reconnectDelayMs } from './options.js'
+import { accessOf } from './access.js'
+import { Clients } from './clients.js'
+import { within } from './deadline.js'
+import { Keys } from './keys.js'
+import { LostMasters } from './lost-masters.js'
+import { REDIS_DEFAULTS, type RedisStoreOptions } from './options.js'
+import { missingRights, type RightsNeeded } from './rights.js'
 import { defineScripts } from './scripts.js'
+import { hearSentinels } from './sentinel-errors.js'
+import { judgeServers, parseInfo, type ServerProblem, serverProblem } from './server-info.js'
 
-/** Scripts that say in their first line what they may do came with this version. */
-const REDIS_MAJOR_MIN = 7
-
-/**
- * How often a Cluster's client sends a command itself before it gives up, 0.1 s apart where a master is away. Few:
- * a call waits for its slowest master, and whoever called tries again anyway.
- */
-const CLUSTER_ATTEMPTS = 6
-
-/** A Cluster without news of lost masters for this long has settled. */
-const SETTLED_AFTER_MS = 1_000
-
-interface Address {
-  host: string
-  port: number
-  options: RedisOptions
-}
-
-/** `host:port`, also of IPv6 without brackets as a slot table has it, or a URL with user, password and TLS. */
-export function parseAddress(text: string): Address {
-  const bracketed = text.replace(/^([^[\]/]*:[^[\]/]*):(\d+)$/, '[$1]:$2')
-  const url = new URL(text.includes('://') ? text : `redis://${bracketed}`)
-  return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || 6379),
-    options: {
-      ...(url.username && { username: decodeURIComponent(url.username) }),
-      ...(url.password && { password: decodeURIComponent(url.password) }),
-      ...(url.protocol === 'rediss:' && { tls: {} }),
-    },
-  }
-}
+/** Answers of a server that is not the master any more, or that has forgotten who asks. */
+const IS_ELSEWHERE = /^(READONLY|MASTERDOWN|LOADING|UNBLOCKED|NOAUTH)\b/
+/** Answers of a master that takes no writes: it may have been replaced without knowing. */
+const TAKES_NO_WRITES = /^(NOREPLICAS|MISCONF)\b/
+/** How often it is worth a new connection to find out. */
+const LOOK_ELSEWHERE_MS = 15_000
+/** An attempt to connect has so many times the patience of a command: names, TLS, Sentinels, a Cluster's table. */
+const CONNECT_DEADLINE_COMMANDS = 3
 
 export class Connection {
   readonly client: Redis | Cluster
+  /** The names of everything in this Redis. */
+  readonly keys: Keys
   readonly #options: RedisStoreOptions
-  readonly #common: RedisOptions
+  readonly #clients: Clients
+  readonly #rights: RightsNeeded
   readonly #onReachable: (up: boolean, reason: string) => void
+  /** The servers that clients of one server are connected to, by their `run_id`. */
+  readonly #serverIds = new WeakMap<Redis, string>()
   #lostMasters: LostMasters | undefined
   #opened = false
   #up = false
   #lastError = 'the connection closed'
+  #selectProblem: ServerProblem | undefined
+  #problem: ServerProblem | undefined
+  #lookedElsewhereMs = Number.NEGATIVE_INFINITY
+  #reconnect: NodeJS.Timeout | undefined
 
-  /** `onReachable` is told of transitions after `connect` succeeded and before `close`. */
+  /**
+   * `onReachable` is told of transitions after `connect` succeeded and before `close`.
+   * Throws STORE_UNSUITABLE for options that no server can serve.
+   */
   constructor(options: RedisStoreOptions, onReachable: (up: boolean, reason: string) => void) {
-    const commandTimeoutMs = options.commandTimeoutMs ?? REDIS_DEFAULTS.commandTimeoutMs
+    const access = accessOf(options, options.log)
     this.#options = options
     this.#onReachable = onReachable
-    this.#common = {
-      lazyConnect: true,
-      connectionName: `porchlight:${options.nodeId}`,
-      connectTimeout: commandTimeoutMs,
-      commandTimeout: commandTimeoutMs,
-      // A peer that vanished without a goodbye leaves a connection that only silence tells.
-      socketTimeout: commandTimeoutMs * 2,
-      // Fail what is under way when the connection goes: an assertion that is sent again later, behind a newer
-      // one, would undo it. The shards assert again by themselves.
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
+    this.keys = new Keys(options.prefix, access.db)
+    this.#clients = new Clients(options, access)
+    this.client = this.#clients.commands(
+      (error) => this.#mayBeElsewhere(error),
+      () => this.#opened,
+    )
+    this.#rights = {
+      keys: this.keys,
+      db: access.db,
+      isCluster: this.client instanceof Cluster,
+      openimCompat: options.openimCompat,
     }
-    this.client = options.clusterNodes ? this.#cluster(options.clusterNodes) : this.#single()
     defineScripts(this.client)
-    this.client.on('error', (error: Error & { lastNodeError?: Error | null }) => {
-      this.#lastError = (error.lastNodeError ?? error).message
-    })
+    if (this.client instanceof Cluster) this.#watchMasters(this.client)
+    else this.#watchServer(this.client)
     this.client.on('ready', () => this.#turn(true, 'connected'))
     this.client.on('close', () => this.#turn(false, this.#lastError))
+    this.client.on('end', () => this.#connectAgain())
+  }
+
+  /** Why commands fail now; undefined while the connection is up. */
+  get downReason(): string | undefined {
+    return this.#up ? undefined : this.#lastError
   }
 
   /** STORE_UNAVAILABLE when nothing answers in time, STORE_UNSUITABLE for a server that cannot serve. */
   async connect(): Promise<void> {
+    const deadlineMs =
+      (this.#options.commandTimeoutMs ?? REDIS_DEFAULTS.commandTimeoutMs) * CONNECT_DEADLINE_COMMANDS
     try {
-      await this.client.connect()
+      await within(deadlineMs, 'connecting to Redis', this.client.connect())
+      const servers =
+        this.client instanceof Cluster ? await this.#mastersThatServe(this.client) : [this.client]
+      for (const server of servers) await this.#checkRights(server)
     } catch (error) {
-      throw unavailable(error, this.#lastError)
+      throw this.#atStart(error)
     }
-    const masters = this.client instanceof Cluster ? this.client.nodes('master') : [this.client]
-    for (const master of masters) await this.#checkServer(master)
     this.#opened = true
   }
 
   /** A connection of its own for subscriptions, to one server of a Cluster or to the only one. Not connected yet. */
   subscriberClient(owner: string | undefined): Redis {
-    const options: RedisOptions = { ...this.#common, socketTimeout: undefined, retryStrategy: () => null }
-    options.connectionName += ':subscriber'
-    options.autoResubscribe = false
-    options.enableOfflineQueue = false
-    const { clusterNodes, url } = this.#options
-    if (!clusterNodes) return new Redis(url!, options)
-    const credentials = parseAddress(clusterNodes[0]!).options
-    const { host, port } = parseAddress(owner ?? clusterNodes[0]!)
-    return new Redis({ ...options, ...credentials, host, port })
+    const client = this.#clients.subscriptions(owner)
+    hearSentinels(client, () => {})
+    if (!(this.client instanceof Cluster)) {
+      judgeServers(client, ({ run_id }) => {
+        if (run_id !== undefined) this.#serverIds.set(client, run_id)
+        return undefined
+      })
+    }
+    return client
+  }
+
+  /** Off a Cluster: a client for subscriptions is at another server than commands are. False while that is unknown. */
+  isElsewhere(subscriber: Redis): boolean {
+    if (this.client instanceof Cluster) return false
+    const [own, other] = [this.#serverIds.get(this.client), this.#serverIds.get(subscriber)]
+    return own !== undefined && other !== undefined && own !== other
+  }
+
+  /** Off a Cluster: connect anew, wherever the address leads to now. */
+  reconnect(reason: string): void {
+    if (this.client instanceof Cluster || this.client.status !== 'ready') return
+    this.#lastError = reason
+    this.client.disconnect(true)
   }
 
   close(): void {
     this.#opened = false
+    clearTimeout(this.#reconnect)
     this.#lostMasters?.stop()
     this.client.disconnect()
   }
 
-  #single(): Redis {
-    if (!this.#options.url)
-      throw new StoreUnsuitableError('Neither a Redis URL nor Cluster nodes were given.')
-    return new Redis(this.#options.url, {
-      ...this.#common,
-      enableOfflineQueue: false,
-      retryStrategy: (attempt) => this.#delayMs(attempt),
+  #watchServer(client: Redis): void {
+    let sentinelError = ''
+    hearSentinels(client, (error) => {
+      sentinelError = error.message
+    })
+    client.on('connect', () => {
+      this.#selectProblem = undefined
+    })
+    client.on('error', (error: Error & { command?: { name?: string } }) => {
+      // Of Sentinels that could not be asked the client says no more than that.
+      this.#lastError = error.message.replace(/(?<=Last error: )Connection is closed\.$/, sentinelError)
+      if (error.command?.name !== 'select') return
+      const text = `Database ${this.#rights.db} cannot be selected: ${error.message}`
+      this.#selectProblem = { text, isLasting: true }
+    })
+    client.on('close', () => this.#serverIds.delete(client))
+    judgeServers(client, (info) => {
+      this.#problem = this.#selectProblem ?? serverProblem(info, false)
+      if (this.#problem) this.#lastError = this.#problem.text
+      else if (info.run_id !== undefined) this.#serverIds.set(client, info.run_id)
+      return this.#problem
     })
   }
 
-  #cluster(nodes: string[]): Cluster {
-    const addresses = nodes.map(parseAddress)
-    if (addresses.length === 0) throw new StoreUnsuitableError('The list of Cluster nodes is empty.')
-    const cluster = new Cluster(
-      addresses.map(({ host, port }) => ({ host, port })),
-      {
-        lazyConnect: true,
-        enableOfflineQueue: false,
-        maxRedirections: CLUSTER_ATTEMPTS,
-        clusterRetryStrategy: (attempt) => this.#delayMs(attempt),
-        slotsRefreshInterval: this.#options.slotsRefreshMs ?? REDIS_DEFAULTS.slotsRefreshMs,
-        redisOptions: { ...this.#common, ...addresses[0]!.options },
-      },
-    )
+  #watchMasters(cluster: Cluster): void {
+    cluster.on('error', (error: Error & { lastNodeError?: Error | null }) => {
+      this.#lastError = (error.lastNodeError ?? error).message
+    })
+    cluster.on('node error', (error: Error, address: string) => {
+      this.#lastError = `${address}: ${error.message}`
+    })
     this.#lostMasters = new LostMasters(cluster, (reason) => {
       if (this.#opened && this.#up) this.#onReachable(true, reason)
     })
-    return cluster
   }
 
-  #delayMs(attempt: number): number {
-    return reconnectDelayMs(attempt, this.#options.reconnectMaxMs ?? REDIS_DEFAULTS.reconnectMaxMs)
+  #mayBeElsewhere(error: Error): boolean {
+    if (TAKES_NO_WRITES.test(error.message)) {
+      const nowMs = performance.now()
+      if (nowMs - this.#lookedElsewhereMs < LOOK_ELSEWHERE_MS) return false
+      this.#lookedElsewhereMs = nowMs
+    } else if (!IS_ELSEWHERE.test(error.message)) return false
+    this.#lastError = error.message
+    return true
   }
 
   #turn(up: boolean, reason: string): void {
@@ -147,96 +180,50 @@ export class Connection {
     if (this.#opened) this.#onReachable(up, reason)
   }
 
-  async #checkServer(server: Redis): Promise<void> {
-    let info: string
-    try {
-      info = await server.info('server')
-    } catch (error) {
-      throw unavailable(error, this.#lastError)
-    }
-    const problem = serverProblem(info, this.client instanceof Cluster)
-    if (problem !== undefined) throw new StoreUnsuitableError(problem)
+  /** The client gives up where an attempt could not even begin. */
+  #connectAgain(): void {
+    if (!this.#opened) return
+    this.#reconnect = setTimeout(() => {
+      if (this.client.status === 'end') this.client.connect().catch(() => {})
+    }, this.#clients.delayMs(Number.MAX_SAFE_INTEGER))
   }
-}
 
-/** What is wrong with a server, by its `INFO server`; undefined when nothing is. */
-export function serverProblem(info: string, expectCluster: boolean): string | undefined {
-  const version = /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'unknown'
-  if (!(Number.parseInt(version, 10) >= REDIS_MAJOR_MIN)) {
-    return `The Redis server has version ${version}; ${REDIS_MAJOR_MIN}.0 or later is needed.`
+  /** At least one; a master that is away costs its own users alone. */
+  async #mastersThatServe(cluster: Cluster): Promise<Redis[]> {
+    const masters = cluster.nodes('master')
+    const answers = await Promise.allSettled(masters.map((master) => master.info('server')))
+    const serving = masters.filter((_, at) => answers[at]!.status === 'fulfilled')
+    for (const answer of answers) {
+      if (answer.status === 'rejected') {
+        if (serving.length === 0) throw answer.reason
+        continue
+      }
+      const problem = serverProblem(parseInfo(answer.value), true)
+      if (problem) throw new StoreUnsuitableError(problem.text)
+    }
+    return serving
   }
-  const isCluster = /^redis_mode:cluster/m.test(info)
-  if (isCluster && !expectCluster) {
-    return 'The Redis server is part of a Cluster: give the Cluster nodes instead of a URL.'
+
+  async #checkRights(server: Redis): Promise<void> {
+    const missing = await missingRights(server, this.#rights)
+    if (missing === undefined) return
+    throw new StoreUnsuitableError(
+      `The user of Redis lacks rights: ${missing}. The README lists all that are needed.`,
+    )
   }
-  return undefined
+
+  /** Answers at connecting that no waiting mends are STORE_UNSUITABLE. */
+  #atStart(error: unknown): Error {
+    if (error instanceof StoreUnsuitableError) return error
+    if (this.#problem?.isLasting) return new StoreUnsuitableError(this.#problem.text)
+    const reason = error instanceof Error ? error.message : String(error)
+    const text = reason === this.#lastError ? reason : `${reason} (${this.#lastError})`
+    if (/WRONGPASS|NOAUTH|NOPERM|cluster support disabled/.test(text)) return new StoreUnsuitableError(text)
+    return new StoreUnavailableError(text)
+  }
 }
 
 /** Whatever a command failed with, its caller hears STORE_UNAVAILABLE. */
 export function rejectUnavailable(error: unknown): never {
   throw new StoreUnavailableError(error instanceof Error ? error.message : String(error))
-}
-
-/** Answers at connecting that no waiting mends. */
-function unavailable(error: unknown, detail: string): Error {
-  const text = `${error instanceof Error ? error.message : error} (${detail})`
-  if (/WRONGPASS|NOAUTH|NOPERM|cluster support disabled/.test(text)) return new StoreUnsuitableError(text)
-  return new StoreUnavailableError(text)
-}
-
-/**
- * Notices when one master of a Cluster was lost and is back, or was replaced: the Cluster as a whole stays up, but
- * writes may be gone, so the node has to assert again. Judged whenever the client has read the slot table.
- */
-class LostMasters {
-  readonly #cluster: Cluster
-  readonly #onBack: (reason: string) => void
-  readonly #lost = new Set<string>()
-  #masters = new Set<string>()
-  #settling: NodeJS.Timeout | undefined
-
-  constructor(cluster: Cluster, onBack: (reason: string) => void) {
-    this.#cluster = cluster
-    this.#onBack = onBack
-    cluster.on('-node', (node: Redis) => {
-      const key = `${node.options.host}:${node.options.port}`
-      if (this.#masters.has(key)) this.#lost.add(key)
-    })
-    cluster.on('refresh', () => this.#refreshed())
-    // Back as a whole: that is told anyway.
-    cluster.on('ready', () => this.#lost.clear())
-  }
-
-  stop(): void {
-    clearTimeout(this.#settling)
-  }
-
-  #refreshed(): void {
-    const before = this.#masters
-    this.#masters = new Set(
-      this.#cluster.slots.map((owners) => owners?.[0]).filter((key) => key !== undefined),
-    )
-    for (const key of before) {
-      if (this.#masters.has(key)) continue
-      this.#lost.delete(key)
-      this.#settle(`master ${key} was replaced`)
-    }
-    // While the client connects, it takes a connection that somebody else has begun to use for a broken one.
-    if (this.#cluster.status !== 'ready') return
-    for (const key of this.#lost) this.#probe(key)
-  }
-
-  #probe(key: string): void {
-    const node = this.#cluster
-      .nodes('master')
-      .find(({ options }) => `${options.host}:${options.port}` === key)
-    const back = () => this.#lost.delete(key) && this.#settle(`master ${key} is back`)
-    node?.ping().then(back, () => {})
-  }
-
-  /** Tell it once the news have ended: right after a fail-over the servers' tables contradict each other. */
-  #settle(reason: string): void {
-    clearTimeout(this.#settling)
-    this.#settling = setTimeout(() => this.#onBack(reason), SETTLED_AFTER_MS)
-  }
 }

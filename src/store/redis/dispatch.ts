@@ -3,13 +3,13 @@
  *
  * A group whose route was wrong (a slot moved, a fail-over) is sent again one by one after the slot table was read
  * anew: each user's own keys then route it, and the client follows MOVED and ASK. What was applied already is
- * applied once more, which is harmless for every script here.
+ * applied once more, which is harmless for every script here. Users whose slot no master serves fail at once: their
+ * neighbours neither fail nor wait with them.
  */
 import { StoreUnavailableError } from '../../errors.js'
 import type { UserId } from '../../presence/types.js'
 import { userIdProblem } from '../names.js'
-import { onlineKey } from './keys.js'
-import { isMisrouted, type Router } from './routing.js'
+import type { Router } from './routing.js'
 
 /** One user's reply, or why there is none; `isAway`: nothing is wrong with him, his master did not answer. */
 export type Reply<R> = { ok: true; reply: R } | { ok: false; error: string; isAway?: true }
@@ -24,15 +24,15 @@ interface Task<T> {
 
 /**
  * Replies in the order of `items`. `keyOf`: a key in the slot of what the item is about. Rejects with
- * STORE_UNAVAILABLE only when the store served nobody although there was somebody to serve; a master that is away
- * fails its own users.
+ * STORE_UNAVAILABLE only when a master is away and no other has served anybody; else a master that is away fails its
+ * own users, and so does a slot without a route.
  */
 export async function dispatch<T, R>(
   router: Router,
   items: readonly T[],
   userIdOf: (item: T) => UserId,
+  keyOf: (item: T) => string,
   send: Send<T, R>,
-  keyOf: (item: T) => string = (item) => onlineKey(userIdOf(item)),
 ): Promise<Reply<R>[]> {
   const replies = new Array<Reply<R>>(items.length)
   const tasks: Task<T>[] = []
@@ -41,8 +41,8 @@ export async function dispatch<T, R>(
     if (problem === undefined) tasks.push({ index, item })
     else replies[index] = { ok: false, error: problem }
   }
-  let served = tasks.length === 0
-  let lastError = ''
+  let served = false
+  let awayError: string | undefined
 
   /** Returns those whose route was wrong. */
   async function attempt(group: Task<T>[]): Promise<Task<T>[]> {
@@ -53,25 +53,35 @@ export async function dispatch<T, R>(
       for (const [i, task] of group.entries()) {
         const reply = answers[i]!
         replies[task.index] = typeof reply === 'string' ? { ok: false, error: reply } : { ok: true, reply }
-        if (typeof reply === 'string' && isMisrouted(reply)) misrouted.push(task)
+        if (typeof reply === 'string' && router.isMisrouted(reply)) misrouted.push(task)
       }
       return misrouted
     } catch (error) {
-      lastError = error instanceof Error ? error.message : String(error)
-      for (const task of group) replies[task.index] = { ok: false, error: lastError, isAway: true }
-      return isMisrouted(lastError) ? group : []
+      const text = error instanceof Error ? error.message : String(error)
+      for (const task of group) replies[task.index] = { ok: false, error: text, isAway: true }
+      if (router.isMisrouted(text)) return group
+      awayError = text
+      return []
     }
+  }
+
+  /** By master. Those whose slot none serves fail here. */
+  function route(group: Task<T>[]): Task<T>[][] {
+    const { groups, unserved } = router.route(group, (task) => keyOf(task.item))
+    for (const { index } of unserved) {
+      replies[index] = { ok: false, error: 'no master of the Cluster serves this slot' }
+    }
+    return groups
   }
 
   async function deliver(group: Task<T>[]): Promise<void> {
     const misrouted = await attempt(group)
     if (misrouted.length === 0) return
     await router.refresh()
-    await Promise.all(misrouted.map((task) => attempt([task])))
+    await Promise.all(route(misrouted).flatMap((tasks) => tasks.map((task) => attempt([task]))))
   }
 
-  const groups = router.group(tasks, (task) => keyOf(task.item))
-  await Promise.all(groups.map(deliver))
-  if (!served) throw new StoreUnavailableError(lastError)
+  await Promise.all(route(tasks).map(deliver))
+  if (!served && awayError !== undefined) throw new StoreUnavailableError(awayError)
   return replies
 }

@@ -3,7 +3,8 @@
 -- cleared.
 -- KEYS[1..3]  keys of the first user: they route the call to its master, where the other users live too
 -- ARGV[1]  node ID    ARGV[2]  epoch of the node    ARGV[3]  life of a seat (s)
--- ARGV[4..]  per user: userID, seats as 'platform/id,?platform/id' ('' = none); one with ? stays if it is there
+-- ARGV[4..]  per user: userID, seats as 'platform/device.id,?platform/device.id' ('' = none); one with ? stays if it is
+--             there
 -- Returns  msgpack array, per user in order: 1, or text = this user failed
 
 -- @include clock

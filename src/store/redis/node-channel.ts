@@ -11,8 +11,8 @@
  * what it watches. What is lost after the last message is found by the renewal of the watches, not here.
  */
 import { Packr } from 'msgpackr'
-import type { Note } from '../../presence/eviction.js'
-import type { Holder, Snapshot, UserId } from '../../presence/types.js'
+import type { Eviction, LoginInfo, Note } from '../../presence/eviction.js'
+import type { Claim, Holder, Snapshot, UserId } from '../../presence/types.js'
 import { holderOf, splitHolder } from '../names.js'
 import { decodeSnapshot, type RecordReply } from './scripts.js'
 
@@ -47,6 +47,7 @@ function toWire({ userId, version, claims, foreign, isPartial }: Snapshot): Wire
   return isPartial ? [userId, version, held, foreign, 1] : [userId, version, held, foreign]
 }
 
+/** Throws an Error for what is no change. */
 function fromWire([userId, version, claims, foreign, isPartial]: WireChange): Snapshot {
   const snapshot: Snapshot = {
     userId,
@@ -55,26 +56,37 @@ function fromWire([userId, version, claims, foreign, isPartial]: WireChange): Sn
     foreign,
   }
   if (isPartial) snapshot.isPartial = true
-  return snapshot
+  return checked(snapshot)
 }
 
 function fromScript(changes: ToldByScript[2]): Snapshot[] {
   const snapshots: Snapshot[] = []
   for (let i = 0; i < changes.length; i += 3) {
     const [userId, claims, union] = changes.slice(i, i + 3) as [UserId, ...RecordReply]
-    snapshots.push(decodeSnapshot(userId, [claims, union]))
+    snapshots.push(checked(decodeSnapshot(userId, [claims, union])))
   }
   return snapshots
+}
+
+/** Whoever may publish can write anything: a shard is not to be asked what it makes of it. */
+function checked(snapshot: Snapshot): Snapshot {
+  const { userId, version, claims, foreign } = snapshot
+  const isChange = isText(userId) && isNumber(version) && claims.every(isClaim) && isNumbers(foreign)
+  if (!isChange) throw new Error('Not a change.')
+  return snapshot
+}
+
+function isClaim({ platformId, holder }: Claim): boolean {
+  return isNumber(platformId) && isText(holder)
 }
 
 /** What each kind of note must have. A field more is a later release's, and none of ours. */
 const NOTE_FIELDS: Record<Note['kind'], (note: Partial<Record<string, unknown>>) => boolean> = {
   evict: ({ id, from, eviction }) => {
-    const order = eviction as Partial<Record<string, unknown>> | null | undefined
-    return isNumber(id) && isText(from) && isText(order?.userId) && isNumber(order?.before)
+    return isNumber(id) && isText(from) && isEviction(eviction)
   },
   evicted: ({ id, userId, gone, left }) =>
-    isNumber(id) && isText(userId) && isNumber(gone) && Array.isArray(left),
+    isNumber(id) && isText(userId) && isNumber(gone) && Array.isArray(left) && left.every(isLogin),
   remind: ({ from, userIds }) => isText(from) && Array.isArray(userIds) && userIds.every(isText),
   died: ({ dead }) => Array.isArray(dead) && dead.every(isDeath),
   holding: ({ from, users }) => isText(from) && Array.isArray(users) && users.every(isHeld),
@@ -88,9 +100,22 @@ function isNote(value: unknown): value is Note {
   return isText(kind) && Object.hasOwn(NOTE_FIELDS, kind) && NOTE_FIELDS[kind as Note['kind']](note!)
 }
 
+function isEviction(value: unknown): boolean {
+  const order = value as Partial<Record<keyof Eviction, unknown>> | null | undefined
+  if (!isText(order?.userId) || !isNumber(order.before)) return false
+  const { platformIds, connectionId, token, spares, newcomer } = order
+  const selectors = [connectionId, token, spares, newcomer]
+  return (platformIds === undefined || isNumbers(platformIds)) && selectors.every(isTextOrAbsent)
+}
+
+function isLogin(value: unknown): boolean {
+  const login = value as Partial<Record<keyof LoginInfo, unknown>> | null | undefined
+  return isText(login?.connectionId) && isNumber(login.platformId) && isText(login.nodeId)
+}
+
 function isHeld(value: unknown): boolean {
   const held = value as Partial<Record<string, unknown>> | null | undefined
-  return isText(held?.userId) && Array.isArray(held?.platformIds) && held.platformIds.every(isNumber)
+  return isText(held?.userId) && isNumbers(held?.platformIds)
 }
 
 function isDeath(value: unknown): boolean {
@@ -98,8 +123,17 @@ function isDeath(value: unknown): boolean {
   return isText(death?.holder) && isNumber(death?.inMs)
 }
 
+/** Every number that crosses is finite: versions, platforms, counts and times. */
 function isNumber(value: unknown): value is number {
-  return typeof value === 'number'
+  return Number.isFinite(value)
+}
+
+function isNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(isNumber)
+}
+
+function isTextOrAbsent(value: unknown): boolean {
+  return value === undefined || isText(value)
 }
 
 function isText(value: unknown): value is string {
@@ -215,10 +249,16 @@ export class ChangeReceiver {
     const message = packr.unpack(payload) as ChangeMessage | ToldByScript
     if (Array.isArray(message)) {
       const [version, by, changes] = message
-      if (version !== 2) throw new Error('Not a message of version 2.')
+      if (version !== 2 || !isText(by) || !Array.isArray(changes))
+        throw new Error('Not a message of version 2.')
       return { from: by, snapshots: fromScript(changes), notes: [], strangeNotes: 0 }
     }
-    if (message?.v !== 1 || !Array.isArray(message.changes))
+    if (
+      message?.v !== 1 ||
+      !isText(message.from) ||
+      !isNumber(message.seq) ||
+      !Array.isArray(message.changes)
+    )
       throw new Error('Not a change message of version 1.')
     const said: unknown[] = Array.isArray(message.notes) ? message.notes : []
     const notes = said.filter(isNote)

@@ -1,15 +1,40 @@
 /** What a RedisStore must be told, and what it assumes otherwise. */
 import type { PlatformTable } from '../../presence/platforms.js'
+import type { Endpoint } from '../../redis-url.js'
 import type { NodeSettings } from '../presence-store.js'
+import type { TlsFiles } from './tls-files.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type Log = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void
 
-export interface RedisStoreOptions extends NodeSettings {
-  /** One server: `redis[s]://[user:password@]host[:port][/db]`. Either this or `clusterNodes`. */
+/** Which Redis, and how to get in. Exactly one of `url`, `clusterNodes` and `sentinels` is given. */
+export interface RedisAccess {
+  /** One server: `redis[s]://[user:password@]host[:port][/db]`. */
   url?: string
-  /** Some nodes of a Cluster, `host:port` or as `url`; user, password and TLS of the first serve for all. */
-  clusterNodes?: string[]
+  /** Some nodes of a Cluster, `host:port`; the others are found through them. */
+  clusterNodes?: readonly string[]
+  /** Sentinels that know the master, `host:port`. */
+  sentinels?: readonly string[]
+  /** The name of the master, as Sentinel has it. */
+  sentinelName?: string
+  sentinelUsername?: string
+  sentinelPassword?: string
+  /** Where the URL has none, and for the other forms. */
+  username?: string
+  password?: string
+  /** Database of a master behind Sentinel. A URL names its own, and a Cluster has one alone. */
+  db?: number
+  /** TLS to a Cluster, to Sentinel and to its master; a URL says it by its scheme. */
+  tls?: boolean
+  /** For TLS, and none else. */
+  tlsFiles?: TlsFiles
+  /** Addresses that servers announce, and where they are reached instead. */
+  natMap?: ReadonlyMap<string, Endpoint>
+}
+
+export interface RedisStoreOptions extends NodeSettings, RedisAccess {
+  /** What all keys and channels begin with; without `{` and `}`. Not with `openimCompat`. */
+  prefix?: string
   /** Write and hear OpenIM's `online_change`. */
   openimCompat: boolean
   platforms: PlatformTable

@@ -37,7 +37,7 @@ import type {
 import { Connection, rejectUnavailable } from './connection.js'
 import { DamageLog } from './damage.js'
 import { dispatch, type Reply } from './dispatch.js'
-import { nodeChannel, openimChannel, userKeys } from './keys.js'
+import { type Keys, OPENIM_CHANNEL } from './keys.js'
 import { ChangeReceiver, ChangeSender, Outgoing } from './node-channel.js'
 import { parseNotice } from './openim-notices.js'
 import { REDIS_DEFAULTS, type RedisStoreOptions } from './options.js'
@@ -60,6 +60,7 @@ interface Session extends Incarnation {
 
 export class RedisStore implements PresenceStore {
   readonly #options: RedisStoreOptions
+  readonly #keys: Keys
   readonly #connection: Connection
   readonly #router: Router
   readonly #registry: NodeRegistry
@@ -73,13 +74,18 @@ export class RedisStore implements PresenceStore {
     const problem = nodeIdProblem(options.nodeId)
     if (problem !== undefined) throw new StoreUnsuitableError(problem)
     this.#options = options
-    this.#connection = new Connection(options, (up, reason) => this.#session?.events.reachable(up, reason))
+    this.#connection = new Connection(options, (up, reason) => {
+      if (up) this.#subscriber.verify()
+      this.#session?.events.reachable(up, reason)
+    })
+    this.#keys = this.#connection.keys
     this.#router = new Router(this.#connection.client)
-    this.#registry = new NodeRegistry(this.#connection.client, options)
+    this.#registry = new NodeRegistry(this.#client, this.#keys, options)
     this.#damage = new DamageLog(options.log)
     this.#tokens = new TokenRecords(
       this.#client,
       this.#router,
+      this.#keys,
       options.platforms,
       this.#damage,
       () => this.#opened().holder,
@@ -87,11 +93,13 @@ export class RedisStore implements PresenceStore {
     this.#subscriber = new Subscriber({
       locate: async () => {
         await this.#router.refresh()
-        return this.#connection.subscriberClient(this.#router.ownerOf(nodeChannel(options.nodeId)))
+        return this.#connection.subscriberClient(this.#router.ownerOf(this.#keys.nodeChannel(options.nodeId)))
       },
-      nodeChannel: nodeChannel(options.nodeId),
+      isElsewhere: (client) => this.#connection.isElsewhere(client),
+      onElsewhere: (reason) => this.#connection.reconnect(reason),
+      nodeChannel: this.#keys.nodeChannel(options.nodeId),
       sharded: this.#client instanceof Cluster,
-      plainChannels: options.openimCompat ? [openimChannel()] : [],
+      plainChannels: options.openimCompat ? [OPENIM_CHANNEL] : [],
       onMessage: (channel, payload) => this.#heard(channel, payload),
       onResubscribed: (reason) => this.#resubscribed(reason),
       reconnectMaxMs: options.reconnectMaxMs ?? REDIS_DEFAULTS.reconnectMaxMs,
@@ -138,8 +146,15 @@ export class RedisStore implements PresenceStore {
       this.#router,
       batch,
       (assertion) => assertion.userId,
+      (assertion) => this.#keys.online(assertion.userId),
       async (group) => {
-        const call = scripts.assertPresence(group, { holder, presenceTtlS, openimCompat, tellsNodes })
+        const call = scripts.assertPresence(group, {
+          keys: this.#keys,
+          holder,
+          presenceTtlS,
+          openimCompat,
+          tellsNodes,
+        })
         const [packed] = await Promise.all([
           scripts.runScript(this.#client, call),
           group[0]!.seats !== undefined && this.#keepSeats(group, holder),
@@ -169,24 +184,26 @@ export class RedisStore implements PresenceStore {
   async watch(userIds: UserId[]): Promise<Snapshot[]> {
     const { holder } = this.#opened()
     const replies = await this.#aboutUsers<scripts.RecordReply>(userIds, (group) =>
-      scripts.watchUsers(group, { holder, ...this.#options }),
+      scripts.watchUsers(group, { ...this.#options, keys: this.#keys, holder }),
     )
     return this.#served(userIds, replies, NOTHING_RECORDED, (userId, reply) => {
       const [, , problem] = reply
-      if (problem !== undefined) this.#damage.note(problem, () => userKeys(userId))
+      if (problem !== undefined) this.#damage.note(problem, () => this.#keys.ofUser(userId))
       return scripts.decodeSnapshot(userId, reply)
     })
   }
 
   async unwatch(userIds: UserId[]): Promise<void> {
     this.#opened()
-    await this.#aboutUsers<number>(userIds, (group) => scripts.unwatchUsers(group, this.#options.nodeId))
+    await this.#aboutUsers<number>(userIds, (group) =>
+      scripts.unwatchUsers(group, this.#keys, this.#options.nodeId),
+    )
   }
 
   async read(userIds: UserId[]): Promise<Whereabouts[]> {
     this.#opened()
     const replies = await this.#aboutUsers<scripts.WhereaboutsReply>(userIds, (group) =>
-      scripts.readUsers(group, this.#options.openimCompat),
+      scripts.readUsers(group, this.#keys, this.#options.openimCompat),
     )
     return this.#served(userIds, replies, NOBODY, scripts.decodeWhereabouts)
   }
@@ -212,6 +229,7 @@ export class RedisStore implements PresenceStore {
     })
     return sweep({
       client: this.#client,
+      keys: this.#keys,
       dead,
       // As the dead node itself would have done it.
       withdraw: async (userIds) => void (await this.#assert(userIds.map(nothing), dead, session.sender)),
@@ -222,7 +240,7 @@ export class RedisStore implements PresenceStore {
   async takeSeat(request: SeatRequest, onlyLiving: boolean): Promise<SeatOutcome> {
     const { holder } = this.#opened()
     const living = onlyLiving ? await this.living() : undefined
-    const call = scripts.takeSeat(request, holder, this.#options.presenceTtlS, living)
+    const call = scripts.takeSeat(this.#keys, request, holder, this.#options.presenceTtlS, living)
     const reply = await scripts.runScript(this.#client, call).catch(rejectUnavailable)
     const [refusal, ...holders] = (reply as Buffer[]).map(String)
     if (refusal === '') return { isTaken: true }
@@ -336,6 +354,7 @@ export class RedisStore implements PresenceStore {
       this.#router,
       userIds,
       (userId) => userId,
+      (userId) => this.#keys.online(userId),
       async (group) => scripts.decodeReplies<R>(await scripts.runScript(this.#client, call(group))),
     )
   }
@@ -350,7 +369,7 @@ export class RedisStore implements PresenceStore {
     const decoded: T[] = []
     for (const [i, reply] of replies.entries()) {
       if (reply.ok) decoded.push(decode(userIds[i]!, reply.reply))
-      else if (this.#damage.note(reply.error, () => userKeys(userIds[i]!)))
+      else if (this.#damage.note(reply.error, () => this.#keys.ofUser(userIds[i]!)))
         decoded.push(decode(userIds[i]!, nothing))
       else this.#options.log('warn', 'cannot read a user', { userId: userIds[i], error: reply.error })
     }
@@ -373,13 +392,16 @@ export class RedisStore implements PresenceStore {
 
   /** Rejects when nobody of the group was served; a single user who was not keeps his seats for their life. */
   async #keepSeats(group: Assertion[], holder: Holder): Promise<void> {
-    await scripts.runScript(this.#client, scripts.keepSeats(group, holder, this.#options.presenceTtlS))
+    await scripts.runScript(
+      this.#client,
+      scripts.keepSeats(this.#keys, group, holder, this.#options.presenceTtlS),
+    )
   }
 
   /** Not awaited: a message that is lost leaves a gap in the numbers, which the receiver repairs. */
   #publish(sender: ChangeSender, outgoing?: Outgoing): void {
     for (const { nodeId, payload } of sender.messages(outgoing)) {
-      const channel = nodeChannel(nodeId)
+      const channel = this.#keys.nodeChannel(nodeId)
       const client = this.#client
       const published =
         client instanceof Redis ? client.publish(channel, payload) : client.spublish(channel, payload)
@@ -392,7 +414,7 @@ export class RedisStore implements PresenceStore {
   #heard(channel: string, payload: Buffer): void {
     const session = this.#session
     if (!session) return
-    if (channel === openimChannel()) {
+    if (channel === OPENIM_CHANNEL) {
       const notice = parseNotice(payload.toString())
       if (notice) session.events.noticed(notice.userId, notice.platformIds)
       else this.#options.log('warn', 'a notice of OpenIM is malformed', { channel, bytes: payload.length })

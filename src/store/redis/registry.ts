@@ -5,26 +5,28 @@ import type { Holder } from '../../presence/types.js'
 import { holderOf } from '../names.js'
 import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../presence-store.js'
 import { rejectUnavailable } from './connection.js'
-import { nodesKey } from './keys.js'
+import type { Keys } from './keys.js'
 import * as scripts from './scripts.js'
 
 export class NodeRegistry {
   readonly #client: Redis | Cluster
+  readonly #keys: Keys
   readonly #settings: NodeSettings
 
-  constructor(client: Redis | Cluster, settings: NodeSettings) {
+  constructor(client: Redis | Cluster, keys: Keys, settings: NodeSettings) {
     this.#client = client
+    this.#keys = keys
     this.#settings = settings
   }
 
   async register(): Promise<Incarnation> {
-    const reply = (await this.#run(scripts.registerNode(this.#settings))) as Buffer[]
+    const reply = (await this.#run(scripts.registerNode(this.#keys, this.#settings))) as Buffer[]
     const [epoch, ...formers] = reply.map(String)
     return { holder: holderOf(this.#settings.nodeId, epoch!), formers }
   }
 
   async renew(holder: Holder, renewal: LeaseRenewal): Promise<Lease> {
-    const reply = await this.#run(scripts.renewLease(holder, renewal, this.#settings))
+    const reply = await this.#run(scripts.renewLease(this.#keys, holder, renewal, this.#settings))
     const [isHeld, toSweep, suspects, version, living, dead] = reply as scripts.RenewalReply
     const lease: Lease = {
       isHeld: isHeld === 1,
@@ -42,11 +44,11 @@ export class NodeRegistry {
   }
 
   async living(): Promise<Holder[]> {
-    return this.#client.zrange(nodesKey(), '0', '-1').catch(rejectUnavailable)
+    return this.#client.zrange(this.#keys.nodes(), '0', '-1').catch(rejectUnavailable)
   }
 
   async leave(holders: readonly Holder[]): Promise<void> {
-    await this.#run(scripts.leaveRegistry(holders))
+    await this.#run(scripts.leaveRegistry(this.#keys, holders))
   }
 
   #run(call: scripts.ScriptCall): Promise<unknown> {

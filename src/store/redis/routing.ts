@@ -3,8 +3,7 @@
  * may be old: answers that say so are recognised here, and the caller sends again after `refresh`.
  */
 import { Cluster, type Redis } from 'ioredis'
-
-const SLOTS = 16_384
+import { SLOTS } from './announced-addresses.js'
 
 /** CRC16 of the XMODEM kind, by which a Cluster places keys: polynomial 0x1021, one entry a byte. */
 const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {
@@ -23,9 +22,19 @@ export function slotOf(key: string): number {
   return crc % SLOTS
 }
 
-/** Whether an answer says that the slot table is old, or that the slot is just moving: send again, one by one. */
+/**
+ * Whether an answer of a Cluster says that the slot table is old, that the slot is just moving, or that no master
+ * serves it: read the table, then send again one by one. A Cluster that is down as a whole is not meant.
+ */
 export function isMisrouted(error: string): boolean {
-  return /^(MOVED|ASK|TRYAGAIN|CROSSSLOT|READONLY)\b|non local key/.test(error)
+  return /^(MOVED|ASK|TRYAGAIN|CROSSSLOT|READONLY)\b|non local key|CLUSTERDOWN Hash slot not served/.test(
+    error,
+  )
+}
+
+export interface Routes<T> {
+  groups: T[][]
+  unserved: T[]
 }
 
 export class Router {
@@ -40,9 +49,15 @@ export class Router {
     return this.#client instanceof Cluster ? this.#client.slots[slotOf(key)]?.[0] : undefined
   }
 
-  /** Items by the master of their key, each group in the order given. Slots that nobody serves are one group. */
-  group<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
-    if (!(this.#client instanceof Cluster)) return items.length === 0 ? [] : [[...items]]
+  /** See `isMisrouted`. One server has no other route. */
+  isMisrouted(error: string): boolean {
+    return this.#client instanceof Cluster && isMisrouted(error)
+  }
+
+  /** Items by the master of their key, each group in the order given; apart, those of slots that no master serves. */
+  route<T>(items: readonly T[], keyOf: (item: T) => string): Routes<T> {
+    const client = this.#client
+    if (!(client instanceof Cluster)) return { groups: items.length === 0 ? [] : [[...items]], unserved: [] }
     const groups = new Map<string | undefined, T[]>()
     for (const item of items) {
       const owner = this.ownerOf(keyOf(item))
@@ -50,7 +65,10 @@ export class Router {
       if (group) group.push(item)
       else groups.set(owner, [item])
     }
-    return [...groups.values()]
+    // Before the table was read nothing is known: the call itself tells.
+    const unserved = client.status === 'ready' ? (groups.get(undefined) ?? []) : []
+    if (unserved.length > 0) groups.delete(undefined)
+    return { groups: [...groups.values()], unserved }
   }
 
   /** Read the slot table again. A failure leaves the old one: the sending that follows tells. */

@@ -24,20 +24,7 @@ import { splitHolder } from '../names.js'
 import type { LeaseRenewal, NodeSettings } from '../presence-store.js'
 import { REFILL_S, TOMBSTONE_S } from '../record-lives.js'
 import { RELIANCE_S, VOUCH_S } from '../token-lives.js'
-import {
-  deadKey,
-  epochKey,
-  NODE_CHANNELS,
-  nodesKey,
-  openimChannel,
-  refreshKey,
-  registryVersionKey,
-  seatsKey,
-  sweepsKey,
-  tokenSideKey,
-  tokensKey,
-  userKeys,
-} from './keys.js'
+import { type Keys, OPENIM_CHANNEL } from './keys.js'
 
 /** How long a node's last epoch is remembered: longer than any claim of it lives. */
 const EPOCH_MEMORY_S = 7 * 86_400
@@ -58,6 +45,7 @@ const SCRIPT_FILES = {
   vouchForToken: 'vouch-token-2.lua',
   rememberRefresh: 'remember-refresh-1.lua',
   takeRefresh: 'take-refresh-1.lua',
+  checkRights: 'check-rights-0.lua',
 } as const
 
 /** One call of one script. */
@@ -88,6 +76,7 @@ export function runScript(client: Redis | Cluster, { script, keys, args }: Scrip
 }
 
 interface Asker {
+  keys: Keys
   holder: Holder
   openimCompat: boolean
 }
@@ -105,46 +94,44 @@ export interface WatchSettings extends Asker {
 /** At least one assertion; all on one master. */
 export function assertPresence(batch: readonly Assertion[], settings: RecordSettings): ScriptCall {
   const { nodeId, epoch } = splitHolder(settings.holder)
-  const channel = settings.openimCompat ? openimChannel() : ''
+  const channel = settings.openimCompat ? OPENIM_CHANNEL : ''
   const args: (string | number)[] = [nodeId, epoch, settings.presenceTtlS, TOMBSTONE_S, REFILL_S, channel]
-  args.push(settings.tellsNodes ? NODE_CHANNELS : '')
+  args.push(settings.tellsNodes ? settings.keys.nodeChannels : '')
   for (const { userId, versionSeen, platformIds, isLogin } of batch) {
     args.push(userId, versionSeen, platformIds.join(), isLogin === true ? 'l' : '')
   }
-  return { script: 'assertPresence', keys: userKeys(batch[0]!.userId), args }
+  return { script: 'assertPresence', keys: settings.keys.ofUser(batch[0]!.userId), args }
 }
 
 /** At least one user; all on one master. */
 export function watchUsers(
   userIds: readonly UserId[],
-  { holder, watchTtlS, openimCompat }: WatchSettings,
+  { keys, holder, watchTtlS, openimCompat }: WatchSettings,
 ): ScriptCall {
   const { nodeId, epoch } = splitHolder(holder)
   const args = [nodeId, epoch, watchTtlS, flag(openimCompat), ...userIds]
-  return { script: 'watchUsers', keys: userKeys(userIds[0]!), args }
+  return { script: 'watchUsers', keys: keys.ofUser(userIds[0]!), args }
 }
 
 /** At least one user; all on one master. */
-export function unwatchUsers(userIds: readonly UserId[], nodeId: string): ScriptCall {
-  return { script: 'unwatchUsers', keys: userKeys(userIds[0]!), args: [nodeId, ...userIds] }
+export function unwatchUsers(userIds: readonly UserId[], keys: Keys, nodeId: string): ScriptCall {
+  return { script: 'unwatchUsers', keys: keys.ofUser(userIds[0]!), args: [nodeId, ...userIds] }
 }
 
 /** At least one user; all on one master. */
-export function readUsers(userIds: readonly UserId[], openimCompat: boolean): ScriptCall {
-  return { script: 'readUsers', keys: userKeys(userIds[0]!), args: [flag(openimCompat), ...userIds] }
+export function readUsers(userIds: readonly UserId[], keys: Keys, openimCompat: boolean): ScriptCall {
+  return { script: 'readUsers', keys: keys.ofUser(userIds[0]!), args: [flag(openimCompat), ...userIds] }
 }
 
 function flag(isSet: boolean): string {
   return isSet ? '1' : ''
 }
 
-const REGISTRY_KEYS = [nodesKey(), deadKey(), sweepsKey(), registryVersionKey()]
-
-export function registerNode(settings: NodeSettings): ScriptCall {
+export function registerNode(keys: Keys, settings: NodeSettings): ScriptCall {
   const { nodeId, nodeLeaseMs, processId, offlineGraceMs } = settings
   return {
     script: 'registerNode',
-    keys: [...REGISTRY_KEYS, epochKey(nodeId)],
+    keys: [...keys.ofRegistry(), keys.epoch(nodeId)],
     args: [nodeId, nodeLeaseMs, EPOCH_MEMORY_S, processId, offlineGraceMs],
   }
 }
@@ -159,59 +146,56 @@ export type RenewalReply = [
   dead?: Buffer[],
 ]
 
-export function renewLease(holder: Holder, renewal: LeaseRenewal, settings: NodeSettings): ScriptCall {
+export function renewLease(
+  keys: Keys,
+  holder: Holder,
+  renewal: LeaseRenewal,
+  settings: NodeSettings,
+): ScriptCall {
   const { nodeLeaseMs, offlineGraceMs, presenceTtlS } = settings
   const { known, suspects, formers, strangers, sweeping = '' } = renewal
   const args: (string | number)[] = [holder, nodeLeaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
   args.push(formers.length, strangers.length, ...formers, ...strangers)
   for (const { holder: suspect, leaseEndMs } of suspects) args.push(suspect, leaseEndMs)
-  return { script: 'renewLease', keys: REGISTRY_KEYS, args }
+  return { script: 'renewLease', keys: keys.ofRegistry(), args }
 }
 
-export function leaveRegistry(holders: readonly Holder[]): ScriptCall {
-  return { script: 'leaveRegistry', keys: REGISTRY_KEYS, args: [...holders] }
+export function leaveRegistry(keys: Keys, holders: readonly Holder[]): ScriptCall {
+  return { script: 'leaveRegistry', keys: keys.ofRegistry(), args: [...holders] }
 }
 
 /** A page of the keys of the master that is asked; returns the next cursor and userIDs. */
-export function findHeld(cursor: string, count: number, holder: Holder): ScriptCall {
-  return { script: 'findHeld', keys: [], args: [cursor, count, holder] }
+export function findHeld(keys: Keys, cursor: string, count: number, holder: Holder): ScriptCall {
+  return { script: 'findHeld', keys: [], args: [cursor, count, holder, keys.prefix] }
 }
 
 /** `living`: seats of other holders are cleared; undefined = all count as living. */
 export function takeSeat(
+  keys: Keys,
   request: SeatRequest,
   holder: Holder,
   ttlS: number,
   living: Holder[] | undefined,
 ): ScriptCall {
-  const { userId, seat, rivals, rivalsYield, yielding, perUserMax, perPlatformMax } = request
+  const { userId, seat, rivals, rivalsYield, perUserMax, perPlatformMax } = request
   const list = (items: readonly (string | number)[]) => `,${items.join()},`
-  const args = [
-    holder,
-    seat,
-    ttlS,
-    perUserMax,
-    perPlatformMax,
-    list(rivals),
-    rivalsYield ? 1 : 0,
-    list(yielding),
-  ]
+  const args = [holder, seat, ttlS, perUserMax, perPlatformMax, list(rivals), rivalsYield ? 1 : 0]
   return {
     script: 'takeSeat',
-    keys: [seatsKey(userId)],
+    keys: [keys.seats(userId)],
     args: [...args, living === undefined ? '' : list(living)],
   }
 }
 
 /** At least one user; all on one master. */
-export function keepSeats(batch: readonly Assertion[], holder: Holder, ttlS: number): ScriptCall {
+export function keepSeats(keys: Keys, batch: readonly Assertion[], holder: Holder, ttlS: number): ScriptCall {
   const { nodeId, epoch } = splitHolder(holder)
   const args: (string | number)[] = [nodeId, epoch, ttlS]
   for (const { userId, seats } of batch) {
     const asked = seats?.asked.map((seat) => `?${seat}`) ?? []
     args.push(userId, [...(seats?.taken ?? []), ...asked].join())
   }
-  return { script: 'keepSeats', keys: userKeys(batch[0]!.userId), args }
+  return { script: 'keepSeats', keys: keys.ofUser(batch[0]!.userId), args }
 }
 
 /** Whose tokens: a user on the platform of that name. */
@@ -220,16 +204,20 @@ export interface TokenOwner {
   platformName: string
 }
 
-function tokenKeys({ userId, platformName }: TokenOwner): string[] {
-  return [tokensKey(userId, platformName), tokenSideKey(userId, platformName)]
+function tokenKeys(keys: Keys, { userId, platformName }: TokenOwner): string[] {
+  return [keys.tokens(userId, platformName), keys.tokenSide(userId, platformName)]
 }
 
 /** At least one token; all on one master. */
-export function checkTokens(checks: readonly (TokenOwner & { token: string })[], holder: string): ScriptCall {
+export function checkTokens(
+  keys: Keys,
+  checks: readonly (TokenOwner & { token: string })[],
+  holder: string,
+): ScriptCall {
   const { nodeId, epoch } = splitHolder(holder)
   const args: (string | number)[] = [nodeId, epoch, RELIANCE_S]
   for (const { userId, platformName, token } of checks) args.push(userId, platformName, token)
-  return { script: 'checkTokens', keys: tokenKeys(checks[0]!), args }
+  return { script: 'checkTokens', keys: tokenKeys(keys, checks[0]!), args }
 }
 
 /** What a kick did: indices of the flagged tokens, from 1; nodes to tell, flat as node, epoch... */
@@ -237,30 +225,37 @@ export type KickReply = [flagged: number[], nodes: Buffer[]]
 
 /** At least one token. */
 export function kickTokens(
+  keys: Keys,
   owner: TokenOwner,
   tokens: readonly string[],
   by: LoginNumber,
   lifeS: number,
 ): ScriptCall {
   const args = [by, lifeS, ...tokens.flatMap((token) => [token, tokenDigest(token)])]
-  return { script: 'kickTokens', keys: tokenKeys(owner), args }
+  return { script: 'kickTokens', keys: tokenKeys(keys, owner), args }
 }
 
-export function vouchForToken(owner: TokenOwner, token: string, login: LoginNumber): ScriptCall {
+export function vouchForToken(keys: Keys, owner: TokenOwner, token: string, login: LoginNumber): ScriptCall {
   return {
     script: 'vouchForToken',
-    keys: tokenKeys(owner),
+    keys: tokenKeys(keys, owner),
     args: [token, tokenDigest(token), login, VOUCH_S],
   }
 }
 
-export function rememberRefresh(owner: TokenOwner, refresh: TokenDigest, lifeS: number): ScriptCall {
-  const key = refreshKey(owner.userId, owner.platformName)
+export function rememberRefresh(
+  keys: Keys,
+  owner: TokenOwner,
+  refresh: TokenDigest,
+  lifeS: number,
+): ScriptCall {
+  const key = keys.refresh(owner.userId, owner.platformName)
   return { script: 'rememberRefresh', keys: [key], args: [refresh, lifeS] }
 }
 
-export function takeRefresh(owner: TokenOwner, refresh: TokenDigest): ScriptCall {
-  return { script: 'takeRefresh', keys: [refreshKey(owner.userId, owner.platformName)], args: [refresh] }
+export function takeRefresh(keys: Keys, owner: TokenOwner, refresh: TokenDigest): ScriptCall {
+  const key = keys.refresh(owner.userId, owner.platformName)
+  return { script: 'takeRefresh', keys: [key], args: [refresh] }
 }
 
 /** Where Redis has one user: the members of his claims; those of the union, where OpenIM's gateways share it. */

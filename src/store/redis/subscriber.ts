@@ -5,14 +5,25 @@
  *
  *     locate -> connect -> subscribe -> [listening] -> lost or moved -> wait -> locate ...
  *
+ * Off a Cluster it listens at the server that commands go to, and nowhere else: an address may lead to another server
+ * from one connection to the next. Whichever of the two connections is made later says where it leads to now.
+ *
  * Whoever listens again has missed what was said meanwhile: that is told, once the server has confirmed.
  */
 import type { Redis } from 'ioredis'
+import { within } from './deadline.js'
 import { type Log, reconnectDelayMs } from './options.js'
+
+/** Longer than any connection takes whose server is well; what is under way then is given up. */
+const CONNECT_DEADLINE_MS = 15_000
 
 export interface SubscriberOptions {
   /** A client for the server that carries the channel now; may read the slot table first. */
   locate(): Promise<Redis>
+  /** The client is connected to another server than commands go to. */
+  isElsewhere(client: Redis): boolean
+  /** A new connection has led to another server than commands go to. */
+  onElsewhere(reason: string): void
   /** Subscribed by SSUBSCRIBE where `sharded`, else by SUBSCRIBE. */
   nodeChannel: string
   sharded: boolean
@@ -31,15 +42,32 @@ export class Subscriber {
   #stopped = false
   #attempts = 0
   #retry: NodeJS.Timeout | undefined
+  #failure: string | undefined
 
   constructor(options: SubscriberOptions) {
     this.#options = options
+  }
+
+  /** Why nothing is heard now; undefined while it listens. */
+  get failure(): string | undefined {
+    return this.#failure
   }
 
   /** Resolves when the server has confirmed the subscriptions; rejects when the first attempt fails. */
   async start(): Promise<void> {
     this.#stopped = false
     await this.#listen()
+  }
+
+  /** Commands have a new connection: listen where they go. */
+  verify(): void {
+    if (this.#client && this.#options.isElsewhere(this.#client))
+      this.reconnect('commands go to another server now')
+  }
+
+  /** Give the connection up and listen with a new one. What is said meanwhile is told as missed. */
+  reconnect(reason: string): void {
+    if (this.#client) this.#lost(reason)
   }
 
   /** Find out whether the connection still carries anything: silence alone does not tell. */
@@ -62,7 +90,11 @@ export class Subscriber {
     const client = await this.#options.locate()
     client.on('error', () => {})
     try {
-      await client.connect()
+      await within(CONNECT_DEADLINE_MS, 'connecting to listen', client.connect())
+      if (this.#options.isElsewhere(client)) {
+        this.#options.onElsewhere('a new connection leads to another server')
+        throw new Error('the listening connection leads to another server than that of commands')
+      }
       const deliver = (channel: Buffer, payload: Buffer) => onMessage(channel.toString(), payload)
       client.on('messageBuffer', deliver)
       client.on('smessageBuffer', deliver)
@@ -76,6 +108,7 @@ export class Subscriber {
     }
     this.#client = client
     this.#attempts = 0
+    this.#failure = undefined
     client.once('end', () => {
       if (client === this.#client) this.#lost('the subscriber connection was lost')
     })
@@ -88,6 +121,7 @@ export class Subscriber {
   #lost(reason: string): void {
     this.#client?.disconnect()
     this.#client = undefined
+    this.#failure = reason
     if (!this.#stopped) this.#tryAgain(reason)
   }
 
@@ -98,7 +132,11 @@ export class Subscriber {
       this.#listen().then(
         () => this.#options.onResubscribed(reason),
         (error: Error) => {
-          this.#options.log('warn', 'cannot subscribe, trying again', { error: error.message, reason })
+          // Once for each cause: attempts go on every few seconds.
+          if (this.#failure !== error.message) {
+            this.#failure = error.message
+            this.#options.log('warn', 'cannot subscribe, trying again', { error: error.message, reason })
+          }
           if (!this.#stopped) this.#tryAgain(reason)
         },
       )

@@ -7,7 +7,7 @@
 import { Cluster, type Redis } from 'ioredis'
 import { StoreUnavailableError } from '../../errors.js'
 import type { Holder, UserId } from '../../presence/types.js'
-import { sweepsKey } from './keys.js'
+import type { Keys } from './keys.js'
 import { defineScripts, findHeld, runScript } from './scripts.js'
 
 /** Keys looked at in one call: about a millisecond of Redis. */
@@ -15,6 +15,7 @@ const PAGE = 500
 
 export interface Sweep {
   client: Redis | Cluster
+  keys: Keys
   dead: Holder
   /** Withdraw what the dead node holds of these users. At most PAGE, about. */
   withdraw(userIds: UserId[]): Promise<void>
@@ -26,18 +27,18 @@ export async function sweep(task: Sweep): Promise<number> {
   const { client, dead } = task
   const masters = client instanceof Cluster ? client.nodes('master') : [client]
   const counts = await Promise.all(masters.map((master) => sweepMaster(task, master)))
-  await client.zrem(sweepsKey(), dead)
+  await client.zrem(task.keys.sweeps(), dead)
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-async function sweepMaster({ dead, withdraw, isStopped }: Sweep, master: Redis): Promise<number> {
+async function sweepMaster({ keys, dead, withdraw, isStopped }: Sweep, master: Redis): Promise<number> {
   defineScripts(master)
   let cursor = '0'
   let count = 0
   do {
     if (isStopped()) throw new StoreUnavailableError('The store was closed during a sweep.')
     const beganMs = performance.now()
-    const page = (await runScript(master, findHeld(cursor, PAGE, dead))) as Buffer[]
+    const page = (await runScript(master, findHeld(keys, cursor, PAGE, dead))) as Buffer[]
     const [next, ...userIds] = page.map(String)
     if (userIds.length > 0) await withdraw(userIds)
     count += userIds.length

@@ -1,17 +1,17 @@
 #!lua
 -- Give one login its seat, if nothing is in the way.
--- KEYS[1]  seats of one user: zset platform/id@node#epoch -> expiry (s)
--- ARGV[1]  node#epoch    ARGV[2]  seat, as platform/id    ARGV[3]  life of a seat (s)
+-- KEYS[1]  seats of one user: zset platform/device.id@node#epoch -> expiry (s)
+-- ARGV[1]  node#epoch    ARGV[2]  seat, as platform/device.id    ARGV[3]  life of a seat (s)
 -- ARGV[4]  seats of the user at most    ARGV[5]  on this platform at most; 0 = no cap
 -- ARGV[6]  rivals, platforms as ',1,5,'    ARGV[7]  1 = rivals leave, and neither hinder nor count
--- ARGV[8]  seats of this holder that are about to be given up, as ',5/a,5/b,'
--- ARGV[9]  living holders as ',node#epoch,'; seats of others are cleared. '' = all count as living
+--          Seats of the same device are no rivals, and count
+-- ARGV[8]  living holders as ',node#epoch,'; seats of others are cleared. '' = all count as living
 -- Returns  array: '' = taken; else 'conflict', 'user' or 'platform', and the holders of the seats in the way
 
 -- @include clock
 
 local holder, seat, rivals, rivals_yield = ARGV[1], ARGV[2], ARGV[6], ARGV[7] == '1'
-local own_platform = string.match(seat, '^(%d+)/')
+local own_platform, own_device = string.match(seat, '^(%d+)/'), string.match(seat, '^[^.]+')
 local user_max, platform_max = tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local function has(list, item)
@@ -25,10 +25,10 @@ local conflicts, holders, platform_holders = { 'conflict' }, { 'user' }, { 'plat
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], '0', '-1')) do
   local taken, by = string.match(member, '^([^@]+)@(.+)$')
   local platform = taken and string.match(taken, '^(%d+)/')
-  if not platform or (ARGV[9] ~= '' and not has(ARGV[9], by)) then
+  if not platform or (ARGV[8] ~= '' and not has(ARGV[8], by)) then
     redis.call('ZREM', KEYS[1], member)
-  elseif not (by == holder and (taken == seat or has(ARGV[8], taken))) then
-    local is_rival = has(rivals, platform)
+  elseif not (by == holder and taken == seat) then
+    local is_rival = has(rivals, platform) and string.match(taken, '^[^.]+') ~= own_device
     if is_rival and not rivals_yield then
       conflicts[#conflicts + 1] = by
     end

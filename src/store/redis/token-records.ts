@@ -13,7 +13,7 @@ import { lifeOf } from '../token-lives.js'
 import { rejectUnavailable } from './connection.js'
 import type { DamageLog } from './damage.js'
 import { dispatch, type Reply } from './dispatch.js'
-import { refreshKey, tokenSideKey, tokensKey } from './keys.js'
+import type { Keys } from './keys.js'
 import type { Router } from './routing.js'
 import * as scripts from './scripts.js'
 import { TurnBatch } from './turn-batch.js'
@@ -43,6 +43,7 @@ interface Kicked {
 export class TokenRecords {
   readonly #client: Redis | Cluster
   readonly #router: Router
+  readonly #keys: Keys
   readonly #platforms: PlatformTable
   readonly #damage: DamageLog
   readonly #holder: () => Holder
@@ -52,12 +53,14 @@ export class TokenRecords {
   constructor(
     client: Redis | Cluster,
     router: Router,
+    keys: Keys,
     platforms: PlatformTable,
     damage: DamageLog,
     holder: () => Holder,
   ) {
     this.#client = client
     this.#router = router
+    this.#keys = keys
     this.#platforms = platforms
     this.#damage = damage
     this.#holder = holder
@@ -76,17 +79,17 @@ export class TokenRecords {
       this.#router,
       checks,
       ({ userId }) => userId,
+      ({ userId, platformName }) => this.#keys.tokens(userId, platformName),
       async (group) => {
-        const call = scripts.runScript(this.#client, scripts.checkTokens(group, holder))
+        const call = scripts.runScript(this.#client, scripts.checkTokens(this.#keys, group, holder))
         return scripts.decodeReplies(await call.catch(rejectUnavailable))
       },
-      ({ userId, platformName }) => tokensKey(userId, platformName),
     )
   }
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
     const owner = this.#owner(userId, platformId)
-    const key = tokenSideKey(userId, owner.platformName)
+    const key = this.#keys.tokenSide(userId, owner.platformName)
     const kick = await this.#client.hget(key, `k:${tokenDigest(token)}`).catch(this.#failing(owner))
     // number:expiry:state before
     return kick === null ? BY_HAND : Number(kick.split(':')[0])
@@ -94,7 +97,7 @@ export class TokenRecords {
 
   async all(userId: UserId): Promise<TokenRecord[]> {
     const platforms = this.#platforms.all()
-    const hashes = await this.#hashes(platforms.map(({ name }) => tokensKey(userId, name)))
+    const hashes = await this.#hashes(platforms.map(({ name }) => this.#keys.tokens(userId, name)))
     return platforms.flatMap(({ id }, at) =>
       Object.entries(hashes[at]!).map(([token, state]) => ({ platformId: id, token, state: stateOf(state) })),
     )
@@ -103,7 +106,7 @@ export class TokenRecords {
   async remember(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
     const owner = this.#owner(userId, platformId)
     const { platformName } = owner
-    const key = tokensKey(userId, platformName)
+    const key = this.#keys.tokens(userId, platformName)
     const lifeS = lifeOf(ttlS)
     // The hash holds other tokens too: their life may be prolonged, never cut.
     const commands = this.#client
@@ -112,7 +115,7 @@ export class TokenRecords {
       .expire(key, lifeS, 'NX')
       .expire(key, lifeS, 'GT')
       // It is a new token now, and who kicked an old one of the same text is nobody's business.
-      .hdel(tokenSideKey(userId, platformName), `k:${tokenDigest(token)}`)
+      .hdel(this.#keys.tokenSide(userId, platformName), `k:${tokenDigest(token)}`)
     const results = await commands.exec().catch(this.#failing(owner))
     const failed = results?.find(([error]) => error !== null)
     if (failed) this.#failing(owner)(failed[0])
@@ -127,7 +130,7 @@ export class TokenRecords {
   ): Promise<Kicked> {
     if (tokens.length === 0) return { tokens: [], relying: [] }
     const owner = this.#owner(userId, platformId)
-    const call = scripts.kickTokens(owner, tokens, by, lifeOf(ttlS))
+    const call = scripts.kickTokens(this.#keys, owner, tokens, by, lifeOf(ttlS))
     const [flagged, nodes] = (await this.#run(owner, call)) as scripts.KickReply
     const relying: Holder[] = []
     for (let i = 0; i < nodes.length; i += 2) relying.push(holderOf(String(nodes[i]), String(nodes[i + 1])))
@@ -136,13 +139,13 @@ export class TokenRecords {
 
   async vouch(userId: UserId, platformId: PlatformId, token: string, login: LoginNumber): Promise<void> {
     const owner = this.#owner(userId, platformId)
-    await this.#run(owner, scripts.vouchForToken(owner, token, login))
+    await this.#run(owner, scripts.vouchForToken(this.#keys, owner, token, login))
   }
 
   async forget(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
     if (tokens.length === 0) return
     const owner = this.#owner(userId, platformId)
-    const key = tokensKey(userId, owner.platformName)
+    const key = this.#keys.tokens(userId, owner.platformName)
     await this.#client.hdel(key, ...tokens).catch(this.#failing(owner))
   }
 
@@ -153,16 +156,16 @@ export class TokenRecords {
     ttlS: number,
   ): Promise<void> {
     const owner = this.#owner(userId, platformId)
-    await this.#run(owner, scripts.rememberRefresh(owner, refresh, lifeOf(ttlS)))
+    await this.#run(owner, scripts.rememberRefresh(this.#keys, owner, refresh, lifeOf(ttlS)))
   }
 
   async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
     const owner = this.#owner(userId, platformId)
-    return (await this.#run(owner, scripts.takeRefresh(owner, refresh))) === 1
+    return (await this.#run(owner, scripts.takeRefresh(this.#keys, owner, refresh))) === 1
   }
 
   async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
-    const key = refreshKey(userId, this.#owner(userId, platformId).platformName)
+    const key = this.#keys.refresh(userId, this.#owner(userId, platformId).platformName)
     await this.#client.del(key).catch(rejectUnavailable)
   }
 
@@ -178,9 +181,9 @@ export class TokenRecords {
 
   #failing({ userId, platformName }: scripts.TokenOwner): (error: unknown) => never {
     return this.#damage.rejecting(() => [
-      tokensKey(userId, platformName),
-      tokenSideKey(userId, platformName),
-      refreshKey(userId, platformName),
+      this.#keys.tokens(userId, platformName),
+      this.#keys.tokenSide(userId, platformName),
+      this.#keys.refresh(userId, platformName),
     ])
   }
 

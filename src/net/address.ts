@@ -1,0 +1,53 @@
+/** IP addresses as text: one spelling for each, and what limits count them by. */
+import { isIPv4, isIPv6 } from 'node:net'
+
+const GROUP_BITS = 16
+const GROUPS = 8
+
+/** One spelling for each address: IPv4 behind a dual-stack socket as IPv4, IPv6 in its short form, no zone. */
+export function normalizeAddress(address: string): string {
+  if (!address.includes(':')) return address
+  const short = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1)
+  const mapped = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(short)
+  if (mapped === null) return short
+  const [high, low] = [Number.parseInt(mapped[1], 16), Number.parseInt(mapped[2], 16)]
+  return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`
+}
+
+/**
+ * The address in a text that may bring a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
+ * In its one spelling; undefined when the text is anything else.
+ */
+export function readAddress(text: string): string | undefined {
+  const bracketed = /^\[([^[\]]*)\](?::\d{1,5})?$/.exec(text)?.[1]
+  if (bracketed !== undefined) return isIPv6(bracketed) ? normalizeAddress(bracketed) : undefined
+  if (isIPv6(text)) return normalizeAddress(text)
+  const plain = /^([\d.]+)(?::\d{1,5})?$/.exec(text)?.[1]
+  return plain !== undefined && isIPv4(plain) ? plain : undefined
+}
+
+/**
+ * What a limit counts an address by. An IPv4 address stands for itself. Of IPv6 whoever has one address has a
+ * whole network of them, so the network counts: the first `prefixV6` bits, such as `2001:db8:0:7::/64`.
+ * `address` is in its one spelling.
+ */
+export function limitKeyOf(address: string, prefixV6: number): string {
+  if (!address.includes(':')) return address
+  const groups = groupsOf(address)
+  const kept = groups.map((group, at) => {
+    const bits = Math.min(GROUP_BITS, Math.max(0, prefixV6 - at * GROUP_BITS))
+    return group & ~(0xffff >> bits)
+  })
+  const text = kept.map((group) => group.toString(16)).join(':')
+  return `${new URL(`http://[${text}]`).hostname.slice(1, -1)}/${prefixV6}`
+}
+
+/** The eight numbers of an IPv6 address in its one spelling, which has no dotted part. */
+function groupsOf(address: string): number[] {
+  const read = (text: string) =>
+    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16))
+  const [head, tail] = address.split('::')
+  if (tail === undefined) return read(head!)
+  const [first, last] = [read(head!), read(tail)]
+  return [...first, ...new Array<number>(GROUPS - first.length - last.length).fill(0), ...last]
+}

@@ -1,0 +1,31 @@
+/** What the command line asks for. Settings come from the environment alone. */
+
+export const USAGE = `Porchlight: a presence gateway that speaks OpenIM's client protocol.
+
+usage: porchlight              start the gateway
+       porchlight --check      check the settings and say what would run; starts nothing
+       porchlight --version
+       porchlight --help
+
+Settings are environment variables, or lines of a file: node --env-file=porchlight.env dist/src/main.js
+They are listed in README.md; docs/production.md says how to run it for good.
+`
+
+export type Command = { kind: 'serve' | 'check' | 'version' | 'help' } | { kind: 'unknown'; given: string }
+
+const COMMANDS: Record<string, 'check' | 'version' | 'help'> = {
+  '--check': 'check',
+  '--version': 'version',
+  '-v': 'version',
+  '--help': 'help',
+  '-h': 'help',
+}
+
+/** Help wins over everything, and an argument that is not known over the rest. */
+export function commandOf(args: readonly string[]): Command {
+  const kinds = args.map((arg) => ({ arg, kind: COMMANDS[arg] }))
+  if (kinds.some(({ kind }) => kind === 'help')) return { kind: 'help' }
+  const unknown = kinds.find(({ kind }) => kind === undefined)
+  if (unknown !== undefined) return { kind: 'unknown', given: unknown.arg }
+  return { kind: kinds[0]?.kind ?? 'serve' }
+}

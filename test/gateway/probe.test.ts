@@ -1,0 +1,157 @@
+/** A connection of a device that has logged in again: it stays if its client answers. */
+import t from 'tap'
+import { connection } from '../../actors/connection.js'
+import { frameEncoding } from '../../src/gateway/codec/encodings.js'
+import { Hub } from '../../src/gateway/hub.js'
+import type { Socket } from '../../src/gateway/transport/transport.js'
+import { PROBE_LOOKS_MS, PROBE_MS } from '../../src/presence/probe.js'
+import type * as FanOut from '../../src/protocol/fan-out.js'
+import type * as PresenceShard from '../../src/protocol/presence-shard.js'
+import type * as Sync from '../../src/protocol/sync.js'
+import { spawnProbe } from '../../src/runtime/testkit/probe.js'
+import { Machine, World } from '../../src/runtime/testkit/world.js'
+
+const ANDROID = 2
+const ROUND_TRIP_MS = 20
+
+/** One connection whose socket and neighbours write down what they are told. */
+function open() {
+  const world = new World({ seed: 1 })
+  const machine = new Machine()
+  const system = world.system(0, 0, machine)
+  const shard = spawnProbe<PresenceShard.Command>(system)
+  const sync = spawnProbe<Sync.Command>(system)
+  const acts: string[] = []
+  const counts = {
+    requests: {},
+    requestErrors: {},
+    closes: {} as Record<string, number>,
+    overShare: {},
+    subscriptions: 0,
+  }
+  const heard = { heardMs: 0 }
+  const ref = system.spawn(connection, {
+    socket: {
+      ping: () => acts.push('ping'),
+      send: () => acts.push('send'),
+      drop: () => acts.push('drop'),
+    } as unknown as Socket,
+    heard,
+    userId: 'ann',
+    platformId: ANDROID,
+    background: false,
+    token: 'T',
+    tokenEndsMs: 60_000,
+    digest: 'D',
+    seat: undefined,
+    encoding: frameEncoding('go', false),
+    hub: new Hub(),
+    shard: shard.ref,
+    fanOut: spawnProbe<FanOut.Command>(system).ref,
+    sync: sync.ref,
+    settings: {
+      inflatedBytesMax: 1,
+      requestsPerSMax: 1,
+      watchesPerConnectionMax: 1,
+      newWatchesPerMin: 1,
+      readTimeoutMs: 3_600_000,
+      mayWatch: () => true,
+    },
+    rates: { requestOfUser: () => 0, chargeUser: () => 0, watchesOfUser: () => 0 },
+    counts,
+    places: { remove: () => acts.push('place') },
+  })
+  type Told = Parameters<typeof system.tell<Parameters<typeof connection.receive>[2]>>[1]
+  const tell = (message: Told) => {
+    system.tell(ref, message)
+    world.settle()
+  }
+  // By the time of a probe it has been there for a while.
+  world.advance(1_000)
+  return {
+    world,
+    machine,
+    system,
+    shard,
+    sync,
+    acts,
+    counts,
+    tell,
+    /** Its transport has read something from its client. */
+    hear: () => {
+      heard.heardMs = world.nowMs
+    },
+    kinds: () => shard.heard.map((one) => one.kind),
+  }
+}
+
+t.test('a client that answers a probe stays, and its shard hears that it did', async (t) => {
+  const { world, acts, tell, hear, kinds } = open()
+  for (let times = 1; times <= 2; times++) {
+    tell({ kind: 'probe' })
+    world.advance(ROUND_TRIP_MS)
+    hear()
+    world.advance(PROBE_MS)
+    t.same(kinds().slice(1), Array(times).fill('answered'))
+    t.same(acts, Array(times).fill('ping'))
+  }
+})
+
+t.test('an answer may take as long as a probe, and counts however it comes', async (t) => {
+  const { world, acts, tell, kinds } = open()
+  tell({ kind: 'probe' })
+  world.advance(PROBE_MS - 1)
+  t.same(kinds(), ['connected'])
+  tell({ kind: 'frame', data: Buffer.from('{"type":"ping"}'), isBinary: false })
+  world.advance(1)
+  t.same(kinds(), ['connected', 'answered'])
+  t.notOk(acts.includes('drop'))
+})
+
+t.test('a client that does not answer goes in silence, and its place is free at once', async (t) => {
+  const { world, shard, acts, counts, tell, hear } = open()
+  hear()
+  tell({ kind: 'probe' })
+  world.advance(PROBE_MS / 2)
+  tell({ kind: 'probe' })
+  world.advance(PROBE_MS / 2 - 1)
+  t.same(acts, ['ping'], 'a probe that is under way answers for the next')
+  world.advance(1)
+  t.same(acts, ['ping', 'place', 'drop'])
+  t.match(shard.heard.slice(1), [{ kind: 'disconnected', clean: true }])
+  // Its socket may be long in closing.
+  tell({ kind: 'kick', by: 7 })
+  tell({ kind: 'probe' })
+  world.advance(PROBE_MS)
+  tell({ kind: 'closed', code: 1006, clean: false })
+  world.advance(PROBE_MS)
+  t.same([acts.length, shard.heard.length], [3, 2], 'and is given up once')
+  t.same(counts.closes, { replaced: 1 })
+})
+
+t.test('a kick that comes during a probe is carried out, and told', async (t) => {
+  const { world, system, sync, acts, counts, tell } = open()
+  tell({ kind: 'probe' })
+  world.advance(PROBE_LOOKS_MS[0]!)
+  tell({ kind: 'kick', by: 7 })
+  world.advance(PROBE_LOOKS_MS[1]!)
+  t.same(acts, ['ping'], 'its token is flagged first')
+  system.answer(sync.lastReplyTo()!, true, null)
+  world.advance(PROBE_MS)
+  tell({ kind: 'closed', code: 1006, clean: false })
+  t.same([acts, counts.closes], [['ping', 'send', 'drop', 'place'], { kick: 1 }])
+})
+
+t.test('a process that stood still reads what came meanwhile before it judges', async (t) => {
+  const { world, machine, acts, tell, hear, kinds } = open()
+  tell({ kind: 'probe' })
+  machine.pause()
+  world.advance(10 * PROBE_MS)
+  // The timer that is late comes first, then what the sockets have.
+  machine.resume()
+  world.settle()
+  t.same(kinds(), ['connected'])
+  hear()
+  world.advance(PROBE_MS)
+  t.same([kinds(), acts], [['connected', 'answered'], ['ping']])
+})

@@ -1,0 +1,85 @@
+/** A store does all that it promises with the rights that the README lists, with a prefix, and no more. */
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { Keys } from '../../src/store/redis/keys.js'
+import { aclRules } from '../../src/store/redis/rights.js'
+import { startRedis, startRedisCluster, until } from '../support/redis.js'
+import { PASSWORD, USER } from '../support/redis-guard.js'
+import { backendOn, redisStore } from '../support/store-backends.js'
+import { assertOne, conformance, Heard, holds } from './suite.js'
+
+const PREFIX = 'staging:'
+const single = { keys: new Keys(PREFIX, 3), db: 3, isCluster: false, openimCompat: false }
+const inCluster = { keys: new Keys(PREFIX), db: 0, isCluster: true, openimCompat: false }
+
+conformance('one Redis server with the least rights, a prefix and a database', async () => {
+  const server = await startRedis([], { rules: aclRules(single) })
+  const client = server.client()
+  await client.select(3)
+  const access = { ...server.access, url: `${server.access.url}/3` }
+  return { ...backendOn(access, client, PREFIX), stop: () => server.stop() }
+})
+
+t.test('the README lists these rights', async (t) => {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8').replace(/\s+/g, ' ')
+  const plain = { keys: new Keys(), db: 0, isCluster: false, openimCompat: false }
+  t.ok(readme.includes(aclRules(plain).join(' ')), 'the rule')
+  const more = aclRules({ ...plain, isCluster: true }).filter((rule) => !aclRules(plain).includes(rule))
+  for (const rule of [...more, '&online_change', '+select']) t.ok(readme.includes(`\`${rule}\``), rule)
+})
+
+t.test('a right that is missing is named at the start', async (t) => {
+  const all = aclRules(single)
+  const missing: [string[], RegExp][] = [
+    [all.filter((rule) => rule !== '+zcard'), /~staging:ONLINE:\* \+zcard/],
+    [all.filter((rule) => rule !== '~staging:WATCH:*'), /~staging:WATCH:\* \+hgetall \+hset \+hdel \+expire/],
+    [all.filter((rule) => rule !== '&staging:PORCHLIGHT:*'), /&staging:PORCHLIGHT:\* \+publish \+subscribe/],
+    [all.filter((rule) => rule !== '+subscribe'), /&staging:PORCHLIGHT:\* \+subscribe/],
+    [all.filter((rule) => rule !== '+evalsha'), /evalsha/],
+    [all.filter((rule) => rule !== '+eval'), /\beval\b/],
+    [all.filter((rule) => rule !== '+info'), /INFO/],
+    [all.filter((rule) => rule !== '+select'), /Database 3 cannot be selected.*NOPERM/],
+    [[...all, '-scan', '-multi'], /\+scan \+multi/],
+  ]
+  const server = await startRedis([], { rules: all })
+  t.teardown(() => server.stop())
+  const redis = server.client()
+  for (const [rules, message] of missing) {
+    await redis.call('ACL', 'SETUSER', USER, 'reset', 'on', `>${PASSWORD}`, ...rules)
+    const store = redisStore({ nodeId: 'a', prefix: PREFIX, ...server.access, url: `${server.access.url}/3` })
+    await t.rejects(store.open(new Heard()), { code: 'STORE_UNSUITABLE', message }, message.source)
+  }
+})
+
+t.test('in a Cluster each master is asked for the rights', async (t) => {
+  const rules = aclRules(inCluster)
+  const cluster = await startRedisCluster({ guard: { rules } })
+  t.teardown(() => cluster.stop())
+  await cluster.masters[2]!.client().call('ACL', 'SETUSER', USER, '-zcard')
+  const store = redisStore({ nodeId: 'a', prefix: PREFIX, ...cluster.access })
+  await t.rejects(store.open(new Heard()), { code: 'STORE_UNSUITABLE', message: /\+zcard/ })
+})
+
+t.test('a right to the channel that is lost is said once, and deafness ends when it is back', async (t) => {
+  const server = await startRedis([], { rules: aclRules(single) })
+  t.teardown(() => server.stop())
+  const lines: string[] = []
+  const store = redisStore({
+    nodeId: 'a',
+    prefix: PREFIX,
+    ...server.access,
+    url: `${server.access.url}/3`,
+    log: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields)}`),
+  })
+  t.teardown(() => store.close(true))
+  const heard = new Heard()
+  await store.open(heard)
+  const redis = server.client()
+  // Redis ends connections that listen where their user may not any more.
+  await redis.call('ACL', 'SETUSER', USER, 'resetchannels')
+  await until('it is said', () => lines.some((line) => /cannot subscribe.*NOPERM.*channel/.test(line)))
+  await assertOne(store, holds('user', [1]))
+  await redis.call('ACL', 'SETUSER', USER, `&${PREFIX}PORCHLIGHT:*`)
+  await until('it listens again', () => heard.misses.length)
+  t.equal(lines.filter((line) => line.includes('cannot subscribe')).length, 1, lines.join('\n'))
+})

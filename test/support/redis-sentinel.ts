@@ -1,0 +1,105 @@
+/** A master with a replica and three Sentinels that watch over them. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { freePort } from '../../src/gateway/transport/port-check.js'
+import type { RedisAccess } from '../../src/store/redis/options.js'
+import { endsWithThisProcess, removeFolder, temporaryFolder } from './leftovers.js'
+import { type RedisServer, startRedis, until } from './redis.js'
+
+const NAME = 'main'
+const SENTINELS = 3
+const SENTINEL_PASSWORD = 'of the sentinels'
+
+export interface RedisSentinel {
+  /** How a store gets in. */
+  access: RedisAccess
+  master: RedisServer
+  replica: RedisServer
+  /** The port of the server that Sentinel takes for the master. */
+  masterPort(): Promise<number>
+  /** Have the replica take over while both live. */
+  failOver(): Promise<void>
+  /** End one of the Sentinels. */
+  loseSentinel(): void
+  stop(): Promise<void>
+}
+
+export async function startRedisSentinel(): Promise<RedisSentinel> {
+  const master = await startRedis(['--repl-diskless-sync-delay', '0'])
+  const replica = await startRedis(['--replicaof', '127.0.0.1', String(master.port)])
+  const replicaClient = replica.client()
+  await until('the replica follows', async () =>
+    (await replicaClient.info('replication')).includes('master_link_status:up'),
+  )
+  const folder = temporaryFolder('sentinel')
+  const ports = await Promise.all(Array.from({ length: SENTINELS }, () => freePort('127.0.0.1')))
+  const children = ports.map((port) => launchSentinel(folder, port, master.port))
+  const clients = ports.map((port) => new Redis({ port, password: SENTINEL_PASSWORD }))
+  for (const client of clients) client.on('error', () => {})
+  const stop = async () => {
+    for (const client of clients) client.disconnect()
+    await Promise.all(children.map(end))
+    removeFolder(folder)
+    await Promise.all([master.stop(), replica.stop()])
+  }
+  const masterPort = async () => {
+    const address = (await clients[0]!.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)) as string[]
+    return Number(address[1])
+  }
+  try {
+    for (const client of clients) {
+      await until('the Sentinels know each other and the replica', async () => {
+        const fields = (await client.call('SENTINEL', 'MASTER', NAME)) as string[]
+        const field = (name: string) => Number(fields[fields.indexOf(name) + 1])
+        return field('num-other-sentinels') === SENTINELS - 1 && field('num-slaves') === 1
+      })
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    access: {
+      sentinels: ports.map((port) => `127.0.0.1:${port}`),
+      sentinelName: NAME,
+      sentinelPassword: SENTINEL_PASSWORD,
+    },
+    master,
+    replica,
+    masterPort,
+    failOver: async () => {
+      await until('Sentinel begins', () => clients[0]!.call('SENTINEL', 'FAILOVER', NAME))
+      await until('the replica is the master', async () => (await masterPort()) === replica.port)
+    },
+    loseSentinel: () => void children.at(-1)!.kill('SIGKILL'),
+    stop,
+  }
+}
+
+function launchSentinel(folder: string, port: number, masterPort: number): ChildProcess {
+  const file = join(folder, `${port}.conf`)
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${folder}`,
+    `requirepass "${SENTINEL_PASSWORD}"`,
+    `sentinel sentinel-pass "${SENTINEL_PASSWORD}"`,
+    `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
+    `sentinel down-after-milliseconds ${NAME} 1000`,
+    `sentinel failover-timeout ${NAME} 5000`,
+  ]
+  writeFileSync(file, `${lines.join('\n')}\n`)
+  const child = spawn(process.env.REDIS_SERVER ?? 'redis-server', [file, '--sentinel'], { stdio: 'ignore' })
+  endsWithThisProcess(child)
+  return child
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
