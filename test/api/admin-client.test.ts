@@ -53,6 +53,27 @@ t.test('who fails is told whose fault it is', async (t) => {
   t.match(await failureOf(nowhere.login()), { kind: 'unreachable', errCode: undefined })
 })
 
+t.test('a list that lacks a node is told as such, or refused where all are wanted', async (t) => {
+  const login = { connectionId: 'c1', platformId: 5, nodeId: 'node-a', background: false }
+  const { admin } = await serve(t, {
+    rest: { list: async () => ({ left: [login], unanswered: ['node-b'] }) },
+  })
+  const known = await admin.knownConnections('u1')
+  t.match(known, { connections: [{ connectionID: 'c1' }], unansweredNodes: ['node-b'] })
+  t.match(await failureOf(admin.connections('u1')), { errCode: 90_004, message: /node-b did not answer/ })
+})
+
+t.test(
+  'whose admin token was revoked gets another by the secret, once for all calls under way',
+  async (t) => {
+    const { admin, store } = await serve(t)
+    await admin.login()
+    for (const token of store.good('imAdmin')) store.set('imAdmin', 10, token, 'kicked')
+    t.same(await Promise.all([admin.connections('u1'), admin.connections('u2')]), [[], []])
+    t.equal(store.good('imAdmin').length, 1)
+  },
+)
+
 async function failureOf(call: Promise<unknown>): Promise<AdminError> {
   try {
     await call

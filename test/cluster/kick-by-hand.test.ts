@@ -347,7 +347,6 @@ t.test('F26: while a node hangs, what the others have is told, and who has not a
   const { connections, unansweredNodes } = await here.admin.knownConnections('ann')
   t.match(connections, [{ platformID: IOS, nodeID: here.nodeId }])
   t.same(unansweredNodes, [hangs.nodeId])
-  await t.rejects(here.admin.connections('ann'), { message: new RegExp(`${hangs.nodeId} did not answer`) })
   const kick = await askRest(here, '/connection/kick', { userID: 'ann' }, KICK_DEADLINE_MS)
   t.match(kick, { errCode: 90_004, data: { kicked: 1, unansweredNodes: [hangs.nodeId] } })
   await isKicked(phone)
