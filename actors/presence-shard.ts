@@ -187,6 +187,7 @@ function start(ctx: Ctx, args: Args): State {
     watches: new WatchIndex(settings.nodeId),
     asserts: new AdaptiveBatch(limits),
     interests: new AdaptiveBatch(limits),
+    untold: new Set(),
     departed: new Map(),
     storeFailedMs: Number.NEGATIVE_INFINITY,
     leaving: new Map(),

@@ -27,7 +27,7 @@ export function isStale() {
 }
 
 /** Contents rather than times: a checkout, a copy into an image or a restored cache sets times anew. */
-function sourcesDigest() {
+export function sourcesDigest() {
   const hash = createHash('sha256')
   for (const folder of ['actors', 'src']) {
     for (const name of readdirSync(at(folder), { recursive: true, encoding: 'utf8' }).sort()) {

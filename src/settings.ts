@@ -347,7 +347,7 @@ export const settings = {
     default: 500,
     min: 1,
     max: 10_000_000,
-    doc: 'Requests of one user in a second, over all his connections to this node.',
+    doc: 'Requests of one user in a second, counted in the same way, over all their connections to this node.',
   }),
   watchesPerConnectionMax: int({
     env: 'WATCHES_PER_CONNECTION_MAX',

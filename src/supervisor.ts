@@ -23,6 +23,7 @@ import { tlsFilesOf } from './threads/tls.js'
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
 const END_MIN_MS = 500
+const LISTENER_WATCH_MS = 30_000
 /** In the order in which they end. */
 const ROLES = ['api', 'io', 'shard', 'sync'] as const satisfies readonly Role[]
 
@@ -33,6 +34,7 @@ export class Supervisor {
   readonly #meter = meterThread('main')
   #hasStarted = false
   #isStopping = false
+  #listenerWatch: NodeJS.Timeout | undefined
 
   private constructor(config: Config, log: Log) {
     this.#log = log
@@ -80,6 +82,7 @@ export class Supervisor {
     const supervisor = new Supervisor(await settle(config, log), log)
     const started = supervisor.#host.start().then(() => {
       supervisor.#hasStarted = true
+      supervisor.#watchListeners()
     })
     try {
       await (interrupted === undefined ? started : Promise.race([started, interrupted]))
@@ -127,6 +130,7 @@ export class Supervisor {
   async stop(): Promise<boolean> {
     const { ioMs, shardMs, endMs } = drainPlan(this.#config)
     this.#isStopping = true
+    clearInterval(this.#listenerWatch)
     // Before the node is up there is nobody to drain, and a thread ends only when it has loaded its code.
     const endMaxMs = this.#hasStarted ? endMs : this.#config.shutdownTimeoutMs / ROLES.length
     if (this.#hasStarted) {
@@ -138,6 +142,13 @@ export class Supervisor {
     if (left.length === 0) this.#log.info('stopped')
     else this.#log.error({ threads: left.map(nameOf) }, 'threads did not end in time')
     return left.length === 0
+  }
+
+  /** A new certificate brings a new listening socket. */
+  #watchListeners(): void {
+    const { tlsCertFile, transport, wsPort } = this.#config
+    if (tlsCertFile === '' || transport !== 'uws' || this.#isStopping) return
+    this.#listenerWatch = setInterval(() => boundReceiveBuffers(wsPort), LISTENER_WATCH_MS)
   }
 
   /** `ws` reads 64 KiB at a time, whatever waits. */

@@ -21,6 +21,7 @@ const ROOMS: { room: string; mayImport: string[] }[] = [
       'src/auth',
       'src/gateway/transport',
       'src/observe',
+      'src/threads/tls.ts',
       'src/errors.ts',
     ],
   },

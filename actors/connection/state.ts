@@ -1,7 +1,7 @@
 /** What a connection owns, what it hears besides its public commands, and the steps that all its handlers share. */
 
 import type { FrameEncoding } from '../../src/gateway/codec/encodings.js'
-import type { RequestEnvelope, ResponseEnvelope } from '../../src/gateway/codec/envelope.js'
+import type { RequestEnvelope, RequestLabels, ResponseEnvelope } from '../../src/gateway/codec/envelope.js'
 import { countFields } from '../../src/gateway/codec/protobuf-fields.js'
 import type { SharedConnectionCounts } from '../../src/gateway/connection-counts.js'
 import type { FrameExcess } from '../../src/gateway/frame-budget.js'
@@ -97,7 +97,7 @@ export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
 }
 
 export interface PendingSubscription {
-  envelope: RequestEnvelope
+  labels: RequestLabels
   /** As asked, each once, for the answer. */
   userIds: UserId[]
   /** Those still to be subscribed: an unsubscribe that came meanwhile takes its users out. */

@@ -40,7 +40,9 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
   if (userIds.length === 0) return send(state, success(envelope, new Uint8Array()))
   const requestId = state.nextRequestId++
   state.pending ??= new Map()
-  state.pending.set(requestId, { envelope, userIds, subscribe, fresh })
+  // Not the envelope, whose data may be long.
+  const { reqIdentifier, operationID, msgIncr } = envelope
+  state.pending.set(requestId, { labels: { reqIdentifier, operationID, msgIncr }, userIds, subscribe, fresh })
   ctx.once(`subscribe ${requestId}`, SUBSCRIBE_DEADLINE_MS, { kind: 'subscribeDue', requestId })
   ctx.tell(state.fanOut, { kind: 'request', connection: ctx.self, requestId, userIds: [...subscribe] })
 }
@@ -97,23 +99,19 @@ export function onWatched(ctx: Ctx, state: State, requestId: number): void {
     // An error would cost the whole list: SDKs ask for all of it again.
     platformIds: mayKnow(state, userId) ? (statuses.get(userId) ?? []) : [],
   }))
-  send(state, success(pending.envelope, encodeTips(answer)))
+  send(state, success(pending.labels, encodeTips(answer)))
 }
 
 export function onNotWatched(ctx: Ctx, state: State, { requestId, reason }: Connection.NotWatched): void {
   const pending = state.pending?.get(requestId)
   if (pending === undefined || state.ending !== undefined) return
   endWaiting(ctx, state, requestId)
-  const { envelope } = pending
+  const { labels } = pending
   if (reason === 'busy') {
-    refuse(
-      state,
-      'waitingWatches',
-      failure(envelope, WireCode.TooManyRequests, 'presence is busy, ask again'),
-    )
+    refuse(state, 'waitingWatches', failure(labels, WireCode.TooManyRequests, 'presence is busy, ask again'))
   } else {
     const detail = 'this node watches as many users as it may'
-    refuse(state, 'watchedUsers', failure(envelope, WireCode.TooManyWatches, detail))
+    refuse(state, 'watchedUsers', failure(labels, WireCode.TooManyWatches, detail))
   }
 }
 
@@ -135,7 +133,7 @@ export function onSubscribeDue(state: State, requestId: number): void {
   const pending = state.pending?.get(requestId)
   if (pending === undefined) return
   state.pending?.delete(requestId)
-  send(state, failure(pending.envelope, WireCode.ServerInternalError, 'presence is not available, ask again'))
+  send(state, failure(pending.labels, WireCode.ServerInternalError, 'presence is not available, ask again'))
 }
 
 /** WATCH_POLICY */

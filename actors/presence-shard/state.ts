@@ -68,6 +68,8 @@ export interface State extends Args {
   asserts: AdaptiveBatch
   /** Users who came to be watched here, or are no more. */
   interests: AdaptiveBatch
+  /** Among them users whose watch the store was never told of: when it ends before, nothing is told at all. */
+  untold: Set<UserId>
   /**
    * Users who have left, with the time when the store took that down, oldest first. A fail-over that loses the last
    * writes brings their claims back, and nobody else would ever withdraw them.

@@ -103,6 +103,7 @@ function rememberDeparted({ departed }: State, userId: UserId, nowMs: number): v
 }
 
 function sendInterests(ctx: Ctx, state: State, users: UserId[], isBackground = false): void {
+  for (const userId of users) state.untold.delete(userId)
   const watch = users.filter((userId) => state.watches.has(userId))
   const unwatch = users.filter((userId) => !state.watches.has(userId))
   const askedMs = ctx.nowMs()

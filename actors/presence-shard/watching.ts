@@ -18,7 +18,7 @@ export function onWatch(ctx: Ctx, state: State, { thread, userIds }: PresenceSha
     const platformIds = state.watches.toldOf(userId)
     if (platformIds !== undefined) statuses.push({ userId, platformIds })
     else unanswered.push(userId)
-    if (isNew) state.interests.add(userId, ctx.nowMs())
+    if (isNew) startWatching(ctx, state, userId)
   }
   const isTold =
     statuses.length === 0 || ctx.tryTell(state.addresses.fanOutOn(thread), { kind: 'statuses', statuses })
@@ -33,8 +33,15 @@ export function onUnwatch(ctx: Ctx, state: State, { thread, userIds }: PresenceS
   }
 }
 
+function startWatching(ctx: Ctx, state: State, userId: UserId): void {
+  // Else the end of a former watch waits to be told, and the store still knows of that one.
+  if (!state.interests.has(userId)) state.untold.add(userId)
+  state.interests.add(userId, ctx.nowMs())
+}
+
 export function stopWatching(ctx: Ctx, state: State, userId: UserId): void {
   state.rewatches.remove(userId)
+  if (state.untold.delete(userId)) return state.interests.remove(userId)
   state.interests.add(userId, ctx.nowMs())
   flushSoon(ctx, state)
 }

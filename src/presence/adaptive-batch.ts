@@ -72,6 +72,11 @@ export class AdaptiveBatch {
     else if (!this.has(userId)) this.#background.add(userId)
   }
 
+  /** Nothing is to be said of the user any more. Not for one in flight. */
+  remove(userId: UserId): void {
+    for (const users of [this.#waiting, this.#returned, this.#resting, this.#background]) users.delete(userId)
+  }
+
   /** The batch to send now; undefined when there is none, or when it is better to wait. */
   take(nowMs: number): UserId[] | undefined {
     const { batchSize, flightsMax } = this.#limits

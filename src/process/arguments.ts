@@ -13,19 +13,19 @@ They are listed in README.md; docs/production.md says how to run it for good.
 
 export type Command = { kind: 'serve' | 'check' | 'version' | 'help' } | { kind: 'unknown'; given: string }
 
-const COMMANDS: Record<string, 'check' | 'version' | 'help'> = {
-  '--check': 'check',
-  '--version': 'version',
-  '-v': 'version',
-  '--help': 'help',
-  '-h': 'help',
-}
+const COMMANDS = new Map<string, 'check' | 'version' | 'help'>([
+  ['--check', 'check'],
+  ['--version', 'version'],
+  ['-v', 'version'],
+  ['--help', 'help'],
+  ['-h', 'help'],
+])
 
 /** Help wins over everything, and an argument that is not known over the rest. */
 export function commandOf(args: readonly string[]): Command {
-  const kinds = args.map((arg) => ({ arg, kind: COMMANDS[arg] }))
-  if (kinds.some(({ kind }) => kind === 'help')) return { kind: 'help' }
-  const unknown = kinds.find(({ kind }) => kind === undefined)
-  if (unknown !== undefined) return { kind: 'unknown', given: unknown.arg }
-  return { kind: kinds[0]?.kind ?? 'serve' }
+  const kinds = args.map((arg) => COMMANDS.get(arg))
+  if (kinds.includes('help')) return { kind: 'help' }
+  const unknownAt = kinds.indexOf(undefined)
+  if (unknownAt >= 0) return { kind: 'unknown', given: args[unknownAt]! }
+  return { kind: kinds[0] ?? 'serve' }
 }

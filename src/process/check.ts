@@ -1,16 +1,24 @@
 /** `--check`: are the settings good, and what would run with them? Starts nothing, writes nothing, asks no store. */
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { Config } from '../config.js'
+import { type Config, loadConfig } from '../config.js'
 import { BadSettingError } from '../errors.js'
 import { loadTransport } from '../gateway/transport/load-transport.js'
 import { assertPortFree } from '../gateway/transport/port-check.js'
+import type { Env } from '../given-values.js'
+import { tlsFilesOf } from '../threads/tls.js'
 import { checkTokenKeys } from './token-keys.js'
 
 /** The report, as lines for a person. Throws BAD_SETTING for what would keep the gateway from starting. */
-export async function checkSettings(config: Config): Promise<string[]> {
-  if (!config.developmentMode) await checkTokenKeys(config)
+export async function checkSettings(env: Env): Promise<string[]> {
+  const notes: string[] = []
+  const config = loadConfig(env, undefined, (note) => notes.push(note))
+  // Development mode makes its secret when it starts.
+  if (!(config.developmentMode && config.authAlgorithm === 'HS256')) await checkTokenKeys(config)
   const transport = loadTransport(config.transport)
+  const tls = await tlsFilesOf(config)
+  tls?.close()
+  const secure = tls === undefined ? '' : 's'
   if (!config.usesRedis) assertWritable(config.dataDir)
   const ioThreads = transport.sharesPort ? config.ioThreads : 1
   const busy = await busyPorts(config)
@@ -19,18 +27,20 @@ export async function checkSettings(config: Config): Promise<string[]> {
     `mode       ${config.developmentMode ? 'development: a random secret, loopback only' : 'production'}`,
     `store      ${storeOf(config)}`,
     `transport  ${transport.name}`,
-    `clients    ws://${authority(config.host, config.wsPort)}`,
-    `REST       http://${authority(config.host, config.apiPort)}`,
+    `clients    ws${secure}://${authority(config.host, config.wsPort)}`,
+    `REST       http${secure}://${authority(config.host, config.apiPort)}`,
     `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api; ${config.presenceShards} shards`,
     `node ID    ${config.nodeId}`,
     ...(transport.warning === undefined ? [] : [`warning    ${transport.warning}`]),
+    ...notes.map((note) => `note       ${note}`),
     ...busy.map((reason) => `warning    ${reason}; fine when that is the gateway that is to be replaced`),
   ]
 }
 
 function storeOf(config: Config): string {
   if (!config.usesRedis) return `embedded, in ${resolve(config.dataDir)}`
-  return config.redisClusterNodes.length > 0 ? 'Redis Cluster' : 'Redis'
+  if (config.redisClusterNodes.length > 0) return 'Redis Cluster'
+  return config.redisSentinels.length > 0 ? 'Redis behind Sentinel' : 'Redis'
 }
 
 function authority(host: string, port: number): string {

@@ -1,25 +1,19 @@
-/** What the process does with its arguments, from the settings to the last line of the log. */
+/** What the process does with its arguments. What only answers a question loads nothing of the gateway. */
 import { readFileSync } from 'node:fs'
-import { developmentSecret } from '../auth/development-secret.js'
-import { type Config, loadConfig, withAuthSecret } from '../config.js'
 import type { Env } from '../given-values.js'
-import { createLog, type Log } from '../observe/log.js'
-import { Supervisor } from '../supervisor.js'
 import { commandOf, USAGE } from './arguments.js'
-import { checkSettings } from './check.js'
-import { type DataDirLock, lockDataDir } from './data-dir-lock.js'
-import { endAtOnce } from './end-at-once.js'
 import type { StopSignals } from './stop-signals.js'
-import { checkTokenKeys } from './token-keys.js'
 
-const FAILED_TO_START = 1
+const BAD_SETTINGS = 1
 const BAD_USAGE = 2
 
 export async function run(args: readonly string[], env: Env, signals: StopSignals): Promise<void> {
   const command = commandOf(args)
   switch (command.kind) {
-    case 'serve':
+    case 'serve': {
+      const { serve } = await import('./serve.js')
       return serve(env, signals)
+    }
     case 'check':
       return check(env)
     case 'version':
@@ -33,56 +27,13 @@ export async function run(args: readonly string[], env: Env, signals: StopSignal
 }
 
 async function check(env: Env): Promise<void> {
+  const { checkSettings } = await import('./check.js')
   try {
-    const notes: string[] = []
-    const config = loadConfig(env, undefined, (note) => notes.push(`note       ${note}`))
-    print(`${[...(await checkSettings(config)), ...notes].join('\n')}\n`)
+    print(`${(await checkSettings(env)).join('\n')}\n`)
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`)
-    process.exitCode = FAILED_TO_START
+    process.exitCode = BAD_SETTINGS
   }
-}
-
-async function serve(env: Env, signals: StopSignals): Promise<void> {
-  let lock: DataDirLock | undefined
-  try {
-    const notes: string[] = []
-    let config = loadConfig(env, undefined, (note) => notes.push(note))
-    const log = createLog({ level: config.logLevel, thread: 'main' })
-    for (const note of notes) log.info(note)
-    signals.onOther = (signal, effect) => tellSignal(log, signal, effect)
-    if (!config.usesRedis) lock = await lockDataDir(config.dataDir)
-    if (config.developmentMode) config = await inDevelopmentMode(config, log)
-    await checkTokenKeys(config)
-    if (!signals.isAsked) await serveUntilAsked(config, log, signals)
-  } catch (error) {
-    process.stderr.write(`porchlight does not start:\n${(error as Error).message}\n`)
-    process.exitCode = FAILED_TO_START
-  } finally {
-    await lock?.release()
-  }
-}
-
-async function inDevelopmentMode(config: Config, log: Log): Promise<Config> {
-  const secretFile = `${config.dataDir}/development-secret`
-  const secret = await developmentSecret(config.dataDir)
-  log.warn({ secretFile }, 'development mode: no AUTH_SECRET, so a random one is used; loopback only')
-  return withAuthSecret(config, secret)
-}
-
-/** Resolves when the node has stopped. A signal that comes while it starts ends it as well. */
-async function serveUntilAsked(config: Config, log: Log, signals: StopSignals): Promise<void> {
-  const supervisor = await Supervisor.start(config, log, signals.asked)
-  const { wsPort, apiPort } = supervisor
-  if (!signals.isAsked) log.info({ nodeId: config.nodeId, host: config.host, wsPort, apiPort }, 'ready')
-  const signal = await signals.asked
-  log.info({ signal }, 'stopping; a second signal ends at once')
-  if (!(await supervisor.stop())) endAtOnce()
-}
-
-function tellSignal(log: Log, signal: NodeJS.Signals, effect: 'endsAtOnce' | 'ignored'): void {
-  if (effect === 'endsAtOnce') log.warn({ signal }, 'second signal: ending at once')
-  else log.info({ signal }, 'nothing to do: files that may change are read again by themselves')
 }
 
 function version(): string {

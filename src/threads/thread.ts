@@ -1,4 +1,6 @@
 /** The entry of every thread: it opens the roles that live there. */
+
+import { flushLastLines } from '../observe/standard-output.js'
 import { hostThread, type OpenThread, type ThreadApp, type ThreadTask } from '../runtime/thread-entry.js'
 import { type Role, threadKinds } from './layout.js'
 import type { MoveIn, PrepareResident } from './resident.js'
@@ -44,6 +46,8 @@ function open(thread: OpenThread<ThreadSettings>, prepared: Prepared[]): ThreadA
     },
     release: () => {
       for (const { release } of leaving) release?.()
+      // A thread whose task has ended is terminated, and runs no exit handlers.
+      flushLastLines()
     },
     stats: async (runtime) => ({
       parts: residents.flatMap(({ parts }) => parts()),

@@ -82,6 +82,14 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
     await othersGoOn(t)
   })
 
+  await t.test('a ping with a long body is answered with close code 1009', async (t) => {
+    const client = await node.login('talker', ANDROID)
+    t.equal(await client.ping('x'.repeat(4_000)), 'x'.repeat(4_000))
+    client.sendRaw(JSON.stringify({ type: 'ping', body: 'x'.repeat(4_080) }))
+    t.equal(await closeCodeOf(client), 1009)
+    await othersGoOn(t)
+  })
+
   await t.test('a gzip bomb is answered with close code 1009', async (t) => {
     const client = await node.login('bomb', ANDROID, { sdkType: 'go', compression: true })
     const bomb = gzipSync(new Uint8Array(3_000_000))

@@ -116,6 +116,17 @@ class AddBackground implements Command {
   toString = () => `addBackground(${this.userId})`
 }
 
+class Remove implements Command {
+  constructor(readonly userId: UserId) {}
+  check = (model: Readonly<Model>) => !model.isFlying(this.userId)
+  run(model: Model, { batch }: Real): void {
+    for (const users of [model.waiting, model.resting, model.background]) users.delete(this.userId)
+    batch.remove(this.userId)
+    if (batch.has(this.userId)) throw new Error(`${this.userId} is still there`)
+  }
+  toString = () => `remove(${this.userId})`
+}
+
 class TakeBackground implements Command {
   check = () => true
   run(model: Model, { batch }: Real): void {
@@ -203,6 +214,7 @@ const commands = fc.commands<Model, Real>(
     fc.nat(9).map((n) => new Add(`user-${n}`)),
     fc.nat(120).map((ms) => new Wait(ms)),
     fc.nat(9).map((n) => new AddBackground(`user-${n}`)),
+    fc.nat(9).map((n) => new Remove(`user-${n}`)),
     fc.constant(new Take()),
     fc.constant(new TakeBackground()),
     fc

@@ -55,6 +55,10 @@ t.test('in a Cluster each master is asked for the rights', async (t) => {
   const rules = aclRules(inCluster)
   const cluster = await startRedisCluster({ guard: { rules } })
   t.teardown(() => cluster.stop())
+  for (const access of [{ password: 'wrong' }, { username: '', password: '' }]) {
+    const stranger = redisStore({ nodeId: 'a', ...cluster.access, ...access })
+    await t.rejects(stranger.open(new Heard()), { code: 'STORE_UNSUITABLE', message: /WRONGPASS|NOAUTH/ })
+  }
   await cluster.masters[2]!.client().call('ACL', 'SETUSER', USER, '-zcard')
   const store = redisStore({ nodeId: 'a', prefix: PREFIX, ...cluster.access })
   await t.rejects(store.open(new Heard()), { code: 'STORE_UNSUITABLE', message: /\+zcard/ })

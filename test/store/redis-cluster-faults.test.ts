@@ -140,8 +140,51 @@ t.test('a Redis Cluster in trouble', async (t) => {
     t.ok(a.heard.reaches.every((up) => up))
   })
 
-  t.test('a Cluster that dies as a whole is told, and so is its return', async (t) => {
+  t.test('F21: slots that nobody serves cost their own users alone, for as long as that lasts', async (t) => {
     const a = await openNode(t, cluster)
+    const b = await openNode(t, cluster)
+    const users = Array.from({ length: 300 }, () => fresh('user'))
+    const owners = await Promise.all(users.map((user) => mover.ownerOf(`ONLINE:${user}`)))
+    const registry = await mover.ownerOf('PORCHLIGHT:NODES')
+    const loser = (registry + 1) % 3
+    // As many as are there, so that they come first in some of the calls.
+    const lost = new Set(
+      users.filter((_, i) => owners[i] === loser && i % 4 === 0).map((user) => slotOf(`ONLINE:${user}`)),
+    )
+    const isLost = (user: string) => lost.has(slotOf(`ONLINE:${user}`))
+    for (const kind of ['of which its master alone knows', 'of which all masters know']) {
+      const knowing = kind.includes('alone') ? [cluster.masters[loser]!] : cluster.masters
+      for (const master of knowing) await master.client().call('CLUSTER', 'DELSLOTS', ...lost)
+      for (const round of [1, 2, 3]) {
+        const outcomes = await a.store.assert(users.map((user) => holds(user, [round])))
+        t.same(
+          outcomes.filter(({ ok, userId }) => ok === isLost(userId)),
+          [],
+          `slots ${kind}: the others are recorded`,
+        )
+        t.ok(
+          outcomes.every((outcome) => outcome.ok || !outcome.isAway),
+          'nobody is held up for them',
+        )
+        t.equal(
+          (await b.store.watch(users)).filter(({ userId }) => !isLost(userId)).length,
+          users.length - outcomes.filter(({ ok }) => !ok).length,
+        )
+      }
+      const alone = users.filter(isLost)
+      t.ok((await a.store.assert(alone.map((user) => holds(user, [1])))).every(({ ok }) => !ok))
+      await cluster.masters[loser]!.client().call('CLUSTER', 'ADDSLOTS', ...lost)
+      await until('all are served again', async () => {
+        const again = await a.store.assert(users.map((user) => holds(user, [4])))
+        return again.every((outcome) => outcome.ok)
+      })
+    }
+  })
+
+  t.test('a Cluster that dies as a whole is told, and so is its return', async (t) => {
+    // A name that does not resolve when it has to be connected anew.
+    const nodes = `redis-9.redis.invalid:6379,${cluster.nodes}`
+    const a = await openNode(t, { ...cluster, nodes })
     const user = fresh('user')
     await assertOne(a.store, holds(user, [1]))
     await Promise.all(cluster.masters.map((master) => master.kill()))

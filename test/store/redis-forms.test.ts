@@ -2,13 +2,23 @@
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { freePort } from '../../src/gateway/transport/port-check.js'
-import { Keys } from '../../src/store/redis/keys.js'
+import { Keys, plainKeys } from '../../src/store/redis/keys.js'
 import type { RedisStoreOptions } from '../../src/store/redis/options.js'
 import { aclRules } from '../../src/store/redis/rights.js'
+import { slotOf } from '../../src/store/redis/routing.js'
 import { certificates, SERVER_NAME } from '../support/certificates.js'
-import { type ClusterForm, startRedis, startRedisCluster, until } from '../support/redis.js'
+import {
+  type ClusterForm,
+  type RedisCluster,
+  startRedis,
+  startRedisCluster,
+  until,
+} from '../support/redis.js'
 import type { Guard } from '../support/redis-guard.js'
+import { startRedisSentinel } from '../support/redis-sentinel.js'
+import { Mover } from '../support/slot-mover.js'
 import { redisStore } from '../support/store-backends.js'
+import { Wire } from '../support/wire.js'
 import { claimsOf, fresh, Heard, holds, RENEWAL } from './suite.js'
 
 async function openNode(t: Test, options: Partial<RedisStoreOptions>) {
@@ -42,6 +52,21 @@ async function serves(t: Test, options: Partial<RedisStoreOptions>): Promise<voi
   t.ok(living.includes(a.holder) && living.includes(b.holder))
 }
 
+/** Redirections lead to where servers are reached. */
+async function followsSlots(t: Test, cluster: RedisCluster): Promise<void> {
+  // The table is not read again by itself.
+  const a = await openNode(t, { ...cluster.access, slotsRefreshMs: 600_000 })
+  const mover = new Mover(cluster.masters)
+  for (let i = 0; i < 5; i++) {
+    const user = fresh('user')
+    const key = plainKeys.tokens(user, 'Web')
+    const owner = await mover.ownerOf(key)
+    await mover.move(slotOf(key), owner, (owner + 1) % cluster.masters.length)
+    await a.store.rememberToken(user, 5, 'token', 60)
+    t.equal(await a.store.tokenState(user, 5, 'token'), 'normal')
+  }
+}
+
 const rules = (isCluster: boolean, prefix = '') =>
   aclRules({ keys: new Keys(prefix), db: 0, isCluster, openimCompat: false })
 
@@ -65,9 +90,26 @@ for (const [name, form] of Object.entries({
   t.test(`a Cluster with ${name} serves`, async (t) => {
     const cluster = await startRedisCluster(form)
     t.teardown(() => cluster.stop())
-    await serves(t, { ...cluster.access, prefix: '' })
+    await serves(t, cluster.access)
+    await followsSlots(t, cluster)
   })
 }
+
+t.test('a master behind Sentinel, all with TLS, client certificates and passwords, serves', async (t) => {
+  const sentinel = await startRedisSentinel({ tls: 'mutual', rules: rules(false) })
+  t.teardown(() => sentinel.stop())
+  await serves(t, sentinel.access)
+})
+
+t.test('a master and Sentinels whose announced addresses lead nowhere are reached by the map', async (t) => {
+  const sentinel = await startRedisSentinel()
+  t.teardown(() => sentinel.stop())
+  const outside = await Wire.start(t, sentinel.master.port)
+  const natMap = new Map([[`127.0.0.1:${sentinel.master.port}`, { host: '127.0.0.1', port: outside.port }]])
+  await serves(t, { ...sentinel.access, natMap })
+  const clients = await sentinel.master.client().call('CLIENT', 'LIST')
+  t.equal(outside.carried, [...String(clients).matchAll(/ name=porchlight/g)].length, 'all went by the map')
+})
 
 t.test('a Cluster of one server that does not know its address serves', async (t) => {
   const server = await startRedis(['--cluster-enabled', 'yes'])

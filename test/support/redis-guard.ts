@@ -13,7 +13,7 @@ export interface Guard {
 
 export const USER = 'porchlight'
 export const PASSWORD = 'p@ss/word %41'
-const ADMIN = 'admin'
+export const ADMIN = 'admin'
 
 /** Arguments of a server that listens on `tlsPort` too where there is TLS. Tests themselves use the plain port. */
 export function guardArgs({ tls, rules }: Guard, tlsPort: number): string[] {

@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { freePort } from '../../src/gateway/transport/port-check.js'
 import type { RedisAccess } from '../../src/store/redis/options.js'
+import { certificates } from './certificates.js'
 import { endsWithThisProcess, removeFolder, temporaryFolder } from './leftovers.js'
 import { type RedisServer, startRedis, until } from './redis.js'
+import { ADMIN, adminOptions, type Guard, guardAccess } from './redis-guard.js'
 
 const NAME = 'main'
 const SENTINELS = 3
@@ -27,17 +29,22 @@ export interface RedisSentinel {
   stop(): Promise<void>
 }
 
-export async function startRedisSentinel(): Promise<RedisSentinel> {
-  const master = await startRedis(['--repl-diskless-sync-delay', '0'])
-  const replica = await startRedis(['--replicaof', '127.0.0.1', String(master.port)])
+export async function startRedisSentinel(guard: Guard = {}): Promise<RedisSentinel> {
+  const linked = [
+    ...(guard.tls ? ['--tls-replication', 'yes'] : []),
+    ...(guard.rules ? ['--masteruser', ADMIN, '--masterauth', 'any'] : []),
+  ]
+  const master = await startRedis(['--repl-diskless-sync-delay', '0', ...linked], guard)
+  const replica = await startRedis(['--replicaof', '127.0.0.1', String(master.servedPort), ...linked], guard)
   const replicaClient = replica.client()
   await until('the replica follows', async () =>
     (await replicaClient.info('replication')).includes('master_link_status:up'),
   )
   const folder = temporaryFolder('sentinel')
   const ports = await Promise.all(Array.from({ length: SENTINELS }, () => freePort('127.0.0.1')))
-  const children = ports.map((port) => launchSentinel(folder, port, master.port))
-  const clients = ports.map((port) => new Redis({ port, password: SENTINEL_PASSWORD }))
+  const children = ports.map((port) => launchSentinel(folder, port, master.servedPort, guard))
+  const { tls } = adminOptions(guard, guard.tls)
+  const clients = ports.map((port) => new Redis({ port, password: SENTINEL_PASSWORD, ...(tls && { tls }) }))
   for (const client of clients) client.on('error', () => {})
   const stop = async () => {
     for (const client of clients) client.disconnect()
@@ -63,6 +70,7 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
   }
   return {
     access: {
+      ...guardAccess(guard),
       sentinels: ports.map((port) => `127.0.0.1:${port}`),
       sentinelName: NAME,
       sentinelPassword: SENTINEL_PASSWORD,
@@ -72,17 +80,17 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     masterPort,
     failOver: async () => {
       await until('Sentinel begins', () => clients[0]!.call('SENTINEL', 'FAILOVER', NAME))
-      await until('the replica is the master', async () => (await masterPort()) === replica.port)
+      await until('the replica is the master', async () => (await masterPort()) === replica.servedPort)
     },
     loseSentinel: () => void children.at(-1)!.kill('SIGKILL'),
     stop,
   }
 }
 
-function launchSentinel(folder: string, port: number, masterPort: number): ChildProcess {
+function launchSentinel(folder: string, port: number, masterPort: number, guard: Guard): ChildProcess {
   const file = join(folder, `${port}.conf`)
   const lines = [
-    `port ${port}`,
+    ...(guard.tls ? [`port 0`, ...tlsLines(port, guard)] : [`port ${port}`]),
     'bind 127.0.0.1',
     `dir ${folder}`,
     `requirepass "${SENTINEL_PASSWORD}"`,
@@ -90,11 +98,24 @@ function launchSentinel(folder: string, port: number, masterPort: number): Child
     `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
     `sentinel down-after-milliseconds ${NAME} 1000`,
     `sentinel failover-timeout ${NAME} 5000`,
+    ...(guard.rules ? [`sentinel auth-user ${NAME} ${ADMIN}`, `sentinel auth-pass ${NAME} any`] : []),
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)
   const child = spawn(process.env.REDIS_SERVER ?? 'redis-server', [file, '--sentinel'], { stdio: 'ignore' })
   endsWithThisProcess(child)
   return child
+}
+
+function tlsLines(port: number, { tls }: Guard): string[] {
+  const { ca, serverCert, serverKey } = certificates()
+  return [
+    `tls-port ${port}`,
+    `tls-ca-cert-file ${ca}`,
+    `tls-cert-file ${serverCert}`,
+    `tls-key-file ${serverKey}`,
+    `tls-auth-clients ${tls === 'mutual' ? 'yes' : 'no'}`,
+    'tls-replication yes',
+  ]
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -44,6 +44,11 @@ export class Wire {
     return `redis://127.0.0.1:${this.port}`
   }
 
+  /** Connections that are open. */
+  get carried(): number {
+    return this.#open.size / 2
+  }
+
   /** Nothing crosses any more, and who tries is turned away. */
   cut(): void {
     this.#isCut = true

@@ -14,6 +14,9 @@ export interface RequestEnvelope {
   data: Uint8Array
 }
 
+/** What an answer repeats of its request. */
+export type RequestLabels = Pick<RequestEnvelope, 'reqIdentifier' | 'operationID' | 'msgIncr'>
+
 /** server -> client. `data` null = no byte slice at all (errors, 2002, 2004); empty = an empty protobuf message. */
 export interface ResponseEnvelope {
   reqIdentifier: number

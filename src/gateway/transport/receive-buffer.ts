@@ -14,7 +14,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** A full read is 524,288 bytes; the kernel doubles what it is asked for. A megabyte at 100 ms of way takes 0.8 s. */
-export const RECEIVE_BUFFER_BYTES = 131_072
+const RECEIVE_BUFFER_BYTES = 131_072
 
 const LISTENING = '0A'
 
@@ -24,24 +24,29 @@ interface UdpHandle {
   bufferSize(bytes: number, isReceive: boolean, context: object): number | undefined
 }
 
-const kept: UdpHandle[] = []
+/** By inode, which names a socket for good; a descriptor is given to others later. */
+const bounded = new Map<string, UdpHandle>()
 
-/** Returns for how many listening sockets on the port it was done: 0 where it cannot be. Never throws. */
-export function boundReceiveBuffers(port: number, bytes = RECEIVE_BUFFER_BYTES): number {
+/**
+ * Returns how many listening sockets on the port are bounded: 0 where it cannot be. Once for each socket, so that it may
+ * be called again when there may be a new one. Never throws.
+ */
+export function boundReceiveBuffers(port: number): number {
   try {
     const inodes = listeningInodes(port)
-    return descriptors().filter(({ inode, descriptor }) => inodes.has(inode) && bound(descriptor, bytes))
-      .length
+    return ownSockets().filter((socket) => inodes.has(socket.inode) && bound(socket)).length
   } catch {
     return 0
   }
 }
 
-function bound(descriptor: number, bytes: number): boolean {
+function bound({ inode, descriptor }: OwnSocket): boolean {
+  if (bounded.has(inode)) return true
   const { UDP } = bindingOf('udp_wrap')
   const handle = new UDP()
-  kept.push(handle)
-  return handle.open(descriptor) === 0 && handle.bufferSize(bytes, true, {}) !== undefined
+  if (handle.open(descriptor) !== 0) return false
+  bounded.set(inode, handle)
+  return handle.bufferSize(RECEIVE_BUFFER_BYTES, true, {}) !== undefined
 }
 
 /** Deprecated, and the only way there is; where it has gone, nothing is bounded. */
@@ -70,7 +75,12 @@ function linesOf(path: string): string[] {
   }
 }
 
-function descriptors(): { descriptor: number; inode: string }[] {
+interface OwnSocket {
+  descriptor: number
+  inode: string
+}
+
+function ownSockets(): OwnSocket[] {
   return readdirSync('/proc/self/fd').flatMap((name) => {
     const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/self/fd/${name}`))?.[1]
     return inode === undefined ? [] : [{ descriptor: Number(name), inode }]

@@ -26,7 +26,7 @@ export class Clients {
     this.#common = {
       lazyConnect: true,
       connectionName: `porchlight:${options.nodeId}`,
-      // Later than the releases that are served.
+      // Redis 7.0 does not know CLIENT SETINFO, and a user would need the right to it.
       disableClientInfo: true,
       connectTimeout: commandTimeoutMs,
       commandTimeout: commandTimeoutMs,

@@ -1,6 +1,6 @@
 /** The client of a Cluster, taught what it does not know: unannounced addresses, slots that nobody serves. */
 import { Cluster, type ClusterOptions, type Redis } from 'ioredis'
-import type { Endpoint } from '../../redis-url.js'
+import { type Endpoint, endpointText } from '../../redis-url.js'
 import type { Access } from './access.js'
 import { redirectedTo, type SlotRange, unservedSlots, withHosts } from './announced-addresses.js'
 
@@ -23,7 +23,12 @@ export function clusterClient(
       // Each connection resolves its own name: one that cannot be resolved costs that server alone, names are resolved
       // anew whenever somebody connects, and certificates are checked against them.
       dnsLookup: (name, callback) => callback(null, name),
-      natMap: (key) => reachedAt(key) ?? redirectedTo(key, cluster.nodes().map(endpointOf)) ?? null,
+      natMap: (announced) => {
+        const reached = reachedAt(announced) ?? redirectedTo(announced, cluster.nodes().map(endpointOf))
+        if (reached === undefined) return null
+        renameOwner(cluster, announced, endpointText(reached))
+        return reached
+      },
       // The caller reads the table again and knows whom it concerns.
       retryDelayOnClusterDown: 0,
     },
@@ -33,6 +38,11 @@ export function clusterClient(
     ignoreFailedAsking(node)
   })
   return cluster
+}
+
+/** At a redirection the client enters the announced address into its table, under which it knows no connection. */
+function renameOwner({ slots }: Cluster, announced: string, reached: string): void {
+  for (const owners of slots) if (owners?.[0] === announced) owners[0] = reached
 }
 
 /** The client reads the slot table on a duplicate of a node's connection: there the answer is made good. */

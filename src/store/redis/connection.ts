@@ -40,7 +40,7 @@ export class Connection {
   #lostMasters: LostMasters | undefined
   #opened = false
   #up = false
-  #lastError = 'the connection closed'
+  #lastError = 'not connected yet'
   #selectProblem: ServerProblem | undefined
   #problem: ServerProblem | undefined
   #lookedElsewhereMs = Number.NEGATIVE_INFINITY
@@ -81,6 +81,7 @@ export class Connection {
 
   /** STORE_UNAVAILABLE when nothing answers in time, STORE_UNSUITABLE for a server that cannot serve. */
   async connect(): Promise<void> {
+    this.#problem = undefined
     const deadlineMs =
       (this.#options.commandTimeoutMs ?? REDIS_DEFAULTS.commandTimeoutMs) * CONNECT_DEADLINE_COMMANDS
     try {
@@ -177,6 +178,8 @@ export class Connection {
   #turn(up: boolean, reason: string): void {
     if (up === this.#up) return
     this.#up = up
+    // Until an error says more.
+    if (up) this.#lastError = 'the connection closed'
     if (this.#opened) this.#onReachable(up, reason)
   }
 

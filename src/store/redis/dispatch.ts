@@ -9,7 +9,7 @@
 import { StoreUnavailableError } from '../../errors.js'
 import type { UserId } from '../../presence/types.js'
 import { userIdProblem } from '../names.js'
-import type { Router } from './routing.js'
+import { isUnserved, type Router } from './routing.js'
 
 /** One user's reply, or why there is none; `isAway`: nothing is wrong with him, his master did not answer. */
 export type Reply<R> = { ok: true; reply: R } | { ok: false; error: string; isAway?: true }
@@ -58,6 +58,12 @@ export async function dispatch<T, R>(
       return misrouted
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
+      if (isUnserved(text)) {
+        // The keys of the first routed the call.
+        router.noteUnserved(keyOf(group[0]!.item))
+        for (const task of group) replies[task.index] = { ok: false, error: text }
+        return group
+      }
       for (const task of group) replies[task.index] = { ok: false, error: text, isAway: true }
       if (router.isMisrouted(text)) return group
       awayError = text

@@ -2,8 +2,10 @@
  * The presence store on Redis 7 or later, one server or a Cluster.
  *
  * connection.ts    commands, up and down         scripts.ts (+ *.lua)   what runs inside Redis
+ * clients.ts       a client for each form        access.ts, rights.ts   how to get in, and what for
  * routing.ts       which master serves whom      dispatch.ts            calls about many users
- * node-channel.ts  what nodes tell each other    subscriber.ts          the listening connection
+ * assertions.ts    what nodes hold               node-channel.ts        what nodes tell each other
+ * keys.ts          names of keys and channels    subscriber.ts          the listening connection
  * token-records.ts tokens, and what stands beside them
  * registry.ts      who lives, who is dead         sweep.ts               what the dead have left
  */
@@ -34,11 +36,12 @@ import type {
   TokenRecord,
   TokenState,
 } from '../presence-store.js'
+import { record } from './assertions.js'
 import { Connection, rejectUnavailable } from './connection.js'
 import { DamageLog } from './damage.js'
 import { dispatch, type Reply } from './dispatch.js'
 import { type Keys, OPENIM_CHANNEL } from './keys.js'
-import { ChangeReceiver, ChangeSender, Outgoing } from './node-channel.js'
+import { ChangeReceiver, ChangeSender, type Outgoing } from './node-channel.js'
 import { parseNotice } from './openim-notices.js'
 import { REDIS_DEFAULTS, type RedisStoreOptions } from './options.js'
 import { NodeRegistry } from './registry.js'
@@ -140,44 +143,15 @@ export class RedisStore implements PresenceStore {
     const tellsNodes = this.#client instanceof Redis && holder === this.#session?.holder
     // The script tells at once: notes that were sent before it are not to come after.
     if (tellsNodes) this.#publish(sender)
-    type Change = scripts.ChangedReply | scripts.AloneReply
-    const snapshots = new Map<Change, Snapshot>()
-    const replies = await dispatch<Assertion, number | Change>(
-      this.#router,
-      batch,
-      (assertion) => assertion.userId,
-      (assertion) => this.#keys.online(assertion.userId),
-      async (group) => {
-        const call = scripts.assertPresence(group, {
-          keys: this.#keys,
-          holder,
-          presenceTtlS,
-          openimCompat,
-          tellsNodes,
-        })
-        const [packed] = await Promise.all([
-          scripts.runScript(this.#client, call),
-          group[0]!.seats !== undefined && this.#keepSeats(group, holder),
-        ])
-        const answers = scripts.decodeReplies<number | Change>(packed)
-        // Told as soon as this master has answered: another that is away must not hold up this one's news.
-        const outgoing = new Outgoing()
-        for (const [i, answer] of answers.entries()) {
-          if (typeof answer !== 'object') continue
-          const snapshot = scripts.decodeChange(group[i]!, holder, answer)
-          snapshots.set(answer, snapshot)
-          if (!scripts.isAlone(answer)) outgoing.add(snapshot, answer[2])
-        }
-        this.#publish(sender, outgoing)
-        return answers
-      },
-    )
-    return batch.map(({ userId }, i): AssertOutcome => {
-      const reply = replies[i]!
-      if (!reply.ok) return { ...reply, userId }
-      if (typeof reply.reply === 'number') return { ok: true, userId, version: reply.reply }
-      const changed = snapshots.get(reply.reply)!
-      return { ok: true, userId, version: changed.version, changed }
+    return record(batch, {
+      client: this.#client,
+      router: this.#router,
+      keys: this.#keys,
+      holder,
+      presenceTtlS,
+      openimCompat,
+      tellsNodes,
+      publish: (outgoing) => this.#publish(sender, outgoing),
     })
   }
 
@@ -388,14 +362,6 @@ export class RedisStore implements PresenceStore {
     }
     const isFirst = session.sender.note(to, structuredClone(note))
     if (isFirst) queueMicrotask(() => this.#publish(session.sender))
-  }
-
-  /** Rejects when nobody of the group was served; a single user who was not keeps his seats for their life. */
-  async #keepSeats(group: Assertion[], holder: Holder): Promise<void> {
-    await scripts.runScript(
-      this.#client,
-      scripts.keepSeats(this.#keys, group, holder, this.#options.presenceTtlS),
-    )
   }
 
   /** Not awaited: a message that is lost leaves a gap in the numbers, which the receiver repairs. */

@@ -24,13 +24,21 @@ export function slotOf(key: string): number {
 
 /**
  * Whether an answer of a Cluster says that the slot table is old, that the slot is just moving, or that no master
- * serves it: read the table, then send again one by one. A Cluster that is down as a whole is not meant.
+ * serves it: read the table, then send again one by one.
  */
 export function isMisrouted(error: string): boolean {
-  return /^(MOVED|ASK|TRYAGAIN|CROSSSLOT|READONLY)\b|non local key|CLUSTERDOWN Hash slot not served/.test(
-    error,
-  )
+  return /^(MOVED|ASK|TRYAGAIN|CROSSSLOT|READONLY)\b|non local key/.test(error) || isUnserved(error)
 }
+
+/** Whether an answer says that no master serves the slot. A Cluster that is down as a whole is not meant. */
+export function isUnserved(error: string): boolean {
+  return error.includes('CLUSTERDOWN Hash slot not served')
+}
+
+/** A slot that its own master does not serve is left alone for so long: the tables of others go on naming that one. */
+const UNSERVED_MS = 2_000
+/** While slots are unserved the table is read again at most so often. */
+const REFRESH_DISTANCE_MS = 1_000
 
 export interface Routes<T> {
   groups: T[][]
@@ -39,6 +47,10 @@ export interface Routes<T> {
 
 export class Router {
   readonly #client: Redis | Cluster
+  /** Slots that were found unserved, and until when they are taken to be. */
+  readonly #unserved = new Map<number, number>()
+
+  #refreshedMs = Number.NEGATIVE_INFINITY
 
   constructor(client: Redis | Cluster) {
     this.#client = client
@@ -58,17 +70,42 @@ export class Router {
   route<T>(items: readonly T[], keyOf: (item: T) => string): Routes<T> {
     const client = this.#client
     if (!(client instanceof Cluster)) return { groups: items.length === 0 ? [] : [[...items]], unserved: [] }
-    const groups = new Map<string | undefined, T[]>()
+    const groups = new Map<string, T[]>()
+    const unserved: T[] = []
     for (const item of items) {
-      const owner = this.ownerOf(keyOf(item))
-      const group = groups.get(owner)
+      const slot = slotOf(keyOf(item))
+      const owner = this.#ownerOfSlot(client, slot)
+      const group = owner === undefined ? unserved : groups.get(owner)
       if (group) group.push(item)
-      else groups.set(owner, [item])
+      else groups.set(owner!, [item])
     }
-    // Before the table was read nothing is known: the call itself tells.
-    const unserved = client.status === 'ready' ? (groups.get(undefined) ?? []) : []
-    if (unserved.length > 0) groups.delete(undefined)
+    if (unserved.length > 0) this.#refreshSometimes()
     return { groups: [...groups.values()], unserved }
+  }
+
+  /** A call about this key was answered by nobody: see `isUnserved`. */
+  noteUnserved(key: string): void {
+    this.#unserved.set(slotOf(key), performance.now() + UNSERVED_MS)
+  }
+
+  /** Before the table was read nothing is known: the call itself tells. */
+  #ownerOfSlot({ slots, status }: Cluster, slot: number): string | undefined {
+    const owner = slots[slot]?.[0]
+    if (owner === undefined) return status === 'ready' ? undefined : ''
+    if (this.#unserved.size === 0) return owner
+    const untilMs = this.#unserved.get(slot)
+    if (untilMs === undefined) return owner
+    if (performance.now() < untilMs) return undefined
+    this.#unserved.delete(slot)
+    return owner
+  }
+
+  /** Somebody may serve by now what nobody did. */
+  #refreshSometimes(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#refreshedMs < REFRESH_DISTANCE_MS) return
+    this.#refreshedMs = nowMs
+    void this.refresh()
   }
 
   /** Read the slot table again. A failure leaves the old one: the sending that follows tells. */

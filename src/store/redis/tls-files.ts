@@ -2,6 +2,7 @@
  * Certificates and keys for TLS, from files. They are read when a connection is made, so that renewed ones are used
  * without a restart; while the files cannot be used, what was read before serves.
  */
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { StoreUnsuitableError } from '../../errors.js'
@@ -79,6 +80,8 @@ function read({ caFile, certFile, keyFile }: TlsFiles): Material {
   }
   try {
     createSecureContext(material)
+    // Of a file without any certificate the context says nothing: it would trust nobody.
+    if (material.ca !== undefined) new X509Certificate(material.ca)
   } catch (error) {
     const names = Object.keys(material).map((part) => SETTING[part as keyof Material])
     throw new Error(`${names.join(', ')} cannot be used for TLS: ${(error as Error).message}`)

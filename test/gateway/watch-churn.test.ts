@@ -1,0 +1,52 @@
+/** A1: two clients that watched and unwatched, within every limit, ended the process. Counts here, not the clock. */
+import t from 'tap'
+import type { OpenimClient } from '../../src/client/openim-client.js'
+import { SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import { seesOn, TestNode } from '../support/node.js'
+
+const ANDROID = 2
+const WEB = 5
+const SUBSCRIBE = 2005
+const TOO_MANY_WATCHES = 1611
+
+async function codeOf(
+  client: OpenimClient,
+  lists: { watch?: string[]; unwatch?: string[] },
+): Promise<number> {
+  const { watch = [], unwatch = [] } = lists
+  const data = SubUserOnlineStatus.encode({ subscribeUserID: watch, unsubscribeUserID: unwatch }).finish()
+  return (await client.request(SUBSCRIBE, data)).errCode
+}
+
+function names(count: number, prefix: string): string[] {
+  return Array.from({ length: count }, (_, n) => `${prefix}-${n}`)
+}
+
+t.test('what a node watches is bounded, whoever churns', async (t) => {
+  const max = 400
+  const node = await TestNode.start(t, {
+    WATCHES_PER_CONNECTION_MAX: '50',
+    NEW_WATCHES_PER_MIN: '100000',
+    NEW_WATCHES_PER_MIN_PER_USER: '100000',
+    WATCHED_USERS_MAX: String(max),
+    SHARD_THREADS: '0',
+  })
+  const honest = await node.login('honest', WEB)
+  await honest.subscribe(['friend'])
+  const churners = await Promise.all(names(4, 'churner').map((name) => node.login(name, ANDROID)))
+  let [accepted, peak] = [0, 0]
+  for (let turn = 0; turn < 15; turn++) {
+    for (const [n, client] of churners.entries()) {
+      await codeOf(client, { unwatch: names(50, `${n}-${turn - 1}`) })
+      const code = await codeOf(client, { watch: names(50, `${n}-${turn}`) })
+      t.ok([0, TOO_MANY_WATCHES].includes(code), `${code}`)
+      if (code === 0) accepted += 50
+    }
+    peak = Math.max(peak, await node.metric('porchlight_watched_users'))
+  }
+  t.ok(accepted > max, `${accepted} were watched for a while: those that lingered made room`)
+  t.ok(peak <= max, `at most ${peak} at once`)
+  const friend = await node.login('friend', ANDROID)
+  await seesOn(honest, 'friend', [ANDROID])
+  await friend.close()
+})
