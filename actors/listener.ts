@@ -11,7 +11,7 @@
  * or refuses, in OpenIM's words; a place is taken first and given back by whoever ends the handshake. Who asked for
  * the verdict as a frame (browsers) is upgraded once his arguments are read, the others when all is well.
  */
-import { stateFault } from '../src/auth/token-service.js'
+import { isDamagedRecord, stateFault } from '../src/auth/token-records.js'
 import { checkLogin, type TokenFault, type TokenVerdict } from '../src/auth/tokens.js'
 import { Admission } from '../src/gateway/admission.js'
 import { frameEncoding } from '../src/gateway/codec/encodings.js'
@@ -96,8 +96,8 @@ export interface Args {
   verifyToken: (token: string, digest: TokenDigest) => TokenVerdict | Promise<TokenVerdict>
   /** Whether logins take a seat before they come in: where one may be refused. */
   isSeated: boolean
-  /** Whether a token that is not on record is bad: it is, where tokens are made here. */
-  recordsNeeded: boolean
+  /** Whether a token of this user's that is not on record is bad. */
+  needsRecord: (userId: UserId) => boolean
   /** Whether so much waits for the shard's thread that it should get no more logins. */
   isOverloaded: (shard: Ref<PresenceShard.Command>) => boolean
   /** Unix ms, as tokens have it. */
@@ -228,7 +228,6 @@ function onVerdict(ctx: Ctx, state: State, attempt: Attempt, verdict: TokenVerdi
       `too many logins of this user, ${comeBackIn(waitMs)}`,
     )
   }
-  if (state.isAdmin(userId)) return accept(ctx, state, attempt)
   ctx.ask(
     state.addresses.sync,
     { kind: 'checkToken', userId, platformId, token, isLogin: true },
@@ -238,11 +237,14 @@ function onVerdict(ctx: Ctx, state: State, attempt: Attempt, verdict: TokenVerdi
 }
 
 function onTokenChecked(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<TokenState>): void {
+  const { userId } = attempt.args
+  if (!outcome.ok && isDamagedRecord(outcome.error))
+    return reject(state, attempt, WireCode.DataError, "the record of this user's tokens is damaged")
   if (!outcome.ok)
     return reject(state, attempt, WireCode.DatabaseError, 'the store is out of reach, try again')
-  const fault = stateFault(outcome.value, state.recordsNeeded)
+  const fault = stateFault(outcome.value, state.needsRecord(userId))
   if (fault !== undefined) return rejectFor(state, attempt, fault)
-  if (state.isSeated) askForSeat(ctx, state, attempt)
+  if (state.isSeated && !state.isAdmin(userId)) askForSeat(ctx, state, attempt)
   else accept(ctx, state, attempt)
 }
 

@@ -1,4 +1,4 @@
-// Rewrite the generated parts of README.md from what was built: settings, errors, metrics.
+// Rewrite the generated parts of README.md from what was built: REST paths, settings, errors, metrics.
 // Run after the build, as `npm run docs`; `test/docs.test.ts` holds the README to it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,9 @@ const built = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).h
 export async function render(readme) {
   const { configTable } = await built('config.js')
   const { metricsTable } = await built('observe/metrics.js')
-  let text = replacePart(readme, 'settings', configTable())
+  const { restTable } = await built('api/routes.js')
+  let text = replacePart(readme, 'rest', restTable())
+  text = replacePart(text, 'settings', configTable())
   text = replacePart(text, 'errors', await errorsTable())
   return replacePart(text, 'metrics', metricsTable())
 }

@@ -171,6 +171,11 @@ const relations: readonly Relation[] = [
     sentence: 'BACKPRESSURE_BYTES_MAX must be at least MESSAGE_BYTES_MAX: one long message must fit.',
   },
   {
+    of: ['apiConnectionsPerAddressMax', 'apiConnectionsMax'],
+    holds: (config) => config.apiConnectionsPerAddressMax <= config.apiConnectionsMax,
+    sentence: 'API_CONNECTIONS_PER_ADDRESS_MAX must be at most API_CONNECTIONS_MAX.',
+  },
+  {
     of: ['messageBytesMax', 'watchesPerConnectionMax'],
     holds: (config) => config.messageBytesMax >= watchRequestBytes(config.watchesPerConnectionMax),
     sentence:

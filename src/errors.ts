@@ -33,6 +33,12 @@ export class StoreUnsuitableError extends PorchlightError {
   readonly retry = 'never'
 }
 
+/** What the store has of a user is of a wrong form; the message names the key. Seen by: the client, as error 90007. */
+export class DamagedRecordError extends PorchlightError {
+  readonly code = 'DAMAGED_RECORD'
+  readonly retry = 'never'
+}
+
 /** A frame is not the envelope that its connection agreed on. Seen by: the client, as a closed connection. */
 export class BadEnvelopeError extends PorchlightError {
   readonly code = 'BAD_ENVELOPE'
@@ -45,7 +51,7 @@ export class MessageTooLongError extends PorchlightError {
   readonly retry = 'never'
 }
 
-/** Not every node that holds the user has answered a kick. Seen by: callers of REST. Retry: later; it is idempotent. */
+/** Which nodes hold the user is not known: the store has not answered. Seen by: callers of REST. Retry: later; it is idempotent. */
 export class KickUnconfirmedError extends PorchlightError {
   readonly code = 'KICK_UNCONFIRMED'
   readonly retry = 'later'
@@ -114,6 +120,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     retry: 'never',
   },
   {
+    code: 'DAMAGED_RECORD',
+    seenBy: 'clients and callers of REST, as error 90007',
+    meaning:
+      'What the store has of one user is of a wrong form; the log names the key. Nobody else is touched.',
+    retry: 'never',
+  },
+  {
     code: 'BAD_ENVELOPE',
     seenBy: 'the client, as a closed connection',
     meaning: 'A frame is not the envelope that its connection agreed on.',
@@ -128,7 +141,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   {
     code: 'KICK_UNCONFIRMED',
     seenBy: 'callers of REST, as error 90004',
-    meaning: 'Not every node that holds the user has answered a kick; the message names those that have not.',
+    meaning: 'A kick, or a list of connections: the store has not said in time which nodes hold the user.',
     retry: 'later',
   },
   {

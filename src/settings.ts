@@ -75,6 +75,15 @@ export const settings = {
     max: 3650,
     doc: 'How long a new token is good for.',
   }),
+  adminTokenExpireMin: int({
+    env: 'ADMIN_TOKEN_EXPIRE_MIN',
+    default: 1_440,
+    min: 1,
+    max: 525_600,
+    doc:
+      "How many minutes an administrator's token is good for. Whoever asks for one within the first hundredth of that " +
+      'gets the same.',
+  }),
   maxTokensPerPlatform: int({
     env: 'MAX_TOKENS_PER_PLATFORM',
     default: 30,
@@ -393,6 +402,14 @@ export const settings = {
       'Different users that this node watches, with those whose watchers left within 10 s; requests for more are ' +
       'refused (error 1611). Each takes about 1 KiB of heap.',
   }),
+  watchPolicy: choice({
+    env: 'WATCH_POLICY',
+    default: 'open',
+    choices: ['open', 'admin'],
+    doc:
+      'Who may ask where others are, over the WebSocket port (2005) and over REST. `open`, as in OpenIM: whoever has ' +
+      'a token. `admin`: only administrators; users see themselves alone, and all others as offline.',
+  }),
   backpressureBytesMax: int({
     env: 'BACKPRESSURE_BYTES_MAX',
     default: 1_310_720,
@@ -408,6 +425,38 @@ export const settings = {
     min: SECOND_MS,
     max: 60 * MINUTE_MS,
     doc: 'A connection that says nothing for so long is taken for dead. Clients ping every 10 to 24 s.',
+  }),
+  apiConnectionsMax: int({
+    env: 'API_CONNECTIONS_MAX',
+    default: 2_048,
+    min: 16,
+    max: 1_000_000,
+    doc:
+      'Open connections to API_PORT, at most. When it is full, one that only waits is closed for each that comes: ' +
+      'first of the address that has the most.',
+  }),
+  apiConnectionsPerAddressMax: int({
+    env: 'API_CONNECTIONS_PER_ADDRESS_MAX',
+    default: 256,
+    min: 1,
+    max: 1_000_000,
+    doc: 'The same from one address; at most API_CONNECTIONS_MAX.',
+  }),
+  apiCallsPerSPerAddress: int({
+    env: 'API_CALLS_PER_S_PER_ADDRESS',
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    doc:
+      'Calls of REST from one address in a second (error 1610); each ten users that are asked about count as one ' +
+      "more. Calls with an administrator's token do not count.",
+  }),
+  apiStatusesPerSPerUser: int({
+    env: 'API_STATUSES_PER_S_PER_USER',
+    default: 1_000,
+    min: 1_000,
+    max: 10_000_000,
+    doc: 'Users whose status one user may ask for over REST in a second (error 1610). Administrators: without bound.',
   }),
   allowedOrigins: origins({
     env: 'ALLOWED_ORIGINS',

@@ -217,7 +217,7 @@ t.test('each edge is imported by its own thread role only', async (t) => {
         'actors/listener.ts',
       ],
     },
-    { edge: 'src/api', roles: ['src/threads/api.ts'] },
+    { edge: 'src/api', roles: ['src/threads/api.ts', 'src/threads/audit-trail.ts'] },
   ]
   const all = await imports()
   for (const { edge, roles } of edges) {

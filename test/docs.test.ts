@@ -9,15 +9,16 @@ const { render } = (await import(new URL('scripts/docs.mjs', root).href)) as {
 const marked = (...names: string[]) =>
   names.map((name) => `<!-- ${name}:begin -->\nold\n<!-- ${name}:end -->`).join('\n')
 
-t.test('the README says what the code says of settings, errors and metrics', async (t) => {
+t.test('the README says what the code says of REST, settings, errors and metrics', async (t) => {
   const readme = readFileSync(new URL('README.md', root), 'utf8')
   t.equal(readme, await render(readme), 'run `npm run docs` after a build')
 })
 
 t.test('generated parts replace what stood between their markers and nothing else', async (t) => {
-  const text = await render(`before\n${marked('settings', 'errors', 'metrics')}\nafter`)
+  const text = await render(`before\n${marked('rest', 'settings', 'errors', 'metrics')}\nafter`)
   t.match(text, /^before\n[\s\S]*\nafter$/)
   t.notMatch(text, /^old$/m)
+  t.match(text, '| `/auth/get_admin_token` | whoever knows AUTH_SECRET |')
   t.match(text, '| `WS_PORT` | `10001` |')
   t.match(text, '| `BAD_SETTING` |')
   t.match(text, '| `ASK_DEADLINE` |')
@@ -27,8 +28,8 @@ t.test('generated parts replace what stood between their markers and nothing els
 })
 
 t.test('a README without a marker is refused with the name of the marker', async (t) => {
-  await t.rejects(render(marked('settings', 'metrics')), /<!-- errors:begin -->/)
-  await t.rejects(render('<!-- settings:begin -->'), /<!-- settings:end -->/)
+  await t.rejects(render(marked('rest', 'settings', 'metrics')), /<!-- errors:begin -->/)
+  await t.rejects(render('<!-- rest:begin -->'), /<!-- rest:end -->/)
 })
 
 t.test('every failure that has a class is in the catalogue, and nothing else is', async (t) => {

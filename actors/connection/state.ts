@@ -24,6 +24,8 @@ export interface ConnectionSettings {
   watchesPerConnectionMax: number
   newWatchesPerMin: number
   readTimeoutMs: number
+  /** WATCH_POLICY: whether `asker` may know where a user is. */
+  mayWatch(asker: UserId, userId: UserId): boolean
 }
 
 /** Why something that a client sent was refused, slowed or cut. */

@@ -31,7 +31,9 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
   if (asked === undefined) return sendUnreadable(state, envelope)
   // Nobody can have the other IDs here. They are answered as of users who are offline, and never watched.
   const userIds = [...new Set(asked.subscribeUserID)]
-  const subscribe = new Set(userIds.filter((userId) => checkUserId(userId) === undefined))
+  const subscribe = new Set(
+    userIds.filter((userId) => checkUserId(userId) === undefined && mayKnow(state, userId)),
+  )
   const fresh = countFresh(state, subscribe)
   if (!mayWatch(ctx, state, envelope, fresh)) return
   unsubscribe(state, new Set(asked.unsubscribeUserID))
@@ -92,7 +94,11 @@ export function onWatched(ctx: Ctx, state: State, requestId: number): void {
   for (const userId of userIds) {
     if (state.socket.subscribe(topicOf(state.encoding.index, userId))) countWatches(state, 1)
   }
-  const answer = pending.userIds.map((userId) => ({ userId, platformIds: statuses.get(userId) ?? [] }))
+  const answer = pending.userIds.map((userId) => ({
+    userId,
+    // An error would cost the whole list: SDKs ask for all of it again.
+    platformIds: mayKnow(state, userId) ? (statuses.get(userId) ?? []) : [],
+  }))
   send(state, success(pending.labels, encodeTips(answer)))
 }
 
@@ -128,6 +134,11 @@ export function onSubscribeDue(state: State, requestId: number): void {
   if (pending === undefined) return
   state.pending?.delete(requestId)
   send(state, failure(pending.labels, WireCode.ServerInternalError, 'presence is not available, ask again'))
+}
+
+/** WATCH_POLICY */
+function mayKnow({ settings, userId: asker }: State, userId: UserId): boolean {
+  return settings.mayWatch(asker, userId)
 }
 
 function unsubscribe(state: State, userIds: Set<UserId>): void {

@@ -1,10 +1,11 @@
 /**
- * Kicks by hand: logins of a user end on every node that holds him, and the caller hears when all have confirmed. The
- * same question with nobody meant lists the user's logins.
+ * Kicks by hand: logins of a user end on every node that holds them, and the caller hears when all have confirmed, or
+ * which have not. The same question with nobody meant lists the user's logins.
  */
 import { KickUnconfirmedError } from '../../src/errors.js'
 import { OLD } from '../../src/presence/roster.js'
 import type { Holder, Snapshot } from '../../src/presence/types.js'
+import { nodeOfHolder } from '../../src/presence/watch-index.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type { ReplyTo } from '../../src/runtime/index.js'
 import { carryOut, forgetOrders, holdersElsewhere, send } from './evictions.js'
@@ -14,7 +15,7 @@ import { type Ctx, flushSoon, type Kick, type State } from './state.js'
 export function onKick(ctx: Ctx, state: State, { eviction, timeoutMs }: PresenceShard.Kick): void {
   const kick: Kick = {
     id: ++state.lastId,
-    replyTo: ctx.replyTo as ReplyTo<PresenceShard.Kicked>,
+    replyTo: ctx.replyTo as ReplyTo<PresenceShard.KickOutcome>,
     eviction,
     result: { gone: 0, left: [] },
     unanswered: undefined,
@@ -63,15 +64,19 @@ function isListing({ eviction }: Kick): boolean {
 function answerKick(ctx: Ctx, state: State, kick: Kick): void {
   if (kick.unanswered === undefined || kick.unanswered.size > 0) return
   endKick(ctx, state, kick)
-  ctx.reply(kick.replyTo, kick.result)
+  ctx.reply(kick.replyTo, { ...kick.result, unanswered: [] })
 }
 
 export function onKickDue(ctx: Ctx, state: State, id: number): void {
   const kick = state.kicks.get(id)
   if (kick === undefined) return
   endKick(ctx, state, kick)
-  const silent = kick.unanswered === undefined ? 'the store' : [...kick.unanswered].join(', ')
-  ctx.fail(kick.replyTo, new KickUnconfirmedError(`${silent} did not answer in time`))
+  if (kick.unanswered === undefined) {
+    return ctx.fail(kick.replyTo, new KickUnconfirmedError('the store did not answer in time'))
+  }
+  // What is known is of use all the same.
+  const unanswered = [...kick.unanswered].map(nodeOfHolder).sort()
+  ctx.reply(kick.replyTo, { ...kick.result, unanswered })
 }
 
 function endKick(ctx: Ctx, state: State, kick: Kick): void {

@@ -178,7 +178,7 @@ export interface SentEviction extends Order {
 /** A kick by hand under way. */
 export interface Kick {
   id: number
-  replyTo: ReplyTo<PresenceShard.Kicked>
+  replyTo: ReplyTo<PresenceShard.KickOutcome>
   eviction: Omit<Eviction, 'before'>
   result: PresenceShard.Kicked
   /** Nodes that have not answered; undefined = the store has not. */

@@ -4,6 +4,7 @@
  * Believed without asking is only a token that was good a short while ago. Its kick through any node takes it out of
  * this memory at once, also one that overtakes the answer to a question on its way.
  */
+import { isDamagedRecord } from '../../src/auth/token-records.js'
 import { BY_HAND, TOKEN_ONLY } from '../../src/presence/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../src/presence/token-digest.js'
 import type { LoginNumber, PlatformId, UserId } from '../../src/presence/types.js'
@@ -19,8 +20,8 @@ export interface TokenSettings {
   /** OpenIM's services kick tokens without telling us: ask each time. */
   openimCompat: boolean
   authWhenStoreDown: 'allow' | 'deny'
-  /** Whether a token that is not on record is bad. */
-  recordsNeeded: boolean
+  /** Whether a token of this user's that is not on record is bad. */
+  needsRecord: (userId: UserId) => boolean
 }
 
 export interface TokenCounts {
@@ -134,7 +135,7 @@ export function onTokenFound(
     return
   }
   const found = isWithdrawn ? 'kicked' : outcome.value
-  if (isGood(state, found)) {
+  if (isGood(state, found, waiting[0]!.question.userId)) {
     remember(ctx, state, digest)
     noteLogin(ctx, state, digest, waiting[0]!.question)
   }
@@ -154,8 +155,8 @@ function noteLogin(ctx: Ctx, { desk, health }: State, digest: TokenDigest, quest
   desk.lately.set(digest, { question, atMs: nowMs })
 }
 
-function isGood({ tokens }: State, found: TokenState): boolean {
-  return found === 'normal' || (found === 'unknown' && !tokens.recordsNeeded)
+function isGood({ tokens }: State, found: TokenState, userId: UserId): boolean {
+  return found === 'normal' || (found === 'unknown' && !tokens.needsRecord(userId))
 }
 
 function remember(ctx: Ctx, { desk, tokens }: State, digest: TokenDigest): void {
@@ -172,7 +173,8 @@ function withoutStore(
   error: Error,
 ): void {
   const { desk, tokens, counts } = state
-  if (!question.isLogin || tokens.authWhenStoreDown === 'deny') return ctx.fail(replyTo, error)
+  const isRefused = !question.isLogin || tokens.authWhenStoreDown === 'deny' || isDamagedRecord(error)
+  if (isRefused) return ctx.fail(replyTo, error)
   counts.uncheckedLogins++
   desk.unchecked.add(digest, { question, wasGood: false, isLate: true })
   ctx.reply(replyTo, 'normal')
@@ -322,7 +324,7 @@ export function onUncheckedFound(ctx: Ctx, state: State, digest: TokenDigest, ou
   const { userId, platformId } = login.question
   const { state: found, by } = outcome.value
   const isLost = found === 'unknown' && login.wasGood
-  if (!isGood(state, found) && !isLost) {
+  if (!isGood(state, found, userId) && !isLost) {
     onWithdraw(ctx, state, userId, platformId, [digest], login.isLate ? BY_HAND : by)
   }
   checkSome(ctx, state)

@@ -1,50 +1,50 @@
-/**
- * Connections over REST, in the whole cluster, for administrators.
- *
- *   POST /connection/list   a user -> his connections
- *   POST /connection/kick   a user, and at most one of platform, connection and token -> how many were ended
- */
-import { Hono } from 'hono'
+/** Connections over REST, in the whole cluster, for administrators. */
 import { z } from 'zod'
 import type { LoginInfo } from '../presence/eviction.js'
 import type { PlatformTable } from '../presence/platforms.js'
 import { compareText } from '../presence/token-order.js'
-import { type ClusterDeps, endConnections, type KickOrder, listConnections } from './every-node.js'
-import {
-  answer,
-  type Door,
-  platformIdField,
-  readBody,
-  refusedBy,
-  requireAdmin,
-  userIdField,
-} from './requests.js'
+import { endConnections, type KickOrder, listConnections } from './every-node.js'
+import { platformIdField, type Route, type RouteDeps, route, userIdField } from './route.js'
+import { refusedBy } from './serve-call.js'
 
-export interface ConnectionDeps extends Door, ClusterDeps {
-  platforms: PlatformTable
-}
+const CONNECTION_ID_CHARS_MAX = 128
 
-export function connectionRoutes(deps: ConnectionDeps): Hono {
-  const selection = selectionOf(deps.platforms)
-  const app = new Hono()
-  app.post('/list', async (c) => {
-    await requireAdmin(deps, c)
-    const { userID } = await readBody(c, z.object({ userID: userIdField }))
-    const logins = await listConnections(deps, c.req.path, userID)
-    return answer(c, {
-      connections: logins.map((login) => connectionData(login, deps.platforms)).sort(byPlace),
-    })
-  })
-  app.post('/kick', async (c) => {
-    await requireAdmin(deps, c)
-    const chosen = await readBody(c, selection)
-    const { userID, token } = chosen
-    const fault = token === undefined ? undefined : await deps.tokens.faultOf(userID, token)
-    if (fault !== undefined) throw refusedBy(fault)
-    const kicked = await endConnections(deps, c.req.path, orderOf(deps, chosen), flagging(deps, chosen))
-    return answer(c, { kicked })
-  })
-  return app
+export function connectionRoutes(platforms: PlatformTable): Route[] {
+  return [
+    route({
+      path: '/connection/list',
+      may: 'admin',
+      doc:
+        "A user's connections on every node: `connectionID`, `platformID`, `platform`, `nodeID`, `isBackground`. " +
+        '`unansweredNodes` hold the user as well, and have not said with what.',
+      body: z.object({ userID: userIdField }),
+      answers: ['connections', 'unansweredNodes'],
+      isAct: true,
+      handle: async (deps, { userID }, { path }) => {
+        const { left, unanswered } = await listConnections(deps, path, userID)
+        return {
+          connections: left.map((login) => connectionData(login, platforms)).sort(byPlace),
+          unansweredNodes: unanswered,
+        }
+      },
+    }),
+    route({
+      path: '/connection/kick',
+      may: 'admin',
+      doc:
+        'Ends all connections of a user, or those of one platform, one token, or one of them; and the tokens. With ' +
+        '90004 `unansweredNodes` have not confirmed: ask again.',
+      body: selectionOf(platforms),
+      answers: ['kicked'],
+      isAct: true,
+      handle: async (deps, chosen, { path }) => {
+        const { userID, token } = chosen
+        const fault = token === undefined ? undefined : await deps.tokens.faultOf(userID, token)
+        if (fault !== undefined) throw refusedBy(fault)
+        return { kicked: await endConnections(deps, path, orderOf(deps, chosen), flagging(deps, chosen)) }
+      },
+    }),
+  ]
 }
 
 type Selection = z.infer<ReturnType<typeof selectionOf>>
@@ -54,7 +54,7 @@ function selectionOf(platforms: PlatformTable) {
     .object({
       userID: userIdField,
       platformID: platformIdField(platforms).optional(),
-      connectionID: z.string().min(1).optional(),
+      connectionID: z.string().min(1).max(CONNECTION_ID_CHARS_MAX).optional(),
       token: z.string().min(1).optional(),
     })
     .refine(
@@ -66,7 +66,7 @@ function selectionOf(platforms: PlatformTable) {
 
 /** Whoever is ended must not come back with another token of those meant. A single connection flags its own. */
 function flagging(
-  { tokens }: Door,
+  { tokens }: RouteDeps,
   { userID, platformID, connectionID, token }: Selection,
 ): (() => Promise<void>) | undefined {
   if (connectionID !== undefined) return undefined
@@ -74,7 +74,7 @@ function flagging(
   return () => tokens.kickTokenOf(userID, token)
 }
 
-function orderOf({ tokens }: Door, { userID, platformID, connectionID, token }: Selection): KickOrder {
+function orderOf({ tokens }: RouteDeps, { userID, platformID, connectionID, token }: Selection): KickOrder {
   const order: KickOrder = { userId: userID }
   if (platformID !== undefined) order.platformIds = [platformID]
   if (connectionID !== undefined) order.connectionId = connectionID

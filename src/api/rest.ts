@@ -1,38 +1,36 @@
 /**
- * REST: tokens (`auth-routes.ts`), connections (`connection-routes.ts`), users (`user-routes.ts`), and
- * health, as the health listener has it (`src/health/`).
+ * REST: the paths of `routes.ts`, all POST, and what operators and newcomers GET.
  *
- *   GET /healthz   the process lives        GET /readyz   it can serve, or what is missing
+ *   GET /          what this is
+ *   GET /healthz   the process lives        GET /readyz    it can serve, or what is missing
  *
  * Answers look like OpenIM's: HTTP 200 with an envelope, errors included. What this room needs of the others is
  * injected. No token is ever part of an error or a report.
  */
 import { type Context, Hono, type Next } from 'hono'
-import { StoreAwayError, type TokenService } from '../auth/token-service.js'
 import { WireCode } from '../gateway/wire-errors.js'
 import type { Liveness, Readiness } from '../health/readiness.js'
 import type { PlatformTable } from '../presence/platforms.js'
-import type { UserId } from '../presence/types.js'
-import { authRoutes } from './auth-routes.js'
-import { connectionRoutes } from './connection-routes.js'
-import { ApiError, failure } from './envelope.js'
-import type { ClusterDeps } from './every-node.js'
-import { limitBody, requireOperationId } from './requests.js'
-import { type UserDeps, userRoutes } from './user-routes.js'
+import { type CallerEnv, callerAddress } from './caller.js'
+import { ApiError, failure, success } from './envelope.js'
+import type { Route, RouteDeps } from './route.js'
+import { allRoutes } from './routes.js'
+import { serveCall } from './serve-call.js'
 
-export interface RestDeps extends ClusterDeps, UserDeps {
-  /** The signing secret, which whoever asks for an admin token must know. */
-  secret: string
-  isAdmin(userId: UserId): boolean
+export interface RestDeps extends RouteDeps {
   platforms: PlatformTable
-  tokens: TokenService
   readiness(): Promise<Readiness>
   liveness(): Promise<Liveness>
+  /** Hears of every call: its path (`other` for unknown ones), the error code (0 = none) and how long it took. */
+  served(path: string, errCode: number, seconds: number): void
 }
 
-export function createRest(deps: RestDeps): Hono {
-  const app = new Hono()
+type App = Hono<{ Bindings: Partial<CallerEnv> }>
+
+export function createRest(deps: RestDeps): App {
+  const app: App = new Hono()
   app.use(allowEveryOrigin)
+  app.get('/', (c) => c.json(FRONT_PAGE))
   app.get('/healthz', async (c) => {
     const { alive, missing = 'ok' } = await deps.liveness()
     return c.text(missing, alive ? 200 : 503)
@@ -41,28 +39,40 @@ export function createRest(deps: RestDeps): Hono {
     const verdict = await deps.readiness()
     return c.json(verdict, verdict.ready ? 200 : 503)
   })
-
-  for (const [path, routes] of [
-    ['/auth', authRoutes(deps)],
-    ['/connection', connectionRoutes(deps)],
-    ['/user', userRoutes(deps)],
-  ] as const) {
-    app.use(`${path}/*`, requireOperationId, limitBody)
-    app.route(path, routes)
-  }
-
-  app.notFound((c) => c.json(failure(new ApiError(WireCode.RecordNotFoundError, 'no such path')), 404))
+  for (const route of allRoutes(deps.platforms)) app.post(route.path, (c) => serve(deps, route, c))
+  app.notFound((c) => {
+    deps.served('other', WireCode.RecordNotFoundError, 0)
+    return c.json(failure(new ApiError(WireCode.RecordNotFoundError, 'no such path')), 404)
+  })
   app.onError((error, c) => {
-    if (error instanceof ApiError) return c.json(failure(error))
-    if (error instanceof StoreAwayError) {
-      deps.report(error.cause, c.req.path)
-      const detail = 'the store is out of reach; try again later'
-      return c.json(failure(new ApiError(WireCode.DatabaseError, detail)))
-    }
-    deps.report(error, c.req.path)
+    deps.report(error, 'other')
     return c.json(failure(new ApiError(WireCode.ServerInternalError, 'the log of the server says more')), 500)
   })
   return app
+}
+
+async function serve(deps: RestDeps, route: Route, c: Context): Promise<Response> {
+  const beganMs = deps.nowMs()
+  const done = (errCode: number) => deps.served(route.path, errCode, (deps.nowMs() - beganMs) / 1_000)
+  c.header('Cache-Control', 'no-store')
+  try {
+    const data = await serveCall(deps, route, c, callerAddress(c))
+    done(0)
+    return c.json(success(data))
+  } catch (error) {
+    // It throws nothing else.
+    const refusal = error as ApiError
+    done(refusal.errCode)
+    return c.json(failure(refusal), refusal.status)
+  }
+}
+
+const FRONT_PAGE = {
+  name: 'Porchlight',
+  what: "A presence gateway that speaks OpenIM's client protocol. Clients connect to WS_PORT; this is its REST port.",
+  health: ['/healthz', '/readyz'],
+  documentation:
+    'README.md: "Log in" for tokens and "REST" for every path; ARCHITECTURE.md for how it works.',
 }
 
 /** Calls carry their token in a header, never in a cookie, so that another site's page has nothing to ride on. */

@@ -20,15 +20,21 @@ export function isUsualSecretToken(token: string): boolean {
 
 /**
  * The claims of a token whose signature and times are right at `nowMs`. `mac`: what signs the text before the last dot,
- * in base64url. Throws jose's errors, as `jwtVerify` does.
+ * in base64url. `leewayS`: for `nbf` and `exp`. Throws jose's errors, as `jwtVerify` does.
  */
-export function openSecretToken(token: string, mac: (signed: string) => string, nowMs: number): JWTPayload {
+export function openSecretToken(
+  token: string,
+  mac: (signed: string) => string,
+  nowMs: number,
+  leewayS: number,
+): JWTPayload {
   const dot = token.lastIndexOf('.')
   const payload = token.slice(USUAL_HEADER.length, dot)
   if (dot < USUAL_HEADER.length || payload.includes('.')) throw new errors.JWSInvalid('not three parts')
   if (!isSame(mac(token.slice(0, dot)), token.slice(dot + 1)))
     throw new errors.JWSSignatureVerificationFailed()
-  return UnsecuredJWT.decode(`${UNSIGNED_HEADER}${payload}.`, { currentDate: new Date(nowMs) }).payload
+  const rules = { currentDate: new Date(nowMs), clockTolerance: leewayS }
+  return UnsecuredJWT.decode(`${UNSIGNED_HEADER}${payload}.`, rules).payload
 }
 
 function isSame(a: string, b: string): boolean {

@@ -12,43 +12,21 @@ import { BY_HAND, TOKEN_ONLY } from '../presence/eviction.js'
 import type { Policy } from '../presence/login-policy.js'
 import type { PlatformTable } from '../presence/platforms.js'
 import { type TokenDigest, tokenDigest } from '../presence/token-digest.js'
-import {
-  compareIssue,
-  compareText,
-  isRenewal,
-  nextPlace,
-  type Occasion,
-  type Place,
-  readIssue,
-} from '../presence/token-order.js'
+import { compareIssue, nextPlace, type Occasion, type Place, readIssue } from '../presence/token-order.js'
 import { type Ruling, TokenRules } from '../presence/token-rules.js'
 import type { PlatformId, UserId } from '../presence/types.js'
-import type { PresenceStore, TokenRecord, TokenState } from '../store/presence-store.js'
+import { checkUserId } from '../presence/user-id.js'
+import type { TokenRecord } from '../store/presence-store.js'
+import { ADMIN_PLATFORM, ADMIN_TOKENS_MAX, AdminTokens } from './admin-tokens.js'
 import { RefreshTokens, readRefreshToken } from './refresh-tokens.js'
-import { type Claims, type TokenFault, type TokenVerdict, tokenStateError } from './tokens.js'
-
-/** OpenIM's platform of administrators; users have no tokens for it. */
-export const ADMIN_PLATFORM: PlatformId = 10
+import { StoreAwayError, type TokenStore, tellApart } from './store-calls.js'
+import { byPlatform, latestLogin, type OneToken, textsOf } from './token-lists.js'
+import { stateFault } from './token-records.js'
+import type { Claims, TokenFault, TokenVerdict } from './tokens.js'
 
 const MINUTE_S = 60
 const DAY_S = 86_400
 const JTI_RANDOM_BYTES = 4
-
-/** What of the store the service needs. Each call may reject. */
-export type TokenStore = Pick<
-  PresenceStore,
-  | 'tokenState'
-  | 'tokensOf'
-  | 'rememberToken'
-  | 'kickTokens'
-  | 'forgetTokens'
-  | 'rememberRefresh'
-  | 'takeRefresh'
-  | 'forgetRefreshes'
->
-
-type OneToken = Pick<TokenRecord, 'platformId' | 'token'>
-
 /** What a new token says: whose it is, and its place among the user's tokens (`iat` and `jti`). */
 export type NewToken = Claims & Place
 
@@ -58,12 +36,13 @@ export interface TokenSettings {
   accessTokenExpireMin: number
   /** 0 = there are no refresh tokens. */
   refreshTokenExpireDays: number
+  /** How long an administrator's token is good. */
+  adminTokenExpireMin: number
   maxTokensPerPlatform: number
   loginPolicy: Policy
   /** LOGIN_CONFLICT=refuse-new */
   refuseNew: boolean
-  /** False where tokens are signed with a public-key algorithm: they may be made elsewhere, and have no record. */
-  recordsNeeded: boolean
+  authWhenStoreDown: 'allow' | 'deny'
 }
 
 export interface TokenServiceDeps {
@@ -71,6 +50,8 @@ export interface TokenServiceDeps {
   settings: TokenSettings
   platforms: PlatformTable
   isAdmin(userId: UserId): boolean
+  /** Whether a token of this user's that is not on record is bad (`recordRule`). */
+  needsRecord(userId: UserId): boolean
   /** Sign a token with these claims, which is good from now for `ttlS` seconds. Absent: tokens are made elsewhere. */
   issue?: (token: NewToken, ttlS: number) => Promise<string>
   /** The one text of a token that may have several (`canonicalToken`). */
@@ -89,21 +70,6 @@ export interface IssuedToken {
   refresh?: { token: string; ttlS: number }
 }
 
-/** The store did not answer, or said no: nothing is known of what was asked. Retry: later, with the same call. */
-export class StoreAwayError extends Error {
-  constructor(override readonly cause: unknown) {
-    super('the store is out of reach')
-  }
-}
-
-/**
- * What a token's record means; undefined = the token is good. Without `recordsNeeded` a token has no record until it
- * is kicked.
- */
-export function stateFault(state: TokenState, recordsNeeded: boolean): TokenFault | undefined {
-  return state === 'unknown' && !recordsNeeded ? undefined : tokenStateError(state)
-}
-
 /** Every call rejects with StoreAwayError when the store is away, and may then be repeated. */
 export class TokenService {
   readonly #deps: TokenServiceDeps
@@ -112,6 +78,7 @@ export class TokenService {
   readonly #rules: TokenRules
   /** A renewal takes the place of no login: nothing but the maximum holds. */
   readonly #renewalRules: TokenRules
+  readonly #admins: AdminTokens
 
   constructor(deps: TokenServiceDeps) {
     const { settings, platforms } = deps
@@ -123,15 +90,32 @@ export class TokenService {
     const rules = { policy, refuseNew, maxPerPlatform: maxTokensPerPlatform, renewals }
     this.#rules = new TokenRules(rules, platforms)
     this.#renewalRules = new TokenRules({ ...rules, policy: 0 }, platforms)
+    this.#admins = new AdminTokens({
+      store: this.#store,
+      rules: new TokenRules({ ...rules, policy: 0, maxPerPlatform: ADMIN_TOKENS_MAX }, platforms),
+      ttlS: settings.adminTokenExpireMin * MINUTE_S,
+      issue: (claims, ttlS, held) => this.#issue(claims, ttlS, held, 'login'),
+      obey: (userId, ruling) => this.#obey(userId, ruling),
+      verify: deps.verify,
+      nowS: () => this.#nowS(),
+    })
   }
 
-  /** Administrators' tokens are good without a record, as in OpenIM: they must work while the store is down. */
+  /**
+   * A token for an administrator (`AdminTokens`). While the store is away and AUTH_WHEN_STORE_DOWN is `allow`, one that
+   * is on no record: it is good as long as that lasts, and no longer than a few minutes.
+   *
+   *   1001  not an administrator        1002  tokens are made elsewhere
+   */
   async createForAdmin(userId: UserId): Promise<IssuedToken | TokenFault> {
     if (!this.#deps.isAdmin(userId)) return refusal(WireCode.ArgsError, 'userID: not an administrator')
     if (this.#deps.issue === undefined) return MADE_ELSEWHERE
-    const ttlS = this.#deps.settings.tokenExpireDays * DAY_S
-    const token = await this.#issue({ userId, platformId: ADMIN_PLATFORM }, ttlS, [], 'login')
-    return { ok: true, token, ttlS }
+    try {
+      return { ok: true, ...(await this.#admins.create(userId)) }
+    } catch (error) {
+      if (!this.#isGoodBySignature(userId, error)) throw error
+      return { ok: true, ...(await this.#admins.createUnrecorded(userId)) }
+    }
   }
 
   /**
@@ -164,13 +148,29 @@ export class TokenService {
     return issued
   }
 
-  /** Whose token it is, and whether it is good: signature, times, claims and record. */
+  /**
+   * Whose token it is, and whether it is good: signature, times, claims and record. While the store is away an
+   * administrator's is good by its signature where AUTH_WHEN_STORE_DOWN is `allow`, unless it is known to be kicked.
+   */
   async check(text: string): Promise<TokenVerdict> {
     const token = this.#deps.canonical(text)
     const verdict = await this.#deps.verify(token)
-    if (!verdict.ok || this.#deps.isAdmin(verdict.userId)) return verdict
-    const state = await this.#store.tokenState(verdict.userId, verdict.platformId, token)
-    return stateFault(state, this.#deps.settings.recordsNeeded) ?? verdict
+    if (!verdict.ok) return verdict
+    const { userId, platformId } = verdict
+    if (!this.#mayBeOnRecord(verdict)) return NOBODYS
+    try {
+      const state = await this.#store.tokenState(userId, platformId, token)
+      return stateFault(state, this.#deps.needsRecord(userId)) ?? verdict
+    } catch (error) {
+      if (!this.#isGoodBySignature(userId, error)) throw error
+      return verdict
+    }
+  }
+
+  /** Whether it is an administrator's token, and the store cannot be asked, and need not be. */
+  #isGoodBySignature(userId: UserId, error: unknown): boolean {
+    const isAway = error instanceof StoreAwayError && !error.isDamaged
+    return isAway && this.#deps.isAdmin(userId) && this.#deps.settings.authWhenStoreDown === 'allow'
   }
 
   /**
@@ -219,7 +219,7 @@ export class TokenService {
   }
 
   /**
-   * Kick these tokens. Skipped, by their positions, are those that verification refuses or that administrators have.
+   * Kick these tokens. Skipped, by their positions, are those that verification refuses.
    * A device that has a refresh token as well can still use it: a forced logout ends that too.
    */
   async kickTokens(
@@ -230,7 +230,7 @@ export class TokenService {
     const skipped: number[] = []
     const byUser = new Map<UserId, OneToken[]>()
     for (const [at, verdict] of verdicts.entries()) {
-      if (!verdict.ok || !this.#mayHaveToken(verdict)) {
+      if (!verdict.ok || !this.#mayBeOnRecord(verdict)) {
         skipped.push(at)
         continue
       }
@@ -255,7 +255,7 @@ export class TokenService {
   async kickTokenOf(userId: UserId, text: string): Promise<void> {
     const token = this.#deps.canonical(text)
     const verdict = await this.#deps.verify(token)
-    if (!verdict.ok || verdict.userId !== userId || !this.#mayHaveToken(verdict)) return
+    if (!verdict.ok || verdict.userId !== userId || !this.#mayBeOnRecord(verdict)) return
     await this.#kick(userId, [{ platformId: verdict.platformId, token }])
   }
 
@@ -340,10 +340,14 @@ export class TokenService {
     return Math.max(1, ...livesS.map((lifeS) => (Number.isFinite(lifeS) ? lifeS : longestS)))
   }
 
-  #mayHaveToken({ userId, platformId }: Claims): boolean {
-    return (
-      !this.#deps.isAdmin(userId) && platformId !== ADMIN_PLATFORM && this.#deps.platforms.isKnown(platformId)
-    )
+  /** Whether a user's device may have a token. */
+  #mayHaveToken(claims: Claims): boolean {
+    const { userId, platformId } = claims
+    return !this.#deps.isAdmin(userId) && platformId !== ADMIN_PLATFORM && this.#mayBeOnRecord(claims)
+  }
+
+  #mayBeOnRecord({ userId, platformId }: Claims): boolean {
+    return this.#deps.platforms.isKnown(platformId) && checkUserId(userId) === undefined
   }
 
   #userTtlS(): number {
@@ -360,53 +364,10 @@ export class TokenService {
   }
 }
 
-/** The newest good token that was made for a login; undefined when there is none. */
-function latestLogin(records: readonly TokenRecord[]): TokenRecord | undefined {
-  return records
-    .filter(({ state }) => state === 'normal')
-    .map((record) => ({ record, issue: readIssue(record.token) }))
-    .filter(({ issue }) => !isRenewal(issue))
-    .sort((a, b) => compareIssue(b.issue, a.issue) || compareText(b.record.token, a.record.token))[0]?.record
-}
-
-function byPlatform(records: readonly OneToken[]): Map<PlatformId, OneToken[]> {
-  const groups = new Map<PlatformId, OneToken[]>()
-  for (const record of records) {
-    const group = groups.get(record.platformId)
-    if (group === undefined) groups.set(record.platformId, [record])
-    else group.push(record)
-  }
-  return groups
-}
-
-function textsOf(records: readonly OneToken[]): string[] {
-  return records.map(({ token }) => token)
-}
-
+const NOBODYS = refusal(WireCode.TokenInvalidError, 'the token is of no user or platform that can be here')
 const MADE_ELSEWHERE = refusal(WireCode.NoPermissionError, 'tokens are made elsewhere')
 const BAD_REFRESH_TOKEN = refusal(WireCode.TokenInvalidError, 'the refresh token is not good')
 
 function refusal(errCode: WireCode, errDlt: string): TokenFault {
   return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt }
-}
-
-/** The same store, whose failures can be told from those of whoever signs and verifies. */
-function tellApart(store: TokenStore): TokenStore {
-  const call = async <T>(answer: Promise<T>): Promise<T> => {
-    try {
-      return await answer
-    } catch (cause) {
-      throw new StoreAwayError(cause)
-    }
-  }
-  return {
-    tokenState: (...args) => call(store.tokenState(...args)),
-    tokensOf: (...args) => call(store.tokensOf(...args)),
-    rememberToken: (...args) => call(store.rememberToken(...args)),
-    kickTokens: (...args) => call(store.kickTokens(...args)),
-    forgetTokens: (...args) => call(store.forgetTokens(...args)),
-    rememberRefresh: (...args) => call(store.rememberRefresh(...args)),
-    takeRefresh: (...args) => call(store.takeRefresh(...args)),
-    forgetRefreshes: (...args) => call(store.forgetRefreshes(...args)),
-  }
 }

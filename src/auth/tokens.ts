@@ -18,6 +18,12 @@ import { isUsualSecretToken, openSecretToken } from './secret-token.js'
 /** OpenIM's own are below 300 bytes; more is not worth a signature check. */
 export const TOKEN_BYTES_MAX = 4096
 
+/**
+ * Clocks of those who make tokens elsewhere may be ahead by so much: `nbf` is judged with it. Not `exp`: a token ends
+ * when it says.
+ */
+export const CLOCK_LEEWAY_S = 15
+
 /** The end of the year 9999. A later `exp` is one in milliseconds: a token without end. */
 const EXP_S_MAX = 253_402_300_799
 
@@ -61,7 +67,7 @@ export async function issueToken(
  *   1503  not a JWT, longer than TOKEN_BYTES_MAX, or a claim of the wrong type (OpenIM's decoder says so too)
  *   1505  another algorithm than that of the keys, whatever its name; no key by its `kid`; or a signature that does
  *         not fit. One answer for all: it helps nobody to find out which
- *   1501  expired      1504  not valid yet
+ *   1501  expired      1504  not valid yet, by more than CLOCK_LEEWAY_S
  *   1502  `UserID`, `PlatformID` or `exp` missing or out of range. OpenIM takes tokens without `exp`; they would
  *         live for ever, and no OpenIM service makes them
  *
@@ -83,7 +89,7 @@ export function verifyToken(
     return openToken(token, keys, nowMs).then((payload) => verdictOn(payload, nowMs), faultOf)
   }
   try {
-    return verdictOn(openSecretToken(token, mac, nowMs), nowMs)
+    return verdictOn(openSecretToken(token, mac, nowMs, CLOCK_LEEWAY_S), nowMs)
   } catch (error) {
     return faultOf(error)
   }
@@ -119,7 +125,7 @@ function isSignatureCanonical(token: string): boolean {
 }
 
 async function openToken(token: string, keys: TokenKeys, nowMs: number): Promise<JWTPayload> {
-  const rules = { algorithms: [keys.algorithm], currentDate: new Date(nowMs) }
+  const rules = { algorithms: [keys.algorithm], currentDate: new Date(nowMs), clockTolerance: CLOCK_LEEWAY_S }
   const key = (header: JWSHeaderParameters) => keyFor(keys, header.kid)
   return (await jwtVerify(token, key, rules)).payload
 }
@@ -140,7 +146,7 @@ export function tokenStateError(state: TokenState): TokenFault | undefined {
     case 'normal':
       return undefined
     case 'kicked':
-      return fault(WireCode.TokenKickedError, 'the token was revoked by another login')
+      return fault(WireCode.TokenKickedError, 'the token was revoked: by another login, or by hand')
     case 'unknown':
       return fault(WireCode.TokenNotExistError, 'the token is not on record')
     default:
@@ -156,7 +162,7 @@ export function checkLogin(claims: Claims, sendId: string, platformId: number): 
   return undefined
 }
 
-/** Tokens of administrators are kept nowhere: do not ask the store about them. */
+/** ADMIN_USER_IDS */
 export function adminCheck(adminUserIds: readonly UserId[]): (userId: UserId) => boolean {
   const admins = new Set(adminUserIds)
   return (userId) => admins.has(userId)

@@ -32,6 +32,11 @@ export interface UserConnection {
   isBackground: boolean
 }
 
+export interface KnownConnections {
+  connections: UserConnection[]
+  unansweredNodes: string[]
+}
+
 /** Which of a user's connections to end; nothing = all. At most one field. */
 export interface KickSelection {
   platformID?: PlatformId
@@ -48,6 +53,10 @@ interface Answer {
 
 /** OpenIM's NoPermissionError: the secret does not fit. */
 const NO_PERMISSION = 1002
+const UNCONFIRMED = 90_004
+
+/** The admin token has expired, or is no longer good: the secret gets another. */
+const STALE_TOKEN: ReadonlySet<number | undefined> = new Set([1501, 1505, 1506, 1507])
 
 /** Every method throws AdminError. */
 export class Admin {
@@ -94,22 +103,41 @@ export class Admin {
     return kicked
   }
 
-  /** A user's connections in the whole cluster. */
+  /** A user's connections in the whole cluster. Fails with 90004 when a node that holds the user has not answered. */
   async connections(userID: UserId): Promise<UserConnection[]> {
-    type Data = { connections: UserConnection[] }
-    return (await this.#asAdmin<Data>('/connection/list', { userID })).connections
+    const { connections, unansweredNodes } = await this.knownConnections(userID)
+    if (unansweredNodes.length === 0) return connections
+    throw new AdminError('refused', `${unansweredNodes.join(', ')} did not answer in time`, UNCONFIRMED)
   }
 
+  /** Those that are known, and the nodes that hold the user as well and have not answered. */
+  knownConnections(userID: UserId): Promise<KnownConnections> {
+    return this.#asAdmin<KnownConnections>('/connection/list', { userID })
+  }
+
+  /** One that could not be had is not kept. */
   #admin(): Promise<string> {
     const credentials = { secret: this.#secret, userID: this.#adminUserId }
     this.#adminToken ??= this.#post<UserTokens>('/auth/get_admin_token', credentials).then(
       ({ token }) => token,
+      (error: unknown) => {
+        this.#adminToken = undefined
+        throw error
+      },
     )
     return this.#adminToken
   }
 
   async #asAdmin<T>(path: string, body: object): Promise<T> {
-    return this.#post(path, body, { token: await this.#admin() })
+    const used = this.#admin()
+    try {
+      return await this.#post(path, body, { token: await used })
+    } catch (error) {
+      if (!(error instanceof AdminError) || !STALE_TOKEN.has(error.errCode)) throw error
+      // Many calls may find it stale at once: one asks for another.
+      if (this.#adminToken === used) this.#adminToken = undefined
+      return this.#post(path, body, { token: await this.#admin() })
+    }
   }
 
   async #post<T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> {

@@ -65,8 +65,8 @@ export const catalogue: readonly CatalogueEntry[] = [
   ),
   entry(
     'TooManyRequests',
-    'the client',
-    'This connection or its user asks faster, or for more, than it may; or too many wait for presence.',
+    'the client; callers of REST',
+    'This connection, user or address asks faster, or for more, than it may; or too many wait for presence.',
     'later',
   ),
   entry(
@@ -75,7 +75,12 @@ export const catalogue: readonly CatalogueEntry[] = [
     'This connection, or this node, would watch more users than it may; errMsg says which.',
     'later',
   ),
-  entry('TooManyLogins', 'the client, at login', 'Too many logins; errDlt says when to come back.', 'later'),
+  entry(
+    'TooManyLogins',
+    'the client, at login; callers of REST',
+    'Too many logins, or wrong secrets; errDlt says when to come back.',
+    'later',
+  ),
   entry(
     'LoginConflict',
     'the client, at login',
@@ -88,7 +93,19 @@ export const catalogue: readonly CatalogueEntry[] = [
     'The user has as many connections as he may.',
     'later',
   ),
-  entry('DatabaseError', 'clients and callers of REST', 'The store is out of reach.', 'later'),
+  entry(
+    'DatabaseError',
+    'clients and callers of REST',
+    'The store is out of reach, or cannot write.',
+    'later',
+  ),
+  entry(
+    'NetworkError',
+    'callers of REST',
+    'Not every node that holds the user has confirmed; `data` says what is known.',
+    'later',
+  ),
+  entry('DataError', LOGIN, "The user's record in the store is damaged; the log names it.", 'never'),
 ]
 
 function entry(name: keyof typeof WireCode, seenBy: string, meaning: string, retry: string): CatalogueEntry {

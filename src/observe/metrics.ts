@@ -19,11 +19,14 @@ const counter = (name: string, help: string, ...labels: string[]) =>
   ({ type: 'counter', name: `porchlight_${name}`, help, labels }) as const
 const gauge = (name: string, help: string, ...labels: string[]) =>
   ({ type: 'gauge', name: `porchlight_${name}`, help, labels }) as const
-const histogram = (name: string, help: string, buckets: number[]) =>
-  ({ type: 'histogram', name: `porchlight_${name}`, help, labels: [], buckets }) as const
+const histogram = (name: string, help: string, buckets: number[], ...labels: string[]) =>
+  ({ type: 'histogram', name: `porchlight_${name}`, help, labels, buckets }) as const
 
 /** From a fast local Redis to a fail-over; seconds. */
 const FLUSH_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** From a call that asks nobody to a kick that waits for a silent node; seconds. */
+const CALL_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 const table = {
   // Gateway
@@ -52,6 +55,30 @@ const table = {
     'Status changes published to watching clients, per io thread.',
   ),
   subscriptions: gauge('subscriptions', 'Users watched by clients, counted once a connection.'),
+  // REST
+  apiRequests: counter(
+    'api_requests_total',
+    'Calls of REST, by path and error code (0 = none).',
+    'path',
+    'code',
+  ),
+  apiSeconds: histogram(
+    'api_seconds',
+    'From the head of a call to its answer, by path.',
+    CALL_BUCKETS_S,
+    'path',
+  ),
+  apiConnections: gauge('api_connections', 'Open connections to API_PORT.'),
+  apiConnectionsCut: counter(
+    'api_connections_cut_total',
+    'Connections to API_PORT that were closed for want of places: waiting ones that yielded, newcomers that were refused.',
+    'reason',
+  ),
+  audited: counter(
+    'audit_lines_total',
+    'Acts of administrators, and refused secrets and admin calls; of the latter the log shows a few for each address.',
+    'kind',
+  ),
   // Presence
   onlineUsers: gauge('online_users', 'Users that this node holds online.'),
   watchedUsers: gauge('watched_users', 'Users that somebody watches on this node.'),

@@ -131,17 +131,23 @@ export interface Withdrawn {
   by: LoginNumber
 }
 
-/** What became of a kick in the whole cluster: who went, and who of the user's logins is left. */
+/** What became of a kick on one node: how many went, and which of the user's logins are left. */
 export interface Kicked {
   gone: number
   left: LoginInfo[]
 }
 
+/** The same in the whole cluster. */
+export interface KickOutcome extends Kicked {
+  /** Nodes that hold the user and have not answered within the time. */
+  unanswered: string[]
+}
+
 /**
  * End logins of a user by hand, on whatever node; those that come after stay. api → presence shard. Fails with
- * KICK_UNCONFIRMED when a node that holds the user has not answered, or the store has not, within `timeoutMs`.
+ * KICK_UNCONFIRMED when the store has not said within `timeoutMs` which nodes hold the user.
  */
-export interface Kick extends Question<Kicked> {
+export interface Kick extends Question<KickOutcome> {
   kind: 'kick'
   eviction: Omit<Eviction, 'before'>
   timeoutMs: number

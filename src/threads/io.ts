@@ -4,7 +4,7 @@ import { type FanOutCounts, type FanOutGauges, fanOut } from '../../actors/fan-o
 import { type ListenerCounts, listener, type Message, type Owner } from '../../actors/listener.js'
 import { canonicalToken } from '../auth/canonical-token.js'
 import type { TokenKeys } from '../auth/keys.js'
-import { adminCheck, verifyToken } from '../auth/tokens.js'
+import { verifyToken } from '../auth/tokens.js'
 import { VerificationCache } from '../auth/verification-cache.js'
 import { SharedConnectionCounts } from '../gateway/connection-counts.js'
 import { frameLimits } from '../gateway/frame-budget.js'
@@ -22,7 +22,7 @@ import type { Report } from '../observe/metrics.js'
 import { Addresses, FAN_OUT, LISTENER } from '../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../runtime/index.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
-import { areTokensMadeHere, platformTable, seating, tokenKeysOf } from './settings.js'
+import { platformTable, rightsOf, seating, tokenKeysOf } from './settings.js'
 import { reportTotals } from './thread-meter.js'
 import { renewTls, tlsFilesOf } from './tls.js'
 
@@ -67,6 +67,7 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
   if (tls !== undefined) renewTls(home, tls, (pair) => transport.useTls(pair))
   const addresses = new Addresses(topology)
   const platforms = platformTable(config)
+  const rights = rightsOf(config)
   const verified = new VerificationCache({
     max: config.tokenCacheMax,
     keys,
@@ -88,6 +89,7 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
       addresses,
       settings: {
         ...config,
+        mayWatch: rights.mayWatch,
         handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
         drainRate: Math.ceil(config.drainRate / topology.io.length),
       },
@@ -95,11 +97,11 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
       connectionsThatFit: () => connectionsThatFit(sockets.max),
       isOriginAllowed: originCheck(config.allowedOrigins),
       isKnownPlatform: (platformId) => platforms.isKnown(platformId),
-      isAdmin: adminCheck(config.adminUserIds),
+      isAdmin: rights.isAdmin,
       canonicalToken: (token) => canonicalToken(token, keys.algorithm),
       verifyToken: (token, digest) => verified.verify(token, digest),
       isSeated: seating(config) !== undefined,
-      recordsNeeded: areTokensMadeHere(config),
+      needsRecord: rights.needsRecord,
       isOverloaded: (shard) => system.heldFor(shard.thread) > HELD_COUNT_MAX,
       wallMs: Date.now,
     },

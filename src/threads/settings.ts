@@ -1,12 +1,16 @@
 /** What every thread of a node is told when it is hosted, and who is linked with whom. */
 import type { Seating } from '../../actors/presence-shard.js'
 import { loadTokenKeys, type TokenKeys } from '../auth/keys.js'
+import { recordRule } from '../auth/token-records.js'
+import { adminCheck } from '../auth/tokens.js'
+import { watchRule } from '../auth/watch-policy.js'
 import type { Config } from '../config.js'
 import type { Liveness, Readiness } from '../health/readiness.js'
 import { createLog, type Log } from '../observe/log.js'
 import type { MetricsSnapshot } from '../observe/metrics.js'
 import { LoginPolicy, type Policy } from '../presence/login-policy.js'
 import { PlatformTable, parsePlatforms } from '../presence/platforms.js'
+import type { UserId } from '../presence/types.js'
 import type { Topology } from '../protocol/addresses.js'
 import type { ThreadTask } from '../runtime/thread-entry.js'
 import type { Role } from './layout.js'
@@ -85,9 +89,21 @@ export function tokenKeysOf(task: ThreadTask<ThreadSettings>): Promise<TokenKeys
   })
 }
 
-/** Whoever makes tokens elsewhere records none here: a token of which nothing is on record is then good. */
-export function areTokensMadeHere(config: Config): boolean {
-  return config.authAlgorithm === 'HS256'
+/** What administrators have that others have not. */
+export interface Rights {
+  isAdmin(userId: UserId): boolean
+  needsRecord(userId: UserId): boolean
+  mayWatch(asker: UserId, userId: UserId): boolean
+}
+
+export function rightsOf(config: Config): Rights {
+  const isAdmin = adminCheck(config.adminUserIds)
+  const { openimCompat } = config
+  return {
+    isAdmin,
+    needsRecord: recordRule({ areTokensMadeHere: config.authAlgorithm === 'HS256', openimCompat }, isAdmin),
+    mayWatch: watchRule(config.watchPolicy, isAdmin),
+  }
 }
 
 export function threadName(task: Pick<ThreadTask<unknown>, 'role' | 'index'>): string {

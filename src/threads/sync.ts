@@ -1,5 +1,6 @@
 /** The sync role: the sync actor and its store. */
 import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
+import type { ReadyPart } from '../health/readiness.js'
 import { storeParts } from '../health/store-parts.js'
 import { Addresses, SYNC } from '../protocol/addresses.js'
 import type { Log } from '../runtime/index.js'
@@ -10,7 +11,7 @@ import type { PresenceStore } from '../store/presence-store.js'
 import { RedisStore } from '../store/redis/redis-store.js'
 import { redisOptions } from './redis-options.js'
 import type { Home, PrepareResident, Resident } from './resident.js'
-import { areTokensMadeHere, platformTable, type ThreadSettings } from './settings.js'
+import { platformTable, rightsOf, type ThreadSettings } from './settings.js'
 
 /** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
 const OPEN_WAIT_MS = 3_000
@@ -46,7 +47,7 @@ function open({ system, settings, log, meter }: Home): Resident {
       addresses: new Addresses(settings.topology),
       nodeLeaseMs: config.nodeLeaseMs,
       watchTtlS: config.watchTtlS,
-      tokens: { ...config, recordsNeeded: areTokensMadeHere(config) },
+      tokens: { ...config, needsRecord: rightsOf(config).needsRecord },
       health,
       counts,
       onUnsuitable: (error) => log.error({ reason: error.message }, 'the store cannot serve'),
@@ -66,13 +67,21 @@ function open({ system, settings, log, meter }: Home): Resident {
       await store?.close(health.held() === 0)
       await stores.close()
     },
-    parts: () =>
-      storeParts(health, { ms: performance.now(), wallMs: Date.now() }, config.authWhenStoreDown === 'allow'),
+    parts: () => [
+      ...storeParts(
+        health,
+        { ms: performance.now(), wallMs: Date.now() },
+        config.authWhenStoreDown === 'allow',
+      ),
+      ...stores.parts(),
+    ],
   }
 }
 
 interface Stores {
   create(): PresenceStore
+  /** What they lack, beside what the store says itself. */
+  parts(): ReadyPart[]
   /** What the stores of this thread shared. */
   close(): Promise<void>
 }
@@ -83,9 +92,15 @@ function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   const { nodeId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config
   const node = { nodeId, processId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs }
   if (!config.usesRedis) {
-    const backend = new MemoryBackend(Date.now, () => openTokenFile(config.dataDir))
+    // Counts on whatever is done to the machine's clock, and stands while the machine sleeps, as connections do.
+    const steadyMs = () => performance.timeOrigin + performance.now()
+    const backend = new MemoryBackend(steadyMs, () => openTokenFile(config.dataDir), Date.now)
     return {
       create: () => new MemoryStore(backend, node),
+      parts: () => {
+        const missing = backend.diskFault
+        return missing === undefined ? [] : [{ name: 'tokens', ready: false, missing }]
+      },
       close: () => backend.close(),
     }
   }
@@ -98,6 +113,7 @@ function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
         platforms,
         log: (level, message, fields) => log[level](fields ?? {}, message),
       }),
+    parts: () => [],
     close: async () => {},
   }
 }

@@ -1,5 +1,5 @@
 /** The store's token calls for the api thread. */
-import type { TokenStore } from '../auth/token-service.js'
+import type { TokenStore } from '../auth/store-calls.js'
 import type { Addresses } from '../protocol/addresses.js'
 import type * as Sync from '../protocol/sync.js'
 import type { ActorSystem, QuestionOf } from '../runtime/index.js'

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { serveHttp } from '../../src/api/http-server.js'
+import { SecretGuard } from '../../src/api/wrong-secrets.js'
 import { Admin, AdminError } from '../../src/client/admin.js'
 import type { Teardown } from '../support/node.js'
 import { type Plan, room, SECRET } from './room.js'
@@ -14,7 +15,9 @@ async function serve(test: Teardown, plan: Plan = {}) {
 
 t.test('an operator makes tokens, sees connections and ends them', async (t) => {
   const login = { connectionId: 'c1', platformId: 5, nodeId: 'node-a', background: true }
-  const { admin, store, kicked } = await serve(t, { rest: { list: async () => [login] } })
+  const { admin, store, kicked } = await serve(t, {
+    rest: { list: async () => ({ left: [login], unanswered: [] }) },
+  })
   const token = await admin.userToken('u1', 5)
   t.same(store.good('u1'), [token])
   t.same(await admin.connections('u1'), [
@@ -44,11 +47,32 @@ t.test('who fails is told whose fault it is', async (t) => {
     message: /node-b is silent/,
   })
   t.match(await failureOf(admin.userToken('a:b', 1)), { kind: 'refused', errCode: 1001 })
-  const { admin: other } = await serve(t, { rest: { secret: 'another secret' } })
+  const { admin: other } = await serve(t, { rest: { secrets: new SecretGuard('another secret', 'salt') } })
   t.match(await failureOf(other.login()), { kind: 'wrongSecret', errCode: 1002 })
   const nowhere = new Admin('http://127.0.0.1:1', SECRET)
   t.match(await failureOf(nowhere.login()), { kind: 'unreachable', errCode: undefined })
 })
+
+t.test('a list that lacks a node is told as such, or refused where all are wanted', async (t) => {
+  const login = { connectionId: 'c1', platformId: 5, nodeId: 'node-a', background: false }
+  const { admin } = await serve(t, {
+    rest: { list: async () => ({ left: [login], unanswered: ['node-b'] }) },
+  })
+  const known = await admin.knownConnections('u1')
+  t.match(known, { connections: [{ connectionID: 'c1' }], unansweredNodes: ['node-b'] })
+  t.match(await failureOf(admin.connections('u1')), { errCode: 90_004, message: /node-b did not answer/ })
+})
+
+t.test(
+  'whose admin token was revoked gets another by the secret, once for all calls under way',
+  async (t) => {
+    const { admin, store } = await serve(t)
+    await admin.login()
+    for (const token of store.good('imAdmin')) store.set('imAdmin', 10, token, 'kicked')
+    t.same(await Promise.all([admin.connections('u1'), admin.connections('u2')]), [[], []])
+    t.equal(store.good('imAdmin').length, 1)
+  },
+)
 
 async function failureOf(call: Promise<unknown>): Promise<AdminError> {
   try {

@@ -14,7 +14,7 @@ t.test("a user's connections are listed with their nodes, those of a platform to
   const asked: string[] = []
   const list = async (userId: string) => {
     asked.push(userId)
-    return logins
+    return { left: logins, unanswered: [] }
   }
   const { data } = await room({ rest: { list } }).command('/connection/list', { userID: 'u1' })
   t.same(asked, ['u1'])
@@ -26,8 +26,12 @@ t.test("a user's connections are listed with their nodes, those of a platform to
       { connectionID: 'c3', nodeID: 'node-b', ...web },
       { connectionID: 'c2', platformID: 11, platform: 'HarmonyOS', nodeID: 'node-a', isBackground: true },
     ],
+    unansweredNodes: [],
   })
-  t.same((await room().command('/connection/list', { userID: 'u1' })).data, { connections: [] })
+  t.same((await room().command('/connection/list', { userID: 'u1' })).data, {
+    connections: [],
+    unansweredNodes: [],
+  })
 })
 
 t.test('connections are kicked by user, platform, connection or token, their tokens first', async (t) => {
@@ -77,7 +81,7 @@ t.test('a connection that outlived its token can be kicked by it', async (t) => 
   const token = fakeToken({ UserID: 'u1', PlatformID: 1, exp: NOW_S })
   t.match(await command('/connection/kick', { userID: 'u1', token }), { errCode: 0, data: { kicked: 1 } })
   t.same(kicked, [{ userId: 'u1', token: tokenDigest(token) }])
-  t.equal(store.records.size, 0, 'there is nothing to flag')
+  t.same(store.held('u1'), [], 'there is nothing to flag')
 })
 
 t.test('what not every node confirmed is a NetworkError, which says what is done', async (t) => {
@@ -97,6 +101,29 @@ t.test('what not every node confirmed is a NetworkError, which says what is done
     t.same(answer, { errCode: 90_004, errMsg: 'NetworkError', errDlt }, JSON.stringify(body))
   }
   t.equal(reported.length, calls.length)
+})
+
+t.test('what is known is told, and which nodes have not answered', async (t) => {
+  const login: LoginInfo = { connectionId: 'c1', platformId: 5, nodeId: 'node-a', background: false }
+  const unanswered = ['node-b', 'node-c']
+  const { command, userToken, store } = room({
+    rest: {
+      list: async () => ({ left: [login], unanswered }),
+      kick: async () => ({ gone: 1, left: [], unanswered }),
+    },
+  })
+  await userToken('u1', 1)
+  t.match(await command('/connection/list', { userID: 'u1' }), {
+    errCode: 0,
+    data: { connections: [{ connectionID: 'c1' }], unansweredNodes: unanswered },
+  })
+  t.match(await command('/connection/kick', { userID: 'u1' }), {
+    errCode: 90_004,
+    errDlt:
+      'the tokens are flagged; connections not confirmed by every node: node-b, node-c did not answer in time',
+    data: { kicked: 1, unansweredNodes: unanswered },
+  })
+  t.same(store.good('u1'), [])
 })
 
 t.test('only administrators may see and end the connections of others', async (t) => {

@@ -1,6 +1,10 @@
 /** A REST room whose neighbours are fakes. */
+
+import type { AuditLine } from '../../src/api/audit.js'
 import type { KickOrder } from '../../src/api/every-node.js'
+import { RateTable } from '../../src/api/rate-table.js'
 import { createRest, type RestDeps } from '../../src/api/rest.js'
+import { SecretGuard } from '../../src/api/wrong-secrets.js'
 import type { TokenServiceDeps, TokenSettings } from '../../src/auth/token-service.js'
 import { FakeTokenStore, fakeService, isAdmin, platforms } from '../auth/token-fakes.js'
 
@@ -24,28 +28,46 @@ export interface Plan {
 export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTokenStore() }: Plan = {}) {
   const reported: unknown[] = []
   const kicked: KickOrder[] = []
+  const audited: (AuditLine & { kind: 'act' | 'refused' })[] = []
+  const served: [path: string, errCode: number][] = []
+  const manyASecond = () => new RateTable({ count: 1_000_000, periodMs: 1_000, salt: 'salt' })
   const app = createRest({
-    secret: SECRET,
+    secrets: new SecretGuard(SECRET, 'salt'),
     isAdmin,
+    mayWatch: () => true,
     platforms,
     tokens: fakeService(store, settings, tokens),
     kick: async (order) => {
       kicked.push(order)
-      return { gone: 1, left: [] }
+      return { gone: 1, left: [], unanswered: [] }
     },
-    list: async () => [],
+    list: async () => ({ left: [], unanswered: [] }),
     whereabouts: async () => [],
     readiness: async () => ({ ready: true, parts: [{ name: 'store', ready: true }] }),
     liveness: async () => ({ alive: true }),
     report: (error) => reported.push(error),
+    audit: {
+      act: (line) => audited.push({ kind: 'act', ...line }),
+      refused: (line) => audited.push({ kind: 'refused', ...line }),
+    },
+    rates: { callsOfAddress: manyASecond(), statusesOfUser: manyASecond() },
+    limitKeyOf: (address) => address,
+    nowMs: () => 0,
+    served: (path, errCode) => served.push([path, errCode]),
     ...rest,
   })
-  const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
-    const response = await app.request(path, {
+  const post = async (
+    path: string,
+    body: unknown,
+    headers: Record<string, string> = {},
+    address = '192.0.2.1',
+  ) => {
+    const init = {
       method: 'POST',
       headers: { operationID: 'op1', 'content-type': 'application/json', ...headers },
       body: typeof body === 'string' ? body : JSON.stringify(body),
-    })
+    }
+    const response = await app.request(path, init, { callerAddress: () => address })
     return { status: response.status, headers: response.headers, answer: (await response.json()) as Answer }
   }
   const tokenOf = async (path: string, body: unknown, headers?: Record<string, string>) =>
@@ -56,5 +78,5 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
   /** Call as an administrator. */
   const command = async (path: string, body: unknown) =>
     (await post(path, body, { token: await adminToken() })).answer
-  return { app, post, command, tokenOf, adminToken, userToken, store, reported, kicked }
+  return { app, post, command, tokenOf, adminToken, userToken, store, reported, kicked, audited, served }
 }

@@ -1,4 +1,6 @@
 import t from 'tap'
+import { RateTable } from '../../src/api/rate-table.js'
+import { watchRule } from '../../src/auth/watch-policy.js'
 import { room } from './room.js'
 
 const PATH = '/user/get_users_status'
@@ -24,14 +26,80 @@ t.test('who is where is told in the order asked, with null for whoever is nowher
   t.same(asked, [['bob', 'ann']])
 })
 
-t.test('a thousand users may be asked for, no more, and no bad ones', async (t) => {
+t.test('a thousand users may be asked for, and no more', async (t) => {
   const whereabouts = async (userIds: string[]) => userIds.map((userId) => ({ userId, platformIds: [] }))
   const { command } = room({ rest: { whereabouts } })
   const many = Array.from({ length: 1_001 }, (_, n) => `user-${n}`)
   t.equal((await command(PATH, { userIDs: many.slice(1) })).errCode, 0)
-  for (const userIDs of [many, [], ['a:b'], 'ann', undefined]) {
+  for (const userIDs of [many, [], [1], ['ann', null], 'ann', undefined]) {
     t.match(await command(PATH, { userIDs }), { errCode: 1001, errMsg: 'ArgsError', errDlt: /^userIDs/ })
   }
+})
+
+t.test('whoever cannot be a user is nowhere, and costs no others their answer', async (t) => {
+  const asked: string[][] = []
+  const whereabouts = async (userIds: string[]) => {
+    asked.push(userIds)
+    return userIds.map((userId) => ({ userId, platformIds: [5] }))
+  }
+  const { command } = room({ rest: { whereabouts } })
+  const strange = ['', 'a:b', '{3F2504E0-4F89}', 'x'.repeat(129), 'a\u0000b', '\ud800']
+  const userIDs = ['ann', ...strange, 'bob', '@bob.example.org', 'ann']
+  const { errCode, data } = await command(PATH, { userIDs })
+  t.equal(errCode, 0)
+  const list = data?.statusList as { userID: string; status: number }[]
+  t.same(
+    list.map(({ userID }) => userID),
+    userIDs,
+    'every one is in the answer, in order',
+  )
+  t.same(
+    list.filter(({ status }) => status === 1).map(({ userID }) => userID),
+    ['ann', 'bob', '@bob.example.org', 'ann'],
+  )
+  t.same(asked, [['ann', 'bob', '@bob.example.org', 'ann']])
+  t.match((await command(PATH, { userIDs: ['a:b'] })).data, { statusList: [{ userID: 'a:b', status: 0 }] })
+})
+
+t.test('with WATCH_POLICY=admin users are told of themselves alone, administrators of all', async (t) => {
+  const isAdmin = (userId: string) => userId === 'imAdmin'
+  const { command, post, userToken } = room({
+    rest: {
+      mayWatch: watchRule('admin', isAdmin),
+      whereabouts: async (userIds) => userIds.map((userId) => ({ userId, platformIds: [5] })),
+    },
+  })
+  const token = await userToken('ann', 1)
+  t.equal((await post(PATH, { userIDs: ['ann'] }, { token })).answer.errCode, 0)
+  for (const userIDs of [['bob'], ['ann', 'bob'], ['ann', 'a:b']]) {
+    t.match((await post(PATH, { userIDs }, { token })).answer, { errCode: 1002, errDlt: /WATCH_POLICY/ })
+  }
+  t.equal((await command(PATH, { userIDs: ['ann', 'bob'] })).errCode, 0)
+  const open = watchRule('open', isAdmin)
+  t.ok(open('ann', 'bob'))
+})
+
+t.test('users ask about so many a second, and administrators about as many as they like', async (t) => {
+  let nowMs = 0
+  const perSecond = (count: number) => new RateTable({ count, periodMs: 1_000, salt: 'salt' })
+  const { command, post, userToken } = room({
+    rest: {
+      nowMs: () => nowMs,
+      rates: { callsOfAddress: perSecond(300), statusesOfUser: perSecond(1_000) },
+      whereabouts: async (userIds) => userIds.map((userId) => ({ userId, platformIds: [] })),
+    },
+  })
+  const many = Array.from({ length: 1_000 }, (_, n) => `user-${n}`)
+  const ask = async (token: string) => (await post(PATH, { userIDs: many }, { token })).answer
+  const ann = await userToken('ann', 1)
+  nowMs += 1_000
+  t.equal((await ask(ann)).errCode, 0)
+  t.match(await ask(ann), { errCode: 1610, errDlt: 'you ask about too many users, come back in 1 s' })
+  t.equal((await ask(await userToken('bob', 1))).errCode, 0, 'each user for themselves')
+  t.match(await ask(await userToken('cid', 1)), { errCode: 1610, errDlt: /from this address/ })
+  for (let calls = 0; calls < 20; calls++) t.equal((await command(PATH, { userIDs: many })).errCode, 0)
+  nowMs += 1_000
+  t.equal((await ask(ann)).errCode, 0)
 })
 
 t.test('nobody is told anything without a token, or while the store is away', async (t) => {

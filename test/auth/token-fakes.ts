@@ -1,5 +1,6 @@
 /** Tokens without cryptography, and a store of them in memory. */
-import type { NewToken, TokenServiceDeps, TokenSettings, TokenStore } from '../../src/auth/token-service.js'
+import type { TokenStore } from '../../src/auth/store-calls.js'
+import type { NewToken, TokenServiceDeps, TokenSettings } from '../../src/auth/token-service.js'
 import { TokenService } from '../../src/auth/token-service.js'
 import type { TokenVerdict } from '../../src/auth/tokens.js'
 import { WireCode, wireErrorText } from '../../src/gateway/wire-errors.js'
@@ -135,7 +136,8 @@ const SETTINGS: TokenSettings = {
   maxTokensPerPlatform: 30,
   loginPolicy: 1,
   refuseNew: false,
-  recordsNeeded: true,
+  adminTokenExpireMin: 1_440,
+  authWhenStoreDown: 'deny',
 }
 
 /** A node's token service on this store; `more` stands in for single neighbours. */
@@ -150,6 +152,7 @@ export function fakeService(
     settings: { ...SETTINGS, ...settings },
     platforms,
     isAdmin,
+    needsRecord: () => true,
     issue: fakeIssue(nowMs),
     canonical: (token) => token,
     verify: fakeVerify(nowMs),

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { StoreAwayError, stateFault, type TokenService } from '../../src/auth/token-service.js'
+import { StoreAwayError } from '../../src/auth/store-calls.js'
+import { recordRule, stateFault } from '../../src/auth/token-records.js'
+import type { TokenService } from '../../src/auth/token-service.js'
 import type { Claims } from '../../src/auth/tokens.js'
 import { BY_HAND, TOKEN_ONLY } from '../../src/presence/eviction.js'
 import { LoginPolicy, POLICIES } from '../../src/presence/login-policy.js'
@@ -119,15 +121,6 @@ t.test(
   },
 )
 
-t.test("an administrator's token is made and checked without the store", async (t) => {
-  const away = new FakeTokenStore(() => Promise.reject(new Error('away')))
-  const service = fakeService(away, { refreshTokenExpireDays: 1 })
-  const issued = await service.createForAdmin('imAdmin')
-  t.match(issued, { ok: true, ttlS: 90 * DAY_S, refresh: undefined })
-  const token = issued.ok ? issued.token : ''
-  t.match(await service.check(token), { ok: true, userId: 'imAdmin', platformId: 10 })
-})
-
 t.test('a store that goes away at any step fails the call, with its own error as the cause', async (t) => {
   const cause = new Error('gone')
   const calls = ['tokensOf', 'forgetRefreshes', 'rememberRefresh', 'rememberToken', 'tokensOf', 'kickTokens']
@@ -155,6 +148,121 @@ t.test(
       { issue: (token, ttlS) => sign({ ...token, jti: 'own' }, ttlS) },
     )
     await t.rejects(deaf.create(u1(IOS)), { message: /iat and jti/ })
+  },
+)
+
+// Of administrators
+
+const ADMIN = 10
+
+async function adminToken(service: TokenService, userId = 'imAdmin'): Promise<string> {
+  const issued = await service.createForAdmin(userId)
+  if (!issued.ok) throw new Error(issued.errDlt)
+  return issued.token
+}
+
+t.test("an administrator's token is on record and lives by a setting of its own", async (t) => {
+  const store = new FakeTokenStore()
+  const service = fakeService(store, { refreshTokenExpireDays: 1, adminTokenExpireMin: 30 })
+  const issued = await service.createForAdmin('imAdmin')
+  t.match(issued, { ok: true, ttlS: 1_800, refresh: undefined })
+  const token = issued.ok ? issued.token : ''
+  t.same(store.held('imAdmin'), [{ platformId: ADMIN, token, state: 'normal' }])
+  t.match(await service.check(token), { ok: true, userId: 'imAdmin', platformId: ADMIN })
+  const unrecorded = fakeToken({ UserID: 'imAdmin', PlatformID: ADMIN, exp: NOW_S + 50 })
+  t.match(await service.check(unrecorded), { errCode: 1507 })
+})
+
+t.test("an administrator's token is revoked in each of the ways that others are", async (t) => {
+  const ways: ((service: TokenService, token: string) => Promise<unknown>)[] = [
+    (service) => service.forceLogout('imAdmin', ADMIN),
+    (service) => service.forceLogout('imAdmin'),
+    (service) => service.invalidate('imAdmin', ADMIN, 'another'),
+    (service, token) => service.kickTokens([token]),
+    (service, token) => service.kickTokenOf('imAdmin', token),
+  ]
+  for (const [at, way] of ways.entries()) {
+    const store = new FakeTokenStore()
+    const service = fakeService(store)
+    const token = await adminToken(service)
+    await way(service, token)
+    t.match(await service.check(token), { errCode: 1506 }, `way ${at}`)
+    const next = await adminToken(service)
+    t.not(next, token, 'and a kicked one is not handed out again')
+    t.match(await service.check(next), { ok: true })
+  }
+})
+
+t.test('services do not end each other by asking for tokens, nor fill the record', async (t) => {
+  let nowMs = NOW_MS
+  const store = new FakeTokenStore()
+  const service = fakeService(store, { loginPolicy: 1, maxTokensPerPlatform: 1 }, { nowMs: () => nowMs })
+  const handed: string[] = []
+  for (let minute = 0; minute < 3 * 1_440; minute++) {
+    handed.push(await adminToken(service))
+    nowMs += 60_000
+  }
+  const now = nowMs / 1_000
+  for (const token of handed.slice(-1_400)) t.match(await service.check(token), { ok: true })
+  t.ok(store.held('imAdmin').length < 110, `${store.held('imAdmin').length} are on record at ${now}`)
+})
+
+t.test('a token that was signed with another key is not handed out again', async (t) => {
+  const store = new FakeTokenStore()
+  const service = fakeService(store)
+  const token = await adminToken(service)
+  const rotated = fakeService(
+    store,
+    {},
+    {
+      verify: async (text) =>
+        text === token
+          ? { ok: false, errCode: 1505, errMsg: '', errDlt: '' }
+          : { ok: true, userId: 'imAdmin', platformId: ADMIN, expiresAtS: NOW_S + 50 },
+    },
+  )
+  t.not(await adminToken(rotated), token)
+})
+
+t.test('while the store is away an administrator is let in as AUTH_WHEN_STORE_DOWN says', async (t) => {
+  const store = new FakeTokenStore()
+  const token = await adminToken(fakeService(store))
+  const away = new FakeTokenStore(() => Promise.reject(new Error('away')))
+  const refused = { constructor: StoreAwayError, message: 'the store is out of reach' }
+  await t.rejects(fakeService(away, { authWhenStoreDown: 'deny' }).check(token), refused)
+  const service = fakeService(away, { authWhenStoreDown: 'allow' })
+  t.match(await service.check(token), { ok: true, userId: 'imAdmin' })
+  const user = fakeToken({ UserID: 'u1', PlatformID: IOS, exp: NOW_S + 50 })
+  await t.rejects(service.check(user), refused, 'users ask nothing over REST that cannot wait')
+  const damaged = Object.assign(new Error('WRONGTYPE'), { code: 'DAMAGED_RECORD' })
+  const strange = new FakeTokenStore(() => Promise.reject(damaged))
+  await t.rejects(fakeService(strange, { authWhenStoreDown: 'allow' }).check(token), { cause: damaged })
+})
+
+t.test('whose tokens need a record follows from who makes them', async (t) => {
+  const isAdmin = (userId: string) => userId === 'imAdmin'
+  const needs = (areTokensMadeHere: boolean, openimCompat: boolean) =>
+    ['u1', 'imAdmin'].map(recordRule({ areTokensMadeHere, openimCompat }, isAdmin))
+  t.same(needs(true, false), [true, true])
+  t.same(needs(true, true), [true, false], "OpenIM's own services record none of administrators")
+  t.same(needs(false, false), [false, false])
+  const compat = fakeService(new FakeTokenStore(), {}, { needsRecord: (userId) => userId !== 'imAdmin' })
+  const theirs = fakeToken({ UserID: 'imAdmin', PlatformID: ADMIN, exp: NOW_S + 50 })
+  t.match(await compat.check(theirs), { ok: true })
+  await compat.kickTokens([theirs])
+  t.match(await compat.check(theirs), { errCode: 1506 }, 'and can be kicked all the same')
+})
+
+t.test(
+  'a token of a user or platform that cannot be here is invalid, not a failure of the store',
+  async (t) => {
+    const service = fakeService(new FakeTokenStore(() => Promise.reject(new Error('asked'))))
+    for (const claims of [
+      { UserID: 'a:b', PlatformID: 1 },
+      { UserID: 'u1', PlatformID: 99 },
+    ]) {
+      t.match(await service.check(fakeToken({ ...claims, exp: NOW_S + 50 })), { errCode: 1502 })
+    }
   },
 )
 
@@ -250,7 +358,7 @@ t.test('a token that was made elsewhere is good without a record, until it is ki
   t.match(stateFault('kicked', false), { errCode: 1506 })
   t.equal(stateFault('normal', true), undefined)
 
-  const service = fakeService(new FakeTokenStore(), { recordsNeeded: false }, { issue: undefined })
+  const service = fakeService(new FakeTokenStore(), {}, { issue: undefined, needsRecord: () => false })
   const token = fakeToken({ UserID: 'u1', PlatformID: IOS, iat: 1, exp: NOW_S + 50 })
   t.match(await service.check(token), { ok: true, ...u1(IOS) })
   t.same((await service.kickTokens([token])).skipped, [])
@@ -315,7 +423,7 @@ t.test(
     const expired = fakeToken({ UserID: 'u1', PlatformID: IOS, exp: NOW_S })
     const strange = fakeToken({ UserID: 'u1', PlatformID: 99, exp: NOW_S + 50 })
     const list = [mine[0]!, 'x', his, admin.ok ? admin.token : '', expired, strange, `${mine[1]}x`]
-    t.same((await service.kickTokens(list)).skipped, [1, 3, 4, 5, 6])
+    t.same((await service.kickTokens(list)).skipped, [1, 4, 5, 6])
     t.same([store.good('u1'), store.good('u2')], [[mine[1]], []])
     t.equal(store.held('u1').length, 2, 'nothing else came on record')
   },

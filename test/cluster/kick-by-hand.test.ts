@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import type { PlatformId, UserId } from '../../src/presence/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { slotOf } from '../../src/store/redis/routing.js'
+import { ChildNode } from '../support/child-node.js'
 import { Device } from '../support/device.js'
 import { eventually, TestNode } from '../support/node.js'
 import { startRedisCluster } from '../support/redis.js'
@@ -329,4 +330,24 @@ t.test('a kick while Redis hangs says that it failed, and takes effect when it i
   t.same(await b.admin.connections('ann'), [])
   await isKicked(device)
   for (const node of [a, b]) t.equal(await refusalOf(t, device, node), TOKEN_KICKED)
+})
+
+t.test('F26: while a node hangs, what the others have is told, and who has not answered', async (t) => {
+  const { server, redis } = await startStore(t)
+  // Longer than the test: a node whose lease has ended holds nobody.
+  const env = { REDIS_URL: server.url, NODE_LEASE_MS: '300000' }
+  const here = await TestNode.start(t, env)
+  const hangs = await ChildNode.start(t, env)
+  const [phone, web] = [await newDevice(redis, 'ann', IOS), await newDevice(redis, 'ann', WEB)]
+  await phone.login(t, here)
+  await web.login(t, hangs)
+  await listed(here, 'ann', 2)
+  hangs.freeze()
+  t.teardown(() => hangs.thaw())
+  const { connections, unansweredNodes } = await here.admin.knownConnections('ann')
+  t.match(connections, [{ platformID: IOS, nodeID: here.nodeId }])
+  t.same(unansweredNodes, [hangs.nodeId])
+  const kick = await askRest(here, '/connection/kick', { userID: 'ann' }, KICK_DEADLINE_MS)
+  t.match(kick, { errCode: 90_004, data: { kicked: 1, unansweredNodes: [hangs.nodeId] } })
+  await isKicked(phone)
 })

@@ -170,6 +170,7 @@ t.test(
         watchesPerConnectionMax: 1,
         newWatchesPerMin: 1,
         readTimeoutMs: READ_TIMEOUT_MS,
+        mayWatch: () => true,
       },
       rates: { requestOfUser: () => 0, chargeUser: () => {}, watchesOfUser: () => 0 },
       counts: { requests: {}, requestErrors: {}, closes: {}, overShare: {}, subscriptions: 0 },

@@ -515,7 +515,7 @@ t.test('a node whose store fails, and then is away, says none either', async (t)
 
   await t.test('records that cannot be read', async (t) => {
     for (const query of forms({ token: damaged, userId: 'bob' })) {
-      t.equal((await node.knock(query)).code, 90002)
+      t.equal((await node.knock(query)).code, 90007)
     }
     t.notOk((await codes()).includes(0), 'all fail')
   })

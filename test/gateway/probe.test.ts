@@ -55,6 +55,7 @@ function open() {
       watchesPerConnectionMax: 1,
       newWatchesPerMin: 1,
       readTimeoutMs: 3_600_000,
+      mayWatch: () => true,
     },
     rates: { requestOfUser: () => 0, chargeUser: () => 0, watchesOfUser: () => 0 },
     counts,

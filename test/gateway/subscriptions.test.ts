@@ -56,6 +56,7 @@ function setUp() {
       watchesPerConnectionMax: 3,
       newWatchesPerMin: 1_000,
       readTimeoutMs: 60_000,
+      mayWatch: () => true,
     },
     rates: { requestOfUser: () => 0, chargeUser: () => {}, watchesOfUser: () => 0 },
     counts,

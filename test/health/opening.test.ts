@@ -52,7 +52,7 @@ t.test('what has no answer is given up, told, and tried again', async (t) => {
         tokenCacheMax: 1_000,
         authWhenStoreDown: 'deny',
         openimCompat: false,
-        recordsNeeded: true,
+        needsRecord: () => true,
       },
       health,
       counts: newSyncCounts(),

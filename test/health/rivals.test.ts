@@ -43,7 +43,7 @@ class Place {
           tokenCacheMax: 1_000,
           authWhenStoreDown: 'deny',
           openimCompat: false,
-          recordsNeeded: true,
+          needsRecord: () => true,
         },
         health,
         counts: newSyncCounts(),

@@ -6,7 +6,7 @@
  * model says what any order of them has in common, and takes over what happened.
  */
 import fc from 'fast-check'
-import { ADMIN_PLATFORM } from '../../src/auth/token-service.js'
+import { ADMIN_PLATFORM } from '../../src/auth/admin-tokens.js'
 import type { Policy } from '../../src/presence/login-policy.js'
 import { tokenDigest } from '../../src/presence/token-digest.js'
 import type { PlatformId, UserId } from '../../src/presence/types.js'

@@ -38,7 +38,7 @@ export const SETTINGS = {
   offlineGraceMs: GRACE_MS,
   nodeLeaseMs: 30_000,
   authWhenStoreDown: 'deny',
-  recordsNeeded: true,
+  needsRecord: () => true,
 } as const
 
 export interface ClusterOptions {
@@ -163,10 +163,12 @@ export class VirtualCluster {
         maxTokensPerPlatform: 30,
         loginPolicy: policy,
         refuseNew: refusesNew,
-        recordsNeeded: true,
+        adminTokenExpireMin: 60,
+        authWhenStoreDown: 'deny',
       },
       platforms: this.platforms,
       isAdmin: () => false,
+      needsRecord: () => true,
       issue: async (token, ttlS) => spellToken(token, wallMs(this.world), ttlS),
       canonical: (token) => token,
       verify: async (token) => readToken(token, nowMs()),

@@ -32,7 +32,7 @@ t.test('watchers on this node and on another learn what full links refused at fi
         {
           world,
           layout: APART,
-          settings: { ...SETTINGS, recordsNeeded: false },
+          settings: { ...SETTINGS, needsRecord: () => false },
           platforms,
           policy: new LoginPolicy(0, platforms),
           seating: undefined,

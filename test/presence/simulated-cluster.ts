@@ -42,7 +42,7 @@ const TOKENS = {
   tokenCacheMax: 1_000,
   openimCompat: false,
   authWhenStoreDown: 'deny',
-  recordsNeeded: true,
+  needsRecord: () => true,
 } as const
 
 /** Slots, the same on every node. */

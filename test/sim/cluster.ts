@@ -28,7 +28,7 @@ export const SETTINGS: Omit<NodeSettings, 'presenceTtlS' | 'watchTtlS'> = {
   nodeLeaseMs: 10_000,
   // Logins are not what is tested here: whoever comes comes in, whether the store can be asked or not.
   authWhenStoreDown: 'allow',
-  recordsNeeded: false,
+  needsRecord: () => false,
 }
 
 /** The store's clock starts in the year 2026: versions are µs. */

@@ -35,7 +35,18 @@ t.test('R-06: a damaged record fails its user alone, and repaired, its change is
       [victim],
     )
     t.match(outcomes[57], { error: /WRONGTYPE/ })
-    if (damaged.startsWith('PRESENCE')) t.equal((await a.store.read(users)).length, 99)
+    const found = [await a.store.read(users), await b.store.watch(users)]
+    for (const list of found) {
+      t.same(
+        list.filter(({ claims }) => claims.length === 0).map(({ userId }) => userId),
+        [victim],
+        'nobody is left out, and only the victim is taken for offline',
+      )
+      t.same(
+        list.map(({ userId }) => userId),
+        users,
+      )
+    }
     await redis.del(key)
     await b.store.watch([victim])
     const outcome = await assertOne(a.store, holds(victim, [1]))

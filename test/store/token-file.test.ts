@@ -20,6 +20,7 @@ import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import { openEnvironment, openTokenFile, readRecords } from '../../src/store/memory/token-file.js'
 import type { StoredTokens, TokenJournal } from '../../src/store/memory/token-records.js'
+import { until } from '../support/redis.js'
 import { Heard } from './suite.js'
 
 const WEB = 5
@@ -238,6 +239,50 @@ t.test('a full disk fails the write, not the process', { skip: process.platform 
   })
   t.match(child.stdout, /^STORE_UNAVAILABLE: Tokens cannot be written: /)
   t.equal(child.status, 0, child.stderr)
+})
+
+t.test(
+  'A14: a full disk takes nothing from whoever has a token, and all is written when there is room',
+  async (t) => {
+    const dir = folder(t)
+    const before = await openStore(t, dir)
+    await before.store.rememberToken('u', WEB, 'good', HOUR_S)
+    await before.backend.close()
+
+    let isFull = true
+    const opened = () => openTokenFile(dir, () => !isFull)
+    const { backend, store } = await openStore(t, opened)
+    t.equal(backend.diskFault, undefined)
+    t.equal(await store.tokenState('u', WEB, 'good'), 'normal')
+    const refused = {
+      code: 'STORE_UNAVAILABLE',
+      message: 'Tokens cannot be written: the disk of DATA_DIR is full',
+    }
+    await t.rejects(store.rememberToken('v', WEB, 'new', HOUR_S), refused)
+    await t.rejects(store.kickTokens('u', WEB, ['good'], 7, HOUR_S), refused)
+    t.equal(await store.tokenState('u', WEB, 'good'), 'kicked', 'a kick is in force')
+    t.equal(backend.diskFault, 'tokens cannot be written: the disk of DATA_DIR is full')
+    await store.ping()
+    t.match(backend.diskFault, /full/, 'and it is looked for room')
+
+    isFull = false
+    await store.ping()
+    await until('it is written', () => backend.diskFault === undefined)
+    await backend.close()
+    const after = await openStore(t, dir)
+    t.equal(await after.store.tokenState('u', WEB, 'good'), 'kicked')
+  },
+)
+
+t.test('on a disk that is full from the start the file is made when there is room', async (t) => {
+  const dir = folder(t)
+  let isFull = true
+  const { backend, store } = await openStore(t, () => openTokenFile(dir, () => !isFull))
+  await t.rejects(store.rememberToken('u', WEB, 'token', HOUR_S), /disk of DATA_DIR is full/)
+  isFull = false
+  await store.rememberToken('u', WEB, 'token', HOUR_S)
+  await backend.close()
+  t.equal(await (await openStore(t, dir)).store.tokenState('u', WEB, 'token'), 'normal')
 })
 
 /** A journal whose writes end when the test says so. */

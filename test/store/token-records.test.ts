@@ -206,7 +206,7 @@ t.test('tokens in Redis', async (t) => {
     t.match(await store.tokensOf(user), [{ state: 'invalid' }])
   })
 
-  t.test('a damaged record is unavailable, whoever asks', async (t) => {
+  t.test('a damaged record is told from a store that is away, whoever asks', async (t) => {
     const { store } = await openNode(t, server)
     const [user, beside] = [fresh('user'), fresh('user')]
     await redis.set(tokensKey(user), 'not what it should be')
@@ -219,7 +219,10 @@ t.test('tokens in Redis', async (t) => {
       () => store.kickTokens(beside, WEB, ['token'], 7, HOUR_S),
       () => store.vouchForToken(beside, WEB, 'token', 7),
     ]) {
-      await t.rejects(async () => void (await call()), { code: 'STORE_UNAVAILABLE', message: /WRONGTYPE/ })
+      await t.rejects(async () => void (await call()), {
+        code: 'DAMAGED_RECORD',
+        message: /UID_PID_TOKEN_STATUS:.*WRONGTYPE/,
+      })
     }
   })
 

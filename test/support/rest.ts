@@ -21,8 +21,10 @@ export async function askRest(
   let token = adminTokens.get(node.apiUrl)
   if (token === undefined) {
     const credentials = { secret: SECRET, userID: 'imAdmin' }
-    const { data } = await post(`${node.apiUrl}/auth/get_admin_token`, credentials, {}, deadlineMs)
-    token = (data as { token: string }).token
+    const answer = await post(`${node.apiUrl}/auth/get_admin_token`, credentials, {}, deadlineMs)
+    // Nothing more can be asked then.
+    if (answer.errCode !== 0) return answer
+    token = (answer.data as { token: string }).token
     adminTokens.set(node.apiUrl, token)
   }
   return post(node.apiUrl + path, body, { token }, deadlineMs)

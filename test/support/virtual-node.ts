@@ -39,7 +39,7 @@ export interface NodeSettings {
   offlineGraceMs: number
   nodeLeaseMs: number
   authWhenStoreDown: 'allow' | 'deny'
-  recordsNeeded: boolean
+  needsRecord: (userId: UserId) => boolean
 }
 
 /** What all nodes of a cluster have in common. */
@@ -221,7 +221,7 @@ export class VirtualNode {
           tokenCacheMax: 1_000,
           openimCompat: false,
           authWhenStoreDown: settings.authWhenStoreDown,
-          recordsNeeded: settings.recordsNeeded,
+          needsRecord: settings.needsRecord,
         },
         health: newHealth(),
         counts: newSyncCounts(),
@@ -288,6 +288,7 @@ export class VirtualNode {
         addresses: this.addresses,
         settings: {
           ...CONNECTION_SETTINGS,
+          mayWatch: () => true,
           maxConnections: 1_000_000,
           maxConnectionsPerAddress: 1_000_000,
           handshakesPerSMax: 1_000_000,
@@ -302,7 +303,7 @@ export class VirtualNode {
         isAdmin: () => false,
         canonicalToken: (token) => token,
         verifyToken,
-        recordsNeeded: settings.recordsNeeded,
+        needsRecord: settings.needsRecord,
         isSeated: seating !== undefined,
         isOverloaded: () => false,
         wallMs,

@@ -57,11 +57,20 @@ export class MemoryBackend {
   readonly #listeners = new Map<string, Listener>()
   #userSweep: Iterator<[UserId, UserRecord]> | undefined
 
-  /** `nowMs`: Unix ms, the one clock of the store. `openJournal`: where tokens outlive the process, if they do. */
-  constructor(nowMs: () => number, openJournal?: () => TokenJournal) {
+  /**
+   * `nowMs`: ms, the one clock of the store; it must only rise, at the pace of time: who is connected must not be
+   * forgotten because the machine's clock was set, or the machine slept. `openJournal`: where tokens outlive the
+   * process, if they do; `wallMs`: Unix ms, for what is written there.
+   */
+  constructor(nowMs: () => number, openJournal?: () => TokenJournal, wallMs: () => number = nowMs) {
     this.#nowMs = nowMs
     this.registry = new NodeRegistry(nowMs)
-    this.tokens = new TokenRecords(nowMs, openJournal)
+    this.tokens = new TokenRecords(nowMs, openJournal, wallMs)
+  }
+
+  /** Why the last write of tokens failed, in words; undefined = it did not. */
+  get diskFault(): string | undefined {
+    return this.tokens.diskFault
   }
 
   /** Close the journal of the tokens; the next `register` opens it again. */

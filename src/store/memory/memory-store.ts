@@ -193,6 +193,8 @@ export class MemoryStore implements PresenceStore {
 
   async ping(): Promise<void> {
     this.#opened()
+    // Nobody waits for a disk that is full: the presence of this node does not need it.
+    void this.#backend.tokens.saveAgain()
   }
 
   async probeChannel(): Promise<void> {

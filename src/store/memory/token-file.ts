@@ -6,8 +6,9 @@
  * then opened here.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, statfsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RootDatabase, RootDatabaseOptions } from 'lmdb'
@@ -48,27 +49,75 @@ export function* readRecords(db: RootDatabase<StoredTokens, string>): Iterable<[
   }
 }
 
-/** Throws STORE_UNSUITABLE, naming DATA_DIR, when the file cannot be opened or is damaged. */
-export function openTokenFile(dataDir: string): TokenJournal {
+/**
+ * Throws STORE_UNSUITABLE, naming DATA_DIR, when the file cannot be opened or is damaged. On a full disk what is there
+ * is read all the same, and a file that is not there yet is made when there is room. `hasRoom`: asked before each write.
+ */
+export function openTokenFile(dataDir: string, hasRoom = hasRoomIn): TokenJournal {
   const path = join(dataDir, 'tokens')
+  let db: RootDatabase<StoredTokens, string> | undefined
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    const isThere = sizeOf(join(path, 'data.mdb')) > 0
+    // LMDB's lock file is memory that the disk has to have room for: without it the process would die (SIGBUS).
+    const mayOpen = sizeOf(join(path, 'lock.mdb')) > 0 || mayMake(path, () => hasRoom(dataDir))
+    if (isThere && !mayOpen) throw new Error(DISK_FULL)
+    if (isThere) check(path)
+    if (mayOpen) db = openEnvironment(path)
   } catch (error) {
-    throw cannotHold(path, (error as Error).message)
-  }
-  if (sizeOf(join(path, 'data.mdb')) > 0) check(path)
-  let db: RootDatabase<StoredTokens, string>
-  try {
-    db = openEnvironment(path)
-  } catch (error) {
-    throw cannotHold(path, (error as Error).message)
+    throw error instanceof StoreUnsuitableError ? error : cannotHold(path, (error as Error).message)
   }
   return {
-    load: () => readRecords(db),
-    put: (key, record) => settled(record ? db.put(key, record) : db.remove(key)),
-    close: () => db.close(),
+    load: () => (db ? readRecords(db) : []),
+    async put(key, record) {
+      // LMDB prints what it fails with where no log line is expected: better not to let it try.
+      if (!hasRoom(dataDir)) throw new Error(DISK_FULL)
+      if (db === undefined) {
+        mkdirSync(path, { recursive: true, mode: 0o700 })
+        db = openEnvironment(path)
+      }
+      await settled(record ? db.put(key, record) : db.remove(key))
+    },
+    close: async () => db?.close(),
   }
 }
+
+/** Makes the folder; false = the disk is full. */
+function mayMake(path: string, hasRoom: () => boolean): boolean {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return hasRoom()
+  } catch (error) {
+    if (isDiskFull(error)) return false
+    throw error
+  }
+}
+
+const DISK_FULL = 'the disk of DATA_DIR is full'
+/** A commit takes a few pages for each change, and some for its list of free ones. */
+const ROOM_BYTES = 2 ** 17
+
+function hasRoomIn(dir: string): boolean {
+  try {
+    const { bavail, bfree, bsize } = statfsSync(dir)
+    return (process.getuid?.() === 0 ? bfree : bavail) * bsize >= ROOM_BYTES
+  } catch {
+    // Where the system does not say, the write will.
+    return true
+  }
+}
+
+/** The system's own name or number for it, or that of a quota. */
+function isDiskFull(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return FULL_CODES.has(code)
+}
+
+const FULL_CODES: ReadonlySet<unknown> = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  constants.errno.ENOSPC,
+  constants.errno.EDQUOT,
+])
 
 /** What the check prints: that it began, then what it failed with, if it did. */
 export const CHECK_BEGINS = 'begins'
@@ -90,6 +139,8 @@ function check(path: string): void {
   // Where no process may be started there is no check, and the file is as trusted as LMDB trusts it.
   if (begins !== CHECK_BEGINS || status === 0) return
   const { code, message } = (failure ? JSON.parse(failure) : {}) as Partial<CheckFailure>
+  // It was read through by then; only the write that it tried had no room.
+  if (isDiskFull({ code })) return
   if (typeof code === 'number' && code > 0) throw cannotHold(path, String(message))
   const reason = message ?? `reading it ended with ${signal ?? `exit code ${status}`}`
   throw new StoreUnsuitableError(
@@ -113,7 +164,9 @@ async function settled(write: Promise<unknown>): Promise<void> {
   try {
     await write
   } catch (error) {
-    await (error as { commitError?: Promise<never> }).commitError
-    throw error
+    const reason = await (error as { commitError?: Promise<never> }).commitError?.catch(
+      (cause: unknown) => cause,
+    )
+    throw isDiskFull(reason) ? new Error(DISK_FULL) : (reason ?? error)
   }
 }

@@ -67,14 +67,22 @@ interface Kicked {
 
 export class TokenRecords {
   readonly #nowMs: () => number
+  readonly #wallMs: () => number
   readonly #openJournal: (() => TokenJournal) | undefined
   readonly #users = new Map<UserId, Map<PlatformId, TokenSet>>()
   #journal: TokenJournal | undefined
+  /** What the journal did not take: put again with `saveAgain`. */
+  readonly #unsaved = new Map<string, { userId: UserId; platformId: PlatformId }>()
+  #diskFault: string | undefined
   #sweep: Iterator<[UserId, Map<PlatformId, TokenSet>]> | undefined
 
-  /** `nowMs`: Unix ms. Without `openJournal` everything ends with the process. */
-  constructor(nowMs: () => number, openJournal?: () => TokenJournal) {
+  /**
+   * `nowMs`: ms of a clock that only rises, by which all lives are measured. `wallMs`: Unix ms, in which the journal
+   * has them. Without `openJournal` everything ends with the process.
+   */
+  constructor(nowMs: () => number, openJournal?: () => TokenJournal, wallMs: () => number = nowMs) {
     this.#nowMs = nowMs
+    this.#wallMs = wallMs
     this.#openJournal = openJournal
   }
 
@@ -85,7 +93,7 @@ export class TokenRecords {
     try {
       for (const [key, record] of journal.load()) {
         const at = key.lastIndexOf(':')
-        this.#platformsOf(key.slice(0, at)).set(Number(key.slice(at + 1)), setFrom(record))
+        this.#platformsOf(key.slice(0, at)).set(Number(key.slice(at + 1)), setFrom(record, -this.#aheadS()))
       }
     } catch (error) {
       journal.close().catch(() => {})
@@ -93,6 +101,22 @@ export class TokenRecords {
     }
     this.#journal = journal
     for (const [userId, platforms] of this.#users) this.#clear(userId, platforms)
+  }
+
+  /** Why the journal did not take the last write, in words; undefined = it did. */
+  get diskFault(): string | undefined {
+    return this.#diskFault
+  }
+
+  /** Put again what the journal did not take. Ends at the first failure. Never rejects. */
+  async saveAgain(): Promise<void> {
+    for (const { userId, platformId } of this.#unsaved.values()) {
+      try {
+        await this.#save(userId, platformId, this.#set(userId, platformId))
+      } catch {
+        return
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -221,6 +245,11 @@ export class TokenRecords {
     return Math.floor(this.#nowMs() / 1000)
   }
 
+  /** How far the wall clock is ahead of ours, in whole seconds. */
+  #aheadS(): number {
+    return Math.round((this.#wallMs() - this.#nowMs()) / 1000)
+  }
+
   #platformsOf(userId: UserId): Map<PlatformId, TokenSet> {
     let platforms = this.#users.get(userId)
     if (!platforms) {
@@ -235,7 +264,7 @@ export class TokenRecords {
     const platforms = this.#platformsOf(userId)
     let set = platforms.get(platformId)
     if (!set) {
-      set = { ...setFrom({ v: 1, endsS: 0, tokens: [], kicks: [], refreshes: [] }), isStored: false }
+      set = { ...setFrom({ v: 1, endsS: 0, tokens: [], kicks: [], refreshes: [] }, 0), isStored: false }
       platforms.set(platformId, set)
     }
     this.#tidy(set)
@@ -264,35 +293,45 @@ export class TokenRecords {
 
   async #save(userId: UserId, platformId: PlatformId, set: TokenSet): Promise<void> {
     if (!this.#journal) return
-    const record = isKept(set) ? recordOf(set) : undefined
+    const record = isKept(set) ? recordOf(set, this.#aheadS()) : undefined
+    const key = `${userId}:${platformId}`
     set.isStored = record !== undefined
+    this.#unsaved.delete(key)
     try {
-      await this.#journal.put(`${userId}:${platformId}`, record)
+      await this.#journal.put(key, record)
+      this.#diskFault = undefined
     } catch (error) {
+      // What is on the disk may say that a kicked token is good.
+      set.isStored = true
+      this.#unsaved.set(key, { userId, platformId })
+      this.#diskFault = `tokens cannot be written: ${(error as Error).message}`
       throw new StoreUnavailableError(`Tokens cannot be written: ${(error as Error).message}`)
     }
   }
 }
 
-function setFrom({ endsS, tokens, kicks, refreshes }: StoredTokens): TokenSet {
+/** `shiftS`: what is added to every time of the record. */
+function setFrom({ endsS, tokens, kicks, refreshes }: StoredTokens, shiftS: number): TokenSet {
   return {
     states: new Map(tokens),
-    statesEndS: endsS,
-    kicks: new Map(kicks.map(([token, by, kickEndsS, before]) => [token, { by, endsS: kickEndsS, before }])),
+    statesEndS: endsS + shiftS,
+    kicks: new Map(
+      kicks.map(([token, by, kickEndsS, before]) => [token, { by, endsS: kickEndsS + shiftS, before }]),
+    ),
     vouchers: new Map(),
     relying: new Map(),
-    refreshes: new Map(refreshes),
+    refreshes: new Map(refreshes.map(([token, refreshEndsS]) => [token, refreshEndsS + shiftS])),
     isStored: true,
   }
 }
 
-function recordOf({ states, statesEndS, kicks, refreshes }: TokenSet): StoredTokens {
+function recordOf({ states, statesEndS, kicks, refreshes }: TokenSet, shiftS: number): StoredTokens {
   return {
     v: 1,
-    endsS: statesEndS,
+    endsS: statesEndS + shiftS,
     tokens: [...states],
-    kicks: [...kicks].map(([token, { by, endsS, before }]) => [token, by, endsS, before]),
-    refreshes: [...refreshes],
+    kicks: [...kicks].map(([token, { by, endsS, before }]) => [token, by, endsS + shiftS, before]),
+    refreshes: [...refreshes].map(([token, endsS]) => [token, endsS + shiftS]),
   }
 }
 

@@ -39,6 +39,7 @@ import type {
 import { record } from './assertions.js'
 import { ChannelProbe } from './channel-probe.js'
 import { Connection, rejectUnavailable } from './connection.js'
+import { DamageLog } from './damage.js'
 import { dispatch, type Reply } from './dispatch.js'
 import { type Keys, OPENIM_CHANNEL } from './keys.js'
 import { ChangeReceiver, ChangeSender, type Outgoing } from './node-channel.js'
@@ -50,6 +51,9 @@ import * as scripts from './scripts.js'
 import { Subscriber } from './subscriber.js'
 import { sweep } from './sweep.js'
 import { TokenRecords } from './token-records.js'
+
+const NOTHING_RECORDED: scripts.RecordReply = [[], []]
+const NOBODY: scripts.WhereaboutsReply = [[]]
 
 /** What exists from `open` to `close`, and anew for each epoch. */
 interface Session extends Incarnation {
@@ -64,6 +68,7 @@ export class RedisStore implements PresenceStore {
   readonly #connection: Connection
   readonly #router: Router
   readonly #registry: NodeRegistry
+  readonly #damage: DamageLog
   readonly #tokens: TokenRecords
   readonly #subscriber: Subscriber
   readonly #probe: ChannelProbe
@@ -82,11 +87,13 @@ export class RedisStore implements PresenceStore {
     this.#keys = this.#connection.keys
     this.#router = new Router(this.#connection.client)
     this.#registry = new NodeRegistry(this.#client, this.#keys, options)
+    this.#damage = new DamageLog(options.log)
     this.#tokens = new TokenRecords(
       this.#client,
       this.#router,
       this.#keys,
       options.platforms,
+      this.#damage,
       () => this.#opened().holder,
     )
     this.#subscriber = new Subscriber({
@@ -164,7 +171,11 @@ export class RedisStore implements PresenceStore {
     const replies = await this.#aboutUsers<scripts.RecordReply>(userIds, (group) =>
       scripts.watchUsers(group, { ...this.#options, keys: this.#keys, holder }),
     )
-    return this.#served(userIds, replies, scripts.decodeSnapshot)
+    return this.#served(userIds, replies, NOTHING_RECORDED, (userId, reply) => {
+      const [, , problem] = reply
+      if (problem !== undefined) this.#damage.note(problem, () => this.#keys.ofUser(userId))
+      return scripts.decodeSnapshot(userId, reply)
+    })
   }
 
   async unwatch(userIds: UserId[]): Promise<void> {
@@ -179,7 +190,7 @@ export class RedisStore implements PresenceStore {
     const replies = await this.#aboutUsers<scripts.WhereaboutsReply>(userIds, (group) =>
       scripts.readUsers(group, this.#keys, this.#options.openimCompat),
     )
-    return this.#served(userIds, replies, scripts.decodeWhereabouts)
+    return this.#served(userIds, replies, NOBODY, scripts.decodeWhereabouts)
   }
 
   async renewLease(renewal: LeaseRenewal): Promise<Lease> {
@@ -340,11 +351,18 @@ export class RedisStore implements PresenceStore {
     )
   }
 
-  /** Of those who could be served. */
-  #served<R, T>(userIds: UserId[], replies: Reply<R>[], decode: (userId: UserId, reply: R) => T): T[] {
+  /** Of those who could be served. `nothing`: what is taken for the reply where a record is of a wrong type. */
+  #served<R, T>(
+    userIds: UserId[],
+    replies: Reply<R>[],
+    nothing: R,
+    decode: (userId: UserId, reply: R) => T,
+  ): T[] {
     const decoded: T[] = []
     for (const [i, reply] of replies.entries()) {
       if (reply.ok) decoded.push(decode(userIds[i]!, reply.reply))
+      else if (this.#damage.note(reply.error, () => this.#keys.ofUser(userIds[i]!)))
+        decoded.push(decode(userIds[i]!, nothing))
       else this.#options.log('warn', 'cannot read a user', { userId: userIds[i], error: reply.error })
     }
     return decoded

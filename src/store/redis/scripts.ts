@@ -259,8 +259,11 @@ export function takeRefresh(keys: Keys, owner: TokenOwner, refresh: TokenDigest)
 /** Where Redis has one user: the members of his claims; those of the union, where OpenIM's gateways share it. */
 export type WhereaboutsReply = [claims: string[], union?: string[]]
 
-/** What stands in Redis of one user: claims flat as member, score, member, score...; the union's members. */
-export type RecordReply = [claims: (string | number)[], union: string[]]
+/**
+ * What stands in Redis of one user: claims flat as member, score, member, score...; the union's members; why the
+ * interest could not be recorded, if it could not.
+ */
+export type RecordReply = [claims: (string | number)[], union: string[], problem?: string]
 
 /** A user after a change, with who is still to be told: flat as node, epoch, node, epoch... */
 export type ChangedReply = [claims: (string | number)[], union: string[], watchers: string[]]

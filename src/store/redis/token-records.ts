@@ -11,6 +11,7 @@ import { holderOf } from '../names.js'
 import type { TokenRecord, TokenState } from '../presence-store.js'
 import { lifeOf } from '../token-lives.js'
 import { rejectUnavailable } from './connection.js'
+import type { DamageLog } from './damage.js'
 import { dispatch, type Reply } from './dispatch.js'
 import type { Keys } from './keys.js'
 import type { Router } from './routing.js'
@@ -38,12 +39,13 @@ interface Kicked {
   relying: Holder[]
 }
 
-/** Every call fails with STORE_UNAVAILABLE when Redis does not do it. */
+/** Every call fails with STORE_UNAVAILABLE when Redis does not do it, with DAMAGED_RECORD when it cannot for this user. */
 export class TokenRecords {
   readonly #client: Redis | Cluster
   readonly #router: Router
   readonly #keys: Keys
   readonly #platforms: PlatformTable
+  readonly #damage: DamageLog
   readonly #holder: () => Holder
   readonly #checks = new TurnBatch<TokenCheck, number>(CHECKS_MAX, (checks) => this.#check(checks))
 
@@ -53,19 +55,21 @@ export class TokenRecords {
     router: Router,
     keys: Keys,
     platforms: PlatformTable,
+    damage: DamageLog,
     holder: () => Holder,
   ) {
     this.#client = client
     this.#router = router
     this.#keys = keys
     this.#platforms = platforms
+    this.#damage = damage
     this.#holder = holder
   }
 
   /** And this node relies on it from now on. */
   async state(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    const check = { ...this.#owner(userId, platformId), token }
-    const state = await this.#checks.ask(check).catch(rejectUnavailable)
+    const owner = this.#owner(userId, platformId)
+    const state = await this.#checks.ask({ ...owner, token }).catch(this.#failing(owner))
     return state === NOT_ON_RECORD ? 'unknown' : stateOf(String(state))
   }
 
@@ -76,16 +80,17 @@ export class TokenRecords {
       checks,
       ({ userId }) => userId,
       ({ userId, platformName }) => this.#keys.tokens(userId, platformName),
-      async (group) => scripts.decodeReplies(await this.#run(scripts.checkTokens(this.#keys, group, holder))),
+      async (group) => {
+        const call = scripts.runScript(this.#client, scripts.checkTokens(this.#keys, group, holder))
+        return scripts.decodeReplies(await call.catch(rejectUnavailable))
+      },
     )
   }
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
-    const { platformName } = this.#owner(userId, platformId)
-    const field = `k:${tokenDigest(token)}`
-    const kick = await this.#client
-      .hget(this.#keys.tokenSide(userId, platformName), field)
-      .catch(rejectUnavailable)
+    const owner = this.#owner(userId, platformId)
+    const key = this.#keys.tokenSide(userId, owner.platformName)
+    const kick = await this.#client.hget(key, `k:${tokenDigest(token)}`).catch(this.#failing(owner))
     // number:expiry:state before
     return kick === null ? BY_HAND : Number(kick.split(':')[0])
   }
@@ -99,7 +104,8 @@ export class TokenRecords {
   }
 
   async remember(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
-    const { platformName } = this.#owner(userId, platformId)
+    const owner = this.#owner(userId, platformId)
+    const { platformName } = owner
     const key = this.#keys.tokens(userId, platformName)
     const lifeS = lifeOf(ttlS)
     const write = async () => {
@@ -120,7 +126,7 @@ export class TokenRecords {
       await this.#router.refresh()
       await write()
     }
-    await write().catch(writeAgain).catch(rejectUnavailable)
+    await write().catch(writeAgain).catch(this.#failing(owner))
   }
 
   async kick(
@@ -131,21 +137,24 @@ export class TokenRecords {
     ttlS: number,
   ): Promise<Kicked> {
     if (tokens.length === 0) return { tokens: [], relying: [] }
-    const call = scripts.kickTokens(this.#keys, this.#owner(userId, platformId), tokens, by, lifeOf(ttlS))
-    const [flagged, nodes] = (await this.#run(call)) as scripts.KickReply
+    const owner = this.#owner(userId, platformId)
+    const call = scripts.kickTokens(this.#keys, owner, tokens, by, lifeOf(ttlS))
+    const [flagged, nodes] = (await this.#run(owner, call)) as scripts.KickReply
     const relying: Holder[] = []
     for (let i = 0; i < nodes.length; i += 2) relying.push(holderOf(String(nodes[i]), String(nodes[i + 1])))
     return { tokens: flagged.map((index) => tokenDigest(tokens[index - 1]!)), relying }
   }
 
   async vouch(userId: UserId, platformId: PlatformId, token: string, login: LoginNumber): Promise<void> {
-    await this.#run(scripts.vouchForToken(this.#keys, this.#owner(userId, platformId), token, login))
+    const owner = this.#owner(userId, platformId)
+    await this.#run(owner, scripts.vouchForToken(this.#keys, owner, token, login))
   }
 
   async forget(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
     if (tokens.length === 0) return
-    const key = this.#keys.tokens(userId, this.#owner(userId, platformId).platformName)
-    await this.#client.hdel(key, ...tokens).catch(rejectUnavailable)
+    const owner = this.#owner(userId, platformId)
+    const key = this.#keys.tokens(userId, owner.platformName)
+    await this.#client.hdel(key, ...tokens).catch(this.#failing(owner))
   }
 
   async rememberRefresh(
@@ -154,13 +163,13 @@ export class TokenRecords {
     refresh: TokenDigest,
     ttlS: number,
   ): Promise<void> {
-    await this.#run(
-      scripts.rememberRefresh(this.#keys, this.#owner(userId, platformId), refresh, lifeOf(ttlS)),
-    )
+    const owner = this.#owner(userId, platformId)
+    await this.#run(owner, scripts.rememberRefresh(this.#keys, owner, refresh, lifeOf(ttlS)))
   }
 
   async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
-    return (await this.#run(scripts.takeRefresh(this.#keys, this.#owner(userId, platformId), refresh))) === 1
+    const owner = this.#owner(userId, platformId)
+    return (await this.#run(owner, scripts.takeRefresh(this.#keys, owner, refresh))) === 1
   }
 
   async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
@@ -174,21 +183,29 @@ export class TokenRecords {
     return { userId, platformName }
   }
 
-  #run(call: scripts.ScriptCall): Promise<unknown> {
-    return scripts.runScript(this.#client, call).catch(rejectUnavailable)
+  #run(owner: scripts.TokenOwner, call: scripts.ScriptCall): Promise<unknown> {
+    return scripts.runScript(this.#client, call).catch(this.#failing(owner))
+  }
+
+  #failing({ userId, platformName }: scripts.TokenOwner): (error: unknown) => never {
+    return this.#damage.rejecting(() => [
+      this.#keys.tokens(userId, platformName),
+      this.#keys.tokenSide(userId, platformName),
+      this.#keys.refresh(userId, platformName),
+    ])
   }
 
   /** In a Cluster the keys have slots of their own, which one pipeline cannot mix. */
   async #hashes(keys: string[]): Promise<Record<string, string>[]> {
     const client = this.#client
     if (client instanceof Cluster) {
-      return Promise.all(keys.map((key) => client.hgetall(key))).catch(rejectUnavailable)
+      return Promise.all(keys.map((key) => client.hgetall(key).catch(this.#damage.rejecting(() => [key]))))
     }
     const pipeline = client.pipeline()
     for (const key of keys) pipeline.hgetall(key)
     const results = (await pipeline.exec().catch(rejectUnavailable)) ?? []
-    return results.map(([error, hash]) =>
-      error ? rejectUnavailable(error) : (hash as Record<string, string>),
+    return results.map(([error, hash], at) =>
+      error ? this.#damage.rejecting(() => [keys[at]!])(error) : (hash as Record<string, string>),
     )
   }
 }

@@ -3,9 +3,9 @@
 -- KEYS[1..3]  keys of the first user: they route the call to its master, where the other users live too
 -- ARGV[1]  node ID    ARGV[2]  epoch of the node    ARGV[3]  life of a watch (s)
 -- ARGV[4]  '1' = OpenIM's gateways write to the union too    ARGV[5..]  userIDs
--- Returns  msgpack array, per user in order: {claims, union}, or text = this user failed. Claims are flat: member, expiry,
---          ..., 'v', version. The union is {} unless OpenIM's gateways write to it: else it says nothing that the claims
---          do not (half of the time of a read)
+-- Returns  msgpack array, per user in order: {claims, union, why the interest was not recorded, if it was not}, or text =
+--          this user failed. Claims are flat: member, expiry, ..., 'v', version. The union is {} unless OpenIM's gateways
+--          write to it: else it says nothing that the claims do not (half of the time of a read)
 
 -- @include clock
 -- @include user-records
@@ -17,11 +17,12 @@ local live = '(' .. now_s
 local watch = ARGV[2] .. ':' .. (now_s + ttl_s)
 
 return each_user(5, 1, function(user)
-  local record = {
+  -- First, and whatever comes of it: what is recorded of a user and who wants to know may each be damaged alone.
+  local recorded = redis.pcall('HSET', watch_key(user), node, watch)
+  redis.call('EXPIRE', watch_key(user), ttl_s)
+  return {
     redis.call('ZRANGEBYSCORE', claims_key(user), live, '+inf', 'WITHSCORES'),
     is_shared and redis.call('ZRANGEBYSCORE', online_key(user), live, '+inf') or {},
+    type(recorded) == 'table' and recorded.err or nil,
   }
-  redis.call('HSET', watch_key(user), node, watch)
-  redis.call('EXPIRE', watch_key(user), ttl_s)
-  return record
 end)

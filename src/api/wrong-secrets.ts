@@ -1,0 +1,63 @@
+/**
+ * Wrong secrets are slowed, for each address: after a few within a minute the next is not looked at, right or wrong,
+ * until its time has come. What was not looked at does not count, so that a wait never grows.
+ *
+ * Who sends the right secret is trusted with more mistakes from then on: servers behind one address share it with
+ * whoever guesses there.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { RateTable } from './rate-table.js'
+
+const MINUTE_MS = 60_000
+const WRONG_PER_MIN = 10
+/** From an address that has sent the right secret within the last hour. */
+const WRONG_PER_MIN_KNOWN = 100
+const KNOWN_MS = 60 * MINUTE_MS
+const KNOWN_MAX = 1_024
+
+export type SecretVerdict = 'right' | 'wrong' | { waitMs: number }
+
+export class SecretGuard {
+  readonly #secret: string
+  readonly #digest: Buffer
+  readonly #wrong: RateTable
+  readonly #wrongOfKnown: RateTable
+  /** Address -> when the right secret came from it last; the longest ago first. */
+  readonly #known = new Map<string, number>()
+
+  /** `salt`: unknown outside. */
+  constructor(secret: string, salt: string) {
+    this.#secret = secret
+    this.#digest = digestOf(secret)
+    this.#wrong = new RateTable({ count: WRONG_PER_MIN, periodMs: MINUTE_MS, salt })
+    this.#wrongOfKnown = new RateTable({ count: WRONG_PER_MIN_KNOWN, periodMs: MINUTE_MS, salt })
+  }
+
+  /** Whether the secret is in a text that is to be logged. */
+  isIn(text: string): boolean {
+    return text.includes(this.#secret)
+  }
+
+  /** `nowMs`: of a clock that only rises. */
+  judge(given: string, address: string, nowMs: number): SecretVerdict {
+    const table =
+      nowMs - (this.#known.get(address) ?? Number.NEGATIVE_INFINITY) < KNOWN_MS
+        ? this.#wrongOfKnown
+        : this.#wrong
+    const waitMs = table.waitMs(address, nowMs)
+    if (waitMs > 0) return { waitMs }
+    // Digests have one length, whatever was sent: the comparison tells nothing by its time.
+    if (!timingSafeEqual(digestOf(given), this.#digest)) {
+      table.take(address, nowMs)
+      return 'wrong'
+    }
+    this.#known.delete(address)
+    this.#known.set(address, nowMs)
+    if (this.#known.size > KNOWN_MAX) this.#known.delete(this.#known.keys().next().value as string)
+    return 'right'
+  }
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
