@@ -230,7 +230,12 @@ async function join(servers: readonly RedisServer[]): Promise<void> {
   for (const client of each) {
     await until('the Cluster is complete', async () => {
       const info = String(await client.call('CLUSTER', 'INFO'))
-      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${servers.length}`)
+      // A Cluster that needs no full coverage is ok before a server has heard of all slots.
+      return (
+        info.includes('cluster_state:ok') &&
+        info.includes(`cluster_slots_ok:${SLOTS}`) &&
+        info.includes(`cluster_known_nodes:${servers.length}`)
+      )
     })
   }
   for (const [i, replica] of each.slice(MASTERS).entries()) {

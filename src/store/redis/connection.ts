@@ -85,7 +85,9 @@ export class Connection {
     const deadlineMs =
       (this.#options.commandTimeoutMs ?? REDIS_DEFAULTS.commandTimeoutMs) * CONNECT_DEADLINE_COMMANDS
     try {
-      await within(deadlineMs, 'connecting to Redis', this.client.connect())
+      // A Cluster that was not ready at the first look is tried again by the client, which tells that by the event alone.
+      const ready = new Promise<void>((resolve) => this.client.once('ready', resolve))
+      await within(deadlineMs, 'connecting to Redis', Promise.race([this.client.connect(), ready]))
       const servers =
         this.client instanceof Cluster ? await this.#mastersThatServe(this.client) : [this.client]
       for (const server of servers) await this.#checkRights(server)
