@@ -437,7 +437,7 @@ export const settings = {
   }),
   apiConnectionsPerAddressMax: int({
     env: 'API_CONNECTIONS_PER_ADDRESS_MAX',
-    default: 256,
+    default: 1_024,
     min: 1,
     max: 1_000_000,
     doc: 'The same from one address; at most API_CONNECTIONS_MAX.',

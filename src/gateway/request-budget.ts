@@ -69,9 +69,10 @@ export class RequestBudget {
 
   #isFull(nowMs: number): boolean {
     if (this.#weight === undefined) return false
-    const { watchesPerConnectionMax } = this.#limits
+    const { requestsPerSMax, watchesPerConnectionMax } = this.#limits
     const fullList =
       weightOfBytes(watchRequestBytes(watchesPerConnectionMax)) + weightOfElements(watchesPerConnectionMax)
-    return this.#weight.levelAt(nowMs) > FULL_LISTS * fullList
+    // At least a second's worth: where lists are short, a few in a row are no flood.
+    return this.#weight.levelAt(nowMs) > Math.max(requestsPerSMax, FULL_LISTS * fullList)
   }
 }

@@ -35,7 +35,8 @@ export function limitKeyOf(address: string, prefixV6: number): string {
   if (!address.includes(':')) return address
   const count = Math.ceil(prefixV6 / GROUP_BITS)
   const bitsOfLast = prefixV6 - (count - 1) * GROUP_BITS
-  const written = address.split('::', 1)[0]!.split(':')
+  const head = address.split('::', 1)[0]!
+  const written = head === '' ? [] : head.split(':')
   // Of most addresses the prefix stands there as it is.
   const isWritten = written.length >= count && bitsOfLast === GROUP_BITS
   const text = (isWritten ? written.slice(0, count) : prefixOf(address, count, bitsOfLast)).join(':')

@@ -139,7 +139,7 @@ for (const transport of ['uws', 'ws'] as const) {
       'error',
       () => {},
     )
-    other.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    other.write('GET /any HTTP/1.1\r\nHost: x\r\n\r\n')
     const [answer] = (await once(other.setEncoding('utf8'), 'data')) as [string]
     t.match(answer, /^HTTP\/1\.1 426/)
     t.ok((await readyz(node)).ready)

@@ -60,6 +60,7 @@ t.test('limits count IPv4 by the address and IPv6 by its network', async (t) => 
   t.equal(limitKeyOf('2001:db8:1:2ff:3:4:5:6', 56), '2001:db8:1:200::/56')
   t.equal(limitKeyOf('2001:db8::1', 128), '2001:db8:0:0:0:0:0:1/128')
   t.equal(limitKeyOf('::1', 64), '0:0:0:0::/64')
+  t.equal(limitKeyOf('::6a:5d3e:0:0:e:fd', 16), '0::/16')
   t.equal(limitKeyOf(normalizeAddress('::ffff:192.0.2.1'), 64), '192.0.2.1')
 })
 

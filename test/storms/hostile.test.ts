@@ -4,7 +4,7 @@ import { runHostileLoad } from './hostile/hostile-load.js'
 
 const NAMES = [
   'pings',
-  'empty-fragments',
+  'tiny-fragments',
   'text-pings',
   'ghosts',
   'watch-churn',

@@ -50,8 +50,9 @@ export class GatewayProcess {
     const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
     const cwd = launch.cwd ?? temporaryFolder('gateway')
     const env = { WS_PORT: `${wsPort}`, API_PORT: `${apiPort}`, AUTH_SECRET: SECRET, ...launch.env }
-    const [file, ...args] = launch.command ?? [process.execPath, MAIN]
-    const child = spawn(file!, [...args, ...(launch.args ?? [])], {
+    const command = launch.command ?? [process.execPath, MAIN]
+    // The test runner has children load a module of its own, which hears signals before the gateway does.
+    const child = spawn('env', ['-u', 'NODE_OPTIONS', ...command, ...(launch.args ?? [])], {
       cwd,
       env: { PATH: process.env.PATH, HOME: cwd, ...env },
       stdio: launch.stdio ?? ['ignore', 'pipe', 'pipe'],

@@ -20,6 +20,8 @@ export interface RedisServer {
   port: number
   /** The port that a store uses: that of TLS where there is any. */
   servedPort: number
+  /** Where it saves. */
+  folder: string
   pid: number
   /** It hangs; `thaw` ends that. */
   freeze(): void
@@ -128,6 +130,7 @@ export async function startRedis(extra: string[] = [], guard: Guard = {}): Promi
     url: `redis://127.0.0.1:${port}`,
     port,
     servedPort,
+    folder: dir,
     get pid() {
       return child.pid!
     },

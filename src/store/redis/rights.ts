@@ -60,7 +60,7 @@ function grants({ keys, db, isCluster, openimCompat }: RightsNeeded): Grant[] {
     ...(openimCompat
       ? [{ on: `&${OPENIM_CHANNEL}`, example: OPENIM_CHANNEL, commands: ['publish m', 'subscribe'] }]
       : []),
-    { on: '', example: '', commands: ['time', 'scan 0', 'ping', 'info', 'multi', 'exec'] },
+    { on: '', example: '', commands: ['time', 'scan 0', 'ping', 'info'] },
     { on: '', example: '', commands: ['eval s 0', 'evalsha s 0', 'client|setname n'] },
     { on: '', example: '', commands: isCluster ? ['cluster|slots', 'cluster|info', 'asking'] : [] },
     { on: '', example: '', commands: db === 0 ? [] : [`select ${db}`] },

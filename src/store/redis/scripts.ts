@@ -43,6 +43,7 @@ const SCRIPT_FILES = {
   checkTokens: 'check-tokens-n.lua',
   kickTokens: 'kick-tokens-2.lua',
   vouchForToken: 'vouch-token-2.lua',
+  rememberToken: 'remember-token-2.lua',
   rememberRefresh: 'remember-refresh-1.lua',
   takeRefresh: 'take-refresh-1.lua',
   checkRights: 'check-rights-0.lua',
@@ -238,6 +239,14 @@ export function vouchForToken(keys: Keys, owner: TokenOwner, token: string, logi
     script: 'vouchForToken',
     keys: tokenKeys(keys, owner),
     args: [token, tokenDigest(token), login, VOUCH_S],
+  }
+}
+
+export function rememberToken(keys: Keys, owner: TokenOwner, token: string, lifeS: number): ScriptCall {
+  return {
+    script: 'rememberToken',
+    keys: tokenKeys(keys, owner),
+    args: [token, tokenDigest(token), lifeS],
   }
 }
 

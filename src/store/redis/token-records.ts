@@ -105,28 +105,7 @@ export class TokenRecords {
 
   async remember(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
     const owner = this.#owner(userId, platformId)
-    const { platformName } = owner
-    const key = this.#keys.tokens(userId, platformName)
-    const lifeS = lifeOf(ttlS)
-    const write = async () => {
-      // The hash holds other tokens too: their life may be prolonged, never cut.
-      const commands = this.#client
-        .multi()
-        .hset(key, token, '0')
-        .expire(key, lifeS, 'NX')
-        .expire(key, lifeS, 'GT')
-        // It is a new token now, and who kicked an old one of the same text is nobody's business.
-        .hdel(this.#keys.tokenSide(userId, platformName), `k:${tokenDigest(token)}`)
-      const failed = (await commands.exec())?.find(([error]) => error !== null)
-      if (failed) throw failed[0]
-    }
-    const writeAgain = async (error: Error) => {
-      // A transaction does not always follow a slot that moved.
-      if (!/^EXECABORT/.test(error.message) && !this.#router.isMisrouted(error.message)) throw error
-      await this.#router.refresh()
-      await write()
-    }
-    await write().catch(writeAgain).catch(this.#failing(owner))
+    await this.#run(owner, scripts.rememberToken(this.#keys, owner, token, lifeOf(ttlS)))
   }
 
   async kick(

@@ -99,7 +99,10 @@ async function raid(order: Order): Promise<Record<string, Tally>> {
   const child = fork(PROCESS, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   endsWithThisProcess(child)
   child.send(order)
-  const [tallies] = (await once(child, 'message')) as [Record<string, Tally>]
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the attackers ended with ${code}, and without a word`)
+  })
+  const [tallies] = (await Promise.race([once(child, 'message'), ended])) as [Record<string, Tally>]
   return tallies
 }
 

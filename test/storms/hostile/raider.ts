@@ -99,7 +99,7 @@ export class Raider {
     while (!heard.includes('"errCode":0')) {
       const data = await Promise.race([
         once(socket, 'data').catch(() => undefined),
-        once(socket, 'close').then(() => undefined),
+        closed(socket).then(() => undefined),
         sleep(VERDICT_MS, undefined, { ref: false }),
       ])
       if (data === undefined || heard.includes('"errCode":')) {
@@ -117,7 +117,7 @@ export class Raider {
     socket.on('data', (data: Buffer) => {
       closeCode = this.#listen(data) ?? closeCode
     })
-    const gone = once(socket, 'close').then(() => {
+    const gone = closed(socket).then(() => {
       if (!isOurs && !this.isOver) count(this.tally.closed, closeCode)
     })
     const overTimer = setTimeout(() => {
@@ -175,6 +175,11 @@ export class Raider {
       ? data.readUInt16BE(closeAt + 2)
       : undefined
   }
+}
+
+/** Unlike `once` of node:events, an error before it does not matter. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
 /** A binary frame with a request. */
