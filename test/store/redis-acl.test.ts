@@ -39,7 +39,7 @@ t.test('a right that is missing is named at the start', async (t) => {
     [all.filter((rule) => rule !== '+eval'), /\beval\b/],
     [all.filter((rule) => rule !== '+info'), /INFO/],
     [all.filter((rule) => rule !== '+select'), /Database 3 cannot be selected.*NOPERM/],
-    [[...all, '-scan', '-multi'], /\+scan \+multi/],
+    [[...all, '-time', '-scan'], /\+time \+scan/],
   ]
   const server = await startRedis([], { rules: all })
   t.teardown(() => server.stop())
