@@ -31,8 +31,8 @@ async function raid({ field, names }: Order): Promise<Record<string, Tally>> {
   const turns = async (): Promise<void> => {
     while (performance.now() < endsMs) {
       const at = next++ % attackers.length
-      const { name, run } = attackers[at]!
-      const seconds = Math.min(TURN_S, (endsMs - performance.now()) / 1_000)
+      const { name, run, turnS = TURN_S } = attackers[at]!
+      const seconds = Math.min(turnS, (endsMs - performance.now()) / 1_000)
       const raider = new Raider({ ...field, seconds }, name, `127.0.${1 + (at >> 7)}.${2 + (at & 127)}`)
       await Promise.race([run(raider), sleep(seconds * 1_000 + 3_000)])
       tallies[name] = sum(tallies[name], raider.tally)

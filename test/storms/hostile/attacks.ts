@@ -8,6 +8,8 @@ import type { Raider } from './raider.js'
 export interface Attack {
   /** Also the attacker's user. */
   name: string
+  /** How long it is at it at a time; by default seconds. */
+  turnS?: number
   /** Resolves when the raid is over. */
   run(raider: Raider): Promise<void>
 }
