@@ -276,10 +276,10 @@ function onAdmitted(
 
 const SEAT_REFUSALS: Record<SeatRefusal, [WireCode, string]> = {
   conflict: [WireCode.LoginConflict, 'another login of this user stays; log it out first'],
-  user: [WireCode.TooManyConnectionsOfUser, 'this user has as many connections as he may'],
+  user: [WireCode.TooManyConnectionsOfUser, 'the connection limit of this user is reached'],
   platform: [
     WireCode.TooManyConnectionsOfUser,
-    'this user has as many connections on this platform as he may',
+    'the connection limit of this user on this platform is reached',
   ],
 }
 

@@ -180,7 +180,7 @@ export const settings = {
     default: 120,
     min: 1,
     max: 1_000_000,
-    doc: 'Logins of one user on this node within a minute; above it he is told when to come back (error 1612).',
+    doc: 'Logins of one user on this node within a minute; above it the client is told when to retry (error 1612).',
   }),
   loginsPerMinPerAddress: int({
     env: 'LOGINS_PER_MIN_PER_ADDRESS',

@@ -90,7 +90,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry(
     'TooManyConnectionsOfUser',
     'the client, at login',
-    'The user has as many connections as he may.',
+    'The connection limit of this user is reached.',
     'later',
   ),
   entry(

@@ -48,7 +48,7 @@ export const WireCode = {
   TooManyLogins: 1612,
   /** Another login of this user stays, and does not go together with this one. */
   LoginConflict: 1613,
-  /** This user has as many connections as he may. */
+  /** The connection limit of this user is reached. */
   TooManyConnectionsOfUser: 1614,
   FileUploadedExpiredError: 1701,
   CallbackError: 80000,

@@ -32,14 +32,18 @@ const table = {
   // Gateway
   connections: gauge('connections', 'Open client connections.'),
   logins: counter('logins_total', 'Handshakes accepted.'),
-  loginErrors: counter('login_errors_total', 'Handshakes refused, by error code.', 'code'),
+  loginErrors: counter('login_errors_total', 'Handshakes refused, by error code (see Errors).', 'code'),
   handshakesMalformed: counter(
     'handshakes_malformed_total',
     'Handshakes answered 400: their head was ambiguous, or their PROXY header not as agreed, by reason.',
     'reason',
   ),
   requests: counter('requests_total', 'Requests from clients, by request identifier.', 'req'),
-  requestErrors: counter('request_errors_total', 'Requests answered with an error, by code.', 'code'),
+  requestErrors: counter(
+    'request_errors_total',
+    'Requests answered with an error, by code (see Errors).',
+    'code',
+  ),
   closes: counter('closes_total', 'Connections that ended, by reason.', 'reason'),
   turnedAway: counter(
     'connections_turned_away_total',

@@ -89,5 +89,5 @@ export interface SeatRequest {
 /** `holders`: who has the seats in the way. */
 export type SeatOutcome = { isTaken: true } | { isTaken: false; reason: SeatRefusal; holders: Holder[] }
 
-/** A rival stays; or the user has as many connections as he may, in all or on this platform. */
+/** A rival stays; or the connection limit of the user is reached, in all or on this platform. */
 export type SeatRefusal = 'conflict' | 'user' | 'platform'
