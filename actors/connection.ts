@@ -297,9 +297,13 @@ function onReadDue(ctx: Ctx, state: State): void {
   if (state.socket.isGone) ctx.signal(ctx.self, GONE)
 }
 
-/** A probe that is under way answers for this one too. Who leaves anyway says so in the end. */
+/**
+ * A probe that is under way and unanswered answers for this one too; one that was answered says nothing of now. Who
+ * leaves anyway says so in the end.
+ */
 function onProbe(ctx: Ctx, state: State): void {
-  if (state.probe !== undefined || state.isKicked || state.ending !== undefined) return
+  const isUnanswered = state.probe !== undefined && state.heard.heardMs <= state.probe.sinceMs
+  if (isUnanswered || state.isKicked || state.ending !== undefined) return
   state.probe = { sinceMs: ctx.nowMs(), looks: 0 }
   state.socket.ping()
   ctx.once('probe', PROBE_LOOKS_MS[0]!, PROBE_DUE)

@@ -108,6 +108,21 @@ t.test('an answer may take as long as a probe, and counts however it comes', asy
   t.notOk(acts.includes('drop'))
 })
 
+/** The bug: a client that fell silent just after it had answered one probe passed for alive in the next. */
+t.test('an answer to an earlier probe does not count for a later one', async (t) => {
+  const { world, acts, tell, hear, kinds } = open()
+  tell({ kind: 'probe' })
+  world.advance(ROUND_TRIP_MS)
+  hear()
+  world.advance(1)
+  tell({ kind: 'probe' })
+  world.advance(PROBE_MS - 1)
+  t.same(kinds(), ['connected'])
+  world.advance(1)
+  t.same(acts, ['ping', 'ping', 'place', 'drop'])
+  t.same(kinds(), ['connected', 'disconnected'])
+})
+
 t.test('a client that does not answer goes in silence, and its place is free at once', async (t) => {
   const { world, shard, acts, counts, tell, hear } = open()
   hear()
