@@ -14,6 +14,12 @@ export interface Order {
 const AT_ONCE = 8
 const TURN_S = 6
 
+/** What becomes of a socket that its attacker has let go of. */
+const SOCKET_ERRORS = ['EPIPE', 'ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED']
+
+process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+  if (!SOCKET_ERRORS.includes(error.code ?? '')) throw error
+})
 process.once('message', async (order: Order) => {
   process.send!(await raid(order))
   process.disconnect()

@@ -5,6 +5,8 @@ import type { Raider } from './raider.js'
 
 /** Sockets that one attacker holds at a time. */
 const HELD = 200
+/** Longer than the gateway waits for a handshake. */
+const SLOW_S = 25
 
 /** Hold so many TCP connections, each with these first bytes, and open another for each that is ended. */
 function hold(portOf: (raider: Raider) => number, first: (raider: Raider) => string, more?: string) {
@@ -39,6 +41,7 @@ function knock(bytes: (raider: Raider) => string, pauseMs = 5) {
         let heard = ''
         socket.on('data', (data: Buffer) => {
           heard += data.toString('latin1')
+          if (heard.includes('"errCode":')) resolve(heard)
         })
         socket.once('close', () => resolve(heard))
         setTimeout(() => resolve(heard), 300)
@@ -53,9 +56,13 @@ function knock(bytes: (raider: Raider) => string, pauseMs = 5) {
 const wsPort = ({ field }: Raider): number => field.wsPort
 
 export const handshakeAttacks: Attack[] = [
-  { name: 'silent-sockets', run: hold(wsPort, () => '') },
-  { name: 'slow-handshakes', run: hold(wsPort, () => 'GET /?sendID=', 'x') },
-  { name: 'slow-headers', run: hold(wsPort, () => 'GET / HTTP/1.1\r\nHost: a\r\n', 'X-A: b\r\n') },
+  { name: 'silent-sockets', turnS: SLOW_S, run: hold(wsPort, () => '') },
+  { name: 'slow-handshakes', turnS: SLOW_S, run: hold(wsPort, () => 'GET /?sendID=', 'x') },
+  {
+    name: 'slow-headers',
+    turnS: SLOW_S,
+    run: hold(wsPort, () => 'GET / HTTP/1.1\r\nHost: a\r\n', 'X-A: b\r\n'),
+  },
   { name: 'bad-tokens', run: knock((raider) => raider.handshake({ token: 'eyJhbGciOiJIUzI1NiJ9.e30.x' })) },
   {
     name: 'other-users-tokens',

@@ -10,6 +10,8 @@ const WATCH = 1
 const UNWATCH = 2
 /** Below REQUESTS_PER_S_MAX. */
 const PER_S = 60
+/** For the buffers of both kernels to fill. */
+const SLOW_S = 25
 
 interface Options {
   gzip?: boolean
@@ -138,6 +140,7 @@ export const requestAttacks: Attack[] = [
   { name: 'unknown-requests', run: same(({ name }) => request(name, 4711, Buffer.alloc(0))) },
   {
     name: 'slow-reader',
+    turnS: SLOW_S,
     run: (raider) =>
       raider.repeat(async () => {
         const socket = await raider.login()
