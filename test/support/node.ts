@@ -98,6 +98,8 @@ export class TestNode {
     if (token === undefined) {
       token = this.admin.userToken(userId, platformId)
       this.#tokens.set(key, token)
+      // It may be had later.
+      token.catch(() => this.#tokens.delete(key))
     }
     return token
   }
