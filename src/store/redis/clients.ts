@@ -10,6 +10,8 @@ import { REDIS_DEFAULTS, type RedisStoreOptions, reconnectDelayMs } from './opti
  * a call waits for its slowest master, and whoever called tries again anyway.
  */
 const CLUSTER_ATTEMPTS = 6
+/** While a slot changes hands masters may send a command back and forth: they have to hear of it from each other. */
+const MOVED_PAUSE_MS = 100
 
 /** A server that is alive tells its slot table sooner; another is asked then. */
 const SLOTS_TIMEOUT_MS = 2_000
@@ -48,6 +50,7 @@ export class Clients {
     if (target.kind === 'cluster') {
       return clusterClient(target.nodes, this.#access, {
         maxRedirections: CLUSTER_ATTEMPTS,
+        retryDelayOnMoved: MOVED_PAUSE_MS,
         clusterRetryStrategy: (attempt) => this.delayMs(attempt),
         slotsRefreshInterval: this.#options.slotsRefreshMs ?? REDIS_DEFAULTS.slotsRefreshMs,
         slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
