@@ -56,14 +56,14 @@ export interface Disconnected {
   clean: boolean
 }
 
-/** The client has answered a probe: its connection stays. connection (io) → presence shard. */
+/** The client has answered a probe: its connection stays. Signal. connection (io) → presence shard. */
 export interface Answered {
   kind: 'answered'
   connection: Ref<Connection.Command>
   userId: UserId
 }
 
-/** A seat that was granted is not needed: the client had gone. listener (io) → presence shard. At most once. */
+/** A seat that was granted is not needed: the client had gone. Signal. listener (io) → presence shard. */
 export interface Unseated {
   kind: 'unseated'
   seat: Seat

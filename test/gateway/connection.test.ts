@@ -3,8 +3,6 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import { connection } from '../../actors/connection.js'
 import { handshakeQuery } from '../../src/client/openim-handshake.js'
-import { frameEncoding } from '../../src/gateway/codec/encodings.js'
-import { Hub } from '../../src/gateway/hub.js'
 import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
 import type { Socket } from '../../src/gateway/transport/transport.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
@@ -12,6 +10,7 @@ import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
+import { connectionArgs } from '../support/connection-args.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 
@@ -149,37 +148,23 @@ t.test(
       drop: () => acts.push('drop'),
     } as unknown as Socket
     let isPlaceFree = false
-    const ref = system.spawn(connection, {
-      socket,
-      heard: { heardMs: 0 },
-      userId: 'ann',
-      platformId: ANDROID,
-      background: false,
-      token: 'T',
-      tokenEndsMs: 60_000,
-      digest: 'D',
-      seat: undefined,
-      encoding: frameEncoding('go', false),
-      hub: new Hub(),
-      shard: shard.ref,
-      fanOut: fanOut.ref,
-      sync: sync.ref,
-      settings: {
-        inflatedBytesMax: 1_000,
-        requestsPerSMax: 1,
-        watchesPerConnectionMax: 1,
-        newWatchesPerMin: 1,
-        readTimeoutMs: READ_TIMEOUT_MS,
-        mayWatch: () => true,
-      },
-      rates: { requestOfUser: () => 0, chargeUser: () => {}, watchesOfUser: () => 0 },
-      counts: { requests: {}, requestErrors: {}, closes: {}, overShare: {}, subscriptions: 0 },
-      places: {
-        remove: () => {
-          isPlaceFree = true
+    const ref = system.spawn(
+      connection,
+      connectionArgs(
+        {
+          socket,
+          shard: shard.ref,
+          fanOut: fanOut.ref,
+          sync: sync.ref,
+          places: {
+            remove: () => {
+              isPlaceFree = true
+            },
+          },
         },
-      },
-    })
+        { requestsPerSMax: 1, readTimeoutMs: READ_TIMEOUT_MS },
+      ),
+    )
     for (let times = 0; times < 2; times++) system.tell(ref, { kind: 'kick', by: 7 })
     world.settle()
     t.match(sync.heard, [{ kind: 'kickTokens', userId: 'ann', tokens: ['T'], by: 7, ttlS: 60 }])

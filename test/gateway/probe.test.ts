@@ -1,8 +1,6 @@
 /** A connection of a device that has logged in again: it stays if its client answers. */
 import t from 'tap'
 import { connection } from '../../actors/connection.js'
-import { frameEncoding } from '../../src/gateway/codec/encodings.js'
-import { Hub } from '../../src/gateway/hub.js'
 import type { Socket } from '../../src/gateway/transport/transport.js'
 import { PROBE_LOOKS_MS, PROBE_MS } from '../../src/presence/probe.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
@@ -10,8 +8,8 @@ import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { Machine, World } from '../../src/runtime/testkit/world.js'
+import { connectionArgs } from '../support/connection-args.js'
 
-const ANDROID = 2
 const ROUND_TRIP_MS = 20
 
 /** One connection whose socket and neighbours write down what they are told. */
@@ -30,37 +28,25 @@ function open() {
     subscriptions: 0,
   }
   const heard = { heardMs: 0 }
-  const ref = system.spawn(connection, {
-    socket: {
-      ping: () => acts.push('ping'),
-      send: () => acts.push('send'),
-      drop: () => acts.push('drop'),
-    } as unknown as Socket,
-    heard,
-    userId: 'ann',
-    platformId: ANDROID,
-    background: false,
-    token: 'T',
-    tokenEndsMs: 60_000,
-    digest: 'D',
-    seat: undefined,
-    encoding: frameEncoding('go', false),
-    hub: new Hub(),
-    shard: shard.ref,
-    fanOut: spawnProbe<FanOut.Command>(system).ref,
-    sync: sync.ref,
-    settings: {
-      inflatedBytesMax: 1,
-      requestsPerSMax: 1,
-      watchesPerConnectionMax: 1,
-      newWatchesPerMin: 1,
-      readTimeoutMs: 3_600_000,
-      mayWatch: () => true,
-    },
-    rates: { requestOfUser: () => 0, chargeUser: () => 0, watchesOfUser: () => 0 },
-    counts,
-    places: { remove: () => acts.push('place') },
-  })
+  const ref = system.spawn(
+    connection,
+    connectionArgs(
+      {
+        socket: {
+          ping: () => acts.push('ping'),
+          send: () => acts.push('send'),
+          drop: () => acts.push('drop'),
+        } as unknown as Socket,
+        heard,
+        shard: shard.ref,
+        fanOut: spawnProbe<FanOut.Command>(system).ref,
+        sync: sync.ref,
+        counts,
+        places: { remove: () => acts.push('place') },
+      },
+      { requestsPerSMax: 1 },
+    ),
+  )
   type Told = Parameters<typeof system.tell<Parameters<typeof connection.receive>[2]>>[1]
   const tell = (message: Told) => {
     system.tell(ref, message)

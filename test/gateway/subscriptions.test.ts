@@ -11,8 +11,8 @@ import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
+import { connectionArgs } from '../support/connection-args.js'
 
-const ANDROID = 2
 const SUBSCRIBE = 2005
 const encoding = frameEncoding('js', false)
 
@@ -35,33 +35,21 @@ function setUp() {
   } as unknown as Socket
   const hub = new Hub()
   const counts = { requests: {}, requestErrors: {}, closes: {}, overShare: {}, subscriptions: 0 }
-  const ref = system.spawn(connection, {
-    socket,
-    heard: { heardMs: 0 },
-    userId: 'ann',
-    platformId: ANDROID,
-    background: false,
-    token: 'T',
-    tokenEndsMs: 60_000,
-    digest: 'D',
-    seat: undefined,
-    encoding,
-    hub,
-    shard: spawnProbe<PresenceShard.Command>(system).ref,
-    fanOut: fanOut.ref,
-    sync: spawnProbe<Sync.Command>(system).ref,
-    settings: {
-      inflatedBytesMax: 10_000,
-      requestsPerSMax: 1_000,
-      watchesPerConnectionMax: 3,
-      newWatchesPerMin: 1_000,
-      readTimeoutMs: 60_000,
-      mayWatch: () => true,
-    },
-    rates: { requestOfUser: () => 0, chargeUser: () => {}, watchesOfUser: () => 0 },
-    counts,
-    places: { remove: () => {} },
-  })
+  const ref = system.spawn(
+    connection,
+    connectionArgs(
+      {
+        socket,
+        encoding,
+        hub,
+        shard: spawnProbe<PresenceShard.Command>(system).ref,
+        fanOut: fanOut.ref,
+        sync: spawnProbe<Sync.Command>(system).ref,
+        counts,
+      },
+      { watchesPerConnectionMax: 3, readTimeoutMs: 60_000 },
+    ),
+  )
   const tell = (message: Connection.Command | FromTransport) => {
     system.tell(ref, message)
     world.settle()
