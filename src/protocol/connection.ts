@@ -1,6 +1,6 @@
 /**
- * What a connection hears from other actors. Its frames come from its own thread's transport. All but `Watched` and `NotWatched` are
- * signals: no flood of frames may keep them out.
+ * What a connection hears from other actors. Its frames come from its own thread's transport. All but `Watched` and
+ * `NotWatched` are signals: no flood of frames may keep them out.
  */
 import type { LoginNumber } from '../presence/types.js'
 
