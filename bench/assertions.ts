@@ -1,9 +1,14 @@
 /** How many users a second get from the shards through sync into Redis, and into a Cluster? */
 import type { Cluster, Redis } from 'ioredis'
-import type { Assertion } from '../src/presence/types.js'
+import type { Assertion } from '../src/rules/types.js'
 import { plainKeys } from '../src/store/redis/keys.js'
-import { Router } from '../src/store/redis/routing.js'
-import { assertPresence, decodeReplies, defineScripts, runScript } from '../src/store/redis/scripts.js'
+import {
+  assertPresence,
+  decodeReplies,
+  defineScripts,
+  runScript,
+} from '../src/store/redis/scripts/scripts.js'
+import { Router } from '../src/store/redis/server/routing.js'
 import { type RedisServer, startRedis, startRedisCluster } from '../test/support/redis.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
 import { cpuSecondsOf } from './support/gateway.js'

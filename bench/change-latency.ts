@@ -1,6 +1,6 @@
 /** How long until a change on one node is pushed to a watcher's socket on another? */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OpenimClient } from '../src/client/openim-client.js'
+import { OpenimClient } from '../src/sdk/openim-client.js'
 import { OPENIM_CHANNEL } from '../src/store/redis/keys.js'
 import { parseNotice } from '../src/store/redis/openim-notices.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'

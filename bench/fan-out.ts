@@ -1,9 +1,9 @@
 /** How fast does one change reach the many watchers of one user, all on one io thread, and what does each push cost? */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import { OpenimClient } from '../src/client/openim-client.js'
-import { frameEncoding } from '../src/gateway/codec/encodings.js'
-import { encodePush } from '../src/gateway/status-frame.js'
+import { frameEncoding } from '../src/openim/codec/encodings.js'
+import { encodePush } from '../src/openim/status-frame.js'
+import { OpenimClient } from '../src/sdk/openim-client.js'
 import { Crowd, openimPath } from './support/crowd.js'
 import { defineBenchmark, figure } from './support/figures.js'
 import { cpuSecondsOf, type Gateway, startGateway } from './support/gateway.js'

@@ -5,8 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
-import { loadConfig } from '../src/config.js'
-import { RenewalWheel } from '../src/presence/renewal-wheel.js'
+import { loadConfig } from '../src/config/config.js'
+import { RenewalWheel } from '../src/rules/presence/renewal-wheel.js'
 import { plainKeys } from '../src/store/redis/keys.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'

@@ -1,5 +1,5 @@
 /** Who of a thousand users is where: one question, beside OpenIM's way, which asks Redis user by user. */
-import { platformsOf } from '../src/presence/watch-index.js'
+import { platformsOf } from '../src/rules/presence/watch-index.js'
 import { plainKeys } from '../src/store/redis/keys.js'
 import { deaf } from '../test/support/deaf.js'
 import { startRedis } from '../test/support/redis.js'

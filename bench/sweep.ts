@@ -1,5 +1,5 @@
 /** A node has died: how long does a survivor take to withdraw what it held, and how much of Redis does that take? */
-import type { PresenceStore } from '../src/store/presence-store.js'
+import type { PresenceStore } from '../src/store/ports/presence-store.js'
 import { plainKeys } from '../src/store/redis/keys.js'
 import { deaf } from '../test/support/deaf.js'
 import { startRedis } from '../test/support/redis.js'

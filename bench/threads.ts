@@ -1,6 +1,6 @@
 /** What do more threads and more shards bring? */
 import type { Redis } from 'ioredis'
-import { loadConfig } from '../src/config.js'
+import { loadConfig } from '../src/config/config.js'
 import { startRedis } from '../test/support/redis.js'
 import { Crowd } from './support/crowd.js'
 import { defineBenchmark, type Figure, figure } from './support/figures.js'

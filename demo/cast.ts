@@ -5,10 +5,10 @@
  * that shows it settles it, and the difference is the latency from the act to the push.
  */
 
-import type { Admin } from '../src/client/admin.js'
-import { OpenimClient } from '../src/client/openim-client.js'
-import type { SdkType } from '../src/gateway/codec/encodings.js'
-import type { PlatformId, UserId } from '../src/presence/types.js'
+import type { SdkType } from '../src/openim/codec/encodings.js'
+import type { PlatformId, UserId } from '../src/rules/types.js'
+import type { Admin } from '../src/sdk/admin.js'
+import { OpenimClient } from '../src/sdk/openim-client.js'
 
 /** What a device speaks on the wire; the gateway encodes each change once for each kind in use. */
 interface Device {

@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Admin, AdminError } from '../src/client/admin.js'
-import { OpenimClient } from '../src/client/openim-client.js'
-import type { ConnectRefusedError } from '../src/client/openim-handshake.js'
+import { Admin, AdminError } from '../src/sdk/admin.js'
+import { OpenimClient } from '../src/sdk/openim-client.js'
+import type { ConnectRefusedError } from '../src/sdk/openim-handshake.js'
 import { Cast } from './cast.js'
 import { openScreen } from './screen.js'
 

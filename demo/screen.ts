@@ -2,8 +2,8 @@
  * What is shown: on a terminal a table that is redrawn in place and a short log below it, elsewhere one line for
  * each event.
  */
-import { PlatformTable } from '../src/presence/platforms.js'
-import type { PlatformId, UserId } from '../src/presence/types.js'
+import { PlatformTable } from '../src/rules/platforms.js'
+import type { PlatformId, UserId } from '../src/rules/types.js'
 import type { CastEvent } from './cast.js'
 
 export interface Screen {

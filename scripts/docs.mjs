@@ -7,9 +7,9 @@ const built = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).h
 
 /** The README with every generated part up to date. Throws when a marker is missing, and names it. */
 export async function render(readme) {
-  const { configTable } = await built('config.js')
+  const { configTable } = await built('config/config.js')
   const { metricsTable } = await built('observe/metrics.js')
-  const { restTable } = await built('api/routes.js')
+  const { restTable } = await built('doors/rest/routes.js')
   let text = replacePart(readme, 'rest', restTable())
   text = replacePart(text, 'settings', configTable())
   text = replacePart(text, 'errors', await errorsTable())
@@ -28,9 +28,9 @@ function replacePart(readme, name, content) {
 
 async function errorsTable() {
   const entries = [
-    ...(await catalogueOf('errors.js')),
+    ...(await catalogueOf('errors/errors.js')),
     ...(await catalogueOf('runtime/errors.js')),
-    ...(await catalogueOf('gateway/wire-catalogue.js')),
+    ...(await catalogueOf('openim/wire-catalogue.js')),
   ]
   const lines = entries.map(
     ({ code, seenBy, meaning, retry }) => `| \`${code}\` | ${seenBy} | ${meaning} | ${retry} |`,

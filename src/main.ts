@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The entry. It hears signals before it loads the rest, which takes a while. */
-import { hearStopSignals } from './process/stop-signals.js'
+import { hearStopSignals } from './node/stop-signals.js'
 
 const signals = hearStopSignals()
-const { run } = await import('./process/run.js')
+const { run } = await import('./cli/run.js')
 await run(process.argv.slice(2), process.env, signals)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import * as failures from '../src/errors.js'
+import * as failures from '../src/errors/errors.js'
 
 const root = new URL('../../', import.meta.url)
 const { render } = (await import(new URL('scripts/docs.mjs', root).href)) as {

@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { loadConfig } from '../src/config.js'
-import { BadSettingError } from '../src/errors.js'
+import { loadConfig } from '../src/config/config.js'
+import { BadSettingError } from '../src/errors/errors.js'
 
 type Env = Record<string, string | undefined>
 

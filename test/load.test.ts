@@ -8,7 +8,7 @@ import { watchedBy } from '../bench/load/choices.js'
 import { emptyCounts, emptyLatencies, percentilesOf, record, refuse, sumOf } from '../bench/load/counts.js'
 import { openFilesMax, readOptions } from '../bench/load/options.js'
 import type { Summary } from '../bench/load/summary.js'
-import { freePort } from '../src/gateway/transport/port-check.js'
+import { freePort } from '../src/doors/websocket/transport/port-check.js'
 import { endsWithThisProcess, temporaryFolder } from './support/leftovers.js'
 import { eventually, SECRET, TestNode } from './support/node.js'
 

@@ -1,8 +1,8 @@
 /** Which Redis, by the settings: what they accept, and what they refuse with which words. */
 import t from 'tap'
-import { loadConfig } from '../src/config.js'
-import { BadSettingError } from '../src/errors.js'
-import { redisOptions } from '../src/threads/redis-options.js'
+import { loadConfig } from '../src/config/config.js'
+import { BadSettingError } from '../src/errors/errors.js'
+import { redisOptions } from '../src/node/redis-options.js'
 
 type Env = Record<string, string>
 

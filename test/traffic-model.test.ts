@@ -15,7 +15,7 @@ import {
   nodesWatching,
   usersPerBatch,
 } from '../bench/model/traffic.js'
-import type { OpenimClient } from '../src/client/openim-client.js'
+import type { OpenimClient } from '../src/sdk/openim-client.js'
 import { temporaryFolder } from './support/leftovers.js'
 import { eventually, TestNode } from './support/node.js'
 import { startRedis } from './support/redis.js'

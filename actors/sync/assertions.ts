@@ -1,8 +1,9 @@
 /** Assertions of the shards: on their way to the store, and what came of them. */
-import type { Assertion, Snapshot } from '../../src/presence/types.js'
+
 import type * as Sync from '../../src/protocol/sync.js'
+import type { Assertion, Snapshot } from '../../src/rules/types.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
-import type { AssertOutcome } from '../../src/store/presence-store.js'
+import type { AssertOutcome } from '../../src/store/ports/presence-store.js'
 import { noteCall, onStoreFails } from './health.js'
 import { askStore, type Ctx, type State } from './state.js'
 

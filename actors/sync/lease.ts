@@ -5,11 +5,11 @@
  * sync loses the claims of the dead here, and shards are told of deaths on the same way: in whatever order news and
  * deaths come, none of them shows a dead node's users.
  */
-import { StoreUnavailableError } from '../../src/errors.js'
-import { Membership, type Registry, type Suspect } from '../../src/presence/membership.js'
-import type { Holder, Whereabouts } from '../../src/presence/types.js'
+import { StoreUnavailableError } from '../../src/errors/errors.js'
+import { Membership, type Registry, type Suspect } from '../../src/rules/cluster/membership.js'
+import type { Holder, Whereabouts } from '../../src/rules/types.js'
 import type { Outcome } from '../../src/runtime/index.js'
-import type { Incarnation, Lease, LeaseRenewal } from '../../src/store/presence-store.js'
+import type { Incarnation, Lease, LeaseRenewal } from '../../src/store/ports/presence-store.js'
 import { AWAY, type Ctx, type State } from './state.js'
 
 /** So long all users may take to be asserted under a new epoch. */

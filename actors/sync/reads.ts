@@ -1,7 +1,8 @@
 /** Who is online, asked of the store: many questions of one turn become one call. */
-import type { UserId, UserPlatforms, Whereabouts } from '../../src/presence/types.js'
-import { platformsOf } from '../../src/presence/watch-index.js'
+
 import type * as Sync from '../../src/protocol/sync.js'
+import { platformsOf } from '../../src/rules/presence/watch-index.js'
+import type { UserId, UserPlatforms, Whereabouts } from '../../src/rules/types.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
 import { filterAll } from './lease.js'
 import { askStore, type Ctx, type State } from './state.js'

@@ -5,12 +5,12 @@
  * this memory at once, also one that overtakes the answer to a question on its way.
  */
 import { isDamagedRecord } from '../../src/auth/token-records.js'
-import { BY_HAND, TOKEN_ONLY } from '../../src/presence/eviction.js'
-import { type TokenDigest, tokenDigest } from '../../src/presence/token-digest.js'
-import type { LoginNumber, PlatformId, UserId } from '../../src/presence/types.js'
 import type * as Sync from '../../src/protocol/sync.js'
+import { BY_HAND, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
+import { type TokenDigest, tokenDigest } from '../../src/rules/logins/token-digest.js'
+import type { LoginNumber, PlatformId, UserId } from '../../src/rules/types.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
-import type { PresenceStore, TokenState } from '../../src/store/presence-store.js'
+import type { PresenceStore, TokenState } from '../../src/store/ports/presence-store.js'
 import { askStore, type Ctx, type State } from './state.js'
 import { UncheckedLogins } from './unchecked.js'
 

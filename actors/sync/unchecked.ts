@@ -1,7 +1,8 @@
 /** Logins that were let in without an answer of the store, by token and by user. */
-import type { TokenDigest } from '../../src/presence/token-digest.js'
-import type { UserId } from '../../src/presence/types.js'
+
 import type * as Sync from '../../src/protocol/sync.js'
+import type { TokenDigest } from '../../src/rules/logins/token-digest.js'
+import type { UserId } from '../../src/rules/types.js'
 
 export interface Unchecked {
   question: Sync.CheckToken

@@ -1,7 +1,7 @@
 /** Whom the clients log in as: tokens from the gateway's REST, or from a file. */
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { Admin, AdminError } from '../../src/client/admin.js'
+import { Admin, AdminError } from '../../src/sdk/admin.js'
 import { inParallel } from '../support/gateway.js'
 import type { Target } from '../support/light-socket.js'
 import type { Account } from './client.js'

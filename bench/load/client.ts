@@ -1,14 +1,15 @@
 /** One connection to the gateway: it logs in, subscribes, counts pushes, and logs out. */
-import { parseVerdict } from '../../src/client/openim-handshake.js'
-import { jsonCodec } from '../../src/gateway/codec/json.js'
+
+import { jsonCodec } from '../../src/openim/codec/json.js'
 import {
   DelUserPushTokenReq,
   SubUserOnlineStatus,
   type SubUserOnlineStatusElem,
   SubUserOnlineStatusTips,
-} from '../../src/gateway/proto/openim.js'
-import { kickFrame } from '../../src/gateway/replies.js'
-import { RequestId } from '../../src/gateway/requests.js'
+} from '../../src/openim/proto/openim.js'
+import { kickFrame } from '../../src/openim/replies.js'
+import { RequestId } from '../../src/openim/requests.js'
+import { parseVerdict } from '../../src/sdk/openim-handshake.js'
 import { openimPath } from '../support/crowd.js'
 import { LightSocket, type SocketEnd, type Target } from '../support/light-socket.js'
 

@@ -1,5 +1,5 @@
 /** A process of the load generator: a part of the clients, their coming and going, and what they count. */
-import type { SubUserOnlineStatusElem } from '../../src/gateway/proto/openim.js'
+import type { SubUserOnlineStatusElem } from '../../src/openim/proto/openim.js'
 import type { SocketEnd, Target } from '../support/light-socket.js'
 import { randomOf, watchedBy } from './choices.js'
 import { type Account, type ClientEvents, LoadClient } from './client.js'

@@ -1,5 +1,5 @@
 /** Many light WebSocket clients in a process of their own, so that they take no time from what is measured. */
-import { handshakeQuery } from '../../src/client/openim-handshake.js'
+import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import type { Scope } from './scope.js'
 import { type Failed, WorkerProcess } from './worker-process.js'
 

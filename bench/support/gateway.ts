@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Admin } from '../../src/client/admin.js'
-import { freePort } from '../../src/gateway/transport/port-check.js'
+import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { Admin } from '../../src/sdk/admin.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 20_000

@@ -9,8 +9,8 @@
  * The call between the two services is left out, in its favour, and so are its losses: no queue is bounded here.
  */
 import type { Cluster, Redis } from 'ioredis'
-import { hashOf } from '../../src/presence/placement.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { hashOf } from '../../src/rules/placement.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { OPENIM_CHANNEL, plainKeys } from '../../src/store/redis/keys.js'
 
 const WORKERS = 4

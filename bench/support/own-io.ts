@@ -5,8 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
 import type { MetricObjectWithValues, MetricValue } from 'prom-client'
-import { loadConfig } from '../../src/config.js'
+import { loadConfig } from '../../src/config/config.js'
 import type { ReadyPart } from '../../src/health/readiness.js'
+import { threadKinds } from '../../src/node/layout.js'
+import type { Resident } from '../../src/node/resident.js'
+import { prepare as prepareShards } from '../../src/node/roles/shard.js'
+import { type ThreadSettings, type ThreadStats, YOUNG_HEAP_MB } from '../../src/node/settings.js'
+import { meterThread, type ThreadMeter } from '../../src/node/thread-meter.js'
 import { Addresses, FAN_OUT, LISTENER, type Topology } from '../../src/protocol/addresses.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as Listener from '../../src/protocol/listener.js'
@@ -14,11 +19,6 @@ import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
 import { ActorSystem, defineActor, realEnvironment, refTo, silentLog } from '../../src/runtime/index.js'
 import type { LinkPort } from '../../src/runtime/link.js'
 import { layOut, ThreadHost } from '../../src/runtime/thread-host.js'
-import { threadKinds } from '../../src/threads/layout.js'
-import type { Resident } from '../../src/threads/resident.js'
-import { type ThreadSettings, type ThreadStats, YOUNG_HEAP_MB } from '../../src/threads/settings.js'
-import { prepare as prepareShards } from '../../src/threads/shard.js'
-import { meterThread, type ThreadMeter } from '../../src/threads/thread-meter.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 60_000
@@ -89,7 +89,7 @@ export class OwnIo {
       roles: kinds.map(({ name, count }) => ({
         name,
         count,
-        entry: new URL('../../src/threads/thread.js', import.meta.url),
+        entry: new URL('../../src/node/thread.js', import.meta.url),
         linkedWith: ['sync'],
         heapMb: config.threadHeapMb,
         youngHeapMb: YOUNG_HEAP_MB[name],

@@ -1,6 +1,6 @@
 /** A uWebSockets.js server without anything else; see raw-uws.ts. */
 
-import { freePort } from '../../src/gateway/transport/port-check.js'
+import { freePort } from '../../src/doors/websocket/transport/port-check.js'
 import type { RawAnswer } from './raw-uws.js'
 import { asTheGateway, uws } from './uws.js'
 

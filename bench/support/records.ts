@@ -2,12 +2,12 @@
 import type { Redis } from 'ioredis'
 import { loadTokenKeys } from '../../src/auth/keys.js'
 import { issueToken } from '../../src/auth/tokens.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
-import { nextPlace } from '../../src/presence/token-order.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import { nextPlace } from '../../src/rules/logins/token-order.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { openTokenFile } from '../../src/store/memory/token-file.js'
-import { holderOf } from '../../src/store/names.js'
 import { plainKeys } from '../../src/store/redis/keys.js'
+import { holderOf } from '../../src/store/shared/names.js'
 import { GATEWAY_SECRET } from './gateway.js'
 
 const SECONDS_A_DAY = 86_400

@@ -1,8 +1,8 @@
 /** What a client of the crowd sends to watch others. */
-import { frameEncoding } from '../../src/gateway/codec/encodings.js'
-import { SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
-import { RequestId } from '../../src/gateway/requests.js'
-import type { UserId } from '../../src/presence/types.js'
+import { frameEncoding } from '../../src/openim/codec/encodings.js'
+import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
+import type { UserId } from '../../src/rules/types.js'
 
 const json = frameEncoding('js', false)
 

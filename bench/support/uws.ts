@@ -1,5 +1,5 @@
 /** uWebSockets.js itself, for servers that stand beside the gateway. */
-import { loadNative } from '../../src/gateway/transport/load-native.js'
+import { loadNative } from '../../src/doors/websocket/transport/load-native.js'
 
 const native = loadNative()
 if (native.uws === undefined) throw new Error(`uWebSockets.js does not load (${native.why})`)

@@ -15,8 +15,8 @@ import {
 } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type CryptoKey, importPKCS8, importSPKI, type SignJWT } from 'jose'
-import { BadSettingError } from '../errors.js'
-import { fileStamp } from '../file-stamp.js'
+import { BadSettingError } from '../errors/errors.js'
+import { fileStamp } from '../files/file-stamp.js'
 
 export type TokenAlgorithm = 'HS256' | 'RS256' | 'ES256'
 type KeyPairAlgorithm = Exclude<TokenAlgorithm, 'HS256'>

@@ -5,7 +5,7 @@
  * those who ask. Digests are kept, never tokens. Refusals are not kept: there is no end of bad tokens, and they
  * would push the good ones out.
  */
-import type { TokenDigest } from '../presence/token-digest.js'
+import type { TokenDigest } from '../rules/logins/token-digest.js'
 import type { TokenKeys } from './keys.js'
 import { type TokenVerdict, tokenExpiredError } from './tokens.js'
 

@@ -6,8 +6,8 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { BadSettingError } from '../errors.js'
-import { fileStamp } from '../file-stamp.js'
+import { BadSettingError } from '../errors/errors.js'
+import { fileStamp } from '../files/file-stamp.js'
 
 /** A certificate that is renewed by hand or by ACME is renewed long before it ends. ms */
 export const TLS_LOOK_EVERY_MS = 5_000

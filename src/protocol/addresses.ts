@@ -1,6 +1,6 @@
 /** Who lives where: the well-known addresses of one process, the same on every thread. */
-import { shardOf } from '../presence/placement.js'
-import type { UserId } from '../presence/types.js'
+import { shardOf } from '../rules/placement.js'
+import type { UserId } from '../rules/types.js'
 import { type Ref, refTo, type ThreadSlot } from '../runtime/index.js'
 import type * as FanOut from './fan-out.js'
 import type * as Listener from './listener.js'

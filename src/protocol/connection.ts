@@ -2,7 +2,7 @@
  * What a connection hears from other actors. Its frames come from its own thread's transport. All but `Watched` and
  * `NotWatched` are signals: no flood of frames may keep them out.
  */
-import type { LoginNumber } from '../presence/types.js'
+import type { LoginNumber } from '../rules/types.js'
 
 /**
  * The user may not stay: flag the token as kicked by the login `by`, send the kick frame (2002), then close.

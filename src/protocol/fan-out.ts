@@ -1,5 +1,5 @@
 /** What the fan-out of an io thread hears. */
-import type { UserId, UserPlatforms } from '../presence/types.js'
+import type { UserId, UserPlatforms } from '../rules/types.js'
 import type { Ref } from '../runtime/index.js'
 import type * as Connection from './connection.js'
 

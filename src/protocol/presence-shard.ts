@@ -1,6 +1,6 @@
 /** What a presence shard hears. Every message may be repeated; each carries state, not a delta. */
-import type { Eviction, LoginInfo } from '../presence/eviction.js'
-import type { TokenDigest } from '../presence/token-digest.js'
+import type { Eviction, LoginInfo } from '../rules/logins/eviction.js'
+import type { TokenDigest } from '../rules/logins/token-digest.js'
 import type {
   Holder,
   LoginNumber,
@@ -10,7 +10,7 @@ import type {
   Snapshot,
   UserId,
   UserPlatforms,
-} from '../presence/types.js'
+} from '../rules/types.js'
 import type { Question, Ref, ThreadSlot } from '../runtime/index.js'
 import type * as Connection from './connection.js'
 

@@ -1,5 +1,5 @@
 /** What the sync actor hears: the only way to the store. */
-import type { Eviction, LoginInfo } from '../presence/eviction.js'
+import type { Eviction, LoginInfo } from '../rules/logins/eviction.js'
 import type {
   Assertion,
   Holder,
@@ -10,9 +10,9 @@ import type {
   Snapshot,
   UserId,
   UserPlatforms,
-} from '../presence/types.js'
+} from '../rules/types.js'
 import type { Question } from '../runtime/index.js'
-import type { AssertOutcome, PresenceStore, TokenState } from '../store/presence-store.js'
+import type { AssertOutcome, PresenceStore, TokenState } from '../store/ports/presence-store.js'
 
 /** Record what this node holds of these users. presence shard → sync. At most BATCH_SIZE users. */
 export interface Assert extends Question<AssertOutcome[]> {

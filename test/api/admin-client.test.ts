@@ -1,7 +1,7 @@
 import t from 'tap'
-import { serveHttp } from '../../src/api/http-server.js'
-import { SecretGuard } from '../../src/api/wrong-secrets.js'
-import { Admin, AdminError } from '../../src/client/admin.js'
+import { serveHttp } from '../../src/doors/rest/http-server.js'
+import { SecretGuard } from '../../src/doors/rest/wrong-secrets.js'
+import { Admin, AdminError } from '../../src/sdk/admin.js'
 import type { Teardown } from '../support/node.js'
 import { type Plan, room, SECRET } from './room.js'
 

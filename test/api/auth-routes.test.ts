@@ -1,5 +1,5 @@
 import t from 'tap'
-import { tokenDigest } from '../../src/presence/token-digest.js'
+import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import { fakeToken, fakeVerify, NOW_MS, NOW_S } from '../auth/token-fakes.js'
 import { type Answer, room, SECRET } from './room.js'
 

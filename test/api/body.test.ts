@@ -2,8 +2,8 @@
 import { connect } from 'node:net'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { BODY_BYTES_MAX } from '../../src/api/body.js'
-import { serveHttp } from '../../src/api/http-server.js'
+import { BODY_BYTES_MAX } from '../../src/doors/rest/body.js'
+import { serveHttp } from '../../src/doors/rest/http-server.js'
 import { type Answer, room, SECRET } from './room.js'
 
 const PATH = '/auth/get_admin_token'

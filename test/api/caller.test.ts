@@ -1,8 +1,8 @@
 /** Whom a call of REST is from, behind proxies and without. */
 import { Hono } from 'hono'
 import t, { type Test } from 'tap'
-import { callerAddress } from '../../src/api/caller.js'
-import { serveHttp } from '../../src/api/http-server.js'
+import { callerAddress } from '../../src/doors/rest/caller.js'
+import { serveHttp } from '../../src/doors/rest/http-server.js'
 import { Networks } from '../../src/net/networks.js'
 import { readmeConfig, startNginx } from '../support/proxies.js'
 import { rawAnswers } from '../support/raw-http.js'

@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { ConnectionPlaces, type Place } from '../../src/api/connection-places.js'
-import { type HttpServerOptions, serveHttp } from '../../src/api/http-server.js'
+import { ConnectionPlaces, type Place } from '../../src/doors/rest/connection-places.js'
+import { type HttpServerOptions, serveHttp } from '../../src/doors/rest/http-server.js'
 
 class FakePlace implements Place {
   isGone = false

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { LoginInfo } from '../../src/presence/eviction.js'
-import { tokenDigest } from '../../src/presence/token-digest.js'
+import type { LoginInfo } from '../../src/rules/logins/eviction.js'
+import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import { fakeToken, NOW_S } from '../auth/token-fakes.js'
 import { room } from './room.js'
 

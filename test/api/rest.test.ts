@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import t from 'tap'
-import { BODY_BYTES_MAX } from '../../src/api/body.js'
-import { serveHttp } from '../../src/api/http-server.js'
+import { BODY_BYTES_MAX } from '../../src/doors/rest/body.js'
+import { serveHttp } from '../../src/doors/rest/http-server.js'
 import { FakeTokenStore, fakeToken, NOW_S } from '../auth/token-fakes.js'
 import { room, SECRET } from './room.js'
 

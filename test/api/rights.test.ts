@@ -1,9 +1,9 @@
 /** Who may call what, what is written down of it, and what wrong secrets cost. */
 import t from 'tap'
-import { RateTable } from '../../src/api/rate-table.js'
-import { allRoutes } from '../../src/api/routes.js'
-import { SecretGuard } from '../../src/api/wrong-secrets.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
+import { RateTable } from '../../src/doors/rest/rate-table.js'
+import { allRoutes } from '../../src/doors/rest/routes.js'
+import { SecretGuard } from '../../src/doors/rest/wrong-secrets.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
 import { room, SECRET } from './room.js'
 
 const MINUTE_MS = 60_000

@@ -1,11 +1,11 @@
 /** A REST room whose neighbours are fakes. */
 
-import type { AuditLine } from '../../src/api/audit.js'
-import type { KickOrder } from '../../src/api/every-node.js'
-import { RateTable } from '../../src/api/rate-table.js'
-import { createRest, type RestDeps } from '../../src/api/rest.js'
-import { SecretGuard } from '../../src/api/wrong-secrets.js'
-import type { TokenServiceDeps, TokenSettings } from '../../src/auth/token-service.js'
+import type { AuditLine } from '../../src/doors/rest/audit.js'
+import type { KickOrder } from '../../src/doors/rest/every-node.js'
+import { RateTable } from '../../src/doors/rest/rate-table.js'
+import { createRest, type RestDeps } from '../../src/doors/rest/rest.js'
+import { SecretGuard } from '../../src/doors/rest/wrong-secrets.js'
+import type { TokenServiceDeps, TokenSettings } from '../../src/services/token-service.js'
 import { FakeTokenStore, fakeService, isAdmin, platforms } from '../auth/token-fakes.js'
 
 export const SECRET = 'Gq4zW9mT1xJ7vB2nK5pL'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { RateTable } from '../../src/api/rate-table.js'
-import { watchRule } from '../../src/auth/watch-policy.js'
+import { RateTable } from '../../src/doors/rest/rate-table.js'
+import { watchRule } from '../../src/rules/presence/watch-policy.js'
 import { room } from './room.js'
 
 const PATH = '/user/get_users_status'

@@ -10,7 +10,7 @@ import t from 'tap'
 import { canonicalToken } from '../../src/auth/canonical-token.js'
 import { loadTokenKeys, type TokenAlgorithm, type TokenKeys } from '../../src/auth/keys.js'
 import { TOKEN_BYTES_MAX, verifyToken } from '../../src/auth/tokens.js'
-import { loadConfig } from '../../src/config.js'
+import { loadConfig } from '../../src/config/config.js'
 
 const SECRET = 'Gq4zW9mT1xJ7vB2nK5pL'
 const NOW_S = 1_700_000_000

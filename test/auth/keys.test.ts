@@ -6,7 +6,7 @@ import { SignJWT } from 'jose'
 import t from 'tap'
 import { loadTokenKeys, type TokenAlgorithm, type TokenKeys } from '../../src/auth/keys.js'
 import { issueToken, verifyToken } from '../../src/auth/tokens.js'
-import { nextPlace } from '../../src/presence/token-order.js'
+import { nextPlace } from '../../src/rules/logins/token-order.js'
 
 const START_MS = 1_700_000_000_000
 const claims = { userId: 'u1', platformId: 5 }

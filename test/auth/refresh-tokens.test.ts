@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { RefreshTokens, readRefreshToken } from '../../src/auth/refresh-tokens.js'
-import type { IssuedToken, TokenService } from '../../src/auth/token-service.js'
 import type { Claims, TokenFault } from '../../src/auth/tokens.js'
-import { tokenDigest } from '../../src/presence/token-digest.js'
-import { checkUserId } from '../../src/presence/user-id.js'
+import { tokenDigest } from '../../src/rules/logins/token-digest.js'
+import { checkUserId } from '../../src/rules/user-id.js'
+import { RefreshTokens, readRefreshToken } from '../../src/services/refresh-tokens.js'
+import type { IssuedToken, TokenService } from '../../src/services/token-service.js'
 import { FakeTokenStore, fakeService, NOW_MS } from './token-fakes.js'
 
 const IOS = 1

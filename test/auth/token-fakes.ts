@@ -1,12 +1,13 @@
 /** Tokens without cryptography, and a store of them in memory. */
-import type { TokenStore } from '../../src/auth/store-calls.js'
-import type { NewToken, TokenServiceDeps, TokenSettings } from '../../src/auth/token-service.js'
-import { TokenService } from '../../src/auth/token-service.js'
+
 import type { TokenVerdict } from '../../src/auth/tokens.js'
-import { WireCode, wireErrorText } from '../../src/gateway/wire-errors.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
-import type { LoginNumber, PlatformId, UserId } from '../../src/presence/types.js'
-import type { TokenRecord, TokenState } from '../../src/store/presence-store.js'
+import { WireCode, wireErrorText } from '../../src/openim/wire-errors.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+import type { LoginNumber, PlatformId, UserId } from '../../src/rules/types.js'
+import type { TokenStore } from '../../src/services/store-calls.js'
+import type { NewToken, TokenServiceDeps, TokenSettings } from '../../src/services/token-service.js'
+import { TokenService } from '../../src/services/token-service.js'
+import type { TokenRecord, TokenState } from '../../src/store/ports/presence-store.js'
 
 export const NOW_MS = 1_700_000_000_000
 export const NOW_S = NOW_MS / 1000

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { StoreAwayError } from '../../src/auth/store-calls.js'
 import { recordRule, stateFault } from '../../src/auth/token-records.js'
-import type { TokenService } from '../../src/auth/token-service.js'
 import type { Claims } from '../../src/auth/tokens.js'
-import { BY_HAND, TOKEN_ONLY } from '../../src/presence/eviction.js'
-import { LoginPolicy, POLICIES } from '../../src/presence/login-policy.js'
+import { BY_HAND, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
+import { LoginPolicy, POLICIES } from '../../src/rules/logins/login-policy.js'
+import { StoreAwayError } from '../../src/services/store-calls.js'
+import type { TokenService } from '../../src/services/token-service.js'
 import { FakeTokenStore, fakeIssue, fakeService, fakeToken, NOW_MS, NOW_S, platforms } from './token-fakes.js'
 
 const DAY_S = 86_400

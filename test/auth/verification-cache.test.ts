@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type TokenVerdict, tokenExpiredError } from '../../src/auth/tokens.js'
 import { VerificationCache } from '../../src/auth/verification-cache.js'
-import { tokenDigest } from '../../src/presence/token-digest.js'
+import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 
 const START_MS = 1_700_000_000_000
 const EXPIRES_AT_S = START_MS / 1000 + 60

@@ -3,8 +3,8 @@
  * what is wrong; afterwards nodes are ready again, and what watchers and the store say must be what the sockets are.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { OpenimClient } from '../../src/client/openim-client.js'
-import type { UserId } from '../../src/presence/types.js'
+import type { UserId } from '../../src/rules/types.js'
+import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import { becomesReady, lacks } from '../health/room.js'
 import { until } from '../support/redis.js'
 import { askRest } from '../support/rest.js'

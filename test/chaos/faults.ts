@@ -1,7 +1,7 @@
 /** What befalls a Redis that goes on answering: by form, with the reason that `/readyz` has to give meanwhile. */
 import { rm } from 'node:fs/promises'
 import { Keys } from '../../src/store/redis/keys.js'
-import { aclRules } from '../../src/store/redis/rights.js'
+import { aclRules } from '../../src/store/redis/server/rights.js'
 import { type RedisServer, until } from '../support/redis.js'
 import type { Place } from './places.js'
 

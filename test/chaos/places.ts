@@ -1,6 +1,6 @@
 /** Redis in each form, guarded, with two nodes on it. */
 import { Keys } from '../../src/store/redis/keys.js'
-import { aclRules } from '../../src/store/redis/rights.js'
+import { aclRules } from '../../src/store/redis/server/rights.js'
 import { type Teardown, TestNode } from '../support/node.js'
 import { type RedisServer, startRedis, startRedisCluster } from '../support/redis.js'
 import { redisEnv } from '../support/redis-env.js'

@@ -1,7 +1,7 @@
 /** Whole nodes on a Redis as operators have it, told of it by their settings alone. */
 import t from 'tap'
 import { Keys } from '../../src/store/redis/keys.js'
-import { aclRules } from '../../src/store/redis/rights.js'
+import { aclRules } from '../../src/store/redis/server/rights.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 import { startRedisCluster } from '../support/redis.js'
 import { redisEnv } from '../support/redis-env.js'

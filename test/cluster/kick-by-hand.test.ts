@@ -1,8 +1,8 @@
 /** Kicks over REST, through a node that does not hold the user: whom they end, and that the token is good nowhere. */
 import t, { type Test } from 'tap'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
-import { slotOf } from '../../src/store/redis/routing.js'
+import { slotOf } from '../../src/store/redis/server/routing.js'
 import { ChildNode } from '../support/child-node.js'
 import { Device } from '../support/device.js'
 import { eventually, TestNode } from '../support/node.js'

@@ -3,7 +3,7 @@
  * the tokens.
  */
 import t from 'tap'
-import type { UserId } from '../../src/presence/types.js'
+import type { UserId } from '../../src/rules/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { ChildNode } from '../support/child-node.js'
 import { Device } from '../support/device.js'

@@ -1,7 +1,7 @@
 /** What the tests of conflicting logins share. */
 import type { Cluster, Redis } from 'ioredis'
 import type { Test } from 'tap'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { Device } from '../support/device.js'
 import { TestNode } from '../support/node.js'
 import { type RedisServer, startRedis } from '../support/redis.js'

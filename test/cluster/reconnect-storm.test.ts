@@ -1,7 +1,7 @@
 /** every client is cut, and all come back at once. */
 import { once } from 'node:events'
 import t from 'tap'
-import { OpenimClient } from '../../src/client/openim-client.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { Wire } from '../support/wire.js'
 import { forEachSome, startStore } from './races.js'

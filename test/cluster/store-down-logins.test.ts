@@ -1,8 +1,8 @@
 /** Logins while the store is out of reach, what it costs to come back, and what survives a restart. */
 import t from 'tap'
 import { WebSocket } from 'ws'
-import { handshakeQuery, parseVerdict } from '../../src/client/openim-handshake.js'
-import type { UserId } from '../../src/presence/types.js'
+import type { UserId } from '../../src/rules/types.js'
+import { handshakeQuery, parseVerdict } from '../../src/sdk/openim-handshake.js'
 import { plainKeys } from '../../src/store/redis/keys.js'
 import { Device } from '../support/device.js'
 import { temporaryFolder } from '../support/leftovers.js'

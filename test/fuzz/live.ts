@@ -4,13 +4,13 @@
  * of the others, and nothing may have failed.
  */
 
-import { Admin } from '../../src/client/admin.js'
-import { OpenimClient } from '../../src/client/openim-client.js'
-import { handshakeQuery } from '../../src/client/openim-handshake.js'
-import { FRAME_ENCODINGS, type FrameEncoding } from '../../src/gateway/codec/encodings.js'
-import { SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
-import { RequestId } from '../../src/gateway/requests.js'
+import { FRAME_ENCODINGS, type FrameEncoding } from '../../src/openim/codec/encodings.js'
+import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
+import { Admin } from '../../src/sdk/admin.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
+import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import { ChildNode } from '../support/child-node.js'
 import { noNativeTransport, SECRET } from '../support/node.js'
 import { maskedFrame, RawPeer } from '../support/raw-peer.js'

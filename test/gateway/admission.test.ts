@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Admission } from '../../src/gateway/admission.js'
+import { Admission } from '../../src/doors/websocket/admission.js'
 
 t.test('as many as the rate says come in, however many knock', async (t) => {
   const admission = new Admission(100, 0)

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { OpenimClient } from '../../src/client/openim-client.js'
-import { frameEncoding } from '../../src/gateway/codec/encodings.js'
-import { SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import { frameEncoding } from '../../src/openim/codec/encodings.js'
+import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { eventually, seesOn, TestNode } from '../support/node.js'
 
 const WEB = 5

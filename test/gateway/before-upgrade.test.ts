@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import type { TransportOptions } from '../../src/gateway/transport/transport.js'
+import type { TransportOptions } from '../../src/doors/websocket/transport/transport.js'
 import { noNativeTransport } from '../support/node.js'
 import { v1Header, v2Header } from '../support/proxy-headers.js'
 import { handshakeText, rawAnswers, rawSocket, statusesOf } from '../support/raw-http.js'

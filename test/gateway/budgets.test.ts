@@ -1,6 +1,6 @@
 import t from 'tap'
-import { FrameBudget, frameLimits } from '../../src/gateway/frame-budget.js'
-import { RequestBudget, weightOfBytes, weightOfElements } from '../../src/gateway/request-budget.js'
+import { FrameBudget, frameLimits } from '../../src/doors/websocket/frame-budget.js'
+import { RequestBudget, weightOfBytes, weightOfElements } from '../../src/doors/websocket/request-budget.js'
 
 t.test('a socket may send so many frames and bytes in a second, and again in the next', async (t) => {
   const limits = { framesPerS: 10, bytesPerS: 1_000 }

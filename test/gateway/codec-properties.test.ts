@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { BadEnvelopeError, MessageTooLongError } from '../../src/errors.js'
-import { FRAME_ENCODINGS, type FrameEncoding, frameEncoding } from '../../src/gateway/codec/encodings.js'
-import type { RequestEnvelope, ResponseEnvelope } from '../../src/gateway/codec/envelope.js'
+import { BadEnvelopeError, MessageTooLongError } from '../../src/errors/errors.js'
+import { FRAME_ENCODINGS, type FrameEncoding, frameEncoding } from '../../src/openim/codec/encodings.js'
+import type { RequestEnvelope, ResponseEnvelope } from '../../src/openim/codec/envelope.js'
 
 const INFLATED_BYTES_MAX = 200_000
 

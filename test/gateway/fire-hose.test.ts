@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { handshakeQuery } from '../../src/client/openim-handshake.js'
+import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import { eventually, noNativeTransport, TestNode } from '../support/node.js'
 
 const ANDROID = 2

@@ -1,8 +1,8 @@
 /** clients that flood are limited, each connection and each user by itself, and nobody else is touched. */
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { OpenimClient } from '../../src/client/openim-client.js'
-import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import { seesOn, TestNode } from '../support/node.js'
 
 const ANDROID = 2

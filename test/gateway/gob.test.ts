@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { RequestEnvelope, ResponseEnvelope } from '../../src/gateway/codec/envelope.js'
-import { gobCodec } from '../../src/gateway/codec/gob.js'
+import type { RequestEnvelope, ResponseEnvelope } from '../../src/openim/codec/envelope.js'
+import { gobCodec } from '../../src/openim/codec/gob.js'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/[\s|]/g, ''), 'hex')
 

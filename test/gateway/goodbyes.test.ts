@@ -1,6 +1,6 @@
 /** Which ends of a connection are a goodbye, and which are waited for. */
 import t from 'tap'
-import { closeReason, isGoodbye } from '../../src/gateway/close-codes.js'
+import { closeReason, isGoodbye } from '../../src/openim/close-codes.js'
 import { noNativeTransport, seesOn, TestNode, toldOf } from '../support/node.js'
 
 const WEB = 5

@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
-import { gunzip, gzip } from '../../src/gateway/codec/gzip.js'
+import { gunzip, gzip } from '../../src/openim/codec/gzip.js'
 
 t.test('what is zipped here is gzip to others, and the other way round, at every length', async (t) => {
   for (const length of [0, 1, 2, 7, 255, 256, 257, 1000, 70_000]) {

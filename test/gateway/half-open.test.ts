@@ -1,8 +1,8 @@
 /** clients that vanish without a word, as behind a link that has gone: no FIN, no RST, nothing. */
 import { readdirSync, readlinkSync } from 'node:fs'
 import t from 'tap'
-import { Admin } from '../../src/client/admin.js'
-import { OpenimClient } from '../../src/client/openim-client.js'
+import { Admin } from '../../src/sdk/admin.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { ChildNode } from '../support/child-node.js'
 import { LightClient } from '../support/light-client.js'
 import { SECRET } from '../support/node.js'

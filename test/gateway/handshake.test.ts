@@ -5,9 +5,9 @@ import {
   parseHandshake,
   QUERY_LENGTH_MAX,
   refusal,
-} from '../../src/gateway/handshake.js'
-import { errorJson, SUCCESS_TEXT, WireCode, wireErrorText } from '../../src/gateway/wire-errors.js'
-import { checkUserId } from '../../src/presence/user-id.js'
+} from '../../src/doors/websocket/handshake.js'
+import { errorJson, SUCCESS_TEXT, WireCode, wireErrorText } from '../../src/openim/wire-errors.js'
+import { checkUserId } from '../../src/rules/user-id.js'
 
 const isKnown = (platformId: number): boolean => platformId >= 1 && platformId <= 11
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { jsonCodec } from '../../src/gateway/codec/json.js'
+import { jsonCodec } from '../../src/openim/codec/json.js'
 
 const decode = (text: string) => jsonCodec.decodeRequest(Buffer.from(text))
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { loadNative, type ThisMachine } from '../../src/gateway/transport/load-native.js'
-import { BINARY_FILE, NATIVE_BINARIES } from '../../src/gateway/transport/native-binaries.js'
+import { loadNative, type ThisMachine } from '../../src/doors/websocket/transport/load-native.js'
+import { BINARY_FILE, NATIVE_BINARIES } from '../../src/doors/websocket/transport/native-binaries.js'
 import { noNativeTransport } from '../support/node.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))

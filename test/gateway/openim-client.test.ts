@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { OpenimClient } from '../../src/client/openim-client.js'
-import { type FrameEncoding, frameEncoding } from '../../src/gateway/codec/encodings.js'
-import { parseHandshake, refusal } from '../../src/gateway/handshake.js'
-import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/gateway/proto/openim.js'
-import { parseTextFrame } from '../../src/gateway/text-frames.js'
-import { loadTransport } from '../../src/gateway/transport/load-transport.js'
-import type { Socket } from '../../src/gateway/transport/transport.js'
-import { errorJson, SUCCESS_TEXT, WireCode } from '../../src/gateway/wire-errors.js'
+import { parseHandshake, refusal } from '../../src/doors/websocket/handshake.js'
+import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'
+import type { Socket } from '../../src/doors/websocket/transport/transport.js'
+import { type FrameEncoding, frameEncoding } from '../../src/openim/codec/encodings.js'
+import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/openim/proto/openim.js'
+import { parseTextFrame } from '../../src/openim/text-frames.js'
+import { errorJson, SUCCESS_TEXT, WireCode } from '../../src/openim/wire-errors.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 
 interface Owner {
   encoding: FrameEncoding

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { countFields } from '../../src/gateway/codec/protobuf-fields.js'
-import { SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import { countFields } from '../../src/openim/codec/protobuf-fields.js'
+import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
 
 const bytes = (...parts: number[]) => Uint8Array.from(parts)
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import t from 'tap'
-import { createRates, Rates } from '../../src/gateway/rates.js'
+import { createRates, Rates } from '../../src/doors/websocket/rates.js'
 
 const START_MS = 1_700_000_000_000
 const MINUTE_MS = 60_000
@@ -188,7 +188,7 @@ t.test('threads at the same bucket let no more through than one would', async (t
   const perMin = 20_000
   const shared = createRates()
   const gate = new SharedArrayBuffer(8)
-  const module = new URL('../../src/gateway/rates.js', import.meta.url).href
+  const module = new URL('../../src/doors/websocket/rates.js', import.meta.url).href
   const hammer = `
     const { parentPort, workerData } = require('node:worker_threads')
     import(workerData.module).then(({ Rates }) => {

@@ -3,8 +3,8 @@
  * concern a server without extensions, by its numbers, at the sockets of both transports.
  */
 import t, { type Test } from 'tap'
-import { loadTransport } from '../../src/gateway/transport/load-transport.js'
-import type { Socket, Transport } from '../../src/gateway/transport/transport.js'
+import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'
+import type { Socket, Transport } from '../../src/doors/websocket/transport/transport.js'
 import { noNativeTransport } from '../support/node.js'
 import { maskedFrame, RawPeer } from '../support/raw-peer.js'
 import { Opcode } from '../support/raw-socket.js'

@@ -1,6 +1,6 @@
 /** What a node lets users and administrators do, over both of its ports. */
 import t, { type Test } from 'tap'
-import { OpenimClient } from '../../src/client/openim-client.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 import { askRest } from '../support/rest.js'
 

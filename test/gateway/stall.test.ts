@@ -1,7 +1,7 @@
 /** A process that stood still (a paused virtual machine, swap) does not blame its clients for it. */
 import t from 'tap'
-import { Admin } from '../../src/client/admin.js'
-import { OpenimClient } from '../../src/client/openim-client.js'
+import { Admin } from '../../src/sdk/admin.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { ChildNode } from '../support/child-node.js'
 import { noNativeTransport, SECRET } from '../support/node.js'
 

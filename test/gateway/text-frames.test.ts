@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { parseTextFrame } from '../../src/gateway/text-frames.js'
+import { parseTextFrame } from '../../src/openim/text-frames.js'
 
 t.test('a ping is answered with its body as it was written', async (t) => {
   const bodies = [

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect, type Socket as TcpSocket } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { assertPortFree } from '../../src/gateway/transport/port-check.js'
-import type { Socket } from '../../src/gateway/transport/transport.js'
+import { assertPortFree } from '../../src/doors/websocket/transport/port-check.js'
+import type { Socket } from '../../src/doors/websocket/transport/transport.js'
 import { noNativeTransport } from '../support/node.js'
 import {
   BACKPRESSURE_BYTES_MAX,

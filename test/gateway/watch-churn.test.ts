@@ -1,7 +1,7 @@
 /** A1: two clients that watched and unwatched, within every limit, ended the process. Counts here, not the clock. */
 import t from 'tap'
-import type { OpenimClient } from '../../src/client/openim-client.js'
-import { SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import { seesOn, TestNode } from '../support/node.js'
 
 const ANDROID = 2

@@ -1,8 +1,8 @@
 /** Lists of request 2005: as long as a connection may watch, in one request; and no list is worth more than its share. */
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { OpenimClient } from '../../src/client/openim-client.js'
-import { SubUserOnlineStatus } from '../../src/gateway/proto/openim.js'
+import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import { seesOn, TestNode } from '../support/node.js'
 
 const ANDROID = 2

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { type HealthAnswers, serveHealth } from '../../src/health/health-server.js'
+import { type HealthAnswers, serveHealth } from '../../src/doors/health/health-server.js'
 
 const WELL: HealthAnswers = {
   liveness: async () => ({ alive: true }),

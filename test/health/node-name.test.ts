@@ -1,7 +1,7 @@
 /** F11: two processes with one NODE_ID took each other's name for ever, and both said that they were ready. */
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { OpenimClient } from '../../src/client/openim-client.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { ChildNode } from '../support/child-node.js'
 import { eventually, seesOn, TestNode } from '../support/node.js'
 import { startRedis, until } from '../support/redis.js'

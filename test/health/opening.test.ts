@@ -1,12 +1,12 @@
 /** F9: an attempt to open the store that neither worked nor failed was waited for, without a word, for ever. */
 import t from 'tap'
-import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
+import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
 import { Addresses, SYNC } from '../../src/protocol/addresses.js'
 import type { Log } from '../../src/runtime/index.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type { Incarnation, LeaseRenewal, StoreEvents } from '../../src/store/presence-store.js'
+import type { Incarnation, LeaseRenewal, StoreEvents } from '../../src/store/ports/presence-store.js'
 import { nodeSettings } from '../store/suite.js'
 import { pass } from '../support/virtual-time.js'
 

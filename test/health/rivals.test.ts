@@ -1,6 +1,6 @@
 /** F11 on a virtual clock: two sync actors, two processes, one NODE_ID, one store. */
 import t from 'tap'
-import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
+import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
 import { Addresses, SYNC } from '../../src/protocol/addresses.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'

@@ -1,14 +1,19 @@
 /** A store that counts as reachable, and answers late or not at all. */
 import t from 'tap'
-import { StoreUnavailableError } from '../../src/errors.js'
-import { BY_HAND } from '../../src/presence/eviction.js'
-import { LoginPolicy, type Policy } from '../../src/presence/login-policy.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
-import type { Assertion } from '../../src/presence/types.js'
+import { StoreUnavailableError } from '../../src/errors/errors.js'
+import { BY_HAND } from '../../src/rules/logins/eviction.js'
+import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+import type { Assertion } from '../../src/rules/types.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type { AssertOutcome, Incarnation, StoreEvents, TokenState } from '../../src/store/presence-store.js'
+import type {
+  AssertOutcome,
+  Incarnation,
+  StoreEvents,
+  TokenState,
+} from '../../src/store/ports/presence-store.js'
 import { VirtualNode } from '../support/virtual-node.js'
 import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'

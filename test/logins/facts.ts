@@ -1,6 +1,6 @@
 /** OpenIM's platforms and policies (its later patch releases), written down once more: tests must not ask the code. */
-import type { Policy } from '../../src/presence/login-policy.js'
-import type { PlatformId } from '../../src/presence/types.js'
+import type { Policy } from '../../src/rules/logins/login-policy.js'
+import type { PlatformId } from '../../src/rules/types.js'
 
 export const CLASSES: Readonly<Record<PlatformId, string>> = {
   1: 'Mobile',

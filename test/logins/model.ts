@@ -6,10 +6,10 @@
  * model says what any order of them has in common, and takes over what happened.
  */
 import fc from 'fast-check'
-import { ADMIN_PLATFORM } from '../../src/auth/admin-tokens.js'
-import type { Policy } from '../../src/presence/login-policy.js'
-import { tokenDigest } from '../../src/presence/token-digest.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { Policy } from '../../src/rules/logins/login-policy.js'
+import { tokenDigest } from '../../src/rules/logins/token-digest.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
+import { ADMIN_PLATFORM } from '../../src/services/admin-tokens.js'
 import { CLASSES, PLATFORMS, POLICY_NUMBERS, removes } from './facts.js'
 import { GRACE_MS, type VirtualClient, VirtualCluster } from './virtual-cluster.js'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { AdaptiveBatch, type BatchLimits } from '../../src/presence/adaptive-batch.js'
-import type { UserId } from '../../src/presence/types.js'
+import { AdaptiveBatch, type BatchLimits } from '../../src/rules/presence/adaptive-batch.js'
+import type { UserId } from '../../src/rules/types.js'
 
 const REST_MS = 70
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Finds } from '../../src/presence/finds.js'
+import { Finds } from '../../src/rules/presence/finds.js'
 
 t.test('what a message tells in time is no find, whether before or after it was read', async (t) => {
   const finds = new Finds()

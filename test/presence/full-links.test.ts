@@ -3,9 +3,9 @@
  * the truth. The bug: a status that a full link refused was noted as told, and never told again.
  */
 import t from 'tap'
-import { LoginPolicy } from '../../src/presence/login-policy.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
-import type { UserId } from '../../src/presence/types.js'
+import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+import type { UserId } from '../../src/rules/types.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'

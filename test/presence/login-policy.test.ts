@@ -1,6 +1,6 @@
 import t from 'tap'
-import { LoginPolicy } from '../../src/presence/login-policy.js'
-import { PlatformTable, parsePlatforms } from '../../src/presence/platforms.js'
+import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
+import { PlatformTable, parsePlatforms } from '../../src/rules/platforms.js'
 import { PLATFORMS, POLICY_NUMBERS, removes } from '../logins/facts.js'
 
 t.test('which platforms a login removes, for every policy and every pair of platforms', async (t) => {

@@ -1,7 +1,7 @@
 /** Which nodes count, in whatever order the registry and word of mouth say so. */
 import t from 'tap'
-import { Membership, type Registry } from '../../src/presence/membership.js'
-import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
+import { Membership, type Registry } from '../../src/rules/cluster/membership.js'
+import { GONE_CONFIRM_MS } from '../../src/rules/presence/watch-index.js'
 
 const registry = (version: number, living: string[], dead: Registry['dead'] = []): Registry => ({
   version,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { NodeName, type Rival } from '../../src/presence/node-name.js'
+import { NodeName, type Rival } from '../../src/rules/cluster/node-name.js'
 
 const LEASE_MS = 10_000
 const alive: Rival = { holder: 'gw#2', leaseLeftMs: 9_000 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { hashOf, shardOf } from '../../src/presence/placement.js'
+import { hashOf, shardOf } from '../../src/rules/placement.js'
 
 t.test('a user has the same hash on every thread, node and release', async (t) => {
   // Golden: a change here moves every user to another shard while nodes of two releases run side by side.

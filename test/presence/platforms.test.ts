@@ -1,5 +1,5 @@
 import t from 'tap'
-import { OPENIM_PLATFORMS, PlatformTable, parsePlatforms } from '../../src/presence/platforms.js'
+import { OPENIM_PLATFORMS, PlatformTable, parsePlatforms } from '../../src/rules/platforms.js'
 
 t.test("OpenIM's eleven platforms have their names and classes", async (t) => {
   const table = new PlatformTable()

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { shardOf } from '../../src/presence/placement.js'
-import { RenewalWheel } from '../../src/presence/renewal-wheel.js'
-import type { UserId } from '../../src/presence/types.js'
+import { shardOf } from '../../src/rules/placement.js'
+import { RenewalWheel } from '../../src/rules/presence/renewal-wheel.js'
+import type { UserId } from '../../src/rules/types.js'
 
 /** Everybody who is due in one turn, oldest tick first. */
 function turn(wheel: RenewalWheel, turnMs: number): UserId[][] {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { BY_HAND, type Eviction, TOKEN_ONLY } from '../../src/presence/eviction.js'
+import { BY_HAND, type Eviction, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
 import {
   type ConnectionKey,
   lastOfEachDevice,
@@ -8,8 +8,8 @@ import {
   OLD,
   PROBED_MAX,
   Roster,
-} from '../../src/presence/roster.js'
-import type { LoginNumber, PlatformId, UserId } from '../../src/presence/types.js'
+} from '../../src/rules/presence/roster.js'
+import type { LoginNumber, PlatformId, UserId } from '../../src/rules/types.js'
 
 const GRACE_MS = 100
 const THREADS = 3

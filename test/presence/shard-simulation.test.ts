@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { SETTINGS, SimulatedCluster } from './simulated-cluster.js'
 
 /** Slots of `SimulatedCluster`. */

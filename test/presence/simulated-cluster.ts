@@ -2,17 +2,17 @@
  * Several nodes in one virtual world: real presence shards and sync actors on real memory stores, and io threads
  * that are only what a shard sees of them. Frames take a seeded time, and so do the store's answers.
  */
-import { type Args, newShardCounts, presenceShard } from '../../actors/presence-shard.js'
-import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
-import { StoreUnavailableError } from '../../src/errors.js'
-import { LoginPolicy } from '../../src/presence/login-policy.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
-import type { Assertion, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import { type Args, newShardCounts, presenceShard } from '../../actors/shard/presence-shard.js'
+import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
+import { StoreUnavailableError } from '../../src/errors/errors.js'
 import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as Listener from '../../src/protocol/listener.js'
 import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
+import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+import type { Assertion, PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
 import type { ActorDefinition } from '../../src/runtime/actor.js'
 import { type Ref, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
 import type { ActorSystem } from '../../src/runtime/system.js'
@@ -26,7 +26,7 @@ import type {
   LeaseRenewal,
   NodeSettings,
   StoreEvents,
-} from '../../src/store/presence-store.js'
+} from '../../src/store/ports/presence-store.js'
 
 export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   batchSize: 4,

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { POLICIES, type Policy } from '../../src/presence/login-policy.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
-import { compareIssue, isRenewal, nextPlace, readIssue } from '../../src/presence/token-order.js'
-import { type HeldToken, type TokenRuleSettings, TokenRules } from '../../src/presence/token-rules.js'
-import type { PlatformId } from '../../src/presence/types.js'
+import { POLICIES, type Policy } from '../../src/rules/logins/login-policy.js'
+import { compareIssue, isRenewal, nextPlace, readIssue } from '../../src/rules/logins/token-order.js'
+import { type HeldToken, type TokenRuleSettings, TokenRules } from '../../src/rules/logins/token-rules.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+import type { PlatformId } from '../../src/rules/types.js'
 
 const IOS = 1
 const ANDROID = 2

@@ -1,7 +1,7 @@
 /** A1: what one io thread watches is bounded, with what lingers and with what waits. */
 import t from 'tap'
-import { type FanOutGauges, type FanOutLimits, fanOut } from '../../actors/fan-out.js'
-import { Hub, topicOf } from '../../src/gateway/hub.js'
+import { type FanOutGauges, type FanOutLimits, fanOut } from '../../actors/io/fan-out.js'
+import { Hub, topicOf } from '../../src/doors/websocket/hub.js'
 import { Addresses, FIRST_SHARD } from '../../src/protocol/addresses.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'

@@ -1,13 +1,13 @@
 /** A watch that ends before the store was told of it costs the store nothing, and leaves nothing that waits. */
 import t from 'tap'
-import { newShardCounts, presenceShard } from '../../actors/presence-shard.js'
-import { LoginPolicy } from '../../src/presence/login-policy.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
+import { newShardCounts, presenceShard } from '../../actors/shard/presence-shard.js'
 import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as Listener from '../../src/protocol/listener.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as Sync from '../../src/protocol/sync.js'
+import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Claim, PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
-import { GONE_CONFIRM_MS, nodeOf, sameList, WatchIndex } from '../../src/presence/watch-index.js'
+import { GONE_CONFIRM_MS, nodeOf, sameList, WatchIndex } from '../../src/rules/presence/watch-index.js'
+import type { Claim, PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
 
 const HERE = 'node-a'
 

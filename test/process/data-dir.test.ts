@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { lockDataDir } from '../../src/process/data-dir-lock.js'
+import { lockDataDir } from '../../src/files/data-dir-lock.js'
 import { GatewayProcess } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
 

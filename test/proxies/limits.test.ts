@@ -1,7 +1,7 @@
 /** M2, N2, F20 on a whole node: limits for each address hold for the clients behind a proxy, and not for the proxy. */
 import t, { type Test } from 'tap'
-import type { OpenimClient } from '../../src/client/openim-client.js'
-import type { ConnectRefusedError } from '../../src/client/openim-handshake.js'
+import type { OpenimClient } from '../../src/sdk/openim-client.js'
+import type { ConnectRefusedError } from '../../src/sdk/openim-handshake.js'
 import { eventually, noNativeTransport, TestNode } from '../support/node.js'
 import { readmeConfig, startHaproxy, startNginx } from '../support/proxies.js'
 import { handshakeText, rawAnswers } from '../support/raw-http.js'

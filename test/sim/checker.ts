@@ -9,7 +9,7 @@
  *
  * A failure excuses what is late while it lasts and until its consequences are over (`settleMs`), nothing more.
  */
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import type { FaultRecord, History, HistoryEvent, SocketId } from './history.js'
 import { type Socket, type Span, socketsOf, type Watch, watchesOf } from './reading.js'
 

@@ -1,8 +1,8 @@
 /** Whole nodes, their clients and their watchers on the model of Redis, and everything that happens written down. */
-import { presenceShard } from '../../actors/presence-shard.js'
-import { LoginPolicy } from '../../src/presence/login-policy.js'
-import { PlatformTable } from '../../src/presence/platforms.js'
-import type { PlatformId, Snapshot, UserId } from '../../src/presence/types.js'
+import { presenceShard } from '../../actors/shard/presence-shard.js'
+import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+import type { PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
 import type { ThreadSlot } from '../../src/runtime/index.js'
 import { mulberry32, World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'

@@ -1,6 +1,6 @@
 /** A node dies: who hears of it, and when. */
 import t from 'tap'
-import { GONE_CONFIRM_MS } from '../../src/presence/watch-index.js'
+import { GONE_CONFIRM_MS } from '../../src/rules/presence/watch-index.js'
 import { APART, Cluster, SETTINGS } from './cluster.js'
 
 const NODES = 4

@@ -1,5 +1,5 @@
 /** What happened in a simulation, as far as the rules ask: who was there, who was told what, what went wrong. */
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import type { FaultName } from './faults.js'
 
 /** A client's socket; also the name of a watcher, who is one. */

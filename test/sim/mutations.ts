@@ -12,14 +12,14 @@ export interface Mutation {
 export const MUTATIONS: Mutation[] = [
   {
     name: 'a device that comes again has its other connections kicked',
-    file: 'actors/presence-shard/evictions.ts',
+    file: 'actors/shard/presence-shard/evictions.ts',
     find: 'for (const key of obeying.probed) probe(ctx, key)',
     replace:
       "for (const key of obeying.probed) ctx.signal(refOfKey<Connection.Command>(key), { kind: 'kick', by })",
   },
   {
     name: 'no version check',
-    file: 'src/presence/watch-index.ts',
+    file: 'src/rules/presence/watch-index.ts',
     find: 'if (version > 0) return version >= user.version',
     replace: 'if (version > 0) return true',
   },
@@ -37,43 +37,43 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'a gap is noticed, and nothing is read again',
-    file: 'actors/presence-shard.ts',
+    file: 'actors/shard/presence-shard.ts',
     find: "    case 'changesMissed':\n      return watchAllAgain(ctx, state)",
     replace: "    case 'changesMissed':\n      return",
   },
   {
     name: 'lost coalescing: a change during the flight is dropped',
-    file: 'src/presence/adaptive-batch.ts',
+    file: 'src/rules/presence/adaptive-batch.ts',
     find: 'if (changedAgainMs === UNCHANGED) this.#inFlight.set(userId, nowMs)',
     replace: '',
   },
   {
     name: 'who was in a batch that failed is not sent again',
-    file: 'src/presence/adaptive-batch.ts',
+    file: 'src/rules/presence/adaptive-batch.ts',
     find: 'else this.#waiting.set(userId, nowMs)',
     replace: '',
   },
   {
     name: 'the grace is ignored',
-    file: 'src/presence/roster.ts',
+    file: 'src/rules/presence/roster.ts',
     find: 'if (clean || this.#graceMs === 0) return this.#drop(user, held)',
     replace: 'if (clean || this.#graceMs >= 0) return this.#drop(user, held)',
   },
   {
     name: 'the ledger is ignored after a restart of a shard',
-    file: 'actors/presence-shard/rebuild.ts',
+    file: 'actors/shard/presence-shard/rebuild.ts',
     find: 'for (const { userId, platformIds } of state.heldBefore) {',
     replace: 'for (const { userId, platformIds } of state.heldBefore.slice(0, 0)) {',
   },
   {
     name: 'after an outage nothing is asserted again',
-    file: 'actors/presence-shard/store-flights.ts',
+    file: 'actors/shard/presence-shard/store-flights.ts',
     find: 'for (const userId of state.roster.userIds) state.asserts.addBackground(userId, nowMs)',
     replace: '',
   },
   {
     name: 'after a fail-over nobody is withdrawn again',
-    file: 'actors/presence-shard/store-flights.ts',
+    file: 'actors/shard/presence-shard/store-flights.ts',
     find: 'for (const userId of state.departed.keys()) state.asserts.addBackground(userId, nowMs)',
     replace: '',
   },
@@ -104,13 +104,13 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'the claims of the dead are not left out',
-    file: 'src/presence/membership.ts',
+    file: 'src/rules/cluster/membership.ts',
     find: 'return { ...snapshot, claims: snapshot.claims.filter(({ holder }) => !this.#void.has(holder)) }',
     replace: 'return snapshot',
   },
   {
     name: 'shards do not hear of a death',
-    file: 'actors/presence-shard/watching.ts',
+    file: 'actors/shard/presence-shard/watching.ts',
     find: 'tellWatchers(ctx, state, state.watches.loseHolders(holders))',
     replace: 'tellWatchers(ctx, state, state.watches.loseHolders(holders.slice(0, 0)))',
   },
@@ -140,7 +140,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'that the store knows nobody is believed at once',
-    file: 'src/presence/watch-index.ts',
+    file: 'src/rules/presence/watch-index.ts',
     find: 'return asOfMs - user.goneSinceMs >= GONE_CONFIRM_MS',
     replace: 'return asOfMs >= user.goneSinceMs',
   },

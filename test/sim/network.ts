@@ -5,14 +5,14 @@
  * pair of nodes keeps its order, as one publisher's messages to one subscriber do.
  */
 import { pack } from 'msgpackr'
-import type { Note } from '../../src/presence/eviction.js'
-import type { Holder, Snapshot } from '../../src/presence/types.js'
+import type { Note } from '../../src/rules/logins/eviction.js'
+import type { Holder, Snapshot } from '../../src/rules/types.js'
 import type { Machine, World } from '../../src/runtime/testkit/world.js'
 import type { Carrier, WatchedChange } from '../../src/store/memory/carrier.js'
-import { splitHolder } from '../../src/store/names.js'
-import type { Incarnation, StoreEvents } from '../../src/store/presence-store.js'
+import type { Incarnation, StoreEvents } from '../../src/store/ports/presence-store.js'
 import { ChangeReceiver, ChangeSender, Outgoing } from '../../src/store/redis/node-channel.js'
-import type { RecordReply } from '../../src/store/redis/scripts.js'
+import type { RecordReply } from '../../src/store/redis/scripts/scripts.js'
+import { splitHolder } from '../../src/store/shared/names.js'
 
 /** How badly messages between nodes travel just now. Shares are of all messages. */
 export interface Weather {

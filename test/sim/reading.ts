@@ -1,5 +1,5 @@
 /** From the events of a history to who was there, and who was told what. */
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import type { History, HistoryEvent, SocketId } from './history.js'
 
 export interface Socket {

@@ -1,5 +1,5 @@
 /** From a seed to a history: who comes and goes, who watches, what fails, and what became of it. */
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import type { Layout } from '../support/virtual-node.js'
 import { check, type Violation } from './checker.js'

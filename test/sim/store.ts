@@ -2,11 +2,11 @@
  * The model of Redis: the embedded store, whose rules the store's suite holds beside the real one's, behind a network
  * and with failures of its own.
  */
-import { StoreUnavailableError } from '../../src/errors.js'
-import type { Assertion, Holder, Snapshot, UserId } from '../../src/presence/types.js'
+import { StoreUnavailableError } from '../../src/errors/errors.js'
+import type { Assertion, Holder, Snapshot, UserId } from '../../src/rules/types.js'
 import type { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type { AssertOutcome, NodeSettings, PresenceStore } from '../../src/store/presence-store.js'
+import type { AssertOutcome, NodeSettings, PresenceStore } from '../../src/store/ports/presence-store.js'
 import type { SyncLife } from '../support/virtual-node.js'
 import { type Network, NetworkCarrier, Path } from './network.js'
 

@@ -1,6 +1,7 @@
 /** Clients that watch users, and change their minds: whom they watch, and whether they are there at all. */
-import { OpenimClient } from '../../src/client/openim-client.js'
-import type { UserId } from '../../src/presence/types.js'
+
+import type { UserId } from '../../src/rules/types.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { WEB } from '../storms/crowd.js'
 
 export interface AudienceOptions {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 
-const folder = new URL('../../src/store/redis/', import.meta.url)
+const folder = new URL('../../src/store/redis/scripts/', import.meta.url)
 const files = readdirSync(folder).filter((file) => file.endsWith('.lua'))
 const includes = readdirSync(new URL('include/', folder)).filter((file) => file.endsWith('.lua'))
 

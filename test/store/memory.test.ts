@@ -1,10 +1,10 @@
 import t from 'tap'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { StoredTokens, TokenJournal } from '../../src/store/memory/token-records.js'
-import type { TokenState } from '../../src/store/presence-store.js'
-import { REFILL_S } from '../../src/store/record-lives.js'
+import type { TokenState } from '../../src/store/ports/presence-store.js'
+import { REFILL_S } from '../../src/store/shared/record-lives.js'
 import { until } from '../support/redis.js'
 import { assertOne, conformance, Heard, holds, nodeSettings, RENEWAL } from './suite.js'
 

@@ -1,7 +1,7 @@
 import { Packr, pack } from 'msgpackr'
 import t from 'tap'
-import type { Note } from '../../src/presence/eviction.js'
-import type { Snapshot } from '../../src/presence/types.js'
+import type { Note } from '../../src/rules/logins/eviction.js'
+import type { Snapshot } from '../../src/rules/types.js'
 import { ChangeReceiver, ChangeSender, Outgoing } from '../../src/store/redis/node-channel.js'
 
 const snapshot = (userId: string, version = 1_763_676_000_123_456): Snapshot => ({

@@ -1,6 +1,6 @@
 /** What nodes say to each other through every store. Part of `suite.ts`. */
 import type { Test } from 'tap'
-import { BY_HAND, type Note } from '../../src/presence/eviction.js'
+import { BY_HAND, type Note } from '../../src/rules/logins/eviction.js'
 import { until } from '../support/redis.js'
 import type { Kit } from './suite.js'
 

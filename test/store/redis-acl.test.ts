@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Keys } from '../../src/store/redis/keys.js'
-import { aclRules } from '../../src/store/redis/rights.js'
+import { aclRules } from '../../src/store/redis/server/rights.js'
 import { type RedisServer, startRedis, startRedisCluster, until } from '../support/redis.js'
 import { PASSWORD, USER } from '../support/redis-guard.js'
 import { backendOn, redisStore } from '../support/store-backends.js'

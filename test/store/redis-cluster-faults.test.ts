@@ -1,6 +1,6 @@
 /** What goes wrong in a Redis Cluster, and what becomes of it. */
 import t, { type Test } from 'tap'
-import { slotOf } from '../../src/store/redis/routing.js'
+import { slotOf } from '../../src/store/redis/server/routing.js'
 import { type RedisCluster, startRedisCluster, until } from '../support/redis.js'
 import { Mover } from '../support/slot-mover.js'
 import { redisStore } from '../support/store-backends.js'

@@ -1,5 +1,5 @@
 import { Keys } from '../../src/store/redis/keys.js'
-import { aclRules } from '../../src/store/redis/rights.js'
+import { aclRules } from '../../src/store/redis/server/rights.js'
 import { startClusterBackend } from '../support/store-backends.js'
 import { conformance } from './suite.js'
 

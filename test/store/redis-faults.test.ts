@@ -1,6 +1,6 @@
 /** What goes wrong with one Redis server, and what becomes of it. */
 import t, { type Test } from 'tap'
-import type { RedisStoreOptions } from '../../src/store/redis/options.js'
+import type { RedisStoreOptions } from '../../src/store/redis/server/options.js'
 import { type RedisServer, startRedis, startRedisCluster, until } from '../support/redis.js'
 import { redisStore } from '../support/store-backends.js'
 import { assertOne, claimsOf, fresh, Heard, holds, RENEWAL } from './suite.js'

@@ -1,6 +1,6 @@
 /** An address that leads to another server from one connection to the next, and a server that is no master any more. */
 import t, { type Test } from 'tap'
-import type { RedisStoreOptions } from '../../src/store/redis/options.js'
+import type { RedisStoreOptions } from '../../src/store/redis/server/options.js'
 import { type RedisServer, startRedis, until } from '../support/redis.js'
 import { redisStore } from '../support/store-backends.js'
 import { Wire } from '../support/wire.js'

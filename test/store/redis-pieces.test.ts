@@ -1,14 +1,14 @@
 /** The parts of the Redis store that need no server. */
 import t from 'tap'
-import { parseEndpoint, parseRedisUrl } from '../../src/redis-url.js'
-import { REFILL_S, TOMBSTONE_S } from '../../src/store/record-lives.js'
-import { redirectedTo, unservedSlots, withHosts } from '../../src/store/redis/announced-addresses.js'
+import { parseEndpoint, parseRedisUrl } from '../../src/net/redis-url.js'
 import { Keys, plainKeys } from '../../src/store/redis/keys.js'
 import { parseNotice } from '../../src/store/redis/openim-notices.js'
-import { reconnectDelayMs } from '../../src/store/redis/options.js'
-import { isMisrouted, slotOf } from '../../src/store/redis/routing.js'
-import { assertPresence, decodeSnapshot } from '../../src/store/redis/scripts.js'
-import { serverProblem } from '../../src/store/redis/server-info.js'
+import { assertPresence, decodeSnapshot } from '../../src/store/redis/scripts/scripts.js'
+import { redirectedTo, unservedSlots, withHosts } from '../../src/store/redis/server/announced-addresses.js'
+import { reconnectDelayMs } from '../../src/store/redis/server/options.js'
+import { isMisrouted, slotOf } from '../../src/store/redis/server/routing.js'
+import { serverProblem } from '../../src/store/redis/server/server-info.js'
+import { REFILL_S, TOMBSTONE_S } from '../../src/store/shared/record-lives.js'
 
 t.test("slots are those of Redis's own CLUSTER KEYSLOT", async (t) => {
   const known = { foo: 12182, '123456789': 12739, '': 0, '{foo}bar': 12182, 'a{foo}{bar}': 12182 }

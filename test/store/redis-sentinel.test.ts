@@ -1,6 +1,6 @@
 /** A master behind Sentinel: found by its name, and followed when another takes its place. */
 import t, { type Test } from 'tap'
-import type { RedisStoreOptions } from '../../src/store/redis/options.js'
+import type { RedisStoreOptions } from '../../src/store/redis/server/options.js'
 import { type RedisServer, until } from '../support/redis.js'
 import { type RedisSentinel, startRedisSentinel } from '../support/redis-sentinel.js'
 import { redisStore } from '../support/store-backends.js'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { plainKeys } from '../../src/store/redis/keys.js'
-import { assertPresence, defineScripts, runScript } from '../../src/store/redis/scripts.js'
+import { assertPresence, defineScripts, runScript } from '../../src/store/redis/scripts/scripts.js'
 import { until } from '../support/redis.js'
 import { startRedisBackend } from '../support/store-backends.js'
 import { assertOne, conformance, fresh, Heard, holds, nodeSettings } from './suite.js'

@@ -1,8 +1,8 @@
 /** What every store promises about who lives, who is dead, and what becomes of what the dead held. */
 import type { Test } from 'tap'
-import { Membership } from '../../src/presence/membership.js'
-import type { Holder } from '../../src/presence/types.js'
-import type { Lease } from '../../src/store/presence-store.js'
+import { Membership } from '../../src/rules/cluster/membership.js'
+import type { Holder } from '../../src/rules/types.js'
+import type { Lease } from '../../src/store/ports/presence-store.js'
 import { until } from '../support/redis.js'
 import { assertOne, claimsOf, holds, type Kit, type OpenNode, RENEWAL } from './suite.js'
 

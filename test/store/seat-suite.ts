@@ -9,8 +9,8 @@ import type {
   SeatOutcome,
   SeatRequest,
   UserId,
-} from '../../src/presence/types.js'
-import type { PresenceStore } from '../../src/store/presence-store.js'
+} from '../../src/rules/types.js'
+import type { PresenceStore } from '../../src/store/ports/presence-store.js'
 import { until } from '../support/redis.js'
 import type { Kit, OpenNode } from './suite.js'
 

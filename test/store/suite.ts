@@ -5,15 +5,8 @@
  * waits for something that is heard later on the same way.
  */
 import t, { type Test } from 'tap'
-import type { Note } from '../../src/presence/eviction.js'
-import type {
-  Assertion,
-  Holder,
-  PlatformId,
-  Snapshot,
-  UserId,
-  Whereabouts,
-} from '../../src/presence/types.js'
+import type { Note } from '../../src/rules/logins/eviction.js'
+import type { Assertion, Holder, PlatformId, Snapshot, UserId, Whereabouts } from '../../src/rules/types.js'
 import type {
   AssertOutcome,
   LeaseRenewal,
@@ -21,7 +14,7 @@ import type {
   PresenceStore,
   StoreEvents,
   TokenState,
-} from '../../src/store/presence-store.js'
+} from '../../src/store/ports/presence-store.js'
 import { until } from '../support/redis.js'
 import { noteTests } from './note-suite.js'
 import { registryTests } from './registry-suite.js'

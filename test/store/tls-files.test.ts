@@ -2,7 +2,7 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { TlsOptions } from '../../src/store/redis/tls-files.js'
+import { TlsOptions } from '../../src/store/redis/server/tls-files.js'
 import { certificates, makeCertificates } from '../support/certificates.js'
 import { temporaryFolder } from '../support/leftovers.js'
 

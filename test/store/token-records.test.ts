@@ -1,8 +1,8 @@
 /** Tokens in Redis: what stands there, what it costs, and how it is cleared. */
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { tokenDigest } from '../../src/presence/token-digest.js'
-import { RELIANCE_S, VOUCH_S } from '../../src/store/token-lives.js'
+import { tokenDigest } from '../../src/rules/logins/token-digest.js'
+import { RELIANCE_S, VOUCH_S } from '../../src/store/shared/token-lives.js'
 import { type RedisServer, startRedis, until } from '../support/redis.js'
 import { redisStore } from '../support/store-backends.js'
 import { fresh, Heard } from './suite.js'

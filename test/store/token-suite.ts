@@ -1,10 +1,10 @@
 /** What every store promises about tokens. Part of `suite.ts`. */
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import { BY_HAND } from '../../src/presence/eviction.js'
-import { tokenDigest } from '../../src/presence/token-digest.js'
-import type { LoginNumber, UserId } from '../../src/presence/types.js'
-import type { PresenceStore, TokenState } from '../../src/store/presence-store.js'
+import { BY_HAND } from '../../src/rules/logins/eviction.js'
+import { tokenDigest } from '../../src/rules/logins/token-digest.js'
+import type { LoginNumber, UserId } from '../../src/rules/types.js'
+import type { PresenceStore, TokenState } from '../../src/store/ports/presence-store.js'
 import { until } from '../support/redis.js'
 import type { Kit } from './suite.js'
 

@@ -3,7 +3,7 @@
  * right by definition.
  */
 import type { Cluster } from 'ioredis'
-import type { UserId } from '../../src/presence/types.js'
+import type { UserId } from '../../src/rules/types.js'
 import { plainKeys } from '../../src/store/redis/keys.js'
 import type { Crowd } from './crowd.js'
 import type { Watchers } from './watchers.js'

@@ -5,7 +5,7 @@
  * OpenIM's SDK does. What becomes of each client is known here before any node knows it, so the crowd can say of a
  * user who is shown offline whether that may be.
  */
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { LightClient, type RefusedError } from '../support/light-client.js'
 
 /** Where clients may go. */

@@ -1,6 +1,7 @@
 /** Clients on each node that watch everybody, and remember the last that they were told of each, and every offline. */
-import { OpenimClient } from '../../src/client/openim-client.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+
+import type { PlatformId, UserId } from '../../src/rules/types.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { type Crowd, type Home, WEB } from './crowd.js'
 
 /** Users in one subscription. */

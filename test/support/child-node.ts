@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../../src/gateway/transport/port-check.js'
+import { freePort } from '../../src/doors/websocket/transport/port-check.js'
 import { endsWithThisProcess } from './leftovers.js'
 import { type Teardown, testEnv } from './node.js'
 import { until } from './redis.js'

@@ -1,7 +1,7 @@
 /** What a connection actor is started with by a test that is about the actor alone. */
-import type { connection } from '../../actors/connection.js'
-import { frameEncoding } from '../../src/gateway/codec/encodings.js'
-import { Hub } from '../../src/gateway/hub.js'
+import type { connection } from '../../actors/io/connection.js'
+import { Hub } from '../../src/doors/websocket/hub.js'
+import { frameEncoding } from '../../src/openim/codec/encodings.js'
 
 type Args = Parameters<typeof connection.start>[1]
 

@@ -1,7 +1,8 @@
 /** A device of a user: one token, any number of logins, and what it was told of them. */
-import { OpenimClient } from '../../src/client/openim-client.js'
-import type { ConnectRefusedError } from '../../src/client/openim-handshake.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+
+import type { PlatformId, UserId } from '../../src/rules/types.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
+import type { ConnectRefusedError } from '../../src/sdk/openim-handshake.js'
 import type { Teardown } from './node.js'
 
 /** Refusals after which a client gives up, for its token is bad: from the first to the last. */

@@ -3,9 +3,9 @@ import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:chi
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { Admin } from '../../src/client/admin.js'
-import { OpenimClient } from '../../src/client/openim-client.js'
-import { freePort } from '../../src/gateway/transport/port-check.js'
+import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { Admin } from '../../src/sdk/admin.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { endsWithThisProcess, temporaryFolder } from './leftovers.js'
 import { SECRET, type Teardown } from './node.js'
 

@@ -3,8 +3,8 @@
  * when and how it ends, and looks at nothing else that it is sent.
  */
 import { LightSocket, type SocketEnd } from '../../bench/support/light-socket.js'
-import { handshakeQuery } from '../../src/client/openim-handshake.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
+import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 
 /** How long a handshake may take, as in OpenIM's SDKs. */
 const HANDSHAKE_MS = 10_000

@@ -1,12 +1,12 @@
 /** A whole node in the test's own process: real threads, real sockets, free ports. */
 import { join } from 'node:path'
-import { Admin } from '../../src/client/admin.js'
-import { OpenimClient } from '../../src/client/openim-client.js'
-import { loadConfig } from '../../src/config.js'
-import { loadTransport } from '../../src/gateway/transport/load-transport.js'
+import { loadConfig } from '../../src/config/config.js'
+import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'
+import { Supervisor } from '../../src/node/supervisor.js'
 import { createLog } from '../../src/observe/log.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
-import { Supervisor } from '../../src/supervisor.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
+import { Admin } from '../../src/sdk/admin.js'
+import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { temporaryFolder } from './leftovers.js'
 
 /** Longer than a slow machine needs, shorter than the test runner's patience. */

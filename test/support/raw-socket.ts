@@ -1,8 +1,8 @@
 /** A client at the level of bytes: it logs in, and then writes whatever a test wants the gateway to read at once. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { handshakeQuery } from '../../src/client/openim-handshake.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
+import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import type { TestNode } from './node.js'
 
 /** Opcodes of RFC 6455. */

@@ -1,5 +1,5 @@
 /** How a store gets in, as the settings of a node say it. */
-import type { RedisAccess } from '../../src/store/redis/options.js'
+import type { RedisAccess } from '../../src/store/redis/server/options.js'
 
 export function redisEnv(access: RedisAccess): Record<string, string> {
   const { url, clusterNodes, sentinels, tls, tlsFiles = {}, natMap = new Map() } = access

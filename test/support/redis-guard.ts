@@ -1,7 +1,7 @@
 /** How a Redis of the tests is guarded: TLS, client certificates, users; and how a store gets in. */
 import { readFileSync } from 'node:fs'
 import type { RedisOptions } from 'ioredis'
-import type { RedisAccess } from '../../src/store/redis/options.js'
+import type { RedisAccess } from '../../src/store/redis/server/options.js'
 import { certificates } from './certificates.js'
 
 export interface Guard {

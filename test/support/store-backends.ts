@@ -1,11 +1,11 @@
 /** The Redis back ends of the store's tests. */
 import { randomUUID } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
-import { PlatformTable } from '../../src/presence/platforms.js'
-import type { NodeSettings } from '../../src/store/presence-store.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+import type { NodeSettings } from '../../src/store/ports/presence-store.js'
 import { Keys } from '../../src/store/redis/keys.js'
-import type { RedisAccess, RedisStoreOptions } from '../../src/store/redis/options.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
+import type { RedisAccess, RedisStoreOptions } from '../../src/store/redis/server/options.js'
 import type { Backend } from '../store/suite.js'
 import {
   type ClusterForm,

@@ -1,7 +1,7 @@
 /** A transport by itself, in the test's own thread. */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import { loadTransport } from '../../src/gateway/transport/load-transport.js'
+import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'
 import type {
   MalformedReason,
   ProxySettings,
@@ -10,7 +10,7 @@ import type {
   TransportHandlers,
   TransportOptions,
   UpgradeRequest,
-} from '../../src/gateway/transport/transport.js'
+} from '../../src/doors/websocket/transport/transport.js'
 import { Networks } from '../../src/net/networks.js'
 
 export const MESSAGE_BYTES_MAX = 1000

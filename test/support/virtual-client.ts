@@ -1,11 +1,11 @@
 /** A client in a virtual world: its socket, as both ends see it. */
-import type { Owner } from '../../actors/listener.js'
-import { FRAME_ENCODINGS } from '../../src/gateway/codec/encodings.js'
-import { userOfTopic } from '../../src/gateway/hub.js'
-import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/gateway/proto/openim.js'
-import { RequestId } from '../../src/gateway/requests.js'
-import type { Socket, UpgradeRequest } from '../../src/gateway/transport/transport.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { Owner } from '../../actors/io/listener.js'
+import { userOfTopic } from '../../src/doors/websocket/hub.js'
+import type { Socket, UpgradeRequest } from '../../src/doors/websocket/transport/transport.js'
+import { FRAME_ENCODINGS } from '../../src/openim/codec/encodings.js'
+import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import type { ActorSystem } from '../../src/runtime/index.js'
 
 /** What a client that asked for the js SDK's frames speaks. */

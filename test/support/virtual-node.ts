@@ -2,21 +2,21 @@
  * A whole node in a virtual world: real listeners, connections, fan-outs, presence shards and the sync actor, each role
  * on threads of its own. Only the sockets, the tokens' signatures, the store's server and the clock are made up.
  */
-import { fanOut } from '../../actors/fan-out.js'
-import { listener, type Message } from '../../actors/listener.js'
-import { newShardCounts, presenceShard, type Seating } from '../../actors/presence-shard.js'
-import { newHealth, newSyncCounts, sync } from '../../actors/sync.js'
+import { fanOut } from '../../actors/io/fan-out.js'
+import { listener, type Message } from '../../actors/io/listener.js'
+import { newShardCounts, presenceShard, type Seating } from '../../actors/shard/presence-shard.js'
+import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
 import type { TokenVerdict } from '../../src/auth/tokens.js'
-import type { SharedConnectionCounts } from '../../src/gateway/connection-counts.js'
-import { Hub } from '../../src/gateway/hub.js'
-import type { Rates } from '../../src/gateway/rates.js'
-import type { LoginPolicy } from '../../src/presence/login-policy.js'
-import type { PlatformTable } from '../../src/presence/platforms.js'
-import type { PlatformId, UserId } from '../../src/presence/types.js'
+import type { SharedConnectionCounts } from '../../src/doors/websocket/connection-counts.js'
+import { Hub } from '../../src/doors/websocket/hub.js'
+import type { Rates } from '../../src/doors/websocket/rates.js'
 import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
+import type { LoginPolicy } from '../../src/rules/logins/login-policy.js'
+import type { PlatformTable } from '../../src/rules/platforms.js'
+import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { type ActorSystem, refTo, type ThreadSlot } from '../../src/runtime/index.js'
 import { Machine, type World } from '../../src/runtime/testkit/world.js'
-import type { PresenceStore } from '../../src/store/presence-store.js'
+import type { PresenceStore } from '../../src/store/ports/presence-store.js'
 import { type Door, VirtualClient, VirtualTransport } from './virtual-client.js'
 
 /**

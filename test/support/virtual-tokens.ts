@@ -1,7 +1,8 @@
 /** Tokens of a virtual world: a token is its own claims, and nobody signs it. */
-import type { NewToken } from '../../src/auth/token-service.js'
+
 import type { TokenVerdict } from '../../src/auth/tokens.js'
-import { WireCode, wireErrorText } from '../../src/gateway/wire-errors.js'
+import { WireCode, wireErrorText } from '../../src/openim/wire-errors.js'
+import type { NewToken } from '../../src/services/token-service.js'
 
 export function spellToken(
   { userId, platformId, issuedAtS, jti }: NewToken,

@@ -1,8 +1,9 @@
 /** OpenIM's protocol, JSON envelopes: a verdict as a text frame, subscriptions by request 2005, pushes. */
-import { parseVerdict } from '../../../src/client/openim-handshake.js'
-import { jsonCodec } from '../../../src/gateway/codec/json.js'
-import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../../src/gateway/proto/openim.js'
-import { RequestId } from '../../../src/gateway/requests.js'
+
+import { jsonCodec } from '../../../src/openim/codec/json.js'
+import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../../src/openim/proto/openim.js'
+import { RequestId } from '../../../src/openim/requests.js'
+import { parseVerdict } from '../../../src/sdk/openim-handshake.js'
 import { openimPath } from '../../support/crowd.js'
 import type { Target } from '../../support/light-socket.js'
 import type { Account } from '../peer.js'

@@ -1,7 +1,7 @@
 /** ejabberd of the system's package: presence between rosters, tokens checked by its own JWT method, all in memory. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../../src/gateway/transport/port-check.js'
+import { freePort } from '../../../src/doors/websocket/transport/port-check.js'
 import { inParallel } from '../../support/gateway.js'
 import type { Scope } from '../../support/scope.js'
 import { DOMAIN } from '../clients/xmpp.js'

@@ -1,4 +1,4 @@
-import { loadNative } from '../../../src/gateway/transport/load-native.js'
+import { loadNative } from '../../../src/doors/websocket/transport/load-native.js'
 import type { Peer } from '../peer.js'
 import { startNodeServer } from './node-server.js'
 

@@ -1,8 +1,8 @@
 /** How the news of one node's embedded store reach the other nodes of its backend. */
-import type { Note } from '../../presence/eviction.js'
-import type { Holder, Snapshot } from '../../presence/types.js'
-import { splitHolder } from '../names.js'
-import type { Incarnation, StoreEvents } from '../presence-store.js'
+import type { Note } from '../../rules/logins/eviction.js'
+import type { Holder, Snapshot } from '../../rules/types.js'
+import type { Incarnation, StoreEvents } from '../ports/presence-store.js'
+import { splitHolder } from '../shared/names.js'
 import type { MemoryBackend } from './memory-backend.js'
 
 /** A change, and who watches: flat, node, epoch, node, epoch... */

@@ -5,7 +5,7 @@
  * Plain calls, no timers: what has expired is left out when it is read, and each write also clears a few old
  * records, so that memory follows the number of living users.
  */
-import type { Note } from '../../presence/eviction.js'
+import type { Note } from '../../rules/logins/eviction.js'
 import type {
   Assertion,
   Claim,
@@ -14,10 +14,10 @@ import type {
   SeatRequest,
   Snapshot,
   UserId,
-} from '../../presence/types.js'
-import { splitHolder } from '../names.js'
-import type { Incarnation, NodeSettings } from '../presence-store.js'
-import { REFILL_S, TOMBSTONE_S } from '../record-lives.js'
+} from '../../rules/types.js'
+import type { Incarnation, NodeSettings } from '../ports/presence-store.js'
+import { splitHolder } from '../shared/names.js'
+import { REFILL_S, TOMBSTONE_S } from '../shared/record-lives.js'
 import { NodeRegistry } from './registry.js'
 import { SeatRecords } from './seat-records.js'
 import { type TokenJournal, TokenRecords } from './token-records.js'

@@ -1,7 +1,7 @@
 /** The embedded presence store: no server. Presence is gone with the process; tokens need not be. */
-import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
-import type { Note } from '../../presence/eviction.js'
-import type { TokenDigest } from '../../presence/token-digest.js'
+import { StoreUnavailableError, StoreUnsuitableError } from '../../errors/errors.js'
+import type { Note } from '../../rules/logins/eviction.js'
+import type { TokenDigest } from '../../rules/logins/token-digest.js'
 import type {
   Assertion,
   Holder,
@@ -12,8 +12,7 @@ import type {
   Snapshot,
   UserId,
   Whereabouts,
-} from '../../presence/types.js'
-import { nodeIdProblem, splitHolder, userIdProblem } from '../names.js'
+} from '../../rules/types.js'
 import type {
   AssertOutcome,
   Incarnation,
@@ -24,7 +23,8 @@ import type {
   StoreEvents,
   TokenRecord,
   TokenState,
-} from '../presence-store.js'
+} from '../ports/presence-store.js'
+import { nodeIdProblem, splitHolder, userIdProblem } from '../shared/names.js'
 import { type Carrier, InProcessCarrier, type WatchedChange } from './carrier.js'
 import type { MemoryBackend } from './memory-backend.js'
 import type { TokenRecords } from './token-records.js'

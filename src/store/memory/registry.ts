@@ -1,7 +1,7 @@
 /** The node registry of the embedded store: the rules of the Redis store's scripts, on plain maps. */
-import type { Holder } from '../../presence/types.js'
-import { holderOf, splitHolder } from '../names.js'
-import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../presence-store.js'
+import type { Holder } from '../../rules/types.js'
+import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../ports/presence-store.js'
+import { holderOf, splitHolder } from '../shared/names.js'
 
 export class NodeRegistry {
   readonly #nowMs: () => number

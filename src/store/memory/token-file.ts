@@ -12,7 +12,7 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RootDatabase, RootDatabaseOptions } from 'lmdb'
-import { StoreUnsuitableError } from '../../errors.js'
+import { StoreUnsuitableError } from '../../errors/errors.js'
 import type { StoredTokens, TokenJournal } from './token-records.js'
 
 const OPTIONS: RootDatabaseOptions & { permissionsMode: number } = {

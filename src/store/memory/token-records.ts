@@ -6,12 +6,12 @@
  * safe there, while the change itself is seen at once. Vouchers and reliance need no journal: the connections and
  * the caches that they are about end with the process.
  */
-import { StoreUnavailableError } from '../../errors.js'
-import { BY_HAND } from '../../presence/eviction.js'
-import { type TokenDigest, tokenDigest } from '../../presence/token-digest.js'
-import type { LoginNumber, PlatformId, UserId } from '../../presence/types.js'
-import type { TokenRecord, TokenState } from '../presence-store.js'
-import { lifeOf, RELIANCE_S, VOUCH_S } from '../token-lives.js'
+import { StoreUnavailableError } from '../../errors/errors.js'
+import { BY_HAND } from '../../rules/logins/eviction.js'
+import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
+import type { LoginNumber, PlatformId, UserId } from '../../rules/types.js'
+import type { TokenRecord, TokenState } from '../ports/presence-store.js'
+import { lifeOf, RELIANCE_S, VOUCH_S } from '../shared/token-lives.js'
 
 /** Users looked at for each write. More than one, so that the sweep overtakes the growth. */
 const SWEPT_PER_WRITE = 3

@@ -1,12 +1,12 @@
 /** Assertions on their way to Redis: to each master those of its users, and the news of what they changed. */
 import type { Cluster, Redis } from 'ioredis'
-import type { Assertion, Holder, Snapshot } from '../../presence/types.js'
-import type { AssertOutcome } from '../presence-store.js'
-import { dispatch } from './dispatch.js'
+import type { Assertion, Holder, Snapshot } from '../../rules/types.js'
+import type { AssertOutcome } from '../ports/presence-store.js'
 import type { Keys } from './keys.js'
 import { Outgoing } from './node-channel.js'
-import type { Router } from './routing.js'
-import * as scripts from './scripts.js'
+import * as scripts from './scripts/scripts.js'
+import { dispatch } from './server/dispatch.js'
+import type { Router } from './server/routing.js'
 
 export interface Recording {
   client: Redis | Cluster

@@ -3,7 +3,7 @@
  * publish, and heard on the listening one, or not.
  */
 import { randomUUID } from 'node:crypto'
-import { StoreUnavailableError } from '../../errors.js'
+import { StoreUnavailableError } from '../../errors/errors.js'
 
 /** No message of a node begins so: `p` is a number in msgpack, and messages are maps or arrays. */
 const MARK = 'probe '

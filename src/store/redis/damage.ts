@@ -1,7 +1,7 @@
 /** Records of a wrong type: who put them there is unknown, and only their own user suffers. */
-import { DamagedRecordError } from '../../errors.js'
-import { rejectUnavailable } from './connection.js'
-import type { RedisStoreOptions } from './options.js'
+import { DamagedRecordError } from '../../errors/errors.js'
+import { rejectUnavailable } from './server/connection.js'
+import type { RedisStoreOptions } from './server/options.js'
 
 const EVERY_MS = 60_000
 /** Keys that are told apart; beyond it the oldest is forgotten. */

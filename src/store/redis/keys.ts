@@ -6,8 +6,8 @@
  * parse, and such a prefix is refused by the settings.
  * The scripts build the keys of their users by the same rule (include/user-records.lua).
  */
-import type { UserId } from '../../presence/types.js'
-import { userIdProblem } from '../names.js'
+import type { UserId } from '../../rules/types.js'
+import { userIdProblem } from '../shared/names.js'
 
 function checked(userId: UserId): UserId {
   const problem = userIdProblem(userId)

@@ -11,10 +11,10 @@
  * what it watches. What is lost after the last message is found by the renewal of the watches, not here.
  */
 import { Packr } from 'msgpackr'
-import type { Eviction, LoginInfo, Note } from '../../presence/eviction.js'
-import type { Claim, Holder, Snapshot, UserId } from '../../presence/types.js'
-import { holderOf, splitHolder } from '../names.js'
-import { decodeSnapshot, type RecordReply } from './scripts.js'
+import type { Eviction, LoginInfo, Note } from '../../rules/logins/eviction.js'
+import type { Claim, Holder, Snapshot, UserId } from '../../rules/types.js'
+import { holderOf, splitHolder } from '../shared/names.js'
+import { decodeSnapshot, type RecordReply } from './scripts/scripts.js'
 
 /** A change as it crosses: plain arrays, which any release and any language reads. */
 type WireChange = [

@@ -4,7 +4,7 @@
  * They are written by assert-presence-n.lua in the same instant as the change, so that no crash between the two
  * loses one. Here they are read; OpenIM's own services write them too.
  */
-import type { PlatformId, UserId } from '../../presence/types.js'
+import type { PlatformId, UserId } from '../../rules/types.js'
 
 export interface Notice {
   userId: UserId

@@ -10,9 +10,9 @@
  * registry.ts      who lives, who is dead         sweep.ts               what the dead have left
  */
 import { Cluster, Redis } from 'ioredis'
-import { StoreUnavailableError, StoreUnsuitableError } from '../../errors.js'
-import type { Note } from '../../presence/eviction.js'
-import type { TokenDigest } from '../../presence/token-digest.js'
+import { StoreUnavailableError, StoreUnsuitableError } from '../../errors/errors.js'
+import type { Note } from '../../rules/logins/eviction.js'
+import type { TokenDigest } from '../../rules/logins/token-digest.js'
 import type {
   Assertion,
   Holder,
@@ -24,8 +24,7 @@ import type {
   Snapshot,
   UserId,
   Whereabouts,
-} from '../../presence/types.js'
-import { nodeIdProblem, splitHolder } from '../names.js'
+} from '../../rules/types.js'
 import type {
   AssertOutcome,
   Incarnation,
@@ -35,19 +34,20 @@ import type {
   StoreEvents,
   TokenRecord,
   TokenState,
-} from '../presence-store.js'
+} from '../ports/presence-store.js'
+import { nodeIdProblem, splitHolder } from '../shared/names.js'
 import { record } from './assertions.js'
 import { ChannelProbe } from './channel-probe.js'
-import { Connection, rejectUnavailable } from './connection.js'
 import { DamageLog } from './damage.js'
-import { dispatch, type Reply } from './dispatch.js'
 import { type Keys, OPENIM_CHANNEL } from './keys.js'
 import { ChangeReceiver, ChangeSender, type Outgoing } from './node-channel.js'
 import { parseNotice } from './openim-notices.js'
-import { REDIS_DEFAULTS, type RedisStoreOptions } from './options.js'
 import { NodeRegistry } from './registry.js'
-import { Router } from './routing.js'
-import * as scripts from './scripts.js'
+import * as scripts from './scripts/scripts.js'
+import { Connection, rejectUnavailable } from './server/connection.js'
+import { dispatch, type Reply } from './server/dispatch.js'
+import { REDIS_DEFAULTS, type RedisStoreOptions } from './server/options.js'
+import { Router } from './server/routing.js'
 import { Subscriber } from './subscriber.js'
 import { sweep } from './sweep.js'
 import { TokenRecords } from './token-records.js'

@@ -1,12 +1,12 @@
 /** The node registry in Redis: who lives, who is dead. What it decides, it decides in its scripts. */
 import type { Cluster, Redis } from 'ioredis'
-import type { Suspect } from '../../presence/membership.js'
-import type { Holder } from '../../presence/types.js'
-import { holderOf } from '../names.js'
-import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../presence-store.js'
-import { rejectUnavailable } from './connection.js'
+import type { Suspect } from '../../rules/cluster/membership.js'
+import type { Holder } from '../../rules/types.js'
+import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../ports/presence-store.js'
+import { holderOf } from '../shared/names.js'
 import type { Keys } from './keys.js'
-import * as scripts from './scripts.js'
+import * as scripts from './scripts/scripts.js'
+import { rejectUnavailable } from './server/connection.js'
 
 export class NodeRegistry {
   readonly #client: Redis | Cluster

@@ -11,8 +11,8 @@
  * Whoever listens again has missed what was said meanwhile: that is told, once the server has confirmed.
  */
 import type { Redis } from 'ioredis'
-import { within } from './deadline.js'
-import { type Log, reconnectDelayMs } from './options.js'
+import { within } from './server/deadline.js'
+import { type Log, reconnectDelayMs } from './server/options.js'
 
 /** Longer than any connection takes whose server is well; what is under way then is given up. */
 const CONNECT_DEADLINE_MS = 15_000

@@ -5,10 +5,10 @@
  * know of claims, and for the memory of Redis. So it takes its time: after each call it waits as long as the call took.
  */
 import { Cluster, type Redis } from 'ioredis'
-import { StoreUnavailableError } from '../../errors.js'
-import type { Holder, UserId } from '../../presence/types.js'
+import { StoreUnavailableError } from '../../errors/errors.js'
+import type { Holder, UserId } from '../../rules/types.js'
 import type { Keys } from './keys.js'
-import { defineScripts, findHeld, runScript } from './scripts.js'
+import { defineScripts, findHeld, runScript } from './scripts/scripts.js'
 
 /** Keys looked at in one call: about a millisecond of Redis. */
 const PAGE = 500

@@ -3,20 +3,20 @@
  * token, who vouched for it, which nodes rely on it (include/token-side.lua), and the refresh tokens.
  */
 import { Cluster, type Redis } from 'ioredis'
-import { BY_HAND } from '../../presence/eviction.js'
-import type { PlatformTable } from '../../presence/platforms.js'
-import { type TokenDigest, tokenDigest } from '../../presence/token-digest.js'
-import type { Holder, LoginNumber, PlatformId, UserId } from '../../presence/types.js'
-import { holderOf } from '../names.js'
-import type { TokenRecord, TokenState } from '../presence-store.js'
-import { lifeOf } from '../token-lives.js'
-import { rejectUnavailable } from './connection.js'
+import { BY_HAND } from '../../rules/logins/eviction.js'
+import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
+import type { PlatformTable } from '../../rules/platforms.js'
+import type { Holder, LoginNumber, PlatformId, UserId } from '../../rules/types.js'
+import type { TokenRecord, TokenState } from '../ports/presence-store.js'
+import { holderOf } from '../shared/names.js'
+import { lifeOf } from '../shared/token-lives.js'
 import type { DamageLog } from './damage.js'
-import { dispatch, type Reply } from './dispatch.js'
 import type { Keys } from './keys.js'
-import type { Router } from './routing.js'
-import * as scripts from './scripts.js'
-import { TurnBatch } from './turn-batch.js'
+import * as scripts from './scripts/scripts.js'
+import { rejectUnavailable } from './server/connection.js'
+import { dispatch, type Reply } from './server/dispatch.js'
+import type { Router } from './server/routing.js'
+import { TurnBatch } from './server/turn-batch.js'
 
 const TOKEN_STATES: Record<string, TokenState> = {
   '0': 'normal',

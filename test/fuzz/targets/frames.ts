@@ -1,10 +1,10 @@
 /** Binary frames in all four encodings, as they come, and zipped here so that changes reach what is inside. */
 import assert from 'node:assert/strict'
 import { gzipSync } from 'node:zlib'
-import { FRAME_ENCODINGS, type FrameEncoding } from '../../../src/gateway/codec/encodings.js'
-import type { RequestEnvelope, ResponseEnvelope } from '../../../src/gateway/codec/envelope.js'
-import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../../src/gateway/proto/openim.js'
-import { RequestId } from '../../../src/gateway/requests.js'
+import { FRAME_ENCODINGS, type FrameEncoding } from '../../../src/openim/codec/encodings.js'
+import type { RequestEnvelope, ResponseEnvelope } from '../../../src/openim/codec/envelope.js'
+import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../../src/openim/proto/openim.js'
+import { RequestId } from '../../../src/openim/requests.js'
 import { INPUT_BYTES_MAX, type Run, refusing, type Target } from '../engine/target.js'
 
 /** As by default. */

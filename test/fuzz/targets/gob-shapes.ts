@@ -3,8 +3,8 @@
  * fields, named how, and what the value has. Changes of plain frames do not get there: lengths would have to change
  * with them.
  */
-import { gobCodec } from '../../../src/gateway/codec/gob.js'
-import { intSize, uintSize, writeInt, writeUint } from '../../../src/gateway/codec/gob-writer.js'
+import { gobCodec } from '../../../src/openim/codec/gob.js'
+import { intSize, uintSize, writeInt, writeUint } from '../../../src/openim/codec/gob-writer.js'
 import { type Run, refusing, type Target } from '../engine/target.js'
 
 const NAMES = ['', 'SendID', 'ReqIdentifier', 'Data', 'x', 'a name that is longer than any other']

@@ -1,6 +1,6 @@
 /** The Gob reader alone, for both envelopes: other definitions, other orders, fields that it does not know. */
 import assert from 'node:assert/strict'
-import { gobCodec } from '../../../src/gateway/codec/gob.js'
+import { gobCodec } from '../../../src/openim/codec/gob.js'
 import { INPUT_BYTES_MAX, type Run, refusing, type Target } from '../engine/target.js'
 
 export const target: Target = {

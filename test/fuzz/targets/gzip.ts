@@ -1,7 +1,7 @@
 /** gunzip and its bound, beside zlib without one. */
 import assert from 'node:assert/strict'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { gunzip, gzip } from '../../../src/gateway/codec/gzip.js'
+import { gunzip, gzip } from '../../../src/openim/codec/gzip.js'
 import type { Run, Target } from '../engine/target.js'
 
 const REFUSALS = ['BAD_ENVELOPE', 'MESSAGE_TOO_LONG']

@@ -1,11 +1,11 @@
 /** The query and headers of a handshake, beside the platform's own reader of queries. */
 import assert from 'node:assert/strict'
-import { handshakeQuery } from '../../../src/client/openim-handshake.js'
-import { parseHandshake } from '../../../src/gateway/handshake.js'
-import { WireCode } from '../../../src/gateway/wire-errors.js'
+import { parseHandshake } from '../../../src/doors/websocket/handshake.js'
 import { originCheck } from '../../../src/net/origin.js'
-import { PlatformTable } from '../../../src/presence/platforms.js'
-import { checkUserId } from '../../../src/presence/user-id.js'
+import { WireCode } from '../../../src/openim/wire-errors.js'
+import { PlatformTable } from '../../../src/rules/platforms.js'
+import { checkUserId } from '../../../src/rules/user-id.js'
+import { handshakeQuery } from '../../../src/sdk/openim-handshake.js'
 import type { Run, Target } from '../engine/target.js'
 
 const REFUSALS: readonly number[] = [WireCode.ConnArgsErr, WireCode.ServerInternalError]

@@ -1,7 +1,7 @@
 /** The JSON reader alone, beside `JSON.parse`. */
 import assert from 'node:assert/strict'
-import type { RequestEnvelope } from '../../../src/gateway/codec/envelope.js'
-import { jsonCodec } from '../../../src/gateway/codec/json.js'
+import type { RequestEnvelope } from '../../../src/openim/codec/envelope.js'
+import { jsonCodec } from '../../../src/openim/codec/json.js'
 import { INPUT_BYTES_MAX, type Run, refusing, type Target } from '../engine/target.js'
 
 const FIELDS = ['reqIdentifier', 'token', 'sendID', 'operationID', 'msgIncr', 'data'] as const

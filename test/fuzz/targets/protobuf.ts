@@ -1,12 +1,12 @@
 /** The messages of requests 2003 to 2005. */
 import assert from 'node:assert/strict'
-import { countFields } from '../../../src/gateway/codec/protobuf-fields.js'
+import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
 import {
   DelUserPushTokenReq,
   SetAppBackgroundStatusReq,
   SubUserOnlineStatus,
   SubUserOnlineStatusTips,
-} from '../../../src/gateway/proto/openim.js'
+} from '../../../src/openim/proto/openim.js'
 import { INPUT_BYTES_MAX, type Run, type Target } from '../engine/target.js'
 
 interface Message<T> {

@@ -1,7 +1,7 @@
 /** The environment: `NAME=value` lines through all kinds of settings and the relations between them. */
 import assert from 'node:assert/strict'
-import { loadConfig } from '../../../src/config.js'
-import { settings as rows } from '../../../src/settings.js'
+import { loadConfig } from '../../../src/config/config.js'
+import { settings as rows } from '../../../src/config/settings.js'
 import { type Run, refusing, type Target } from '../engine/target.js'
 
 const MACHINE = { hostname: 'host', pid: 1, cores: 2 }

@@ -1,6 +1,6 @@
 /** Text frames: the scanner that finds a ping's body in its source, beside `JSON.parse`. */
 import assert from 'node:assert/strict'
-import { parseTextFrame } from '../../../src/gateway/text-frames.js'
+import { parseTextFrame } from '../../../src/openim/text-frames.js'
 import { INPUT_BYTES_MAX, type Run, type Target } from '../engine/target.js'
 
 export const target: Target = {

@@ -1,8 +1,8 @@
 /** Honest users beside the attackers: they log in, watch each other, leave and come back, and are timed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Admin } from '../../../src/client/admin.js'
-import { OpenimClient } from '../../../src/client/openim-client.js'
-import type { PlatformId, UserId } from '../../../src/presence/types.js'
+import type { PlatformId, UserId } from '../../../src/rules/types.js'
+import type { Admin } from '../../../src/sdk/admin.js'
+import { OpenimClient } from '../../../src/sdk/openim-client.js'
 
 const PLATFORM: PlatformId = 1
 const PATIENCE_MS = 10_000

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { handshakeQuery } from '../../../src/client/openim-handshake.js'
+import { handshakeQuery } from '../../../src/sdk/openim-handshake.js'
 import { frame, Opcode } from '../../support/raw-socket.js'
 import { count, type Field, newTally, type Tally } from './field.js'
 

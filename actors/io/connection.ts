@@ -1,0 +1,347 @@
+/**
+ * Connection: one logged-in socket of one user.
+ *
+ * Thread  io                          Owns   its socket, its pending subscriptions
+ * Hears   Connection.Command, frames  Tells  PresenceShard.Command, Sync.Command, FanOut.Command (same thread)
+ * Timers  read, ping (Web only), probe, one for each pending subscription
+ * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
+ */
+
+import { RequestBudget, weightOfBytes } from '../../src/doors/websocket/request-budget.js'
+import { closeReason, isGoodbye } from '../../src/openim/close-codes.js'
+import type { RequestEnvelope } from '../../src/openim/codec/envelope.js'
+import { DelUserPushTokenResp, SetAppBackgroundStatusReq } from '../../src/openim/proto/openim.js'
+import { failure, kickFrame, success } from '../../src/openim/replies.js'
+import { knownRequests, RequestId } from '../../src/openim/requests.js'
+import { parseTextFrame } from '../../src/openim/text-frames.js'
+import { NOT_SERVED_TEXT, WireCode } from '../../src/openim/wire-errors.js'
+import type * as PresenceShard from '../../src/protocol/presence-shard.js'
+import { PROBE_LOOKS_MS } from '../../src/rules/presence/probe.js'
+import type { LoginNumber } from '../../src/rules/types.js'
+import { assertNever, defineActor, stopOnFailure } from '../../src/runtime/index.js'
+import {
+  type Args,
+  type Ctx,
+  charge,
+  count,
+  decode,
+  type Message,
+  type OverShare,
+  refuse,
+  type State,
+  send,
+} from './connection/state.js'
+import { onNotWatched, onSubscribe, onSubscribeDue, onWatched } from './connection/subscriptions.js'
+
+export type { ConnectionCounts, ConnectionSettings, FromTransport, Heard } from './connection/state.js'
+
+/** Ping this long before a silent browser would count as dead. */
+const PING_PART = 0.9
+
+/** Browsers cannot send WebSocket pings; they answer them. */
+const WEB = 5
+
+const FLAG_DEADLINE_MS = 2_000
+
+/** One for all connections. */
+const READ_DUE: Message = { kind: 'readDue' }
+const PING_DUE: Message = { kind: 'pingDue' }
+const PROBE_DUE: Message = { kind: 'probeDue' }
+
+const GONE: Message = { kind: 'closed', code: 1006, clean: false }
+
+const POLICY_VIOLATION = 1008
+const TOO_LONG = 1009
+/** What is read of a request that is over the rate, so that it can be answered: as it comes, and unpacked. */
+const REFUSED_BYTES_MAX = 4_096
+const REFUSED_INFLATED_BYTES_MAX = 16_384
+/** Bodies of pings are identifiers. */
+const TEXT_BYTES_MAX = 4_096
+const GOING_AWAY = 1001
+
+export const connection = defineActor<Message, State, Args>({
+  kind: 'connection',
+  start,
+  receive,
+  onStop,
+  supervision: stopOnFailure,
+  mailboxCountMax: 1_024,
+})
+
+// Routing
+
+function receive(ctx: Ctx, state: State, message: Message): void {
+  switch (message.kind) {
+    case 'frame':
+      return onFrame(ctx, state, message.data, message.isBinary)
+    case 'watched':
+      return onWatched(ctx, state, message.requestId)
+    case 'notWatched':
+      return onNotWatched(ctx, state, message)
+    case 'subscribeDue':
+      return onSubscribeDue(state, message.requestId)
+    case 'readDue':
+      return onReadDue(ctx, state)
+    case 'pingDue':
+      return state.socket.ping()
+    case 'kick':
+      return onKick(ctx, state, message.by)
+    case 'tokenFlagged':
+      return onTokenFlagged(state)
+    case 'probe':
+      return onProbe(ctx, state)
+    case 'probeDue':
+      return onProbeDue(ctx, state)
+    case 'vouch':
+      return onVouch(ctx, state, message.login)
+    case 'numbered':
+      state.report.number = message.login
+      return
+    case 'dismiss':
+      return end(state, GOING_AWAY, 'the node goes away', { reason: 'shutdown', isGoodbye: false })
+    case 'closed':
+      return onClosed(ctx, state, message)
+    default:
+      assertNever(message)
+  }
+}
+
+function onRequest(ctx: Ctx, state: State, request: RequestEnvelope): void {
+  const isKnown = knownRequests.has(request.reqIdentifier)
+  // One label for all that are unknown: a client could otherwise fill the metrics with numbers.
+  count(state.counts.requests, isKnown ? request.reqIdentifier : 'unknown')
+  if (!isKnown) return drop(state, 'unknownRequest')
+  switch (request.reqIdentifier) {
+    case RequestId.SubscribeStatus:
+      return onSubscribe(ctx, state, request)
+    case RequestId.SetBackground:
+      return onSetBackground(ctx, state, request)
+    case RequestId.Logout:
+      return onLogout(state, request)
+    default:
+      return send(state, failure(request, WireCode.ServerInternalError, NOT_SERVED_TEXT))
+  }
+}
+
+// Lifecycle
+
+function start(ctx: Ctx, args: Args): State {
+  const { userId, platformId, background, digest, seat, settings } = args
+  const report: PresenceShard.ConnectionReport = {
+    connection: ctx.self,
+    userId,
+    platformId,
+    background,
+    token: digest,
+  }
+  if (seat !== undefined) report.seat = seat
+  args.heard.heardMs = ctx.nowMs()
+  args.hub.connections.set(ctx.self.actor, report)
+  ctx.signal(args.shard, { kind: 'connected', ...report })
+  ctx.once('read', settings.readTimeoutMs, READ_DUE)
+  if (platformId === WEB) ctx.every('ping', settings.readTimeoutMs * PING_PART, PING_DUE)
+  // Field by field: spread, each connection would get a hidden class of its own, which is 600 bytes.
+  return {
+    socket: args.socket,
+    heard: args.heard,
+    userId,
+    platformId,
+    token: args.token,
+    tokenEndsMs: args.tokenEndsMs,
+    encoding: args.encoding,
+    hub: args.hub,
+    shard: args.shard,
+    fanOut: args.fanOut,
+    sync: args.sync,
+    settings,
+    rates: args.rates,
+    counts: args.counts,
+    places: args.places,
+    report,
+    budget: new RequestBudget(settings, ctx.nowMs()),
+    watches: 0,
+    newWatches: undefined,
+    pending: undefined,
+    nextRequestId: 1,
+    isKicked: false,
+    probe: undefined,
+    ending: undefined,
+  }
+}
+
+function onClosed(ctx: Ctx, state: State, { code, clean }: { code: number; clean: boolean }): void {
+  const ending = state.ending ?? { reason: closeReason(code, clean), isGoodbye: clean && isGoodbye(code) }
+  count(state.counts.closes, ending.reason)
+  leave(ctx, state, ending.isGoodbye)
+  ctx.stop()
+}
+
+/** Without `closed` before: the actor failed, or its thread ends. */
+function onStop(ctx: Ctx, state: State): void {
+  if (!state.hub.connections.has(ctx.self.actor)) return
+  count(state.counts.closes, 'failed')
+  leave(ctx, state, false)
+  state.socket.drop()
+}
+
+/** Once; it may come before the socket has closed. */
+function leave(ctx: Ctx, state: State, clean: boolean): void {
+  if (!state.hub.connections.delete(ctx.self.actor)) return
+  state.counts.subscriptions -= state.watches
+  ctx.signal(state.shard, { kind: 'disconnected', connection: ctx.self, userId: state.userId, clean })
+  state.places.remove(state.socket.address)
+}
+
+// Handlers: frames
+
+function onFrame(ctx: Ctx, state: State, data: Uint8Array, isBinary: boolean): void {
+  // What comes after our own goodbye was sent before it arrived.
+  if (state.ending !== undefined) return
+  const nowMs = ctx.nowMs()
+  state.heard.heardMs = nowMs
+  const isWithinRate = state.budget.take(nowMs)
+  if (state.budget.isFlooded) return flood(state, 'requests')
+  if (!isBinary) return onText(state, data)
+  if (!isWithinRate || state.rates.requestOfUser(state.userId) > 0) return onOverRate(state, data)
+  const { encoding, settings } = state
+  let request: RequestEnvelope
+  try {
+    const unpacked = encoding.unpack(data, settings.inflatedBytesMax)
+    charge(ctx, state, weightOfBytes(Math.max(data.length, unpacked.length)))
+    request = encoding.readRequest(unpacked)
+  } catch (error) {
+    return onBadFrame(state, error)
+  }
+  if (request.sendID !== state.userId) return drop(state, 'wrongUser')
+  onRequest(ctx, state, request)
+}
+
+/** Read only what an answer needs. What is too long for that would cost what the rate is there to save. */
+function onOverRate(state: State, data: Uint8Array): void {
+  if (data.length > REFUSED_BYTES_MAX) return flood(state, 'unread')
+  let request: RequestEnvelope
+  try {
+    request = state.encoding.decodeRequest(data, REFUSED_INFLATED_BYTES_MAX)
+  } catch (error) {
+    return (error as { code?: string }).code === 'MESSAGE_TOO_LONG'
+      ? flood(state, 'unread')
+      : onBadFrame(state, error)
+  }
+  if (request.sendID !== state.userId) return drop(state, 'wrongUser')
+  refuse(state, 'requests', failure(request, WireCode.TooManyRequests, 'slow down and ask again'))
+}
+
+function onBadFrame(state: State, error: unknown): void {
+  if ((error as { code?: string }).code === 'MESSAGE_TOO_LONG') return tooLong(state)
+  if ((error as { code?: string }).code !== 'BAD_ENVELOPE') throw error
+  drop(state, 'badFrame')
+}
+
+function onText(state: State, data: Uint8Array): void {
+  count(state.counts.requests, 'text')
+  if (data.length > TEXT_BYTES_MAX) return tooLong(state)
+  const frame = parseTextFrame(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString())
+  if (frame.kind === 'ping') state.socket.send(frame.pong, false)
+  else if (frame.kind === 'bad') drop(state, 'badFrame')
+}
+
+// Handlers: requests
+
+function onSetBackground(ctx: Ctx, state: State, envelope: RequestEnvelope): void {
+  const asked = decode(SetAppBackgroundStatusReq, envelope)
+  if (asked === undefined) return send(state, failure(envelope, WireCode.ArgsError, 'data is not readable'))
+  state.report.background = asked.isBackground
+  ctx.tell(state.shard, { kind: 'connected', ...state.report })
+  send(state, success(envelope, null))
+}
+
+function onLogout(state: State, envelope: RequestEnvelope): void {
+  send(state, success(envelope, DelUserPushTokenResp.encode({}).finish()))
+  drop(state, 'logout', true)
+}
+
+// Handlers: from elsewhere, and by the clock
+
+/** The token first, or a quick client would be back with it before it is flagged. */
+function onKick(ctx: Ctx, state: State, by: LoginNumber): void {
+  if (state.isKicked || state.ending !== undefined) return
+  state.isKicked = true
+  const { userId, platformId, token, tokenEndsMs, sync } = state
+  const ttlS = Math.max(1, Math.ceil((tokenEndsMs - ctx.nowMs()) / 1_000))
+  ctx.ask(
+    sync,
+    { kind: 'kickTokens', userId, platformId, tokens: [token], by, ttlS },
+    FLAG_DEADLINE_MS,
+    // Whatever came of it: sync knows of it, and writes it down as soon as it can.
+    () => ({ kind: 'tokenFlagged' }),
+  )
+}
+
+function onTokenFlagged(state: State): void {
+  if (state.ending !== undefined) return
+  send(state, kickFrame)
+  drop(state, 'kick', true)
+}
+
+function onVouch(ctx: Ctx, state: State, login: LoginNumber): void {
+  const { userId, platformId, token, sync } = state
+  ctx.signal(sync, { kind: 'vouchForToken', userId, platformId, token, login })
+}
+
+function onReadDue(ctx: Ctx, state: State): void {
+  const silentMs = ctx.nowMs() - state.heard.heardMs
+  const leftMs = state.settings.readTimeoutMs - silentMs
+  if (leftMs > 0) return ctx.once('read', leftMs, READ_DUE)
+  drop(state, 'silent')
+  // Nothing would report its end any more, and this actor would live for ever.
+  if (state.socket.isGone) ctx.signal(ctx.self, GONE)
+}
+
+/**
+ * A probe that is under way and unanswered answers for this one too; one that was answered says nothing of now. Who
+ * leaves anyway says so in the end.
+ */
+function onProbe(ctx: Ctx, state: State): void {
+  const isUnanswered = state.probe !== undefined && state.heard.heardMs <= state.probe.sinceMs
+  if (isUnanswered || state.isKicked || state.ending !== undefined) return
+  state.probe = { sinceMs: ctx.nowMs(), looks: 0 }
+  state.socket.ping()
+  ctx.once('probe', PROBE_LOOKS_MS[0]!, PROBE_DUE)
+}
+
+function onProbeDue(ctx: Ctx, state: State): void {
+  const { probe } = state
+  if (probe === undefined || state.isKicked || state.ending !== undefined) return
+  if (state.heard.heardMs > probe.sinceMs) {
+    state.probe = undefined
+    return ctx.signal(state.shard, { kind: 'answered', connection: ctx.self, userId: state.userId })
+  }
+  const nextMs = PROBE_LOOKS_MS[++probe.looks]
+  if (nextMs !== undefined) return ctx.once('probe', nextMs, PROBE_DUE)
+  // At once: what was sent to a peer that does not answer may take long to be given up.
+  leave(ctx, state, true)
+  drop(state, 'replaced', true)
+}
+
+// Steps
+
+/** Close as OpenIM does, without a close frame, after what was sent has left. */
+function drop(state: State, reason: string, isGoodbye = false): void {
+  state.ending ??= { reason, isGoodbye }
+  state.socket.drop()
+}
+
+function tooLong(state: State): void {
+  end(state, TOO_LONG, 'message too long', { reason: 'tooLong', isGoodbye: false })
+}
+
+function flood(state: State, reason: OverShare): void {
+  count(state.counts.overShare, reason)
+  end(state, POLICY_VIOLATION, 'too many requests', { reason: 'flood', isGoodbye: false })
+}
+
+/** Close with a close frame. */
+function end(state: State, code: number, text: string, ending: NonNullable<State['ending']>): void {
+  state.ending ??= ending
+  state.socket.end(code, text)
+}

@@ -1,0 +1,161 @@
+/** What a connection owns, what it hears besides its public commands, and the steps that all its handlers share. */
+
+import type { SharedConnectionCounts } from '../../../src/doors/websocket/connection-counts.js'
+import type { FrameExcess } from '../../../src/doors/websocket/frame-budget.js'
+import type { Hub } from '../../../src/doors/websocket/hub.js'
+import type { LeakyBucket } from '../../../src/doors/websocket/leaky-bucket.js'
+import type { Rates } from '../../../src/doors/websocket/rates.js'
+import type { RequestBudget } from '../../../src/doors/websocket/request-budget.js'
+import type { Socket } from '../../../src/doors/websocket/transport/transport.js'
+import type { FrameEncoding } from '../../../src/openim/codec/encodings.js'
+import type { RequestEnvelope, RequestLabels, ResponseEnvelope } from '../../../src/openim/codec/envelope.js'
+import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
+import type * as Connection from '../../../src/protocol/connection.js'
+import type * as FanOut from '../../../src/protocol/fan-out.js'
+import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
+import type * as Sync from '../../../src/protocol/sync.js'
+import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
+import type { PlatformId, Seat, UserId } from '../../../src/rules/types.js'
+import type { Context, Ref } from '../../../src/runtime/index.js'
+
+export interface ConnectionSettings {
+  inflatedBytesMax: number
+  requestsPerSMax: number
+  watchesPerConnectionMax: number
+  newWatchesPerMin: number
+  readTimeoutMs: number
+  /** WATCH_POLICY: whether `asker` may know where a user is. */
+  mayWatch(asker: UserId, userId: UserId): boolean
+}
+
+/** Why something that a client sent was refused, slowed or cut. */
+export type OverShare =
+  | FrameExcess
+  | 'requests'
+  | 'unread'
+  | 'list'
+  | 'newWatches'
+  | 'waitingWatches'
+  | 'watchedUsers'
+
+export interface ConnectionCounts {
+  /** By request identifier; `text` for pings. */
+  requests: Record<string, number>
+  /** By error code. */
+  requestErrors: Record<string, number>
+  /** By reason. */
+  closes: Record<string, number>
+  /** What was more than its share, by reason. */
+  overShare: Record<string, number>
+  subscriptions: number
+}
+
+/** When the client was last heard; the transport's callbacks write it too, once for each ping. */
+export interface Heard {
+  heardMs: number
+}
+
+export interface Args {
+  socket: Socket
+  heard: Heard
+  userId: UserId
+  platformId: PlatformId
+  /** What the client said when it came. */
+  background: boolean
+  /** The token of the login, and until when it is good, by this thread's clock. */
+  token: string
+  tokenEndsMs: number
+  digest: TokenDigest
+  /** Where seats are in use. */
+  seat: Seat | undefined
+  encoding: FrameEncoding
+  hub: Hub
+  shard: Ref<PresenceShard.Command>
+  fanOut: Ref<FanOut.Command>
+  sync: Ref<Sync.Command>
+  settings: ConnectionSettings
+  rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser'>
+  counts: ConnectionCounts
+  places: Pick<SharedConnectionCounts, 'remove'>
+}
+
+export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
+  /** What shards are told of it. */
+  report: PresenceShard.ConnectionReport
+  budget: RequestBudget
+  watches: number
+  /** Watches begun; made by the first. */
+  newWatches: LeakyBucket | undefined
+  /** Subscriptions that wait for the status board; made when there is one. */
+  pending: Map<number, PendingSubscription> | undefined
+  nextRequestId: number
+  isKicked: boolean
+  /** The probe under way: since when, and how often its answer was looked for. */
+  probe: { sinceMs: number; looks: number } | undefined
+  /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
+  ending: { reason: string; isGoodbye: boolean } | undefined
+}
+
+export interface PendingSubscription {
+  labels: RequestLabels
+  /** As asked, each once, for the answer. */
+  userIds: UserId[]
+  /** Those still to be subscribed: an unsubscribe that came meanwhile takes its users out. */
+  subscribe: Set<UserId>
+  /** How many of them were neither watched nor asked for before. */
+  fresh: number
+}
+
+/** What comes from this thread's transport. */
+export type FromTransport =
+  | { kind: 'frame'; data: Uint8Array; isBinary: boolean }
+  | { kind: 'closed'; code: number; clean: boolean }
+
+export type Private =
+  | { kind: 'tokenFlagged' }
+  | { kind: 'readDue' }
+  | { kind: 'pingDue' }
+  | { kind: 'probeDue' }
+  | { kind: 'subscribeDue'; requestId: number }
+
+export type Message = Connection.Command | FromTransport | Private
+export type Ctx = Context<Message>
+
+export function send(state: State, response: ResponseEnvelope): void {
+  if (response.errCode !== 0) count(state.counts.requestErrors, response.errCode)
+  state.socket.send(state.encoding.encodeResponse(response), true)
+}
+
+/** What a request weighs beside itself is taken from what this connection and its user may ask next. */
+export function charge(ctx: Ctx, state: State, weight: number): void {
+  state.budget.charge(weight, ctx.nowMs())
+  state.rates.chargeUser(state.userId, weight)
+}
+
+/** Answer that this is more than its share. */
+export function refuse(state: State, reason: OverShare, response: ResponseEnvelope): void {
+  count(state.counts.overShare, reason)
+  send(state, response)
+}
+
+/** Fields of a message without lists, and such as are unknown to us. */
+export const FIELDS_MAX = 64
+
+/** Undefined = it cannot be read, or has more fields. */
+export function decode<T>(
+  message: { decode(bytes: Uint8Array): T },
+  { data }: RequestEnvelope,
+  fieldsMax = FIELDS_MAX,
+): T | undefined {
+  const counts = countFields(data, fieldsMax)
+  if (counts === undefined || counts[0] + counts[1] + counts[2] > fieldsMax) return undefined
+  try {
+    return message.decode(data)
+  } catch {
+    return undefined
+  }
+}
+
+export function count(counts: Record<string, number>, key: string | number): void {
+  counts[key] = (counts[key] ?? 0) + 1
+}

@@ -1,0 +1,106 @@
+/** Connections over REST, in the whole cluster, for administrators. */
+import { z } from 'zod'
+import type { LoginInfo } from '../../rules/logins/eviction.js'
+import { compareText } from '../../rules/logins/token-order.js'
+import type { PlatformTable } from '../../rules/platforms.js'
+import { endConnections, type KickOrder, listConnections } from './every-node.js'
+import { platformIdField, type Route, type RouteDeps, route, userIdField } from './route.js'
+import { refusedBy } from './serve-call.js'
+
+const CONNECTION_ID_CHARS_MAX = 128
+
+export function connectionRoutes(platforms: PlatformTable): Route[] {
+  return [
+    route({
+      path: '/connection/list',
+      may: 'admin',
+      doc:
+        "A user's connections on every node: `connectionID`, `platformID`, `platform`, `nodeID`, `isBackground`. " +
+        '`unansweredNodes` hold the user as well, and have not said with what.',
+      body: z.object({ userID: userIdField }),
+      answers: ['connections', 'unansweredNodes'],
+      isAct: true,
+      handle: async (deps, { userID }, { path }) => {
+        const { left, unanswered } = await listConnections(deps, path, userID)
+        return {
+          connections: left.map((login) => connectionData(login, platforms)).sort(byPlace),
+          unansweredNodes: unanswered,
+        }
+      },
+    }),
+    route({
+      path: '/connection/kick',
+      may: 'admin',
+      doc:
+        'Ends all connections of a user, or those of one platform, one token, or one of them; and the tokens. With ' +
+        '90004 `unansweredNodes` have not confirmed: ask again.',
+      body: selectionOf(platforms),
+      answers: ['kicked'],
+      isAct: true,
+      handle: async (deps, chosen, { path }) => {
+        const { userID, token } = chosen
+        const fault = token === undefined ? undefined : await deps.tokens.faultOf(userID, token)
+        if (fault !== undefined) throw refusedBy(fault)
+        return { kicked: await endConnections(deps, path, orderOf(deps, chosen), flagging(deps, chosen)) }
+      },
+    }),
+  ]
+}
+
+type Selection = z.infer<ReturnType<typeof selectionOf>>
+
+function selectionOf(platforms: PlatformTable) {
+  return z
+    .object({
+      userID: userIdField,
+      platformID: platformIdField(platforms).optional(),
+      connectionID: z.string().min(1).max(CONNECTION_ID_CHARS_MAX).optional(),
+      token: z.string().min(1).optional(),
+    })
+    .refine(
+      ({ platformID, connectionID, token }) =>
+        [platformID, connectionID, token].filter((selector) => selector !== undefined).length <= 1,
+      'at most one of platformID, connectionID and token is allowed',
+    )
+}
+
+/** Whoever is ended must not come back with another token of those meant. A single connection flags its own. */
+function flagging(
+  { tokens }: RouteDeps,
+  { userID, platformID, connectionID, token }: Selection,
+): (() => Promise<void>) | undefined {
+  if (connectionID !== undefined) return undefined
+  if (token === undefined) return () => tokens.forceLogout(userID, platformID)
+  return () => tokens.kickTokenOf(userID, token)
+}
+
+function orderOf({ tokens }: RouteDeps, { userID, platformID, connectionID, token }: Selection): KickOrder {
+  const order: KickOrder = { userId: userID }
+  if (platformID !== undefined) order.platformIds = [platformID]
+  if (connectionID !== undefined) order.connectionId = connectionID
+  if (token !== undefined) order.token = tokens.digestOf(token)
+  return order
+}
+
+type ConnectionData = ReturnType<typeof connectionData>
+
+function connectionData(
+  { connectionId, platformId, nodeId, background }: LoginInfo,
+  platforms: PlatformTable,
+) {
+  return {
+    connectionID: connectionId,
+    platformID: platformId,
+    platform: platforms.nameOf(platformId) ?? '',
+    nodeID: nodeId,
+    isBackground: background,
+  }
+}
+
+function byPlace(a: ConnectionData, b: ConnectionData): number {
+  return (
+    a.platformID - b.platformID ||
+    compareText(a.nodeID, b.nodeID) ||
+    compareText(a.connectionID, b.connectionID)
+  )
+}

@@ -1,0 +1,87 @@
+/**
+ * REST: the paths of `routes.ts`, all POST, and what operators and newcomers GET.
+ *
+ *   GET /          what this is
+ *   GET /healthz   the process lives        GET /readyz    it can serve, or what is missing
+ *
+ * Answers look like OpenIM's: HTTP 200 with an envelope, errors included. What this room needs of the others is
+ * injected. No token is ever part of an error or a report.
+ */
+import { type Context, Hono, type Next } from 'hono'
+import type { Liveness, Readiness } from '../../health/readiness.js'
+import { WireCode } from '../../openim/wire-errors.js'
+import type { PlatformTable } from '../../rules/platforms.js'
+import { type CallerEnv, callerAddress } from './caller.js'
+import { ApiError, failure, success } from './envelope.js'
+import type { Route, RouteDeps } from './route.js'
+import { allRoutes } from './routes.js'
+import { serveCall } from './serve-call.js'
+
+export interface RestDeps extends RouteDeps {
+  platforms: PlatformTable
+  readiness(): Promise<Readiness>
+  liveness(): Promise<Liveness>
+  /** Hears of every call: its path (`other` for unknown ones), the error code (0 = none) and how long it took. */
+  served(path: string, errCode: number, seconds: number): void
+}
+
+type App = Hono<{ Bindings: Partial<CallerEnv> }>
+
+export function createRest(deps: RestDeps): App {
+  const app: App = new Hono()
+  app.use(allowEveryOrigin)
+  app.get('/', (c) => c.json(FRONT_PAGE))
+  app.get('/healthz', async (c) => {
+    const { alive, missing = 'ok' } = await deps.liveness()
+    return c.text(missing, alive ? 200 : 503)
+  })
+  app.get('/readyz', async (c) => {
+    const verdict = await deps.readiness()
+    return c.json(verdict, verdict.ready ? 200 : 503)
+  })
+  for (const route of allRoutes(deps.platforms)) app.post(route.path, (c) => serve(deps, route, c))
+  app.notFound((c) => {
+    deps.served('other', WireCode.RecordNotFoundError, 0)
+    return c.json(failure(new ApiError(WireCode.RecordNotFoundError, 'no such path')), 404)
+  })
+  app.onError((error, c) => {
+    deps.report(error, 'other')
+    return c.json(failure(new ApiError(WireCode.ServerInternalError, 'the log of the server says more')), 500)
+  })
+  return app
+}
+
+async function serve(deps: RestDeps, route: Route, c: Context): Promise<Response> {
+  const beganMs = deps.nowMs()
+  const done = (errCode: number) => deps.served(route.path, errCode, (deps.nowMs() - beganMs) / 1_000)
+  c.header('Cache-Control', 'no-store')
+  try {
+    const data = await serveCall(deps, route, c, callerAddress(c))
+    done(0)
+    return c.json(success(data))
+  } catch (error) {
+    // It throws nothing else.
+    const refusal = error as ApiError
+    done(refusal.errCode)
+    return c.json(failure(refusal), refusal.status)
+  }
+}
+
+const FRONT_PAGE = {
+  name: 'Porchlight',
+  what: "A presence gateway that speaks OpenIM's client protocol. Clients connect to WS_PORT; this is its REST port.",
+  health: ['/healthz', '/readyz'],
+  documentation:
+    'README.md: "Log in" for tokens and "REST" for every path; ARCHITECTURE.md for how it works.',
+}
+
+/** Calls carry their token in a header, never in a cookie, so that another site's page has nothing to ride on. */
+async function allowEveryOrigin(c: Context, next: Next): Promise<Response | undefined> {
+  c.header('Access-Control-Allow-Origin', '*')
+  c.header('Access-Control-Allow-Methods', '*')
+  c.header('Access-Control-Allow-Headers', '*')
+  c.header('Access-Control-Max-Age', '172800')
+  if (c.req.method === 'OPTIONS') return c.json('Options Request!')
+  await next()
+  return undefined
+}

@@ -1,0 +1,78 @@
+/** What a REST path is: who may call it, with which body, and what it does. */
+import { z } from 'zod'
+import type { Claims } from '../../auth/tokens.js'
+import type { PlatformTable } from '../../rules/platforms.js'
+import type { PlatformId, UserId, UserPlatforms } from '../../rules/types.js'
+import { checkUserId } from '../../rules/user-id.js'
+import type { TokenService } from '../../services/token-service.js'
+import type { AuditTrail } from './audit.js'
+import type { ClusterDeps } from './every-node.js'
+import type { RateTable } from './rate-table.js'
+import type { SecretGuard } from './wrong-secrets.js'
+
+/** Who may call: whoever knows the secret, or has a good token, or one of an administrator; or anybody. */
+export type Permission = 'secret' | 'anyone' | 'token' | 'admin'
+
+/** What the handlers need of the others. */
+export interface RouteDeps extends ClusterDeps {
+  tokens: TokenService
+  secrets: SecretGuard
+  isAdmin(userId: UserId): boolean
+  /** WATCH_POLICY: whether `asker` may know where a user is. */
+  mayWatch(asker: UserId, userId: UserId): boolean
+  /** Who is where, in order; a user who could not be read is missing. Rejects while the store is away. */
+  whereabouts(userIds: UserId[]): Promise<UserPlatforms[]>
+  audit: AuditTrail
+  /** How often each address may call, and how many users a second each user may ask about. */
+  rates: { callsOfAddress: RateTable; statusesOfUser: RateTable }
+  /** What limits count an address by. */
+  limitKeyOf(address: string): string
+  /** Of a clock that only rises. */
+  nowMs(): number
+}
+
+/** One call, once it may go on. */
+export interface Call {
+  path: string
+  /** Where it comes from. */
+  address: string
+  /** Whose token came with it; undefined where none is asked for. */
+  caller: (Claims & { isAdmin: boolean }) | undefined
+  /** What an act is done to, for the audit trail. */
+  on: Record<string, unknown>
+}
+
+export interface Route {
+  path: string
+  may: Permission
+  /** The same in words, where `may` does not say all. */
+  mayNote?: string
+  /** What it does, for the documentation. */
+  doc: string
+  body: z.ZodObject
+  /** The fields of `data`. */
+  answers: readonly string[]
+  /** Whether it leaves a line in the audit trail. */
+  isAct: boolean
+  /** Returns `data`. Throws ApiError, or whatever failed. */
+  handle(deps: RouteDeps, body: unknown, call: Call): Promise<object>
+}
+
+/** A row whose handler knows the type of its body. */
+export function route<S extends z.ZodObject>(
+  row: Omit<Route, 'body' | 'handle'> & {
+    body: S
+    handle(deps: RouteDeps, body: z.infer<S>, call: Call): Promise<object>
+  },
+): Route {
+  return row as unknown as Route
+}
+
+export const userIdField = z.string().superRefine((userId, context) => {
+  const flaw = checkUserId(userId)
+  if (flaw !== undefined) context.addIssue({ code: 'custom', message: flaw })
+})
+
+export function platformIdField(platforms: PlatformTable): z.ZodType<PlatformId> {
+  return z.int().refine((id) => platforms.isKnown(id), 'not a known platform')
+}

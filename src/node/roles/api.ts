@@ -1,0 +1,145 @@
+/** The api role: REST, and health for those who reach only its port. It owns nothing that cannot be rebuilt. */
+import { randomBytes } from 'node:crypto'
+import { canonicalToken } from '../../auth/canonical-token.js'
+import type { TokenKeys } from '../../auth/keys.js'
+import { issueToken, verifyToken } from '../../auth/tokens.js'
+import { type HttpServer, serveHttp } from '../../doors/rest/http-server.js'
+import { RateTable } from '../../doors/rest/rate-table.js'
+import { createRest } from '../../doors/rest/rest.js'
+import { SecretGuard } from '../../doors/rest/wrong-secrets.js'
+import { limitKeyOf } from '../../net/address.js'
+import { Networks } from '../../net/networks.js'
+import type { TlsFiles } from '../../net/tls-files.js'
+import { boundedLog } from '../../observe/log.js'
+import type { Report } from '../../observe/metrics.js'
+import { Addresses } from '../../protocol/addresses.js'
+import type * as PresenceShard from '../../protocol/presence-shard.js'
+import type * as Sync from '../../protocol/sync.js'
+import type { Policy } from '../../rules/logins/login-policy.js'
+import { withDeadline, wrapControl } from '../../runtime/control.js'
+import { toWire } from '../../runtime/index.js'
+import { type NewToken, TokenService } from '../../services/token-service.js'
+import { auditTrail } from '../audit-trail.js'
+import type { Home, PrepareResident, Resident } from '../resident.js'
+import { platformTable, type Rights, rightsOf, type SupervisorVerbs, tokenKeysOf } from '../settings.js'
+import { reportTotals } from '../thread-meter.js'
+import { renewTls, tlsFilesOf } from '../tls.js'
+import { tokenStore } from '../token-store.js'
+
+/** The shard's own deadline for all nodes, and a little for the way. */
+const KICK_MS = 5_000
+const KICK_DEADLINE_MS = KICK_MS + 1_000
+const READ_DEADLINE_MS = 5_000
+/** The main thread answers within half a second, if it turns. */
+const MAIN_DEADLINE_MS = 2_000
+const CLOSE_MS = 1_000
+const SECOND_MS = 1_000
+const REPORT_EVERY_MS = 1_000
+
+export const prepare: PrepareResident = async (task) => {
+  const keys = await tokenKeysOf(task)
+  const tls = await tlsFilesOf(task.settings.config)
+  return (home) => open(home, keys, tls)
+}
+
+function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident {
+  const { system, settings, log, meter, supervisor: port } = home
+  const { config } = settings
+  const { metrics } = meter
+  const addresses = new Addresses(settings.topology)
+  const supervisor = wrapControl<SupervisorVerbs>(port!)
+  const platforms = platformTable(config)
+  const rights = rightsOf(config)
+  const reports = boundedLog(log, { everyMs: REPORT_EVERY_MS })
+  const audit = auditTrail(log, metrics)
+  // Nobody outside may know which addresses share a slot.
+  const salt = randomBytes(8).toString('hex')
+  const kick = (eviction: PresenceShard.Kick['eviction']): Promise<PresenceShard.KickOutcome> =>
+    system.ask(
+      addresses.shardFor(eviction.userId),
+      { kind: 'kick', eviction, timeoutMs: KICK_MS },
+      KICK_DEADLINE_MS,
+    )
+  const app = createRest({
+    ...rights,
+    secrets: new SecretGuard(config.authSecret, salt),
+    platforms,
+    tokens: tokenService(home, keys, addresses, rights),
+    kick,
+    // Nobody is on no platform: whoever is there is left.
+    list: (userId) => kick({ userId, platformIds: [] }),
+    whereabouts: (userIds) =>
+      system.ask<Sync.Command, 'read'>(addresses.sync, { kind: 'read', userIds }, READ_DEADLINE_MS),
+    rates: {
+      callsOfAddress: new RateTable({ count: config.apiCallsPerSPerAddress, periodMs: SECOND_MS, salt }),
+      statusesOfUser: new RateTable({ count: config.apiStatusesPerSPerUser, periodMs: SECOND_MS, salt }),
+    },
+    audit,
+    limitKeyOf: (address) => limitKeyOf(address, config.addressPrefixV6),
+    nowMs: () => performance.now(),
+    readiness: () => withDeadline(supervisor.readiness(), MAIN_DEADLINE_MS, 'readiness'),
+    liveness: () => withDeadline(supervisor.liveness(), MAIN_DEADLINE_MS, 'liveness'),
+    served: (path, code, seconds) => {
+      metrics.all.apiRequests.inc({ path, code })
+      metrics.all.apiSeconds.observe({ path }, seconds)
+    },
+    report: (error, path) => reports.write('warn', path, toWire(error), 'a call failed'),
+  })
+  let server: HttpServer | undefined
+  metrics.onSnapshot((report) => {
+    if (server !== undefined) reportPlaces(report, server.places)
+  })
+  return {
+    ready: async () => {
+      const trusted = new Networks(config.trustedProxies)
+      server = await serveHttp((request, env) => app.fetch(request, env), {
+        host: config.host,
+        port: config.apiPort,
+        connectionsMax: Math.min(config.apiConnectionsMax, settings.apiConnectionsMax),
+        connectionsPerAddressMax: config.apiConnectionsPerAddressMax,
+        prefixV6: config.addressPrefixV6,
+        report: (reason) => reports.write('warn', reason, {}, 'connections to API_PORT have no place'),
+        proxies: { trusted, header: config.forwardedHeader },
+        ...(tls && { tls: tls.pair }),
+      })
+      if (tls !== undefined) renewTls(home, tls, server.useTls)
+    },
+    stop: async () => {
+      reports.flush()
+      audit.flush()
+      tls?.close()
+      await server?.close(CLOSE_MS)
+    },
+    parts: () => [],
+  }
+}
+
+function tokenService(
+  { system, settings: { config } }: Home,
+  keys: TokenKeys,
+  addresses: Addresses,
+  { isAdmin, needsRecord }: Rights,
+): TokenService {
+  return new TokenService({
+    store: tokenStore(system, addresses),
+    settings: {
+      ...config,
+      loginPolicy: Number(config.loginPolicy) as Policy,
+      refuseNew: config.loginConflict === 'refuse-new',
+    },
+    platforms: platformTable(config),
+    isAdmin,
+    needsRecord,
+    ...(keys.canSign && {
+      issue: (token: NewToken, ttlS: number) => issueToken(token, { keys, ttlS, nowMs: Date.now() }),
+    }),
+    canonical: (token) => canonicalToken(token, keys.algorithm),
+    verify: (token) => verifyToken(token, { keys, nowMs: Date.now() }),
+    nowMs: Date.now,
+  })
+}
+
+function reportPlaces(report: Report, { count, counts }: HttpServer['places']): void {
+  report.level('apiConnections', count)
+  reportTotals(report, 'apiConnectionsCut', 'reason', counts)
+}

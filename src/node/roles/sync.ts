@@ -1,0 +1,119 @@
+/** The sync role: the sync actor and its store. */
+import { newHealth, newSyncCounts, sync } from '../../../actors/sync/sync.js'
+import type { ReadyPart } from '../../health/readiness.js'
+import { storeParts } from '../../health/store-parts.js'
+import { Addresses, SYNC } from '../../protocol/addresses.js'
+import type { Log } from '../../runtime/index.js'
+import { MemoryBackend } from '../../store/memory/memory-backend.js'
+import { MemoryStore } from '../../store/memory/memory-store.js'
+import { openTokenFile } from '../../store/memory/token-file.js'
+import type { PresenceStore } from '../../store/ports/presence-store.js'
+import { RedisStore } from '../../store/redis/redis-store.js'
+import { redisOptions } from '../redis-options.js'
+import type { Home, PrepareResident, Resident } from '../resident.js'
+import { platformTable, rightsOf, type ThreadSettings } from '../settings.js'
+
+/** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
+const OPEN_WAIT_MS = 3_000
+const OPEN_LOOK_MS = 10
+
+export const prepare: PrepareResident = async () => open
+
+function open({ system, settings, log, meter }: Home): Resident {
+  const { config } = settings
+  const health = newHealth()
+  const counts = newSyncCounts((seconds) => meter.metrics.all.assertFlushSeconds.observe(seconds))
+  meter.metrics.onSnapshot((report) => {
+    report.total('gaps', counts.gaps)
+    report.total('nodesLost', counts.nodesLost)
+    report.total('usersSwept', counts.usersSwept)
+    report.total('storeDiscards', counts.storeDiscards)
+    report.total('tokenLookups', counts.tokenLookups)
+    report.total('uncheckedLogins', counts.uncheckedLogins)
+    report.level('storeUp', health.isUp ? 1 : 0)
+    const sinceMs = (health.store ?? health.nodeId)?.sinceMs
+    report.level('storeDownSeconds', sinceMs === undefined ? 0 : (performance.now() - sinceMs) / 1_000)
+    report.level('channelUp', health.channel === undefined && health.isUp ? 1 : 0)
+  })
+  const stores = storesOf(settings, log)
+  let store: PresenceStore | undefined
+  system.spawn(
+    sync,
+    {
+      createStore: () => {
+        store = stores.create()
+        return store
+      },
+      addresses: new Addresses(settings.topology),
+      nodeLeaseMs: config.nodeLeaseMs,
+      watchTtlS: config.watchTtlS,
+      tokens: { ...config, needsRecord: rightsOf(config).needsRecord },
+      health,
+      counts,
+      onUnsuitable: (error) => log.error({ reason: error.message }, 'the store cannot serve'),
+    },
+    SYNC,
+  )
+  return {
+    ready: async () => {
+      const deadlineMs = Date.now() + OPEN_WAIT_MS
+      while (!health.isUp && health.unsuitable === undefined && Date.now() < deadlineMs) {
+        await new Promise((resolve) => setTimeout(resolve, OPEN_LOOK_MS))
+      }
+      if (health.unsuitable !== undefined) throw health.unsuitable
+    },
+    stop: async () => {
+      // Who is still held here is for the others to show through the grace, and to sweep.
+      await store?.close(health.held() === 0)
+      await stores.close()
+    },
+    parts: () => [
+      ...storeParts(
+        health,
+        { ms: performance.now(), wallMs: Date.now() },
+        config.authWhenStoreDown === 'allow',
+      ),
+      ...stores.parts(),
+    ],
+  }
+}
+
+interface Stores {
+  create(): PresenceStore
+  /** What they lack, beside what the store says itself. */
+  parts(): ReadyPart[]
+  /** What the stores of this thread shared. */
+  close(): Promise<void>
+}
+
+/** The store that the settings ask for. The embedded one keeps its records over a restart of the actor. */
+function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
+  const platforms = platformTable(config)
+  const { nodeId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config
+  const node = { nodeId, processId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs }
+  if (!config.usesRedis) {
+    // Counts on whatever is done to the machine's clock, and stands while the machine sleeps, as connections do.
+    const steadyMs = () => performance.timeOrigin + performance.now()
+    const backend = new MemoryBackend(steadyMs, () => openTokenFile(config.dataDir), Date.now)
+    return {
+      create: () => new MemoryStore(backend, node),
+      parts: () => {
+        const missing = backend.diskFault
+        return missing === undefined ? [] : [{ name: 'tokens', ready: false, missing }]
+      },
+      close: () => backend.close(),
+    }
+  }
+  return {
+    create: () =>
+      new RedisStore({
+        ...redisOptions(config),
+        ...node,
+        openimCompat,
+        platforms,
+        log: (level, message, fields) => log[level](fields ?? {}, message),
+      }),
+    parts: () => [],
+    close: async () => {},
+  }
+}

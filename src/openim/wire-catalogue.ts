@@ -1,0 +1,113 @@
+/** Which of OpenIM's codes this gateway sends, to whom and why; for the documentation. */
+import type { CatalogueEntry } from '../errors/errors.js'
+import { WireCode } from './wire-errors.js'
+
+const LOGIN = 'the client, at login; callers of REST'
+
+export const catalogue: readonly CatalogueEntry[] = [
+  entry(
+    'ServerInternalError',
+    'clients and callers of REST',
+    'Something failed here; the log says what.',
+    'later',
+  ),
+  entry(
+    'ArgsError',
+    'clients and callers of REST',
+    'An argument is missing or malformed; errDlt names it.',
+    'never',
+  ),
+  entry(
+    'NoPermissionError',
+    'callers of REST',
+    'The secret is wrong, or the caller is no administrator.',
+    'never',
+  ),
+  entry('RecordNotFoundError', 'callers of REST', 'No such path.', 'never'),
+  entry('TokenExpiredError', LOGIN, 'The token has expired.', 'with a new token'),
+  entry(
+    'TokenInvalidError',
+    LOGIN,
+    'The token lacks a claim, or is of another user or platform.',
+    'with a new token',
+  ),
+  entry(
+    'TokenMalformedError',
+    LOGIN,
+    'This is not a token, or a claim is of the wrong type.',
+    'with a new token',
+  ),
+  entry('TokenNotValidYetError', LOGIN, 'The token is good from a later time on.', 'later'),
+  entry(
+    'TokenUnknownError',
+    LOGIN,
+    'Not signed as AUTH_ALGORITHM and its keys have it, or withdrawn.',
+    'with a new token',
+  ),
+  entry(
+    'TokenKickedError',
+    LOGIN,
+    'Another login took the place of this one, or it was kicked by hand.',
+    'with a new token',
+  ),
+  entry('TokenNotExistError', LOGIN, 'The token is not on record.', 'with a new token'),
+  entry(
+    'ConnOverMaxNumLimit',
+    'the client, at login',
+    'This node has as many connections as it may, or takes up no more logins a second; then errDlt says when to come back.',
+    'later',
+  ),
+  entry(
+    'ConnArgsErr',
+    'the client, at login',
+    'An argument of the connection is missing or malformed.',
+    'never',
+  ),
+  entry(
+    'TooManyRequests',
+    'the client; callers of REST',
+    'This connection, user or address asks faster, or for more, than it may; or too many wait for presence.',
+    'later',
+  ),
+  entry(
+    'TooManyWatches',
+    'the client',
+    'This connection, or this node, would watch more users than it may; errMsg says which.',
+    'later',
+  ),
+  entry(
+    'TooManyLogins',
+    'the client, at login; callers of REST',
+    'Too many logins, or wrong secrets; errDlt says when to come back.',
+    'later',
+  ),
+  entry(
+    'LoginConflict',
+    'the client, at login',
+    'LOGIN_CONFLICT is `refuse-new`, and another login of the user stays.',
+    'later',
+  ),
+  entry(
+    'TooManyConnectionsOfUser',
+    'the client, at login',
+    'The connection limit of this user is reached.',
+    'later',
+  ),
+  entry(
+    'DatabaseError',
+    'clients and callers of REST',
+    'The store is out of reach, or cannot write.',
+    'later',
+  ),
+  entry(
+    'NetworkError',
+    'callers of REST',
+    'Not every node that holds the user has confirmed; `data` says what is known.',
+    'later',
+  ),
+  entry('DataError', LOGIN, "The user's record in the store is damaged; the log names it.", 'never'),
+]
+
+function entry(name: keyof typeof WireCode, seenBy: string, meaning: string, retry: string): CatalogueEntry {
+  return { code: WireCode[name], seenBy, meaning, retry }
+}

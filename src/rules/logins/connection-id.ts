@@ -1,0 +1,10 @@
+/** How operators name one connection of the cluster: its node, its number there, and a hint of its token. */
+import type { ConnectionKey } from '../presence/roster.js'
+import type { TokenDigest } from './token-digest.js'
+
+/** So that an ID of a former life of the node does not name another connection by chance. */
+const HINT_CHARACTERS = 6
+
+export function connectionIdOf(nodeId: string, key: ConnectionKey, token: TokenDigest): string {
+  return `${nodeId}~${key.toString(36)}~${token.slice(0, HINT_CHARACTERS)}`
+}

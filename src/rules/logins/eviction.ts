@@ -1,0 +1,62 @@
+/** Evictions, and what nodes tell each other beside changes: plain data. */
+import type { Registry } from '../cluster/membership.js'
+import type { Holder, LoginNumber, PlatformId, UserId, UserPlatforms } from '../types.js'
+import type { TokenDigest } from './token-digest.js'
+
+/** Who kicks by hand: greater than the number of any login. */
+export const BY_HAND: LoginNumber = Number.MAX_SAFE_INTEGER
+
+/**
+ * As bad for a token as BY_HAND, but the connections that were made with it stay: they end by themselves (a newer token
+ * takes the place of an older one, as in OpenIM), or whoever kicks ends them too.
+ */
+export const TOKEN_ONLY: LoginNumber = BY_HAND - 1
+
+/** An order to end logins of one user. Whoever has a greater number than `before` came later, and stays. */
+export interface Eviction {
+  userId: UserId
+  /** Only logins with a smaller number obey. 0 = none by its number. */
+  before: LoginNumber
+  /** Only logins on these platforms; absent = on all. */
+  platformIds?: PlatformId[]
+  /** Only this connection. */
+  connectionId?: string
+  /** Only the logins made with this token. */
+  token?: TokenDigest
+  /** All but the logins made with this token. */
+  spares?: TokenDigest
+  /**
+   * The newcomer's token. Connections made with the same one belong to the same device and are no rivals, on whatever
+   * platforms: each is probed, stays if it answers, and else ends in silence, without a kick frame; the token stays
+   * good.
+   */
+  newcomer?: TokenDigest
+  /** Instead of all that: only probe connections made with this token, and answer when each has answered or gone. */
+  probes?: TokenDigest
+}
+
+/** One login as an operator sees it. */
+export interface LoginInfo {
+  connectionId: string
+  platformId: PlatformId
+  nodeId: string
+  background: boolean
+}
+
+/** What one node tells another. At most once: who needs an answer asks again. */
+export type Note =
+  /** Answered by `evicted`, also when there was nobody to evict. `from` is who asks. */
+  | { kind: 'evict'; id: number; from: Holder; eviction: Eviction }
+  /** `gone`: how many obeyed. `left`: logins of the user that the eviction left there. */
+  | { kind: 'evicted'; id: number; userId: UserId; gone: number; left: LoginInfo[] }
+  /**
+   * The store lacks what the node held of these users: assert them again, and say what is held (`holding`). At most
+   * BATCH_SIZE.
+   */
+  | { kind: 'remind'; from: Holder; userIds: UserId[] }
+  /** Nodes are dead, as of `inMs` from now on: their watchers need not wait for the next renewal to hear of it. */
+  | { kind: 'died'; dead: Registry['dead'] }
+  /** What the node holds of these users. */
+  | { kind: 'holding'; from: Holder; users: UserPlatforms[] }
+  /** Tokens were kicked, by the login with the number `by`: believe nothing known of them. */
+  | { kind: 'withdraw'; userId: UserId; platformId: PlatformId; tokens: TokenDigest[]; by: LoginNumber }

@@ -1,0 +1,29 @@
+/** What is asked of lists of tokens. */
+import { compareIssue, compareText, isRenewal, readIssue } from '../rules/logins/token-order.js'
+import type { PlatformId } from '../rules/types.js'
+import type { TokenRecord } from '../store/ports/presence-store.js'
+
+export type OneToken = Pick<TokenRecord, 'platformId' | 'token'>
+
+/** The newest good token that was made for a login; undefined when there is none. */
+export function latestLogin(records: readonly TokenRecord[]): TokenRecord | undefined {
+  return records
+    .filter(({ state }) => state === 'normal')
+    .map((record) => ({ record, issue: readIssue(record.token) }))
+    .filter(({ issue }) => !isRenewal(issue))
+    .sort((a, b) => compareIssue(b.issue, a.issue) || compareText(b.record.token, a.record.token))[0]?.record
+}
+
+export function byPlatform(records: readonly OneToken[]): Map<PlatformId, OneToken[]> {
+  const groups = new Map<PlatformId, OneToken[]>()
+  for (const record of records) {
+    const group = groups.get(record.platformId)
+    if (group === undefined) groups.set(record.platformId, [record])
+    else group.push(record)
+  }
+  return groups
+}
+
+export function textsOf(records: readonly OneToken[]): string[] {
+  return records.map(({ token }) => token)
+}
