@@ -1,29 +1,34 @@
-// Rewrite the generated parts of README.md from what was built: REST paths, settings, errors, metrics.
-// Run after the build, as `npm run docs`; `test/docs.test.ts` holds the README to it.
+// Rewrite the generated parts of docs/ from what was built: REST paths, settings, errors, metrics.
+// Run after the build, as `npm run docs`; `test/docs.test.ts` holds the pages to it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const built = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).href)
 
-/** The README with every generated part up to date. Throws when a marker is missing, and names it. */
-export async function render(readme) {
-  const { configTable } = await built('config/config.js')
-  const { metricsTable } = await built('observe/metrics.js')
-  const { restTable } = await built('doors/rest/routes.js')
-  let text = replacePart(readme, 'rest', restTable())
-  text = replacePart(text, 'settings', configTable())
-  text = replacePart(text, 'errors', await errorsTable())
-  return replacePart(text, 'metrics', metricsTable())
+/** Each page with generated parts, and what makes them, by the name in the markers. */
+export const PAGES = {
+  'docs/rest.md': { rest: async () => (await built('doors/rest/routes.js')).restTable() },
+  'docs/settings.md': { settings: async () => (await built('config/table.js')).settingsTables('##') },
+  'docs/errors.md': { errors: errorsTable },
+  'docs/metrics.md': { metrics: async () => (await built('observe/metrics.js')).metricsTable() },
 }
 
-function replacePart(readme, name, content) {
+/** The text of a page with every generated part up to date. Throws when a marker is missing, and names it. */
+export async function render(page, text) {
+  let rendered = text
+  for (const [name, make] of Object.entries(PAGES[page]))
+    rendered = replacePart(page, rendered, name, await make())
+  return rendered
+}
+
+function replacePart(page, text, name, content) {
   const begin = `<!-- ${name}:begin -->`
   const end = `<!-- ${name}:end -->`
-  const from = readme.indexOf(begin)
-  if (from < 0) throw new Error(`README.md lacks the marker ${begin}`)
-  const to = readme.indexOf(end, from)
-  if (to < 0) throw new Error(`README.md lacks the marker ${end} after ${begin}`)
-  return `${readme.slice(0, from + begin.length)}\n${content}\n${readme.slice(to)}`
+  const from = text.indexOf(begin)
+  if (from < 0) throw new Error(`${page} lacks the marker ${begin}`)
+  const to = text.indexOf(end, from)
+  if (to < 0) throw new Error(`${page} lacks the marker ${end} after ${begin}`)
+  return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`
 }
 
 async function errorsTable() {
@@ -45,6 +50,8 @@ async function catalogueOf(path) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const path = fileURLToPath(new URL('../README.md', import.meta.url))
-  writeFileSync(path, await render(readFileSync(path, 'utf8')))
+  for (const page of Object.keys(PAGES)) {
+    const path = fileURLToPath(new URL(`../${page}`, import.meta.url))
+    writeFileSync(path, await render(page, readFileSync(path, 'utf8')))
+  }
 }

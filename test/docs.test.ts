@@ -1,35 +1,56 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import * as failures from '../src/errors/errors.js'
 
 const root = new URL('../../', import.meta.url)
-const { render } = (await import(new URL('scripts/docs.mjs', root).href)) as {
-  render(readme: string): Promise<string>
+const { PAGES, render } = (await import(new URL('scripts/docs.mjs', root).href)) as {
+  PAGES: Record<string, Record<string, () => Promise<string>>>
+  render(page: string, text: string): Promise<string>
 }
 const marked = (...names: string[]) =>
   names.map((name) => `<!-- ${name}:begin -->\nold\n<!-- ${name}:end -->`).join('\n')
 
-t.test('the README says what the code says of REST, settings, errors and metrics', async (t) => {
-  const readme = readFileSync(new URL('README.md', root), 'utf8')
-  t.equal(readme, await render(readme), 'run `npm run docs` after a build')
-})
+for (const page of Object.keys(PAGES)) {
+  t.test(`${page} says what the code says`, async (t) => {
+    const text = readFileSync(new URL(page, root), 'utf8')
+    t.equal(text, await render(page, text), 'run `npm run docs` after a build')
+  })
+}
 
 t.test('generated parts replace what stood between their markers and nothing else', async (t) => {
-  const text = await render(`before\n${marked('rest', 'settings', 'errors', 'metrics')}\nafter`)
-  t.match(text, /^before\n[\s\S]*\nafter$/)
-  t.notMatch(text, /^old$/m)
-  t.match(text, '| `/auth/get_admin_token` | whoever knows AUTH_SECRET |')
-  t.match(text, '| `WS_PORT` | `10001` |')
-  t.match(text, '| `BAD_SETTING` |')
-  t.match(text, '| `ASK_DEADLINE` |')
-  t.match(text, '| `1501` |')
-  t.match(text, '| `porchlight_connections` | gauge |')
-  t.equal(await render(text), text, 'a second run changes nothing')
+  const expected = {
+    'docs/rest.md': ['| `/auth/get_admin_token` | whoever knows AUTH_SECRET |'],
+    'docs/settings.md': ['## Network', '| `WS_PORT` | `10001` |', '| `REDIS_URL` |'],
+    'docs/errors.md': ['| `BAD_SETTING` |', '| `ASK_DEADLINE` |', '| `1501` |'],
+    'docs/metrics.md': ['| `porchlight_connections` | gauge |'],
+  }
+  t.match(Object.keys(PAGES), Object.keys(expected))
+  for (const [page, lines] of Object.entries(expected)) {
+    const text = await render(page, `before\n${marked(...Object.keys(PAGES[page]!))}\nafter`)
+    t.match(text, /^before\n[\s\S]*\nafter$/)
+    t.notMatch(text, /^old$/m)
+    for (const line of lines) t.match(text, line)
+    t.equal(await render(page, text), text, 'a second run changes nothing')
+  }
 })
 
-t.test('a README without a marker is refused with the name of the marker', async (t) => {
-  await t.rejects(render(marked('rest', 'settings', 'metrics')), /<!-- errors:begin -->/)
-  await t.rejects(render('<!-- rest:begin -->'), /<!-- rest:end -->/)
+t.test('a page without a marker is refused with the name of the marker', async (t) => {
+  await t.rejects(render('docs/errors.md', ''), /docs\/errors.md lacks the marker <!-- errors:begin -->/)
+  await t.rejects(render('docs/rest.md', '<!-- rest:begin -->'), /<!-- rest:end -->/)
+})
+
+t.test('every link between pages leads somewhere', async (t) => {
+  for (const page of [
+    'README.md',
+    'ARCHITECTURE.md',
+    ...readdirSync(new URL('docs/', root)).map((name) => `docs/${name}`),
+  ]) {
+    if (!page.endsWith('.md')) continue
+    const text = readFileSync(new URL(page, root), 'utf8')
+    for (const [, target] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+      t.ok(existsSync(new URL(target!, new URL(page, root))), `${page}: ${target}`)
+    }
+  }
 })
 
 t.test('every failure that has a class is in the catalogue, and nothing else is', async (t) => {

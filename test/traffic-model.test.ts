@@ -85,7 +85,7 @@ t.test('the chart has all its lines, and nothing in it is not a number', async (
   t.notMatch(svg, /NaN|Infinity|undefined/)
 })
 
-t.test('the chart of the README is the one that `npm run model` draws', async (t) => {
+t.test('the chart of the documentation is the one that `npm run model` draws', async (t) => {
   const file = join(temporaryFolder('model'), 'traffic.svg')
   const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(MAIN), '--svg', file])
   t.equal(status, 0)

@@ -1,4 +1,4 @@
-/** `npm run model`: what a cluster of a size would send, as a table, and as the chart of the README. */
+/** `npm run model`: what a cluster of a size would send, as a table, and as the chart of docs/operating.md. */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -13,11 +13,11 @@ const HELP = `What a cluster would send to tell watchers of changes, worked out;
   --every S       seconds from one change of a user to his next, default ${Math.round(1 / DEFAULTS.changesPerUser)}
   --flight MS     how long a batch is on its way to Redis and back, default ${DEFAULTS.flightMs}
   --per-master N  nodes for each Redis master, default 10
-  --svg FILE      write the chart there; without any option it is written to docs/traffic.svg, for the README
+  --svg FILE      write the chart there; without any option it is written to docs/traffic.svg
   --help          this text
 `
 
-const README_CHART = new URL('../../../docs/traffic.svg', import.meta.url)
+const DOCS_CHART = new URL('../../../docs/traffic.svg', import.meta.url)
 
 const SIZES: [nodes: number, users: number][] = [
   [1, 1e3],
@@ -66,7 +66,7 @@ function main(): void {
   })
   process.stdout.write(table(clusterOf))
   const isPlain = Object.keys(values).length === 0
-  const svg = values.svg ?? (isPlain ? fileURLToPath(README_CHART) : undefined)
+  const svg = values.svg ?? (isPlain ? fileURLToPath(DOCS_CHART) : undefined)
   if (svg === undefined) return
   const subtitle =
     `Each user watches ${short(watches)} others and changes once in ${short(everyS)} s; ` +

@@ -8,7 +8,7 @@ usage: porchlight              start the gateway
        porchlight --help
 
 Settings are environment variables, or lines of a file: node --env-file=porchlight.env dist/src/main.js
-They are listed in README.md; docs/production.md says how to run it for good.
+They are listed in docs/settings.md; docs/production.md says how to run it for good.
 `
 
 export type Command = { kind: 'serve' | 'check' | 'version' | 'help' } | { kind: 'unknown'; given: string }

@@ -3,7 +3,7 @@
  * file. Names without a prefix are also used by other programs; values that are recognizably theirs are left out.
  */
 import { readFileSync, statSync } from 'node:fs'
-import type { Setting } from './setting-kinds.js'
+import type { Setting } from './kinds.js'
 
 export type Env = Readonly<Record<string, string | undefined>>
 

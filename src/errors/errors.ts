@@ -8,7 +8,7 @@
 /** What a caller may do about a failure. `never`: the same call fails again. */
 export type Retry = 'never' | 'later'
 
-/** One line of the error catalogue in the README. Every file with error codes exports a `catalogue` of these. */
+/** One line of the error catalogue in docs/errors.md. Every file with error codes exports a `catalogue` of these. */
 export interface CatalogueEntry {
   readonly code: string | number
   readonly seenBy: string

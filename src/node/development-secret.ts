@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SECRET_BYTES_MIN } from '../config/setting-kinds.js'
+import { SECRET_BYTES_MIN } from '../config/kinds.js'
 import { BadSettingError } from '../errors/errors.js'
 
 const SECRET_BYTES = 32

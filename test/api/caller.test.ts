@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { callerAddress } from '../../src/doors/rest/caller.js'
 import { serveHttp } from '../../src/doors/rest/http-server.js'
 import { Networks } from '../../src/net/networks.js'
-import { readmeConfig, startNginx } from '../support/proxies.js'
+import { documentedConfig, startNginx } from '../support/proxies.js'
 import { rawAnswers } from '../support/raw-http.js'
 
 const CLIENT = '198.51.100.7'
@@ -45,9 +45,9 @@ t.test('a trusted proxy names the caller', async (t) => {
   t.equal(await ask('127.0.0.1', `Forwarded: for=${VICTIM}`, `X-Forwarded-For: ${CLIENT}`), '127.0.0.1')
 })
 
-t.test('nginx as in the README', async (t) => {
+t.test('nginx as in the documentation', async (t) => {
   const { port } = await serve(t, ['127.0.0.1/32'])
-  const nginx = await startNginx(t, (own) => readmeConfig('nginx', own, port))
+  const nginx = await startNginx(t, (own) => documentedConfig('nginx', own, port))
   const head = `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: ${VICTIM}\r\n\r\n`
   t.match(await rawAnswers({ port: nginx, localAddress: STRANGER }, head), `from ${STRANGER}.`)
 })

@@ -7,7 +7,7 @@ import type { ProxySettings } from '../../src/doors/websocket/transport/transpor
 import { readTlsPair } from '../../src/net/tls-files.js'
 import { noNativeTransport } from '../support/node.js'
 import { makeCertificate } from '../support/own-certificates.js'
-import { readmeConfig, startHaproxy, startNginx } from '../support/proxies.js'
+import { documentedConfig, startHaproxy, startNginx } from '../support/proxies.js'
 import { v1Header, v2Header } from '../support/proxy-headers.js'
 import { handshakeText, rawAnswers, rawSocket, statusesOf } from '../support/raw-http.js'
 import { behind, TransportBench } from '../support/transport-bench.js'
@@ -70,9 +70,9 @@ for (const name of ['uws', 'ws'] as const) {
       t.equal(await response.text(), 'ok\n')
     }
 
-    t.test('nginx as in the README', async (t) => {
+    t.test('nginx as in the documentation', async (t) => {
       const bench = await setup(t, { header: 'x-forwarded-for' })
-      const port = await startNginx(t, (own) => readmeConfig('nginx', own, bench.port))
+      const port = await startNginx(t, (own) => documentedConfig('nginx', own, bench.port))
       await isHealthy(t, port)
       for (const lie of [...LIES, { Forwarded: `for=${VICTIM}` }])
         t.equal(await seenThrough(bench, port, lie), CLIENT)
@@ -81,7 +81,7 @@ for (const name of ['uws', 'ws'] as const) {
 
     t.test('nginx, where the gateway was not told which header it writes', async (t) => {
       const bench = await setup(t)
-      const port = await startNginx(t, (own) => readmeConfig('nginx', own, bench.port))
+      const port = await startNginx(t, (own) => documentedConfig('nginx', own, bench.port))
       for (const lie of LIES) t.equal(await seenThrough(bench, port, lie), CLIENT)
       t.equal(
         await seenThrough(bench, port, { Forwarded: `for=${VICTIM}` }),
@@ -94,7 +94,7 @@ for (const name of ['uws', 'ws'] as const) {
     t.test('nginx that writes Forwarded', async (t) => {
       const bench = await setup(t, { header: 'forwarded' })
       const port = await startNginx(t, (own) =>
-        readmeConfig('nginx', own, bench.port).replace(
+        documentedConfig('nginx', own, bench.port).replace(
           /proxy_set_header X-Forwarded-For .*;/,
           'proxy_set_header Forwarded "$http_forwarded, for=\\"$remote_addr:$remote_port\\";proto=$scheme";',
         ),
@@ -109,9 +109,9 @@ for (const name of ['uws', 'ws'] as const) {
       t.equal(await seenThrough(bench, port, { Forwarded: `for="${VICTIM}` }), '127.0.0.1', 'an open quote')
     })
 
-    t.test('HAProxy as in the README', async (t) => {
+    t.test('HAProxy as in the documentation', async (t) => {
       const bench = await setup(t, { header: 'x-forwarded-for' })
-      const port = await startHaproxy(t, (own) => readmeConfig('haproxy', own, bench.port))
+      const port = await startHaproxy(t, (own) => documentedConfig('haproxy', own, bench.port))
       await isHealthy(t, port)
       // It adds a line of its own below the client's.
       for (const lie of [...LIES, { Forwarded: `for=${VICTIM}` }])
@@ -121,14 +121,14 @@ for (const name of ['uws', 'ws'] as const) {
 
     t.test('HAProxy before nginx', async (t) => {
       const bench = await setup(t)
-      const inner = await startNginx(t, (own) => readmeConfig('nginx', own, bench.port))
-      const outer = await startHaproxy(t, (own) => readmeConfig('haproxy', own, inner))
+      const inner = await startNginx(t, (own) => documentedConfig('nginx', own, bench.port))
+      const outer = await startHaproxy(t, (own) => documentedConfig('haproxy', own, inner))
       for (const lie of LIES) t.equal(await seenThrough(bench, outer, lie), CLIENT)
     })
 
-    t.test('HAProxy that passes bytes on, as in the README', async (t) => {
+    t.test('HAProxy that passes bytes on, as in the documentation', async (t) => {
       const bench = await setup(t, { protocol: 'v2' })
-      const port = await startHaproxy(t, (own) => readmeConfig('haproxy tcp', own, bench.port))
+      const port = await startHaproxy(t, (own) => documentedConfig('haproxy tcp', own, bench.port))
       await isHealthy(t, port)
       for (const lie of [...LIES, { Forwarded: `for=${VICTIM}` }])
         t.equal(await seenThrough(bench, port, lie), CLIENT)
@@ -151,13 +151,13 @@ for (const name of ['uws', 'ws'] as const) {
     t.test('HAProxy that passes bytes on, before nginx', async (t) => {
       const bench = await setup(t)
       const inner = await startNginx(t, (own) =>
-        readmeConfig('nginx', own, bench.port).replace(
+        documentedConfig('nginx', own, bench.port).replace(
           `127.0.0.1:${own};`,
           `127.0.0.1:${own} proxy_protocol; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;`,
         ),
       )
       const outer = await startHaproxy(t, (own) =>
-        readmeConfig('haproxy tcp', own, inner)
+        documentedConfig('haproxy tcp', own, inner)
           .replace('option httpchk', '')
           .replace(/http-check .*/, '')
           .replace('send-proxy-v2', 'send-proxy'),
@@ -167,8 +167,8 @@ for (const name of ['uws', 'ws'] as const) {
 
     t.test('nginx before HAProxy that passes bytes on', async (t) => {
       const bench = await setup(t, { protocol: 'v2' })
-      const inner = await startHaproxy(t, (own) => readmeConfig('haproxy tcp', own, bench.port))
-      const outer = await startNginx(t, (own) => readmeConfig('nginx', own, inner))
+      const inner = await startHaproxy(t, (own) => documentedConfig('haproxy tcp', own, bench.port))
+      const outer = await startNginx(t, (own) => documentedConfig('nginx', own, inner))
       for (const lie of LIES) t.equal(await seenThrough(bench, outer, lie), CLIENT)
     })
   })

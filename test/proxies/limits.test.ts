@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import type { ConnectRefusedError } from '../../src/sdk/openim-handshake.js'
 import { eventually, noNativeTransport, TestNode } from '../support/node.js'
-import { readmeConfig, startHaproxy, startNginx } from '../support/proxies.js'
+import { documentedConfig, startHaproxy, startNginx } from '../support/proxies.js'
 import { handshakeText, rawAnswers } from '../support/raw-http.js'
 
 const WEB = 5
@@ -41,7 +41,7 @@ for (const transport of ['uws', 'ws'] as const) {
     const node = await start(t, { MAX_CONNECTIONS_PER_ADDRESS: '2' })
 
     await t.test('are counted for each client behind nginx', async (t) => {
-      const port = await startNginx(t, (own) => readmeConfig('nginx', own, node.supervisor.wsPort))
+      const port = await startNginx(t, (own) => documentedConfig('nginx', own, node.supervisor.wsPort))
       const url = `ws://127.0.0.1:${port}`
       const clients = [await login(node, from(CLIENT), url), await login(node, from(CLIENT), url)]
       t.ok(clients.every((client) => typeof client === 'object'))
@@ -98,7 +98,7 @@ for (const transport of ['uws', 'ws'] as const) {
 
     await t.test('of pages pass from the host that a proxy was asked for', async (t) => {
       const haproxy = await startHaproxy(t, (own) =>
-        readmeConfig('haproxy', own, node.supervisor.wsPort).replace(
+        documentedConfig('haproxy', own, node.supervisor.wsPort).replace(
           'option forwardfor',
           [
             'option forwardfor',

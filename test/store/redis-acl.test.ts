@@ -1,4 +1,4 @@
-/** A store does all that it promises with the rights that the README lists, with a prefix, and no more. */
+/** A store does all that it promises with the rights that docs/clustering.md lists, with a prefix, and no more. */
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Keys } from '../../src/store/redis/keys.js'
@@ -20,12 +20,15 @@ conformance('one Redis server with the least rights, a prefix and a database', a
   return { ...backendOn(access, client, PREFIX), stop: () => server.stop() }
 })
 
-t.test('the README lists these rights', async (t) => {
-  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8').replace(/\s+/g, ' ')
+t.test('the documentation lists these rights', async (t) => {
+  const page = readFileSync(new URL('../../../docs/clustering.md', import.meta.url), 'utf8').replace(
+    /\s+/g,
+    ' ',
+  )
   const plain = { keys: new Keys(), db: 0, isCluster: false, openimCompat: false }
-  t.ok(readme.includes(aclRules(plain).join(' ')), 'the rule')
+  t.ok(page.includes(aclRules(plain).join(' ')), 'the rule')
   const more = aclRules({ ...plain, isCluster: true }).filter((rule) => !aclRules(plain).includes(rule))
-  for (const rule of [...more, '&online_change', '+select']) t.ok(readme.includes(`\`${rule}\``), rule)
+  for (const rule of [...more, '&online_change', '+select']) t.ok(page.includes(`\`${rule}\``), rule)
 })
 
 t.test('a right that is missing is named at the start', async (t) => {

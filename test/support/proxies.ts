@@ -12,15 +12,15 @@ import { endsWithThisProcess, temporaryFolder } from './leftovers.js'
 import type { Teardown } from './node.js'
 import { until } from './redis.js'
 
-const README = new URL('../../../README.md', import.meta.url)
+const PAGE = new URL('../../../docs/proxies.md', import.meta.url)
 
-/** What stands in the README for that proxy, for another port of the proxy and another gateway. */
-export function readmeConfig(proxy: string, port: number, gatewayPort: number): string {
-  const readme = readFileSync(README, 'utf8')
+/** What stands in docs/proxies.md for that proxy, for another port of the proxy and another gateway. */
+export function documentedConfig(proxy: string, port: number, gatewayPort: number): string {
+  const page = readFileSync(PAGE, 'utf8')
   const marker = `<!-- proxy: ${proxy} -->\n`
-  const from = readme.indexOf(marker)
-  if (from < 0) throw new Error(`README.md lacks ${marker}`)
-  const [block] = readme.slice(from + marker.length).split('\n\n')
+  const from = page.indexOf(marker)
+  if (from < 0) throw new Error(`docs/proxies.md lacks ${marker}`)
+  const [block] = page.slice(from + marker.length).split('\n\n')
   return block!
     .replaceAll(/^ {4}/gm, '')
     .replace('listen 80;', `listen 127.0.0.1:${port};`)

@@ -71,8 +71,7 @@ const FRONT_PAGE = {
   name: 'Porchlight',
   what: "A presence gateway that speaks OpenIM's client protocol. Clients connect to WS_PORT; this is its REST port.",
   health: ['/healthz', '/readyz'],
-  documentation:
-    'README.md: "Log in" for tokens and "REST" for every path; ARCHITECTURE.md for how it works.',
+  documentation: 'docs/logins.md for tokens, docs/rest.md for every path; ARCHITECTURE.md for how it works.',
 }
 
 /** Calls carry their token in a header, never in a cookie, so that another site's page has nothing to ride on. */

@@ -213,7 +213,7 @@ export class Connection {
     const missing = await missingRights(server, this.#rights)
     if (missing === undefined) return
     throw new StoreUnsuitableError(
-      `The user of Redis lacks rights: ${missing}. The README lists all that are needed.`,
+      `The user of Redis lacks rights: ${missing}. docs/clustering.md lists all that are needed.`,
     )
   }
 

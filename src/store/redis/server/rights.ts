@@ -1,5 +1,5 @@
 /**
- * The rights that a user of Redis needs: each command with the keys and channels that it is used on. What the README
+ * The rights that a user of Redis needs: each command with the keys and channels that it is used on. What docs/clustering.md
  * says of an ACL user, and what is checked when a store is opened.
  */
 import type { Redis } from 'ioredis'

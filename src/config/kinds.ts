@@ -1,18 +1,24 @@
 /**
  * The kinds of settings: how the text of an environment variable becomes a value, and what counts as a bad one.
- * Each kind says in words what it expects; those words serve the error message and the README alike.
+ * Each kind says in words what it expects; those words serve the error message and docs/settings.md alike.
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseNetwork } from '../net/networks.js'
 import { readOriginPattern } from '../net/origin.js'
 
+export const SECOND_MS = 1_000
+export const MINUTE_MS = 60 * SECOND_MS
+
+/** The value of an unset variable whose default is worked out from the machine or from other settings (`defaults.ts`). */
+export const WORKED_OUT = -1
+
 /** One row of the settings table. */
 export interface Setting<T> {
   readonly env: string
   /** Used when the variable is unset or empty; written as the variable would be. */
   readonly default?: string
-  /** What the README shows as the default, where it is worked out at start. */
+  /** What the documentation shows as the default, where it is worked out at start. */
   readonly defaultDoc?: string
   /** The value when the variable is unset and the row has no default. */
   readonly absent: T

@@ -1,18 +1,9 @@
 /** The rows of the settings table that say which Redis serves, and how to get in; and what they must have in common. */
 import { z } from 'zod'
-import { type Endpoint, parseEndpoint, parseRedisUrl } from '../net/redis-url.js'
-import type { Config } from './config.js'
-import {
-  flag,
-  int,
-  listReader,
-  path,
-  type Row,
-  reader,
-  type Setting,
-  setting,
-  text,
-} from './setting-kinds.js'
+import { type Endpoint, parseEndpoint, parseRedisUrl } from '../../net/redis-url.js'
+import { flag, int, listReader, path, type Row, reader, type Setting, setting, text } from '../kinds.js'
+import type { Relation } from '../relations.js'
+import type { Config } from '../settings.js'
 
 /** A Redis URL. It may hold a password, so it counts as a secret. */
 function redisUrl(row: Row): Setting<string> {
@@ -127,18 +118,11 @@ export const redisSettings = {
 
 type Name = keyof typeof redisSettings
 
-/** A relation between settings; see `config.ts`. */
-export interface RedisRelation {
-  of: readonly Name[]
-  holds(config: Config): boolean
-  sentence: string
-}
-
 const FORMS = ['redisUrl', 'redisClusterNodes', 'redisSentinels'] as const
 const TLS = ['redisTlsCaFile', 'redisTlsCertFile', 'redisTlsKeyFile', 'redisTlsServerName'] as const
 const FOR_ANY_FORM = ['redisUser', 'redisPassword', 'redisTls', 'redisNatMap', 'redisPrefix', ...TLS] as const
 
-export const redisRelations: readonly RedisRelation[] = [
+export const redisRelations: readonly Relation[] = [
   {
     of: FORMS,
     holds: (config) => countSet(config, FORMS) <= 1,
