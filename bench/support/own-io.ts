@@ -8,9 +8,10 @@ import type { MetricObjectWithValues, MetricValue } from 'prom-client'
 import { loadConfig } from '../../src/config/config.js'
 import type { ReadyPart } from '../../src/health/readiness.js'
 import { threadKinds } from '../../src/node/layout.js'
-import type { Resident } from '../../src/node/resident.js'
+import type { RoleInstance } from '../../src/node/role.js'
 import { prepare as prepareShards } from '../../src/node/roles/shard.js'
-import { type ThreadSettings, type ThreadStats, YOUNG_HEAP_MB } from '../../src/node/settings.js'
+import { ROLES } from '../../src/node/roles.js'
+import type { ThreadSettings, ThreadStats } from '../../src/node/settings.js'
 import { meterThread, type ThreadMeter } from '../../src/node/thread-meter.js'
 import { Addresses, FAN_OUT, LISTENER, type Topology } from '../../src/protocol/addresses.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
@@ -59,7 +60,7 @@ export class OwnIo {
     private readonly addresses: Addresses,
     private readonly host: ThreadHost<ThreadSettings>,
     /** What lives on this thread, where the shards live with the sockets. */
-    private readonly shards: Resident | undefined,
+    private readonly shards: RoleInstance | undefined,
     private readonly meter: ThreadMeter,
   ) {}
 
@@ -92,7 +93,7 @@ export class OwnIo {
         entry: new URL('../../src/node/thread.js', import.meta.url),
         linkedWith: ['sync'],
         heapMb: config.threadHeapMb,
-        youngHeapMb: YOUNG_HEAP_MB[name],
+        youngHeapMb: ROLES[name].youngHeapMb,
       })),
       settings,
       log: silentLog,

@@ -6,7 +6,7 @@ export interface DrainPlan {
   ioMs: number
   /** How long shards may take to see graces end and the store told. */
   shardMs: number
-  /** How long each kind of thread may take to end. */
+  /** How long all threads together may take to end, one role after the other. */
   endMs: number
   /**
    * Users are shown through the grace, for they may be coming back on another node. Not where nobody is left to show
@@ -17,7 +17,6 @@ export interface DrainPlan {
 
 const FLUSH_MAX_MS = 3_000
 const END_PART = 0.2
-const ROLES = 4
 
 export function drainPlan(config: Config): DrainPlan {
   const { shutdownTimeoutMs, offlineGraceMs, usesRedis } = config
@@ -25,5 +24,5 @@ export function drainPlan(config: Config): DrainPlan {
   const flushMs = Math.min(FLUSH_MAX_MS, shutdownTimeoutMs * END_PART)
   const keepsGrace = usesRedis && offlineGraceMs <= (shutdownTimeoutMs - endMs - flushMs) / 2
   const shardMs = flushMs + (keepsGrace ? offlineGraceMs : 0)
-  return { ioMs: shutdownTimeoutMs - endMs - shardMs, shardMs, endMs: endMs / ROLES, keepsGrace }
+  return { ioMs: shutdownTimeoutMs - endMs - shardMs, shardMs, endMs, keepsGrace }
 }

@@ -13,7 +13,6 @@ import { PlatformTable, parsePlatforms } from '../rules/platforms.js'
 import { watchRule } from '../rules/presence/watch-policy.js'
 import type { UserId } from '../rules/types.js'
 import type { ThreadTask } from '../runtime/thread-entry.js'
-import type { Role } from './layout.js'
 
 export interface ThreadSettings {
   config: Config
@@ -29,13 +28,6 @@ export interface ThreadSettings {
   /** See `Rates`. */
   rates: SharedArrayBuffer
 }
-
-/**
- * A young generation grows to its bound in the first storm, and stays there: with V8's own 48 MiB in each thread an idle
- * connection of 18,000 takes 8.7 KB, with these 4.7. Shards and sync make more garbage; with 12 they would be a tenth
- * slower.
- */
-export const YOUNG_HEAP_MB: Record<Role, number> = { io: 10, shard: 20, sync: 20, api: 8 }
 
 /** What a thread tells of itself on the control plane. */
 export interface ThreadStats {

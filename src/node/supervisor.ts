@@ -15,9 +15,10 @@ import type { Log } from '../observe/log.js'
 import { mergeSnapshots } from '../observe/metrics.js'
 import { type HostedRole, layOut, name as nameOf, ThreadHost } from '../runtime/thread-host.js'
 import { drainPlan } from './drain-plan.js'
-import { homeOf, linkedWith, type Role, threadKinds, topologyOf } from './layout.js'
+import { homeOf, linkedWith, threadKinds, topologyOf } from './layout.js'
 import { NodeHealth } from './node-health.js'
-import { type SupervisorVerbs, type ThreadSettings, type ThreadStats, YOUNG_HEAP_MB } from './settings.js'
+import { ENDING_ORDER, ROLES, type Role } from './roles.js'
+import type { SupervisorVerbs, ThreadSettings, ThreadStats } from './settings.js'
 import { meterThread } from './thread-meter.js'
 import { tlsFilesOf } from './tls.js'
 
@@ -25,8 +26,6 @@ import { tlsFilesOf } from './tls.js'
 const READY_DEADLINE_MS = 60_000
 const END_MIN_MS = 500
 const LISTENER_WATCH_MS = 30_000
-/** In the order in which they end. */
-const ROLES = ['api', 'io', 'shard', 'sync'] as const satisfies readonly Role[]
 
 export class Supervisor {
   readonly #log: Log
@@ -67,9 +66,9 @@ export class Supervisor {
           count: kind.count,
           linkedWith: linkedWith(kind, config),
           heapMb: config.threadHeapMb,
-          youngHeapMb: Math.max(...kind.roles.map((role) => YOUNG_HEAP_MB[role])),
-          mustEndItself: kind.roles.includes('io'),
-          supervisor: kind.roles.includes('api') ? verbs : undefined,
+          youngHeapMb: Math.max(...kind.roles.map((role) => ROLES[role].youngHeapMb)),
+          mustEndItself: kind.roles.some((role) => ROLES[role].mustEndItself),
+          supervisor: kind.roles.some((role) => ROLES[role].asksSupervisor) ? verbs : undefined,
         }),
       ),
       settings: {
@@ -160,17 +159,19 @@ export class Supervisor {
    * not end, and only the end of the process ends it. Never rejects.
    */
   async stop(): Promise<boolean> {
-    const { ioMs, shardMs, endMs } = drainPlan(this.#config)
+    const plan = drainPlan(this.#config)
     this.#isStopping = true
     clearInterval(this.#listenerWatch)
     // Before the node is up there is nobody to drain, and a thread ends only when it has loaded its code.
-    const endMaxMs = this.#hasStarted ? endMs : this.#config.shutdownTimeoutMs / ROLES.length
+    const endMaxMs = this.#hasStarted ? plan.endMs : this.#config.shutdownTimeoutMs
     if (this.#hasStarted) {
       await pause(this.#config.shutdownDelayMs)
-      await this.#drain('io', ioMs)
-      await this.#drain('shard', shardMs)
+      for (const role of ENDING_ORDER) {
+        const { drainTime } = ROLES[role]
+        if (drainTime !== undefined) await this.#drain(role, plan[drainTime])
+      }
     }
-    const left = await this.#host.stop([...ROLES], Math.max(END_MIN_MS, endMaxMs))
+    const left = await this.#host.stop(ENDING_ORDER, Math.max(END_MIN_MS, endMaxMs / ENDING_ORDER.length))
     this.#descriptors.stop()
     this.#disk?.stop()
     await this.#health.close()

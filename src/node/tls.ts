@@ -1,7 +1,7 @@
 /** This node's own TLS, on each thread that listens for clients. */
 import type { Config } from '../config/config.js'
 import { TlsFiles, type TlsPair } from '../net/tls-files.js'
-import type { Home } from './resident.js'
+import type { ThreadContext } from './role.js'
 import { threadName } from './settings.js'
 
 /** Undefined where the ports speak no TLS. Throws BAD_SETTING where the files do not serve. */
@@ -11,9 +11,9 @@ export async function tlsFilesOf(config: Config): Promise<TlsFiles | undefined> 
 }
 
 /** From now on, put the pair into use whenever its files change, and report how that goes. */
-export function renewTls(home: Home, files: TlsFiles, use: (pair: TlsPair) => void): void {
-  const { log, meter } = home
-  const thread = threadName(home)
+export function renewTls(context: ThreadContext, files: TlsFiles, use: (pair: TlsPair) => void): void {
+  const { log, meter } = context
+  const thread = threadName(context)
   files.watch({
     apply: (pair) => {
       use(pair)

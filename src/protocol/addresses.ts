@@ -11,7 +11,7 @@ import type * as Sync from './sync.js'
 export const LISTENER = 1
 export const FAN_OUT = 2
 export const SYNC = 3
-/** Shard i is actor FIRST_SHARD + i; at most 1,024 shards. */
+/** Shard i is actor FIRST_SHARD + i; at most SHARDS_MAX of them. */
 export const FIRST_SHARD = 16
 
 /** The slots of each role's threads, and how many presence shards are spread over the shard threads. */

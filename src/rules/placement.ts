@@ -12,6 +12,9 @@ export function hashOf(userId: UserId): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
+/** Shards of one node, at most: the application has numbers for so many actors of its own on a thread. */
+export const SHARDS_MAX = 1_024
+
 export function shardOf(userId: UserId, shards: number): number {
   return hashOf(userId) % shards
 }

@@ -1,4 +1,5 @@
 /** How presence is recorded in the store, and how long records live. */
+import { SHARDS_MAX } from '../../rules/placement.js'
 import { flag, int, MINUTE_MS, SECOND_MS, text } from '../kinds.js'
 
 export const presenceSettings = {
@@ -46,7 +47,7 @@ export const presenceSettings = {
     env: 'PRESENCE_SHARDS',
     defaultDoc: '4 for each thread that has some',
     min: 1,
-    max: 4096,
+    max: SHARDS_MAX,
     doc:
       'Slices of users on this node; each has one writer, and batches of its own: more of them make batches smaller. ' +
       'At least one for each thread.',

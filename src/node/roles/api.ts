@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { canonicalToken } from '../../auth/canonical-token.js'
 import type { TokenKeys } from '../../auth/keys.js'
 import { issueToken, verifyToken } from '../../auth/tokens.js'
+import { pick } from '../../config/pick.js'
 import { type HttpServer, serveHttp } from '../../doors/rest/http-server.js'
 import { RateTable } from '../../doors/rest/rate-table.js'
 import { createRest } from '../../doors/rest/rest.js'
@@ -20,7 +21,7 @@ import { withDeadline, wrapControl } from '../../runtime/control.js'
 import { toWire } from '../../runtime/index.js'
 import { type NewToken, TokenService } from '../../services/token-service.js'
 import { auditTrail } from '../audit-trail.js'
-import type { Home, PrepareResident, Resident } from '../resident.js'
+import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { platformTable, type Rights, rightsOf, type SupervisorVerbs, tokenKeysOf } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
 import { renewTls, tlsFilesOf } from '../tls.js'
@@ -36,14 +37,14 @@ const CLOSE_MS = 1_000
 const SECOND_MS = 1_000
 const REPORT_EVERY_MS = 1_000
 
-export const prepare: PrepareResident = async (task) => {
+export const prepare: PrepareRole = async (task) => {
   const keys = await tokenKeysOf(task)
   const tls = await tlsFilesOf(task.settings.config)
-  return (home) => open(home, keys, tls)
+  return (thread) => open(thread, keys, tls)
 }
 
-function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident {
-  const { system, settings, log, meter, supervisor: port } = home
+function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined): RoleInstance {
+  const { system, settings, log, meter, supervisor: port } = thread
   const { config } = settings
   const { metrics } = meter
   const addresses = new Addresses(settings.topology)
@@ -64,7 +65,7 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
     ...rights,
     secrets: new SecretGuard(config.authSecret, salt),
     platforms,
-    tokens: tokenService(home, keys, addresses, rights),
+    tokens: tokenService(thread, keys, addresses, rights),
     kick,
     // Nobody is on no platform: whoever is there is left.
     list: (userId) => kick({ userId, platformIds: [] }),
@@ -102,7 +103,7 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
         proxies: { trusted, header: config.forwardedHeader },
         ...(tls && { tls: tls.pair }),
       })
-      if (tls !== undefined) renewTls(home, tls, server.useTls)
+      if (tls !== undefined) renewTls(thread, tls, server.useTls)
     },
     stop: async () => {
       reports.flush()
@@ -115,7 +116,7 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
 }
 
 function tokenService(
-  { system, settings: { config } }: Home,
+  { system, settings: { config } }: ThreadContext,
   keys: TokenKeys,
   addresses: Addresses,
   { isAdmin, needsRecord }: Rights,
@@ -123,7 +124,15 @@ function tokenService(
   return new TokenService({
     store: tokenStore(system, addresses),
     settings: {
-      ...config,
+      ...pick(
+        config,
+        'tokenExpireDays',
+        'accessTokenExpireMin',
+        'refreshTokenExpireDays',
+        'adminTokenExpireMin',
+        'maxTokensPerPlatform',
+        'authWhenStoreDown',
+      ),
       loginPolicy: Number(config.loginPolicy) as Policy,
       refuseNew: config.loginConflict === 'refuse-new',
     },

@@ -6,6 +6,7 @@ import { canonicalToken } from '../../auth/canonical-token.js'
 import type { TokenKeys } from '../../auth/keys.js'
 import { verifyToken } from '../../auth/tokens.js'
 import { VerificationCache } from '../../auth/verification-cache.js'
+import { pick } from '../../config/pick.js'
 import { SharedConnectionCounts } from '../../doors/websocket/connection-counts.js'
 import { frameLimits } from '../../doors/websocket/frame-budget.js'
 import { Hub, userOfTopic } from '../../doors/websocket/hub.js'
@@ -25,7 +26,7 @@ import type { TlsFiles } from '../../net/tls-files.js'
 import type { Report } from '../../observe/metrics.js'
 import { Addresses, FAN_OUT, LISTENER } from '../../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../../runtime/index.js'
-import type { Home, PrepareResident, Resident } from '../resident.js'
+import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { platformTable, rightsOf, seating, tokenKeysOf } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
 import { renewTls, tlsFilesOf } from '../tls.js'
@@ -44,14 +45,14 @@ const BUSY_TEXT = 'This node takes up no more handshakes now; try again.\n'
 
 type IoCounts = ListenerCounts & FanOutCounts & { malformed: Record<MalformedReason, number> }
 
-export const prepare: PrepareResident = async (task) => {
+export const prepare: PrepareRole = async (task) => {
   const keys = await tokenKeysOf(task)
   const tls = await tlsFilesOf(task.settings.config)
-  return (home) => open(home, keys, tls)
+  return (thread) => open(thread, keys, tls)
 }
 
-function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident {
-  const { system, settings, index } = home
+function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined): RoleInstance {
+  const { system, settings, index } = thread
   const { config, topology } = settings
   const hub = new Hub()
   const counts: IoCounts = {
@@ -67,8 +68,8 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
   }
   const sockets = new ThreadSockets(settings.socketBudget, index)
   const door = new Door(sockets)
-  const transport = openTransport(home, hub, tls, counts, door)
-  if (tls !== undefined) renewTls(home, tls, (pair) => transport.useTls(pair))
+  const transport = openTransport(thread, hub, tls, counts, door)
+  if (tls !== undefined) renewTls(thread, tls, (pair) => transport.useTls(pair))
   const addresses = new Addresses(topology)
   const platforms = platformTable(config)
   const rights = rightsOf(config)
@@ -92,7 +93,18 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
       rates: new Rates(settings.rates, config, Date.now),
       addresses,
       settings: {
-        ...config,
+        ...pick(
+          config,
+          'maxConnections',
+          'maxConnectionsPerAddress',
+          'handshakeTimeoutMs',
+          'authWhenStoreDown',
+          'inflatedBytesMax',
+          'requestsPerSMax',
+          'watchesPerConnectionMax',
+          'newWatchesPerMin',
+          'readTimeoutMs',
+        ),
         mayWatch: rights.mayWatch,
         handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
         drainRate: Math.ceil(config.drainRate / topology.io.length),
@@ -111,7 +123,7 @@ function open(home: Home, keys: TokenKeys, tls: TlsFiles | undefined): Resident 
     },
     LISTENER,
   )
-  home.meter.metrics.onSnapshot((report) => {
+  thread.meter.metrics.onSnapshot((report) => {
     report.total('turnedAway', door.turnedAway)
     reportIo(report, hub, counts, gauges)
   })
@@ -153,7 +165,7 @@ async function dismissAll(system: ActorSystem, hub: Hub, ratePerS: number): Prom
 }
 
 function openTransport(
-  { system, settings, slot }: Home,
+  { system, settings, slot }: ThreadContext,
   hub: Hub,
   tls: TlsFiles | undefined,
   counts: IoCounts,

@@ -1,25 +1,36 @@
 /** The shard role: this thread's part of the presence shards. */
 import { type Args, newShardCounts, presenceShard } from '../../../actors/shard/presence-shard.js'
+import { pick } from '../../config/pick.js'
 import { Addresses, FIRST_SHARD } from '../../protocol/addresses.js'
 import { drainPlan } from '../drain-plan.js'
-import type { Home, PrepareResident, Resident } from '../resident.js'
+import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { loginPolicy, seating } from '../settings.js'
 
-export const prepare: PrepareResident = async () => open
+export const prepare: PrepareRole = async () => open
 
-function open(home: Home): Resident {
-  const { system, settings, log, slot, index } = home
+function open(thread: ThreadContext): RoleInstance {
+  const { system, settings, log, slot, index } = thread
   const { config } = settings
   const addresses = new Addresses(settings.topology)
   const counts = newShardCounts()
   const gauges: Args['gauges'] = []
   const rules = { policy: loginPolicy(config), seating: seating(config) }
+  const own = pick(
+    config,
+    'nodeId',
+    'batchSize',
+    'mergeIntervalMs',
+    'presenceTtlS',
+    'watchTtlS',
+    'offlineGraceMs',
+    'handshakeTimeoutMs',
+  )
   const shards = addresses.shards.filter((shard) => shard.thread === slot)
   for (const { actor } of shards) {
     const shard = actor - FIRST_SHARD
-    system.spawn(presenceShard, { shard, settings: config, addresses, ...rules, counts, gauges }, actor)
+    system.spawn(presenceShard, { shard, settings: own, addresses, ...rules, counts, gauges }, actor)
   }
-  home.meter.metrics.onSnapshot((report) => {
+  thread.meter.metrics.onSnapshot((report) => {
     report.total('assertions', counts.assertions)
     report.total('assertionErrors', counts.assertionErrors)
     report.total('changesHeard', counts.changesHeard)

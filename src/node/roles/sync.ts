@@ -10,16 +10,16 @@ import { openTokenFile } from '../../store/memory/token-file.js'
 import type { PresenceStore } from '../../store/ports/presence-store.js'
 import { RedisStore } from '../../store/redis/redis-store.js'
 import { redisOptions } from '../redis-options.js'
-import type { Home, PrepareResident, Resident } from '../resident.js'
+import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { platformTable, rightsOf, type ThreadSettings } from '../settings.js'
 
 /** A store that takes longer than this at the start is waited for by `/readyz`, not by the other threads. */
 const OPEN_WAIT_MS = 3_000
 const OPEN_LOOK_MS = 10
 
-export const prepare: PrepareResident = async () => open
+export const prepare: PrepareRole = async () => open
 
-function open({ system, settings, log, meter }: Home): Resident {
+function open({ system, settings, log, meter }: ThreadContext): RoleInstance {
   const { config } = settings
   const health = newHealth()
   const counts = newSyncCounts((seconds) => meter.metrics.all.assertFlushSeconds.observe(seconds))

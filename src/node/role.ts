@@ -1,15 +1,16 @@
-/** What a role brings to the thread that it lives on, alone or with others. */
+/** What a role is, and what it brings to the thread that it lives on, alone or with others. */
 import type { ReadyPart } from '../health/readiness.js'
 import type { OpenThread, ThreadTask } from '../runtime/thread-entry.js'
 import type { ThreadSettings } from './settings.js'
 import type { ThreadMeter } from './thread-meter.js'
 
-/** A thread, as those see it who live there. */
-export interface Home extends OpenThread<ThreadSettings> {
+/** A thread, as the roles on it see it. */
+export interface ThreadContext extends OpenThread<ThreadSettings> {
   meter: ThreadMeter
 }
 
-export interface Resident {
+/** A role on one thread. */
+export interface RoleInstance {
   /** Resolves when it can do its work. */
   ready?(): Promise<void>
   /** Takes no new work; resolves when what is under way is done. */
@@ -21,8 +22,13 @@ export interface Resident {
   parts(): ReadyPart[]
 }
 
-/** Starts its actors. */
-export type MoveIn = (home: Home) => Resident
+/** Starts the role's actors. */
+export type StartRole = (thread: ThreadContext) => RoleInstance
 
 /** What takes a while and has to be there before the first message: files to read. */
-export type PrepareResident = (task: ThreadTask<ThreadSettings>) => Promise<MoveIn>
+export type PrepareRole = (task: ThreadTask<ThreadSettings>) => Promise<StartRole>
+
+/** What the file of a role exports. */
+export interface RoleModule {
+  prepare: PrepareRole
+}
