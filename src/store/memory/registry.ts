@@ -1,4 +1,5 @@
 /** The node registry of the embedded store: the rules of the Redis store's scripts, on plain maps. */
+import { type LeaseTimes, leaseTimes } from '../../rules/cluster/lease-times.js'
 import type { Holder } from '../../rules/types.js'
 import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../ports/presence-store.js'
 import { holderOf, splitHolder } from '../shared/names.js'
@@ -36,11 +37,12 @@ export class NodeRegistry {
   }
 
   renew(holder: Holder, renewal: LeaseRenewal, settings: NodeSettings): Lease {
-    const { nodeLeaseMs, presenceTtlS, offlineGraceMs } = settings
+    const { presenceTtlS, offlineGraceMs } = settings
+    const times = leaseTimes(settings.nodeLeaseMs)
     const nowMs = Math.floor(this.#nowMs())
     if (!this.#nodes.has(holder)) return this.#lost(settings, nowMs)
     for (const kept of [holder, ...renewal.formers]) {
-      if (this.#nodes.has(kept)) this.#nodes.set(kept, nowMs + nodeLeaseMs)
+      if (this.#nodes.has(kept)) this.#nodes.set(kept, nowMs + times.leaseMs)
     }
     // The registry was lost with the store, and they died before they were in it again.
     for (const stranger of renewal.strangers) {
@@ -49,12 +51,12 @@ export class NodeRegistry {
       this.#changed()
     }
     // A lease end further off than any lease reaches was written by a clock that stood wrong: it says nothing.
-    const hasEnded = (endMs: number) => endMs <= nowMs || endMs > nowMs + 3 * nodeLeaseMs
+    const hasEnded = (endMs: number) => endMs <= nowMs || endMs > nowMs + times.farthestEndMs
     for (const { holder: suspect, leaseEndMs } of renewal.suspects) {
       if (this.#nodes.get(suspect) !== leaseEndMs || !hasEnded(leaseEndMs)) continue
       // It may have lived until its next renewal was due.
-      const livedUntilMs = Math.min(nowMs, leaseEndMs) - (nodeLeaseMs * 2) / 3
-      this.#bury(suspect, Math.max(nowMs, Math.floor(livedUntilMs + offlineGraceMs)))
+      const livedUntilMs = Math.min(nowMs, leaseEndMs) - times.renewalDueMs
+      this.#bury(suspect, Math.max(nowMs, livedUntilMs + offlineGraceMs))
       this.#changed()
     }
     for (const [dead, fromMs] of this.#dead) {
@@ -62,15 +64,13 @@ export class NodeRegistry {
       this.#dead.delete(dead)
       this.#changed()
     }
-    // Renewals come each third of a lease: who has less than this left has missed one.
-    const aliveMs = 0.6 * nodeLeaseMs
     const lease: Lease = {
       isHeld: true,
       suspects: [...this.#nodes]
-        .filter(([, endMs]) => endMs - nowMs < aliveMs || hasEnded(endMs))
+        .filter(([, endMs]) => endMs - nowMs < times.suspectBelowMs || hasEnded(endMs))
         .map(([suspect, leaseEndMs]) => ({ holder: suspect, leaseEndMs })),
     }
-    const toSweep = this.#giveSweep(renewal.sweeping, nowMs, nodeLeaseMs)
+    const toSweep = this.#giveSweep(renewal.sweeping, nowMs, times)
     if (toSweep !== undefined) lease.toSweep = toSweep
     if (this.#version !== renewal.known) {
       lease.registry = {
@@ -121,8 +121,8 @@ export class NodeRegistry {
   }
 
   /** A sweep belongs to whoever renews, and to another when that one does not come any more. */
-  #giveSweep(sweeping: Holder | undefined, nowMs: number, nodeLeaseMs: number): Holder | undefined {
-    const untilMs = nowMs + 2 * nodeLeaseMs
+  #giveSweep(sweeping: Holder | undefined, nowMs: number, { sweepTurnMs }: LeaseTimes): Holder | undefined {
+    const untilMs = nowMs + sweepTurnMs
     if (sweeping !== undefined) {
       if (this.#sweeps.has(sweeping)) this.#sweeps.set(sweeping, untilMs)
       return undefined

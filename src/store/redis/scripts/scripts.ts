@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
 import { Unpackr } from 'msgpackr'
+import { EPOCH_MEMORY_S, leaseTimes } from '../../../rules/cluster/lease-times.js'
 import { type TokenDigest, tokenDigest } from '../../../rules/logins/token-digest.js'
 import type {
   Assertion,
@@ -25,9 +26,6 @@ import { splitHolder } from '../../shared/names.js'
 import { REFILL_S, TOMBSTONE_S } from '../../shared/record-lives.js'
 import { RELIANCE_S, VOUCH_S } from '../../shared/token-lives.js'
 import { type Keys, OPENIM_CHANNEL } from '../keys.js'
-
-/** How long a node's last epoch is remembered: longer than any claim of it lives. */
-const EPOCH_MEMORY_S = 7 * 86_400
 
 const SCRIPT_FILES = {
   assertPresence: 'assert-presence-n.lua',
@@ -153,7 +151,9 @@ export function renewLease(
 ): ScriptCall {
   const { nodeId, nodeLeaseMs, offlineGraceMs, presenceTtlS, processId } = settings
   const { known, suspects, formers, strangers, sweeping = '' } = renewal
-  const args: (string | number)[] = [holder, nodeLeaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
+  const { leaseMs, suspectBelowMs, renewalDueMs, farthestEndMs, sweepTurnMs } = leaseTimes(nodeLeaseMs)
+  const args: (string | number)[] = [holder, leaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
+  args.push(suspectBelowMs, renewalDueMs, farthestEndMs, sweepTurnMs)
   args.push(processId, formers.length, strangers.length, ...formers, ...strangers)
   for (const { holder: suspect, leaseEndMs } of suspects) args.push(suspect, leaseEndMs)
   return { script: 'renewLease', keys: [...keys.ofRegistry(), keys.epoch(nodeId)], args }
