@@ -6,7 +6,7 @@ import type { Mutation } from '../../sim/mutations.js'
 
 export interface LuaMutation extends Mutation {
   /** Of the steps that notice it. */
-  family: 'claims' | 'leases' | 'seats' | 'tokens' | 'reliance' | 'refreshes'
+  family: 'claims' | 'lapses' | 'leases' | 'seats' | 'tokens' | 'reliance' | 'refreshes'
 }
 
 const SCRIPTS = 'src/store/redis/scripts'
@@ -73,8 +73,12 @@ export const LUA_MUTATIONS: LuaMutation[] = [
       ' then',
     ],
     ['a login without a change gets no number', 'if not changed and is_login then', 'if false then'],
-    ['what goes of the union is a change', 'found.withdrawn) and is_shared', 'found.withdrawn)'],
   ),
+  ...mutations('lapses', 'assert-presence-n', [
+    'what goes of the union is a change',
+    'found.withdrawn) and is_shared',
+    'found.withdrawn)',
+  ]),
   ...mutations(
     'claims',
     'watch-users-n',

@@ -70,7 +70,7 @@ const STEPS_MAX = 25
 
 const slot = fc.nat(SLOTS.length - 1)
 const userId = fc.constantFrom(...USERS)
-const userIds = fc.subarray(USERS, { minLength: 1 })
+const userIds = fc.constantFrom(['ann'], ['ann'], ['bob'], USERS)
 const platformIds = fc.subarray(PLATFORMS)
 const login = fc.constantFrom(10, 20, 30, BY_HAND - 1, BY_HAND)
 const ttlS = fc.constantFrom(0.4, 20, 4_000, 90_000)
@@ -95,6 +95,14 @@ const asserting: fc.Arbitrary<Step> = fc.record({
   users: userIds.chain((ids) =>
     fc.tuple(...ids.map(() => asserted)).map((each) => each.map((one, i) => ({ userId: ids[i]!, ...one }))),
   ),
+})
+/** One user, by a node that has seen none of the versions: whatever is a change is one of the record. */
+const assertingAnew: fc.Arbitrary<Step> = fc.record({
+  does: fc.constant('assert' as const),
+  slot,
+  users: fc
+    .constantFrom<number[][]>([], [], [1], [2])
+    .map((held) => [{ userId: 'ann', platformIds: held, seen: 'none' as const, isLogin: false }]),
 })
 const aboutUsers: fc.Arbitrary<Step> = fc.record({
   does: fc.constantFrom('watch' as const, 'watch' as const, 'unwatch' as const, 'read' as const),
@@ -197,6 +205,7 @@ function drawn(...weighted: [weight: number, ...steps: fc.Arbitrary<Step>[]][]):
 
 export const FAMILIES: Readonly<Record<string, fc.Arbitrary<Step[]>>> = {
   claims: drawn([8, asserting], [4, aboutUsers], [4, passing(20, 30, 60, 300)], [1, opening, sweeping]),
+  lapses: drawn([5, assertingAnew], [3, passing(20)]),
   leases: drawn(
     [8, renewing],
     [4, passing(3, 4, 6, 10, 12, 21, 30, 40, 60), opening],
