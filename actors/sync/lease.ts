@@ -6,6 +6,7 @@
  * deaths come, none of them shows a dead node's users.
  */
 import { StoreUnavailableError } from '../../src/errors/errors.js'
+import { RENEWALS_PER_LEASE } from '../../src/rules/cluster/lease-times.js'
 import { Membership, type Registry, type Suspect } from '../../src/rules/cluster/membership.js'
 import type { Holder, Whereabouts } from '../../src/rules/types.js'
 import type { Outcome } from '../../src/runtime/index.js'
@@ -14,7 +15,6 @@ import { AWAY, type Ctx, type State } from './state.js'
 
 /** So long all users may take to be asserted under a new epoch. */
 const HANDOVER_MS = 60_000
-const RENEWALS_PER_LEASE = 3
 /** A renewal without an answer for so long is given up, and sent again. */
 const RENEWAL_DEADLINES_PER_LEASE = 2
 /** After one that failed. */

@@ -98,9 +98,9 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'a sweep without a burial: the living are swept',
     file: 'src/store/memory/registry.ts',
-    find: '    this.#epochs.set(nodeId, { epoch, processId })',
+    find: '    this.#nodes.set(holder, nowMs + nodeLeaseMs)',
     replace:
-      '    this.#epochs.set(nodeId, { epoch, processId })\n    this.#sweeps.set(holder, nowMs + nodeLeaseMs)',
+      '    this.#nodes.set(holder, nowMs + nodeLeaseMs)\n    this.#sweeps.set(holder, nowMs + nodeLeaseMs)',
   },
   {
     name: 'the claims of the dead are not left out',

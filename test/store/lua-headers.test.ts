@@ -22,6 +22,15 @@ for (const file of files) {
     if (keyCount !== 'n' && keyCount !== '0') t.match(header, `KEYS[${keyCount}]`)
   })
 
+  t.test(`${file} uses no argument that its header does not name`, async (t) => {
+    const text = readFileSync(new URL(file, folder), 'utf8')
+    const [header = '', ...body] = text.split('\n\n')
+    const open = Number(/ARGV\[(\d+)\.\.\]/.exec(header)?.[1] ?? Number.POSITIVE_INFINITY)
+    const used = [...body.join('\n\n').matchAll(/ARGV\[(\d+)\]/g)].map(([, place]) => Number(place))
+    const unnamed = used.filter((place) => place < open && !header.includes(`ARGV[${place}]`))
+    t.same(unnamed, [])
+  })
+
   t.test(`${file} includes only what there is`, async (t) => {
     const text = readFileSync(new URL(file, folder), 'utf8')
     for (const [, name] of text.matchAll(/^-- @include (\S+)$/gm))

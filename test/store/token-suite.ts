@@ -52,6 +52,17 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     t.strictSame(other.heard.notes, [ofProbe])
   })
 
+  t.test('a process that took the name of another over hears of kicks by that one', async (t) => {
+    const older = await open(t)
+    const nodeId = older.holder.slice(0, older.holder.lastIndexOf('#'))
+    const younger = await open(t, { nodeId })
+    const user = fresh('user')
+    await younger.store.tokenState(user, WEB, 'token')
+    await older.store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    await until('it is heard', () => younger.heard.notes.length)
+    t.match(younger.heard.notes, [{ kind: 'withdraw', userId: user }])
+  })
+
   t.test('who kicked a token is known, also when nobody did who could be outranked', async (t) => {
     const { store } = await open(t)
     const user = fresh('user')

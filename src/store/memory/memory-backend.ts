@@ -144,7 +144,9 @@ export class MemoryBackend {
 
   /** Everybody on whom the holder has a claim. */
   heldBy(holder: Holder): UserId[] {
-    const isHeld = ({ claims }: UserRecord) => [...claims.values()].some((claim) => claim.holder === holder)
+    const nowS = this.#nowS()
+    const isHeld = ({ claims, versionExpiresAtS }: UserRecord) =>
+      versionExpiresAtS > nowS && [...claims.values()].some((claim) => claim.holder === holder)
     return [...this.#users].filter(([, user]) => isHeld(user)).map(([userId]) => userId)
   }
 

@@ -128,7 +128,7 @@ export class MemoryStore implements PresenceStore {
   }
 
   async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    return this.#tokens(userId).state(userId, platformId, token, this.#options.nodeId)
+    return this.#tokens(userId).state(userId, platformId, token, this.#opened())
   }
 
   async tokensOf(userId: UserId): Promise<TokenRecord[]> {

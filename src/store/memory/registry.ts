@@ -1,4 +1,5 @@
 /** The node registry of the embedded store: the rules of the Redis store's scripts, on plain maps. */
+import { EPOCH_MEMORY_S, type LeaseTimes, leaseTimes } from '../../rules/cluster/lease-times.js'
 import type { Holder } from '../../rules/types.js'
 import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../ports/presence-store.js'
 import { holderOf, splitHolder } from '../shared/names.js'
@@ -11,7 +12,7 @@ export class NodeRegistry {
   readonly #dead = new Map<Holder, number>()
   /** Dead holder -> when the next may begin to sweep it. */
   readonly #sweeps = new Map<Holder, number>()
-  readonly #epochs = new Map<string, { epoch: number; processId: string }>()
+  readonly #epochs = new Map<string, { epoch: number; processId: string; endMs: number }>()
   #version = 0
 
   constructor(nowMs: () => number) {
@@ -20,7 +21,7 @@ export class NodeRegistry {
 
   register({ nodeId, processId, nodeLeaseMs, offlineGraceMs }: NodeSettings): Incarnation {
     const nowMs = Math.floor(this.#nowMs())
-    const last = this.#epochs.get(nodeId)
+    const last = this.#lastEpoch(nodeId, nowMs)
     const epoch = Math.max(nowMs, (last?.epoch ?? 0) + 1)
     const formers: Holder[] = []
     for (const holder of [...this.#nodes.keys()]) {
@@ -29,48 +30,49 @@ export class NodeRegistry {
       else this.#bury(holder, nowMs + offlineGraceMs)
     }
     const holder = holderOf(nodeId, epoch)
-    this.#epochs.set(nodeId, { epoch, processId })
+    this.#epochs.set(nodeId, { epoch, processId, endMs: nowMs + EPOCH_MEMORY_S * 1_000 })
     this.#nodes.set(holder, nowMs + nodeLeaseMs)
     this.#changed()
     return { holder, formers }
   }
 
   renew(holder: Holder, renewal: LeaseRenewal, settings: NodeSettings): Lease {
-    const { nodeLeaseMs, presenceTtlS, offlineGraceMs } = settings
+    const { presenceTtlS, offlineGraceMs } = settings
+    const times = leaseTimes(settings.nodeLeaseMs)
     const nowMs = Math.floor(this.#nowMs())
     if (!this.#nodes.has(holder)) return this.#lost(settings, nowMs)
     for (const kept of [holder, ...renewal.formers]) {
-      if (this.#nodes.has(kept)) this.#nodes.set(kept, nowMs + nodeLeaseMs)
+      if (this.#nodes.has(kept)) this.#nodes.set(kept, nowMs + times.leaseMs)
     }
+    let hasChanged = false
     // The registry was lost with the store, and they died before they were in it again.
     for (const stranger of renewal.strangers) {
       if (this.#nodes.has(stranger) || this.#dead.has(stranger)) continue
       this.#bury(stranger, nowMs)
-      this.#changed()
+      hasChanged = true
     }
     // A lease end further off than any lease reaches was written by a clock that stood wrong: it says nothing.
-    const hasEnded = (endMs: number) => endMs <= nowMs || endMs > nowMs + 3 * nodeLeaseMs
+    const hasEnded = (endMs: number) => endMs <= nowMs || endMs > nowMs + times.farthestEndMs
     for (const { holder: suspect, leaseEndMs } of renewal.suspects) {
       if (this.#nodes.get(suspect) !== leaseEndMs || !hasEnded(leaseEndMs)) continue
       // It may have lived until its next renewal was due.
-      const livedUntilMs = Math.min(nowMs, leaseEndMs) - (nodeLeaseMs * 2) / 3
-      this.#bury(suspect, Math.max(nowMs, Math.floor(livedUntilMs + offlineGraceMs)))
-      this.#changed()
+      const livedUntilMs = Math.min(nowMs, leaseEndMs) - times.renewalDueMs
+      this.#bury(suspect, Math.max(nowMs, livedUntilMs + offlineGraceMs))
+      hasChanged = true
     }
     for (const [dead, fromMs] of this.#dead) {
       if (fromMs > nowMs - presenceTtlS * 1_000) continue
       this.#dead.delete(dead)
-      this.#changed()
+      hasChanged = true
     }
-    // Renewals come each third of a lease: who has less than this left has missed one.
-    const aliveMs = 0.6 * nodeLeaseMs
+    if (hasChanged) this.#changed()
     const lease: Lease = {
       isHeld: true,
       suspects: [...this.#nodes]
-        .filter(([, endMs]) => endMs - nowMs < aliveMs || hasEnded(endMs))
+        .filter(([, endMs]) => endMs - nowMs < times.suspectBelowMs || hasEnded(endMs))
         .map(([suspect, leaseEndMs]) => ({ holder: suspect, leaseEndMs })),
     }
-    const toSweep = this.#giveSweep(renewal.sweeping, nowMs, nodeLeaseMs)
+    const toSweep = this.#giveSweep(renewal.sweeping, nowMs, times)
     if (toSweep !== undefined) lease.toSweep = toSweep
     if (this.#version !== renewal.known) {
       lease.registry = {
@@ -110,8 +112,13 @@ export class NodeRegistry {
     }
   }
 
-  #lost({ nodeId, processId }: NodeSettings, nowMs: number): Lease {
+  #lastEpoch(nodeId: string, nowMs: number): { epoch: number; processId: string } | undefined {
     const last = this.#epochs.get(nodeId)
+    return last !== undefined && last.endMs > nowMs ? last : undefined
+  }
+
+  #lost({ nodeId, processId }: NodeSettings, nowMs: number): Lease {
+    const last = this.#lastEpoch(nodeId, nowMs)
     const lease: Lease = { isHeld: false, suspects: [] }
     if (last === undefined || last.processId === processId) return lease
     const rival = holderOf(nodeId, last.epoch)
@@ -121,13 +128,13 @@ export class NodeRegistry {
   }
 
   /** A sweep belongs to whoever renews, and to another when that one does not come any more. */
-  #giveSweep(sweeping: Holder | undefined, nowMs: number, nodeLeaseMs: number): Holder | undefined {
-    const untilMs = nowMs + 2 * nodeLeaseMs
+  #giveSweep(sweeping: Holder | undefined, nowMs: number, { sweepTurnMs }: LeaseTimes): Holder | undefined {
+    const untilMs = nowMs + sweepTurnMs
     if (sweeping !== undefined) {
       if (this.#sweeps.has(sweeping)) this.#sweeps.set(sweeping, untilMs)
       return undefined
     }
-    const due = [...this.#sweeps].find(([, dueMs]) => dueMs <= nowMs)?.[0]
+    const [due] = [...this.#sweeps].filter(([, dueMs]) => dueMs <= nowMs).sort(byTimeThenHolder)[0] ?? []
     if (due !== undefined) this.#sweeps.set(due, untilMs)
     return due
   }
@@ -141,6 +148,10 @@ export class NodeRegistry {
   #changed(): void {
     this.#version = Math.max(Math.floor(this.#nowMs() * 1_000), this.#version + 1)
   }
+}
+
+function byTimeThenHolder([a, aMs]: [Holder, number], [b, bMs]: [Holder, number]): number {
+  return aMs - bMs || (a < b ? -1 : 1)
 }
 
 function checkpointOf<V>(map: Map<string, V>): () => void {

@@ -9,9 +9,10 @@
 import { StoreUnavailableError } from '../../errors/errors.js'
 import { BY_HAND } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
-import type { LoginNumber, PlatformId, UserId } from '../../rules/types.js'
+import type { Holder, LoginNumber, PlatformId, UserId } from '../../rules/types.js'
 import type { TokenRecord, TokenState } from '../ports/presence-store.js'
-import { lifeOf, RELIANCE_S, VOUCH_S } from '../shared/token-lives.js'
+import { splitHolder } from '../shared/names.js'
+import { lifeOf, RELIANCE_RECORDED_S, RELIANCE_S, VOUCH_S } from '../shared/token-lives.js'
 
 /** Users looked at for each write. More than one, so that the sweep overtakes the growth. */
 const SWEPT_PER_WRITE = 3
@@ -49,8 +50,8 @@ interface TokenSet {
   statesEndS: number
   kicks: Map<TokenDigest, Kick>
   vouchers: Map<TokenDigest, { login: LoginNumber; endsS: number }>
-  /** Node -> until when it relies on one of the tokens. */
-  relying: Map<string, number>
+  /** Node -> which of its incarnations relies on one of the tokens, and until when. */
+  relying: Map<string, { epoch: number; endsS: number }>
   refreshes: Map<TokenDigest, number>
   /** The journal has something of it. */
   isStored: boolean
@@ -125,12 +126,22 @@ export class TokenRecords {
     await journal?.close()
   }
 
-  /** And `nodeId` relies on it from now on. */
-  state(userId: UserId, platformId: PlatformId, token: string, nodeId: string): TokenState {
+  /** And the holder relies on it from now on. */
+  state(userId: UserId, platformId: PlatformId, token: string, holder: Holder): TokenState {
     this.sweep()
     const set = this.#set(userId, platformId)
-    set.relying.set(nodeId, this.#nowS() + RELIANCE_S)
+    this.#rely(set, holder)
     return set.states.get(token) ?? 'unknown'
+  }
+
+  #rely({ relying }: TokenSet, holder: Holder): void {
+    const nowS = this.#nowS()
+    const { nodeId, epoch } = splitHolder(holder)
+    const known = relying.get(nodeId)
+    // An earlier incarnation that asks late hears what the later one hears.
+    if (known && epoch <= known.epoch && known.endsS - nowS >= RELIANCE_S) return
+    const latest = Math.max(epoch, known?.epoch ?? 0)
+    relying.set(nodeId, { epoch: latest, endsS: nowS + RELIANCE_RECORDED_S })
   }
 
   kickedBy(userId: UserId, platformId: PlatformId, token: string): LoginNumber {
@@ -190,7 +201,7 @@ export class TokenRecords {
     }
     const kick = set.kicks.get(digest)
     if (set.states.get(token) !== 'kicked' || !kick || kick.by >= login) return
-    if (kick.before === 'unknown') set.states.delete(token)
+    if (kick.before === 'unknown') takeOff(set, token)
     else set.states.set(token, kick.before)
     set.kicks.delete(digest)
     await this.#save(userId, platformId, set)
@@ -198,7 +209,7 @@ export class TokenRecords {
 
   async forget(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
     const set = this.#set(userId, platformId)
-    const known = tokens.filter((token) => set.states.delete(token))
+    const known = tokens.filter((token) => takeOff(set, token))
     if (known.length > 0) await this.#save(userId, platformId, set)
   }
 
@@ -285,7 +296,7 @@ export class TokenRecords {
   #tidy(set: TokenSet): void {
     const nowS = this.#nowS()
     if (set.statesEndS <= nowS) set.states.clear()
-    for (const [key, endsS] of set.relying) if (endsS <= nowS) set.relying.delete(key)
+    for (const [key, { endsS }] of set.relying) if (endsS <= nowS) set.relying.delete(key)
     for (const [key, endsS] of set.refreshes) if (endsS <= nowS) set.refreshes.delete(key)
     for (const [key, { endsS }] of set.kicks) if (endsS <= nowS) set.kicks.delete(key)
     for (const [key, { endsS }] of set.vouchers) if (endsS <= nowS) set.vouchers.delete(key)
@@ -308,6 +319,13 @@ export class TokenRecords {
       throw new StoreUnavailableError(`Tokens cannot be written: ${(error as Error).message}`)
     }
   }
+}
+
+/** True = it was on record. The tokens of a record live as long as the record: what begins anew has no life from before. */
+function takeOff(set: TokenSet, token: string): boolean {
+  const wasThere = set.states.delete(token)
+  if (set.states.size === 0) set.statesEndS = 0
+  return wasThere
 }
 
 /** `shiftS`: what is added to every time of the record. */

@@ -373,7 +373,9 @@ export class RedisStore implements PresenceStore {
    * Redis: it must not get lost with a subscription.
    */
   #note(session: Session, to: Holder, note: Note): void {
-    if (splitHolder(to).nodeId === this.#options.nodeId) {
+    const [own, other] = [splitHolder(session.holder), splitHolder(to)]
+    // A later epoch is that of another process which has the name now.
+    if (other.nodeId === own.nodeId && other.epoch <= own.epoch) {
       const own = structuredClone(note)
       queueMicrotask(() => this.#session?.events.noted(own))
       return

@@ -89,10 +89,8 @@ export class TokenRecords {
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
     const owner = this.#owner(userId, platformId)
-    const key = this.#keys.tokenSide(userId, owner.platformName)
-    const kick = await this.#client.hget(key, `k:${tokenDigest(token)}`).catch(this.#failing(owner))
-    // number:expiry:state before
-    return kick === null ? BY_HAND : Number(kick.split(':')[0])
+    const by = String(await this.#run(owner, scripts.readKick(this.#keys, owner, token)))
+    return by === '' ? BY_HAND : Number(by)
   }
 
   async all(userId: UserId): Promise<TokenRecord[]> {

@@ -3,6 +3,9 @@
 /** A node that asked about a token hears of its kick for this long at least. */
 export const RELIANCE_S = 3_600
 
+/** Reliance is recorded for longer than promised: most logins find enough of it left, and write nothing. */
+export const RELIANCE_RECORDED_S = 2 * RELIANCE_S
+
 /** How long a login that vouched for a token is remembered: longer than any kick is on its way. */
 export const VOUCH_S = 86_400
 

@@ -189,7 +189,8 @@ local function assert_user(user, version_seen, list, is_login)
   -- version would ignore everything up to it, so what is true now needs a greater one.
   local changed = found.missing > 0 or #found.dropped > 0 or version_seen > found.version
   local watchers = changed and living_watchers(user)
-  local union_changed = write_union(online, assertion, found.withdrawn)
+  -- Where it is not shared the union says nothing that the claims do not: a leftover that goes is no news.
+  local union_changed = write_union(online, assertion, found.withdrawn) and is_shared
   if not changed and union_changed then
     changed = true
     watchers = living_watchers(user)
@@ -233,7 +234,7 @@ local function assert_user(user, version_seen, list, is_login)
     redis.call('ZADD', claims, version_text, 'v', unpack(assertion.claims))
   end
   redis.call('EXPIRE', claims, life_s)
-  if union_changed and is_shared then
+  if union_changed then
     local platforms = redis.call('ZRANGE', online, '0', '-1')
     local parts = #platforms > 0 and table.concat(platforms, ':') .. ':' or ''
     redis.call('PUBLISH', notice_channel, parts .. user)

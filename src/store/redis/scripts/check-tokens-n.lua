@@ -2,15 +2,17 @@
 -- Read the states of several tokens, and note that a node relies on them from now on.
 -- KEYS[1..2]  keys of the first token: they route the call to its master, where the others live too, and the first says
 --             what all keys begin with
--- ARGV[1]  node ID    ARGV[2]  epoch of the node    ARGV[3]  life of a reliance at least (s)
--- ARGV[4..] three values a token: userID, name of the platform, token
+-- ARGV[1]  node ID    ARGV[2]  epoch of the node    ARGV[3]  reliance with less left than this is recorded anew (s)
+-- ARGV[4]  life of a reliance that is recorded (s)
+-- ARGV[5..] three values a token: userID, name of the platform, token
 -- Returns  msgpack array, per token in order: the state number, -1 = not on record, or text = this token failed
 
 -- @include clock
 -- @include token-side
 -- @include each-user
 
-local own_field, own_epoch, life_s = '@' .. ARGV[1], ARGV[2], tonumber(ARGV[3])
+local own_field, own_epoch = '@' .. ARGV[1], ARGV[2]
+local enough_s, life_s = tonumber(ARGV[3]), tonumber(ARGV[4])
 local NOT_ON_RECORD, STRANGE = -1, 1
 local prefix = string.match(KEYS[1], '^(.*)UID_PID_TOKEN_STATUS:')
 local tokens_start, side_start = prefix .. 'UID_PID_TOKEN_STATUS:', prefix .. 'TOKENS:{'
@@ -22,15 +24,14 @@ local function rely(side)
     -- An earlier incarnation asks late: both hear what the later one hears.
     epoch = known_epoch
   end
-  -- Written for twice as long as promised, so that most logins find enough of it left.
-  if epoch ~= known_epoch or ends_s - now_s < life_s then
-    write_field(side, own_field, epoch, 2 * life_s)
-    prolong(side, 2 * life_s)
+  if epoch ~= known_epoch or ends_s - now_s < enough_s then
+    write_field(side, own_field, epoch, life_s)
+    prolong(side, life_s)
     tidy(side)
   end
 end
 
-return each_user(4, 3, function(user, platform, token)
+return each_user(5, 3, function(user, platform, token)
   local tokens = tokens_start .. user .. ':' .. platform
   rely(side_start .. tokens .. '}')
   local state = redis.call('HGET', tokens, token)

@@ -4,7 +4,10 @@
 -- ARGV[1]  node#epoch    ARGV[2]  lease (ms)    ARGV[3]  version of the registry that the node knows (us)
 -- ARGV[4]  how long claims count after their node's end at least (ms)    ARGV[5]  life of a record (s)
 -- ARGV[6]  the dead node that this node sweeps, '' = none
--- ARGV[7]  process    ARGV[8]  number of earlier incarnations    ARGV[9]  number of strangers
+-- ARGV[7]  a node with less left of its lease is a suspect (ms)
+-- ARGV[8]  a renewal is due so long before the end of a lease (ms)
+-- ARGV[9]  no lease ends further off than this (ms)    ARGV[10]  a sweep is another node's after so long (ms)
+-- ARGV[11] process    ARGV[12] number of earlier incarnations    ARGV[13] number of strangers
 -- ARGV[..] earlier incarnations, to be kept as well
 -- ARGV[..] strangers, who hold something and are in no registry: to be buried
 -- ARGV[..] suspects: node#epoch, lease end (ms) when it was seen last
@@ -16,10 +19,12 @@
 -- @include registry
 
 local own, lease_ms, ttl_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5]) * 1000
+local suspect_below_ms, renewal_due_ms = tonumber(ARGV[7]), tonumber(ARGV[8])
+local farthest_end_ms, sweep_turn_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
 if not redis.call('ZSCORE', KEYS[1], own) then
   local epoch, process = string.match(redis.call('GET', KEYS[5]) or '', '^(%d+):?(.*)$')
   local rival = string.match(own, '^(.*#)') .. (epoch or '')
-  local rival_end = epoch and process ~= ARGV[7] and redis.call('ZSCORE', KEYS[1], rival)
+  local rival_end = epoch and process ~= ARGV[11] and redis.call('ZSCORE', KEYS[1], rival)
   if rival_end then
     return { 0, rival, string.format('%.0f', tonumber(rival_end) - now_ms) }
   end
@@ -27,16 +32,16 @@ if not redis.call('ZSCORE', KEYS[1], own) then
 end
 -- Also after its end: while nobody has buried it, nobody has acted on that.
 redis.call('ZADD', KEYS[1], now_ms + lease_ms, own)
-local first_former = 10
-local first_stranger = first_former + tonumber(ARGV[8])
-local first_suspect = first_stranger + tonumber(ARGV[9])
+local first_former = 14
+local first_stranger = first_former + tonumber(ARGV[12])
+local first_suspect = first_stranger + tonumber(ARGV[13])
 for i = first_former, first_stranger - 1 do
   redis.call('ZADD', KEYS[1], 'XX', now_ms + lease_ms, ARGV[i])
 end
 
 -- A lease end further off than any lease reaches was written by a clock that stood wrong: it says nothing.
 local function has_ended(lease_end_ms)
-  return lease_end_ms <= now_ms or lease_end_ms > now_ms + 3 * lease_ms
+  return lease_end_ms <= now_ms or lease_end_ms > now_ms + farthest_end_ms
 end
 
 local has_changed = false
@@ -53,8 +58,8 @@ for i = first_suspect, #ARGV, 2 do
   local lease_end = redis.call('ZSCORE', KEYS[1], ARGV[i])
   if lease_end == ARGV[i + 1] and has_ended(tonumber(lease_end)) then
     -- It may have lived until its next renewal was due.
-    local lived_until = math.min(now_ms, tonumber(lease_end)) - lease_ms * 2 / 3
-    bury(ARGV[i], math.max(now_ms, math.floor(lived_until + tonumber(ARGV[4]))))
+    local lived_until = math.min(now_ms, tonumber(lease_end)) - renewal_due_ms
+    bury(ARGV[i], math.max(now_ms, lived_until + tonumber(ARGV[4])))
     has_changed = true
   end
 end
@@ -66,13 +71,11 @@ if has_changed then
   registry_changed()
 end
 
--- Renewals come each third of a lease: who has less than this left has missed one.
-local alive_ms = 0.6 * lease_ms
 local suspects = {}
 local nodes = redis.call('ZRANGE', KEYS[1], '0', '-1', 'WITHSCORES')
 for i = 1, #nodes, 2 do
   local lease_end_ms = tonumber(nodes[i + 1])
-  if lease_end_ms - now_ms < alive_ms or has_ended(lease_end_ms) then
+  if lease_end_ms - now_ms < suspect_below_ms or has_ended(lease_end_ms) then
     suspects[#suspects + 1] = nodes[i]
     suspects[#suspects + 1] = nodes[i + 1]
   end
@@ -80,7 +83,7 @@ end
 
 -- A sweep belongs to whoever renews, and to another when that one does not come any more.
 local to_sweep = ''
-local sweep_until = string.format('%.0f', now_ms + 2 * lease_ms)
+local sweep_until = string.format('%.0f', now_ms + sweep_turn_ms)
 if ARGV[6] ~= '' then
   redis.call('ZADD', KEYS[3], 'XX', sweep_until, ARGV[6])
 else

@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
 import { Unpackr } from 'msgpackr'
+import { EPOCH_MEMORY_S, leaseTimes } from '../../../rules/cluster/lease-times.js'
 import { type TokenDigest, tokenDigest } from '../../../rules/logins/token-digest.js'
 import type {
   Assertion,
@@ -23,11 +24,8 @@ import type {
 import type { LeaseRenewal, NodeSettings } from '../../ports/presence-store.js'
 import { splitHolder } from '../../shared/names.js'
 import { REFILL_S, TOMBSTONE_S } from '../../shared/record-lives.js'
-import { RELIANCE_S, VOUCH_S } from '../../shared/token-lives.js'
+import { RELIANCE_RECORDED_S, RELIANCE_S, VOUCH_S } from '../../shared/token-lives.js'
 import { type Keys, OPENIM_CHANNEL } from '../keys.js'
-
-/** How long a node's last epoch is remembered: longer than any claim of it lives. */
-const EPOCH_MEMORY_S = 7 * 86_400
 
 const SCRIPT_FILES = {
   assertPresence: 'assert-presence-n.lua',
@@ -41,6 +39,7 @@ const SCRIPT_FILES = {
   takeSeat: 'take-seat-1.lua',
   keepSeats: 'keep-seats-n.lua',
   checkTokens: 'check-tokens-n.lua',
+  readKick: 'read-kick-1.lua',
   kickTokens: 'kick-tokens-2.lua',
   vouchForToken: 'vouch-token-2.lua',
   rememberToken: 'remember-token-2.lua',
@@ -153,7 +152,9 @@ export function renewLease(
 ): ScriptCall {
   const { nodeId, nodeLeaseMs, offlineGraceMs, presenceTtlS, processId } = settings
   const { known, suspects, formers, strangers, sweeping = '' } = renewal
-  const args: (string | number)[] = [holder, nodeLeaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
+  const { leaseMs, suspectBelowMs, renewalDueMs, farthestEndMs, sweepTurnMs } = leaseTimes(nodeLeaseMs)
+  const args: (string | number)[] = [holder, leaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
+  args.push(suspectBelowMs, renewalDueMs, farthestEndMs, sweepTurnMs)
   args.push(processId, formers.length, strangers.length, ...formers, ...strangers)
   for (const { holder: suspect, leaseEndMs } of suspects) args.push(suspect, leaseEndMs)
   return { script: 'renewLease', keys: [...keys.ofRegistry(), keys.epoch(nodeId)], args }
@@ -214,9 +215,15 @@ export function checkTokens(
   holder: string,
 ): ScriptCall {
   const { nodeId, epoch } = splitHolder(holder)
-  const args: (string | number)[] = [nodeId, epoch, RELIANCE_S]
+  const args: (string | number)[] = [nodeId, epoch, RELIANCE_S, RELIANCE_RECORDED_S]
   for (const { userId, platformName, token } of checks) args.push(userId, platformName, token)
   return { script: 'checkTokens', keys: tokenKeys(keys, checks[0]!), args }
+}
+
+/** Returns the number of the login that kicked the token, as text; '' = none that is known. */
+export function readKick(keys: Keys, owner: TokenOwner, token: string): ScriptCall {
+  const key = keys.tokenSide(owner.userId, owner.platformName)
+  return { script: 'readKick', keys: [key], args: [tokenDigest(token)] }
 }
 
 /** What a kick did: indices of the flagged tokens, from 1; nodes to tell, flat as node, epoch... */

@@ -19,7 +19,14 @@ local watch = ARGV[2] .. ':' .. (now_s + ttl_s)
 return each_user(5, 1, function(user)
   -- First, and whatever comes of it: what is recorded of a user and who wants to know may each be damaged alone.
   local recorded = redis.pcall('HSET', watch_key(user), node, watch)
-  redis.call('EXPIRE', watch_key(user), ttl_s)
+  -- Never cut: watches of other nodes may live longer. A renewal finds a life to prolong, a new field mostly none.
+  local first, second = 'GT', 'NX'
+  if recorded == 1 then
+    first, second = second, first
+  end
+  if redis.call('EXPIRE', watch_key(user), ttl_s, first) == 0 then
+    redis.call('EXPIRE', watch_key(user), ttl_s, second)
+  end
   return {
     redis.call('ZRANGEBYSCORE', claims_key(user), live, '+inf', 'WITHSCORES'),
     is_shared and redis.call('ZRANGEBYSCORE', online_key(user), live, '+inf') or {},
