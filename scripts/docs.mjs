@@ -1,7 +1,8 @@
-// Rewrite the generated parts of README.md from what was built: REST paths, settings, errors, metrics.
-// Run after the build, as `npm run docs`; `test/docs.test.ts` holds the README to it.
+// Rewrite the generated parts of README.md from what was built: REST paths, settings, errors, metrics; and
+// docs/node-protocol.md. Run after the build, as `npm run docs`; `test/docs.test.ts` holds both to it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { nodeProtocolPage } from './node-protocol-page.mjs'
 
 const built = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).href)
 
@@ -14,6 +15,13 @@ export async function render(readme) {
   text = replacePart(text, 'settings', configTable())
   text = replacePart(text, 'errors', await errorsTable())
   return replacePart(text, 'metrics', metricsTable())
+}
+
+/** The whole of docs/node-protocol.md. */
+export async function renderNodeProtocol() {
+  const { NOTE_KINDS } = await built('protocol/node/notes.js')
+  const { MESSAGE_BYTES_MAX } = await built('protocol/node/bounds.js')
+  return nodeProtocolPage(NOTE_KINDS, MESSAGE_BYTES_MAX)
 }
 
 function replacePart(readme, name, content) {
@@ -45,6 +53,7 @@ async function catalogueOf(path) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const path = fileURLToPath(new URL('../README.md', import.meta.url))
-  writeFileSync(path, await render(readFileSync(path, 'utf8')))
+  const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+  writeFileSync(at('README.md'), await render(readFileSync(at('README.md'), 'utf8')))
+  writeFileSync(at('docs/node-protocol.md'), await renderNodeProtocol())
 }

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import * as failures from '../src/errors/errors.js'
+import { NOTE_KINDS } from '../src/protocol/node/notes.js'
 
 const root = new URL('../../', import.meta.url)
-const { render } = (await import(new URL('scripts/docs.mjs', root).href)) as {
+const { render, renderNodeProtocol } = (await import(new URL('scripts/docs.mjs', root).href)) as {
   render(readme: string): Promise<string>
+  renderNodeProtocol(): Promise<string>
 }
 const marked = (...names: string[]) =>
   names.map((name) => `<!-- ${name}:begin -->\nold\n<!-- ${name}:end -->`).join('\n')
@@ -12,6 +14,13 @@ const marked = (...names: string[]) =>
 t.test('the README says what the code says of REST, settings, errors and metrics', async (t) => {
   const readme = readFileSync(new URL('README.md', root), 'utf8')
   t.equal(readme, await render(readme), 'run `npm run docs` after a build')
+})
+
+t.test('docs/node-protocol.md says what the code says of every kind of note and its fields', async (t) => {
+  const page = readFileSync(new URL('docs/node-protocol.md', root), 'utf8')
+  t.equal(page, await renderNodeProtocol(), 'run `npm run docs` after a build')
+  for (const kind of Object.keys(NOTE_KINDS)) t.match(page, `### ${kind}\n`)
+  t.match(page, '| `eviction.platformIds` | list of at most 1,000: number; may be absent |')
 })
 
 t.test('generated parts replace what stood between their markers and nothing else', async (t) => {
