@@ -1,4 +1,7 @@
-/** Changes as nodes tell them: the hot path, thousands a second. Each crosses as a plain array, which any language reads. */
+/**
+ * Changes as nodes tell them: the hot path, thousands a second. Each crosses as a plain array, which any language
+ * reads, and is checked by hand while it is decoded: a check by zod alone takes longer than that.
+ */
 import type { Snapshot } from '../../rules/types.js'
 import { LIST_MAX } from './bounds.js'
 import { userId } from './fields.js'

@@ -21,7 +21,7 @@ export interface Message {
 export function decodeMessage(payload: Buffer): Message | number {
   const envelope = unpackEnvelope(payload)
   if (typeof envelope === 'number') return envelope
-  const { parts, ...head } = envelope
+  const { from, numbering, parts } = envelope
   const notes: AnyNote[] = []
   const leftOut: string[] = []
   for (const { kind, body } of parts) {
@@ -35,5 +35,5 @@ export function decodeMessage(payload: Buffer): Message | number {
         leftOut.push(`malformed ${kind}`)
       }
   }
-  return { ...head, notes, leftOut }
+  return numbering === undefined ? { from, notes, leftOut } : { from, numbering, notes, leftOut }
 }

@@ -14,7 +14,10 @@ import { type Withdraw, withdraw } from './withdraw.js'
 
 export const NOTE_KINDS = { changes, records, evict, evicted, remind, holding, died, withdraw }
 
-/** A note of any kind but changes, which go to a handler of their own. At most once: who needs an answer asks again. */
+/**
+ * A note of any kind but changes, which go to a handler of their own. It arrives at most once: a sender that needs an
+ * answer sends it again.
+ */
 export type Note = Evict | Evicted | Remind | Holding | Died | Withdraw
 
 /** What a message brings. */

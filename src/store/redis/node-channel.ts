@@ -126,11 +126,13 @@ export class NodeReceiver {
   receive(payload: Buffer): Received | number {
     const message = decodeMessage(payload)
     if (typeof message === 'number') return message
-    const { numbering, ...received } = message
+    const { from, numbering, notes, leftOut } = message
+    const received: Received = { from, notes, leftOut }
     // Without a number, or meant for an earlier incarnation of this node: news all the same, but not of this count.
     if (numbering?.to !== this.#to) return received
-    const missed = this.#count(received.from, numbering)
-    return missed === undefined ? received : { ...received, missed }
+    const missed = this.#count(from, numbering)
+    if (missed !== undefined) received.missed = missed
+    return received
   }
 
   /** This node was deaf for a while and says so itself: whatever numbers come next are no news of a loss. */

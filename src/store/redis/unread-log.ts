@@ -7,15 +7,17 @@ const REASONS_MAX = 100
 
 export class UnreadLog {
   readonly #log: RedisStoreOptions['log']
+  readonly #nowMs: () => number
   readonly #known = new Map<string, { count: number; loggedMs: number }>()
 
-  constructor(log: RedisStoreOptions['log']) {
+  constructor(log: RedisStoreOptions['log'], nowMs: () => number = () => performance.now()) {
     this.#log = log
+    this.#nowMs = nowMs
   }
 
-  /** Logs a reason when it comes first, then at most once a minute, with how often it came since this node started. */
+  /** Logs a reason when it comes first, then at most once a minute, with its count. */
   note(reason: string): void {
-    const nowMs = performance.now()
+    const nowMs = this.#nowMs()
     let known = this.#known.get(reason)
     if (known === undefined) {
       if (this.#known.size === REASONS_MAX) this.#known.delete(this.#known.keys().next().value as string)
@@ -25,6 +27,6 @@ export class UnreadLog {
     known.count++
     if (nowMs - known.loggedMs < EVERY_MS) return
     known.loggedMs = nowMs
-    this.#log('warn', 'left out what another node says', { reason, count: known.count })
+    this.#log('warn', 'a node message was not understood', { reason, count: known.count })
   }
 }
