@@ -72,14 +72,19 @@ export const ROOMS = [
   },
   { room: 'src/auth', may: ['src/errors', 'src/files', 'src/openim', 'src/rules', 'src/store/ports types'] },
   { room: 'src/sdk', may: ['src/errors', 'src/openim', 'src/rules'] },
-  { room: 'src/store/memory', may: ['src/errors', 'src/rules', 'src/store/ports', 'src/store/shared'] },
+  {
+    room: 'src/store/memory',
+    may: ['src/errors', 'src/protocol/node types', 'src/rules', 'src/store/ports', 'src/store/shared'],
+  },
   {
     room: 'src/store/redis',
-    may: ['src/errors', 'src/net', 'src/rules', 'src/store/ports', 'src/store/shared'],
+    // Its node bus is where messages between nodes are packed and unpacked.
+    may: ['src/errors', 'src/net', 'src/protocol/node', 'src/rules', 'src/store/ports', 'src/store/shared'],
   },
-  { room: 'src/store/shared', may: ['src/rules'] },
-  { room: 'src/store/ports', may: ['src/rules types'] },
+  { room: 'src/store/shared', may: ['src/protocol/node types', 'src/rules', 'src/store/ports types'] },
+  { room: 'src/store/ports', may: ['src/protocol/node types', 'src/rules types'] },
   { room: 'src/protocol', may: ['src/rules', 'src/runtime', 'src/store/ports types'] },
+  { room: 'src/protocol/node', may: ['src/rules'] },
   { room: 'src/config', may: ['src/errors', 'src/net', 'src/rules'] },
   { room: 'src/health', may: ['src/errors'] },
   { room: 'src/observe', may: ['src/runtime types'] },

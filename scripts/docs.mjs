@@ -1,24 +1,33 @@
-// Rewrite the generated parts of docs/ from what was built: REST paths, settings, errors, metrics.
+// Rewrite the generated pages of docs/, and parts of pages, from what was built: REST paths, settings, errors, metrics, notes.
 // Run after the build, as `npm run docs`; `test/docs.test.ts` holds the pages to it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { nodeProtocolPage } from './node-protocol-page.mjs'
 
 const built = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).href)
 
-/** Each page with generated parts, and what makes them, by the name in the markers. */
+/** Each generated page: what makes it as a whole, or its parts by the name in their markers. */
 export const PAGES = {
   'docs/rest.md': { rest: async () => (await built('doors/rest/routes.js')).restTable() },
   'docs/settings.md': { settings: async () => (await built('config/table.js')).settingsTables('##') },
   'docs/errors.md': { errors: errorsTable },
   'docs/metrics.md': { metrics: async () => (await built('observe/metrics.js')).metricsTable() },
+  'docs/node-protocol.md': nodeProtocol,
 }
 
 /** The text of a page with every generated part up to date. Throws when a marker is missing, and names it. */
 export async function render(page, text) {
+  const made = PAGES[page]
+  if (typeof made === 'function') return made()
   let rendered = text
-  for (const [name, make] of Object.entries(PAGES[page]))
-    rendered = replacePart(page, rendered, name, await make())
+  for (const [name, make] of Object.entries(made)) rendered = replacePart(page, rendered, name, await make())
   return rendered
+}
+
+async function nodeProtocol() {
+  const { NOTE_KINDS } = await built('protocol/node/notes.js')
+  const { MESSAGE_BYTES_MAX } = await built('protocol/node/bounds.js')
+  return nodeProtocolPage(NOTE_KINDS, MESSAGE_BYTES_MAX)
 }
 
 function replacePart(page, text, name, content) {

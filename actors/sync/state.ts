@@ -1,10 +1,10 @@
 /** What sync owns, and what it sends itself. */
 import { StoreUnavailableError } from '../../src/errors/errors.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
+import type { Note } from '../../src/protocol/node/notes.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import type { NodeName } from '../../src/rules/cluster/node-name.js'
-import type { Note } from '../../src/rules/logins/eviction.js'
 import type { Holder, PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
 import type { Context, Outcome, Ref, ReplyTo } from '../../src/runtime/index.js'
 import type { Incarnation, PresenceStore } from '../../src/store/ports/presence-store.js'

@@ -12,9 +12,9 @@
  * empty can withdraw those who left while it was gone.
  */
 
+import type { Note } from '../../src/protocol/node/notes.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import { NodeName } from '../../src/rules/cluster/node-name.js'
-import type { Note } from '../../src/rules/logins/eviction.js'
 import type { Holder, Snapshot } from '../../src/rules/types.js'
 import { assertNever, defineActor, type Outcome, type ReplyTo } from '../../src/runtime/index.js'
 import type { Incarnation, Lease, PresenceStore, StoreEvents } from '../../src/store/ports/presence-store.js'

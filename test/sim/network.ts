@@ -5,13 +5,15 @@
  * pair of nodes keeps its order, as one publisher's messages to one subscriber do.
  */
 import { pack } from 'msgpackr'
-import type { Note } from '../../src/rules/logins/eviction.js'
+import { encodeChange } from '../../src/protocol/node/changes.js'
+import type { AnyNote } from '../../src/protocol/node/notes.js'
+import type { StoredClaims } from '../../src/rules/presence/stored-record.js'
 import type { Holder, Snapshot } from '../../src/rules/types.js'
 import type { Machine, World } from '../../src/runtime/testkit/world.js'
-import type { Carrier, WatchedChange } from '../../src/store/memory/carrier.js'
+import type { Addressed, Carrier } from '../../src/store/memory/carrier.js'
 import type { Incarnation, StoreEvents } from '../../src/store/ports/presence-store.js'
-import { ChangeReceiver, ChangeSender, Outgoing } from '../../src/store/redis/node-channel.js'
-import type { RecordReply } from '../../src/store/redis/scripts/scripts.js'
+import { NodeReceiver, NodeSender, Outgoing } from '../../src/store/redis/node-channel.js'
+import { hear } from '../../src/store/shared/hear.js'
 import { splitHolder } from '../../src/store/shared/names.js'
 
 /** How badly messages between nodes travel just now. Shares are of all messages. */
@@ -148,9 +150,7 @@ export class Path {
 export class NetworkCarrier implements Carrier {
   readonly #path: Path
   readonly #isOver: () => boolean
-  #session:
-    | { holder: Holder; events: StoreEvents; sender: ChangeSender; receiver: ChangeReceiver }
-    | undefined
+  #session: { holder: Holder; events: StoreEvents; sender: NodeSender; receiver: NodeReceiver } | undefined
 
   constructor(path: Path, isOver: () => boolean) {
     this.#path = path
@@ -158,7 +158,7 @@ export class NetworkCarrier implements Carrier {
   }
 
   open({ holder }: Incarnation, events: StoreEvents): void {
-    const [sender, receiver] = [new ChangeSender(holder), new ChangeReceiver(holder)]
+    const [sender, receiver] = [new NodeSender(holder), new NodeReceiver(holder)]
     this.#session = { holder, events, sender, receiver }
     this.#path.network.listen(this.#path.nodeId, this)
   }
@@ -167,14 +167,17 @@ export class NetworkCarrier implements Carrier {
    * As in the Redis store: one server tells in the same step; else it is the node that publishes, when it has the
    * answer, and one that dies before tells nobody.
    */
-  tell(changes: WatchedChange[], of: Holder): void {
+  tell(notes: Addressed[], of: Holder): void {
     const { network, nodeId: from } = this.#path
     if (network.isOneServer && of === this.#session!.holder) {
-      for (const [to, payload] of scriptMessages(changes, of)) network.deliver(from, to, payload)
+      for (const [to, payload] of scriptMessages(notes, of)) network.deliver(from, to, payload)
       return
     }
-    const outgoing = new Outgoing()
-    for (const { snapshot, watchers } of changes) outgoing.add(snapshot, watchers)
+    const outgoing = new Outgoing('changes')
+    for (const { to, note } of notes) {
+      const { nodeId, epoch } = splitHolder(to)
+      for (const snapshot of snapshotsIn(note)) outgoing.add(encodeChange(snapshot), [nodeId, String(epoch)])
+    }
     const { sender } = this.#session!
     this.#path.back(() => {
       if (!this.#isOver() && this.#path.isOpen) this.#publish(sender, outgoing)
@@ -186,10 +189,10 @@ export class NetworkCarrier implements Carrier {
     if (this.#path.network.isOneServer && this.#session !== undefined) this.#publish(this.#session.sender)
   }
 
-  send(to: Holder, note: Note): void {
+  send(to: Holder, note: AnyNote): void {
     const session = this.#session!
     if (splitHolder(to).nodeId === this.#path.nodeId) {
-      queueMicrotask(() => session.events.noted(structuredClone(note)))
+      queueMicrotask(() => hear(session.events, structuredClone(note), session.holder))
       return
     }
     const isFirst = session.sender.note(to, structuredClone(note))
@@ -204,9 +207,10 @@ export class NetworkCarrier implements Carrier {
   hear(payload: Buffer): void {
     if (this.#isOver() || this.#session === undefined) return
     const { receiver, events } = this.#session
-    const { from, snapshots, notes, missed } = receiver.receive(payload)
-    for (const note of notes) events.noted(note)
-    if (snapshots.length > 0) events.changed(snapshots, from)
+    const received = receiver.receive(payload)
+    if (typeof received === 'number') throw new Error(`A message of version ${received}.`)
+    const { from, notes, missed } = received
+    for (const note of notes) hear(events, note, from)
     if (missed !== undefined) events.missed(missed)
   }
 
@@ -220,7 +224,7 @@ export class NetworkCarrier implements Carrier {
     events.reachable(true, 'back')
   }
 
-  #publish(sender: ChangeSender, outgoing?: Outgoing): void {
+  #publish(sender: NodeSender, outgoing?: Outgoing): void {
     const { nodeId: from, network, there } = this.#path
     for (const { nodeId, payload } of sender.messages(outgoing)) {
       there(() => {
@@ -231,19 +235,23 @@ export class NetworkCarrier implements Carrier {
 }
 
 /** What assert-presence-n.lua publishes: by node its message. */
-function scriptMessages(changes: WatchedChange[], by: Holder): Map<string, Buffer> {
+function scriptMessages(notes: Addressed[], by: Holder): Map<string, Buffer> {
   const byNode = new Map<string, unknown[]>()
-  for (const { snapshot, watchers } of changes) {
-    for (let i = 0; i < watchers.length; i += 2) {
-      const flat = byNode.get(watchers[i]!) ?? []
-      byNode.set(watchers[i]!, flat)
-      flat.push(snapshot.userId, ...recordOf(snapshot))
-    }
+  for (const { to, note } of notes) {
+    const { nodeId } = splitHolder(to)
+    const flat = byNode.get(nodeId) ?? []
+    byNode.set(nodeId, flat)
+    for (const snapshot of snapshotsIn(note)) flat.push(snapshot.userId, ...recordOf(snapshot))
   }
   return new Map([...byNode].map(([nodeId, flat]) => [nodeId, pack([2, by, flat])]))
 }
 
-function recordOf({ version, claims, foreign, isPartial }: Snapshot): RecordReply {
+function snapshotsIn(note: AnyNote): Snapshot[] {
+  if (note.kind !== 'changes') throw new Error(`An assertion tells changes, not ${note.kind}.`)
+  return note.snapshots
+}
+
+function recordOf({ version, claims, foreign, isPartial }: Snapshot): [StoredClaims, union: string[]] {
   const flat = claims.flatMap(({ platformId, holder }) => [`${platformId}@${holder}`, 0])
   return [[...flat, 'v', version, ...(isPartial ? ['p', 0] : [])], foreign.map(String)]
 }

@@ -1,6 +1,7 @@
 /** What nodes say to each other through every store. Part of `suite.ts`. */
 import type { Test } from 'tap'
-import { BY_HAND, type Note } from '../../src/rules/logins/eviction.js'
+import type { Note } from '../../src/protocol/node/notes.js'
+import { BY_HAND } from '../../src/rules/logins/eviction.js'
 import { until } from '../support/redis.js'
 import type { Kit } from './suite.js'
 

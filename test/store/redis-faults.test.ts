@@ -1,4 +1,5 @@
 /** What goes wrong with one Redis server, and what becomes of it. */
+import { pack } from 'msgpackr'
 import t, { type Test } from 'tap'
 import type { RedisStoreOptions } from '../../src/store/redis/server/options.js'
 import { type RedisServer, startRedis, startRedisCluster, until } from '../support/redis.js'
@@ -222,6 +223,28 @@ t.test('a message that no node would send is survived and taken for a loss', asy
   await server.client().publish('PORCHLIGHT:NODE:deaf', 'garbage')
   await until('it is told', () => a.heard.misses.length)
   t.same(lines, ['warn a change message is malformed'])
+})
+
+t.test('what a later release says is left out and logged once, and is not taken for a loss', async (t) => {
+  const server = await serverFor(t)
+  const lines: unknown[] = []
+  const a = await openNode(t, server, {
+    nodeId: 'early',
+    log: (_level, message, fields) => lines.push([message, fields]),
+  })
+  const later = { v: 1, from: 'b#1', to: a.holder, changes: [], notes: [{ kind: 'greet' }] }
+  const say = (message: unknown) => server.client().publish('PORCHLIGHT:NODE:early', pack(message))
+  for (const seq of [1, 2]) {
+    await say([9, 'b#1', []])
+    await say({ ...later, seq })
+  }
+  await say({ ...later, seq: 3, notes: [{ kind: 'died', dead: [] }] })
+  await until('what is understood is heard', () => a.heard.notes.length)
+  t.same(a.heard.misses, [])
+  t.same(lines, [
+    ['a node message was not understood', { reason: 'a message of version 9', count: 1 }],
+    ['a node message was not understood', { reason: 'unknown kind "greet"', count: 1 }],
+  ])
 })
 
 t.test('opening fails where nothing answers, and succeeds once something does', async (t) => {

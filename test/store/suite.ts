@@ -5,7 +5,7 @@
  * waits for something that is heard later on the same way.
  */
 import t, { type Test } from 'tap'
-import type { Note } from '../../src/rules/logins/eviction.js'
+import type { Note } from '../../src/protocol/node/notes.js'
 import type { Assertion, Holder, PlatformId, Snapshot, UserId, Whereabouts } from '../../src/rules/types.js'
 import type {
   AssertOutcome,

@@ -1,6 +1,5 @@
-/** Evictions, and what nodes tell each other beside changes: plain data. */
-import type { Registry } from '../cluster/membership.js'
-import type { Holder, LoginNumber, PlatformId, UserId, UserPlatforms } from '../types.js'
+/** Evictions: plain data. */
+import type { LoginNumber, PlatformId, UserId } from '../types.js'
 import type { TokenDigest } from './token-digest.js'
 
 /** Who kicks by hand: greater than the number of any login. */
@@ -42,21 +41,3 @@ export interface LoginInfo {
   nodeId: string
   background: boolean
 }
-
-/** What one node tells another. At most once: who needs an answer asks again. */
-export type Note =
-  /** Answered by `evicted`, also when there was nobody to evict. `from` is who asks. */
-  | { kind: 'evict'; id: number; from: Holder; eviction: Eviction }
-  /** `gone`: how many obeyed. `left`: logins of the user that the eviction left there. */
-  | { kind: 'evicted'; id: number; userId: UserId; gone: number; left: LoginInfo[] }
-  /**
-   * The store lacks what the node held of these users: assert them again, and say what is held (`holding`). At most
-   * BATCH_SIZE.
-   */
-  | { kind: 'remind'; from: Holder; userIds: UserId[] }
-  /** Nodes are dead, as of `inMs` from now on: their watchers need not wait for the next renewal to hear of it. */
-  | { kind: 'died'; dead: Registry['dead'] }
-  /** What the node holds of these users. */
-  | { kind: 'holding'; from: Holder; users: UserPlatforms[] }
-  /** Tokens were kicked, by the login with the number `by`: believe nothing known of them. */
-  | { kind: 'withdraw'; userId: UserId; platformId: PlatformId; tokens: TokenDigest[]; by: LoginNumber }

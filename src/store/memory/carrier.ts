@@ -1,22 +1,23 @@
-/** How the news of one node's embedded store reach the other nodes of its backend. */
-import type { Note } from '../../rules/logins/eviction.js'
-import type { Holder, Snapshot } from '../../rules/types.js'
+/** The node bus of the embedded store: how notes of one node reach the others of its backend. */
+import type { AnyNote } from '../../protocol/node/notes.js'
+import type { Holder } from '../../rules/types.js'
 import type { Incarnation, StoreEvents } from '../ports/presence-store.js'
 import { splitHolder } from '../shared/names.js'
 import type { MemoryBackend } from './memory-backend.js'
 
-/** A change, and who watches: flat, node, epoch, node, epoch... */
-export interface WatchedChange {
-  snapshot: Snapshot
-  watchers: string[]
+/** A note, and the incarnation that it is for. */
+export interface Addressed {
+  to: Holder
+  note: AnyNote
 }
 
 export interface Carrier {
   /** The node hears from now on, and speaks as this incarnation. */
   open(incarnation: Incarnation, events: StoreEvents): void
-  /** The changes of one call, each to the nodes that watch. `of`: whose changes they are. */
-  tell(changes: WatchedChange[], of: Holder): void
-  send(to: Holder, note: Note): void
+  /** What one call of the store has for other nodes. `of`: whose news it is, this node's or a dead one's. */
+  tell(notes: Addressed[], of: Holder): void
+  /** At some time soon, in order with `tell`. */
+  send(to: Holder, note: AnyNote): void
   close(): void
 }
 
@@ -33,21 +34,12 @@ export class InProcessCarrier implements Carrier {
     this.#holder = holder
   }
 
-  tell(changes: WatchedChange[]): void {
-    const toTell = new Map<string, Snapshot[]>()
-    for (const { snapshot, watchers } of changes) {
-      for (let i = 0; i < watchers.length; i += 2) {
-        const nodeId = watchers[i]!
-        toTell.set(nodeId, [...(toTell.get(nodeId) ?? []), snapshot])
-      }
-    }
-    for (const [nodeId, snapshots] of toTell) {
-      this.#backend.tell(nodeId, structuredClone(snapshots), this.#holder!)
-    }
+  tell(notes: Addressed[]): void {
+    for (const { to, note } of notes) this.send(to, note)
   }
 
-  send(to: Holder, note: Note): void {
-    this.#backend.note(splitHolder(to).nodeId, note)
+  send(to: Holder, note: AnyNote): void {
+    this.#backend.deliver(splitHolder(to).nodeId, note, this.#holder!)
   }
 
   close(): void {}

@@ -5,7 +5,7 @@
  * Plain calls, no timers: what has expired is left out when it is read, and each write also clears a few old
  * records, so that memory follows the number of living users.
  */
-import type { Note } from '../../rules/logins/eviction.js'
+import type { AnyNote } from '../../protocol/node/notes.js'
 import type {
   Assertion,
   Claim,
@@ -15,8 +15,9 @@ import type {
   Snapshot,
   UserId,
 } from '../../rules/types.js'
-import type { Incarnation, NodeSettings } from '../ports/presence-store.js'
-import { splitHolder } from '../shared/names.js'
+import type { Incarnation, NodeSettings, StoreEvents } from '../ports/presence-store.js'
+import { hear } from '../shared/hear.js'
+import { holderOf, splitHolder } from '../shared/names.js'
 import { REFILL_S, TOMBSTONE_S } from '../shared/record-lives.js'
 import { NodeRegistry } from './registry.js'
 import { SeatRecords } from './seat-records.js'
@@ -35,17 +36,14 @@ interface UserRecord {
   watches: Map<string, { epoch: number; endS: number }>
 }
 
-/** What one node hears: changes that it watches, and notes. */
-interface Listener {
-  changed(snapshots: Snapshot[], by: Holder): void
-  noted(note: Note): void
-}
+/** What one node hears from others. */
+type Listener = Pick<StoreEvents, 'changed' | 'noted'>
 
-/** What an assertion came to. `watchers` are the other nodes that want to know: node, epoch...; only of a change. */
+/** What an assertion came to. `watchers`: others who want to know; only of a change. */
 export interface Asserted {
   version: number
   changed?: Snapshot
-  watchers: string[]
+  watchers: Holder[]
 }
 
 export class MemoryBackend {
@@ -137,7 +135,7 @@ export class MemoryBackend {
     if (!changed) return { version: user.version, changed: this.read(userId), watchers: [] }
     for (const [watcher, { endS }] of user.watches) if (endS <= nowS) user.watches.delete(watcher)
     const watchers = [...user.watches].flatMap(([watcher, watch]) =>
-      watcher === nodeId ? [] : [watcher, String(watch.epoch)],
+      watcher === nodeId ? [] : [holderOf(watcher, watch.epoch)],
     )
     return { version: user.version, changed: this.read(userId), watchers }
   }
@@ -177,15 +175,13 @@ export class MemoryBackend {
     this.#users.get(userId)?.watches.delete(nodeId)
   }
 
-  /** Tell a node of changes that it watches: soon, in order, never inside the call that made them. */
-  tell(nodeId: string, snapshots: Snapshot[], by: Holder): void {
-    queueMicrotask(() => this.#listeners.get(nodeId)?.changed(snapshots, by))
-  }
-
-  /** The same for a note. Lost when the node is not there. */
-  note(nodeId: string, note: Note): void {
-    const said = structuredClone(note)
-    queueMicrotask(() => this.#listeners.get(nodeId)?.noted(said))
+  /** Soon, in order, never inside the call that sends it. Lost when the node is not there. */
+  deliver(nodeId: string, note: AnyNote, from: Holder): void {
+    const sent = structuredClone(note)
+    queueMicrotask(() => {
+      const listener = this.#listeners.get(nodeId)
+      if (listener) hear(listener, sent, from)
+    })
   }
 
   /**

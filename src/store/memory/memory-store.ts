@@ -1,6 +1,6 @@
 /** The embedded presence store: no server. Presence is gone with the process; tokens need not be. */
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors/errors.js'
-import type { Note } from '../../rules/logins/eviction.js'
+import type { Note } from '../../protocol/node/notes.js'
 import type { TokenDigest } from '../../rules/logins/token-digest.js'
 import type {
   Assertion,
@@ -25,7 +25,7 @@ import type {
   TokenState,
 } from '../ports/presence-store.js'
 import { nodeIdProblem, splitHolder, userIdProblem } from '../shared/names.js'
-import { type Carrier, InProcessCarrier, type WatchedChange } from './carrier.js'
+import { type Addressed, type Carrier, InProcessCarrier } from './carrier.js'
 import type { MemoryBackend } from './memory-backend.js'
 import type { TokenRecords } from './token-records.js'
 
@@ -61,7 +61,7 @@ export class MemoryStore implements PresenceStore {
   }
 
   #assert(batch: Assertion[], holder: Holder): AssertOutcome[] {
-    const toTell: WatchedChange[] = []
+    const news = new Map<Holder, Snapshot[]>()
     const outcomes = batch.map((assertion): AssertOutcome => {
       const { userId } = assertion
       const problem = userIdProblem(userId)
@@ -72,10 +72,13 @@ export class MemoryStore implements PresenceStore {
         this.#options.presenceTtlS,
       )
       if (!changed) return { ok: true, userId, version }
-      if (watchers.length > 0) toTell.push({ snapshot: changed, watchers })
+      for (const watcher of watchers) news.set(watcher, [...(news.get(watcher) ?? []), changed])
       return { ok: true, userId, version, changed }
     })
-    if (toTell.length > 0) this.#carrier.tell(toTell, holder)
+    const notes = [...news].map(
+      ([to, snapshots]): Addressed => ({ to, note: { kind: 'changes', snapshots } }),
+    )
+    if (notes.length > 0) this.#carrier.tell(notes, holder)
     return outcomes
   }
 
@@ -146,9 +149,10 @@ export class MemoryStore implements PresenceStore {
     by: LoginNumber,
     ttlS: number,
   ): Promise<void> {
+    const holder = this.#opened()
     const kicked = this.#tokens(userId).kick(userId, platformId, tokens, by, ttlS)
     const note: Note = { kind: 'withdraw', userId, platformId, tokens: kicked.tokens, by }
-    for (const nodeId of kicked.relying) this.#backend.note(nodeId, note)
+    for (const nodeId of kicked.relying) this.#backend.deliver(nodeId, note, holder)
     await kicked.saved
   }
 

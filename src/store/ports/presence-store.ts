@@ -6,9 +6,9 @@
  * after any loss the shards assert again.
  */
 
+import type { Note } from '../../protocol/node/notes.js'
 import type { Registry, Suspect } from '../../rules/cluster/membership.js'
 import type { Rival } from '../../rules/cluster/node-name.js'
-import type { Note } from '../../rules/logins/eviction.js'
 import type { TokenDigest } from '../../rules/logins/token-digest.js'
 import type {
   Assertion,

@@ -1,5 +1,6 @@
 /** Assertions on their way to Redis: to each master those of its users, and the news of what they changed. */
 import type { Cluster, Redis } from 'ioredis'
+import { encodeChange } from '../../protocol/node/changes.js'
 import type { Assertion, Holder, Snapshot } from '../../rules/types.js'
 import type { AssertOutcome } from '../ports/presence-store.js'
 import type { Keys } from './keys.js'
@@ -37,12 +38,12 @@ export async function record(batch: readonly Assertion[], recording: Recording):
         group[0]!.seats !== undefined && keepSeats(group, recording),
       ])
       const answers = scripts.decodeReplies<number | Change>(packed)
-      const outgoing = new Outgoing()
+      const outgoing = new Outgoing('changes')
       for (const [i, answer] of answers.entries()) {
         if (typeof answer !== 'object') continue
         const snapshot = scripts.decodeChange(group[i]!, holder, answer)
         snapshots.set(answer, snapshot)
-        if (!scripts.isAlone(answer)) outgoing.add(snapshot, answer[2])
+        if (!scripts.isAlone(answer) && answer[2].length > 0) outgoing.add(encodeChange(snapshot), answer[2])
       }
       publish(outgoing)
       return answers

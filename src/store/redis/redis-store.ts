@@ -4,14 +4,14 @@
  * connection.ts    commands, up and down         scripts.ts (+ *.lua)   what runs inside Redis
  * clients.ts       a client for each form        access.ts, rights.ts   how to get in, and what for
  * routing.ts       which master serves whom      dispatch.ts            calls about many users
- * assertions.ts    what nodes hold               node-channel.ts        what nodes tell each other
+ * assertions.ts    what nodes hold               node-channel.ts        messages from node to node
  * keys.ts          names of keys and channels    subscriber.ts          the listening connection
  * token-records.ts tokens, and what stands beside them
  * registry.ts      who lives, who is dead         sweep.ts               what the dead have left
  */
 import { Cluster, Redis } from 'ioredis'
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors/errors.js'
-import type { Note } from '../../rules/logins/eviction.js'
+import type { Note } from '../../protocol/node/notes.js'
 import type { TokenDigest } from '../../rules/logins/token-digest.js'
 import type {
   Assertion,
@@ -35,12 +35,13 @@ import type {
   TokenRecord,
   TokenState,
 } from '../ports/presence-store.js'
+import { hear } from '../shared/hear.js'
 import { nodeIdProblem, splitHolder } from '../shared/names.js'
 import { record } from './assertions.js'
 import { ChannelProbe } from './channel-probe.js'
 import { DamageLog } from './damage.js'
 import { type Keys, OPENIM_CHANNEL } from './keys.js'
-import { ChangeReceiver, ChangeSender, type Outgoing } from './node-channel.js'
+import { NodeReceiver, NodeSender, type Outgoing } from './node-channel.js'
 import { parseNotice } from './openim-notices.js'
 import { NodeRegistry } from './registry.js'
 import * as scripts from './scripts/scripts.js'
@@ -51,6 +52,7 @@ import { Router } from './server/routing.js'
 import { Subscriber } from './subscriber.js'
 import { sweep } from './sweep.js'
 import { TokenRecords } from './token-records.js'
+import { UnreadLog } from './unread-log.js'
 
 const NOTHING_RECORDED: scripts.RecordReply = [[], []]
 const NOBODY: scripts.WhereaboutsReply = [[]]
@@ -58,8 +60,8 @@ const NOBODY: scripts.WhereaboutsReply = [[]]
 /** What exists from `open` to `close`, and anew for each epoch. */
 interface Session extends Incarnation {
   events: StoreEvents
-  sender: ChangeSender
-  receiver: ChangeReceiver
+  sender: NodeSender
+  receiver: NodeReceiver
 }
 
 export class RedisStore implements PresenceStore {
@@ -69,6 +71,7 @@ export class RedisStore implements PresenceStore {
   readonly #router: Router
   readonly #registry: NodeRegistry
   readonly #damage: DamageLog
+  readonly #unread: UnreadLog
   readonly #tokens: TokenRecords
   readonly #subscriber: Subscriber
   readonly #probe: ChannelProbe
@@ -88,6 +91,7 @@ export class RedisStore implements PresenceStore {
     this.#router = new Router(this.#connection.client)
     this.#registry = new NodeRegistry(this.#client, this.#keys, options)
     this.#damage = new DamageLog(options.log)
+    this.#unread = new UnreadLog(options.log)
     this.#tokens = new TokenRecords(
       this.#client,
       this.#router,
@@ -148,7 +152,7 @@ export class RedisStore implements PresenceStore {
     return this.#assert(batch, holder, sender)
   }
 
-  async #assert(batch: Assertion[], holder: Holder, sender: ChangeSender): Promise<AssertOutcome[]> {
+  async #assert(batch: Assertion[], holder: Holder, sender: NodeSender): Promise<AssertOutcome[]> {
     const { presenceTtlS, openimCompat } = this.#options
     // What is withdrawn of a dead node is no word of this one's, and no news of that one's.
     const tellsNodes = this.#client instanceof Redis && holder === this.#session?.holder
@@ -329,7 +333,7 @@ export class RedisStore implements PresenceStore {
 
   async #register(events: StoreEvents): Promise<Session> {
     const { holder, formers } = await this.#registry.register()
-    return { holder, formers, events, sender: new ChangeSender(holder), receiver: new ChangeReceiver(holder) }
+    return { holder, formers, events, sender: new NodeSender(holder), receiver: new NodeReceiver(holder) }
   }
 
   #opened(): Session {
@@ -385,7 +389,7 @@ export class RedisStore implements PresenceStore {
   }
 
   /** Not awaited: a message that is lost leaves a gap in the numbers, which the receiver repairs. */
-  #publish(sender: ChangeSender, outgoing?: Outgoing): void {
+  #publish(sender: NodeSender, outgoing?: Outgoing): void {
     for (const { nodeId, payload } of sender.messages(outgoing)) {
       this.#tell(nodeId, payload).catch((error: Error) => {
         this.#options.log('warn', 'cannot tell a node something', { nodeId, error: error.message })
@@ -409,10 +413,11 @@ export class RedisStore implements PresenceStore {
       return
     }
     try {
-      const { from, snapshots, notes, strangeNotes, missed } = session.receiver.receive(payload)
-      for (const note of notes) session.events.noted(note)
-      if (strangeNotes > 0) this.#options.log('warn', 'notes of an unknown kind', { channel, strangeNotes })
-      if (snapshots.length > 0) session.events.changed(snapshots, from)
+      const received = session.receiver.receive(payload)
+      if (typeof received === 'number') return this.#unread.note(`a message of version ${received}`)
+      const { from, notes, leftOut, missed } = received
+      for (const note of notes) hear(session.events, note, from)
+      for (const reason of leftOut) this.#unread.note(reason)
       if (missed !== undefined) session.events.missed(missed)
     } catch (error) {
       const bytes = payload.length

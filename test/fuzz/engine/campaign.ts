@@ -10,7 +10,7 @@ import type { WorkerData, WorkerMessage } from './worker.js'
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
 /** What is counted. Actors and the runtime read no input of strangers themselves. */
-const COUNTED = /^src.(gateway|net|api|auth|presence|store|config|setting)/
+const COUNTED = /^src.(doors|openim|net|auth|services|protocol|rules|store|config)/
 /** An input that takes longer is taken for one that never returns. */
 const HANG_MS = 20_000
 const LOOK_EVERY_MS = 500

@@ -1,7 +1,10 @@
 /** What a node hears on its channels in Redis: changes, notes, and OpenIM's notices. */
 import assert from 'node:assert/strict'
 import { Packr } from 'msgpackr'
-import { ChangeReceiver, ChangeSender, Outgoing } from '../../../src/store/redis/node-channel.js'
+import { encodeChange } from '../../../src/protocol/node/changes.js'
+import { NOTE_KINDS } from '../../../src/protocol/node/notes.js'
+import type { Snapshot } from '../../../src/rules/types.js'
+import { NodeReceiver, NodeSender, Outgoing } from '../../../src/store/redis/node-channel.js'
 import { parseNotice } from '../../../src/store/redis/openim-notices.js'
 import { INPUT_BYTES_MAX, type Run, type Target } from '../engine/target.js'
 
@@ -18,27 +21,21 @@ export const target: Target = {
     const payload = Buffer.from(input)
     const notice = parseNotice(payload.toString())
     if (notice !== undefined) assert.ok(notice.userId !== '' && notice.platformIds.every(Number.isInteger))
-    const receiver = new ChangeReceiver(TO)
-    let received: ReturnType<ChangeReceiver['receive']>
+    const receiver = new NodeReceiver(TO)
+    let received: ReturnType<NodeReceiver['receive']>
     try {
       received = receiver.receive(payload)
     } catch (error) {
       assert.ok(error instanceof Error)
       return
     }
+    if (typeof received === 'number') return assert.ok(Number.isInteger(received), 'a version is no integer')
     assert.ok(isText(received.from), 'the sender is no text')
     assert.ok(received.missed === undefined || isText(received.missed))
-    for (const { userId, version, claims, foreign } of received.snapshots) {
-      assert.ok(isText(userId), 'a user ID is no text')
-      assert.ok(Number.isFinite(version), 'a version is no number')
-      assert.ok(Array.isArray(claims) && Array.isArray(foreign))
-      assert.ok(foreign.every(Number.isFinite), 'a platform is no number')
-      for (const { platformId, holder } of claims) {
-        assert.ok(Number.isFinite(platformId) && isText(holder), 'a claim is malformed')
-      }
-    }
+    assert.ok(received.leftOut.every(isText), 'a reason is no text')
     for (const note of received.notes) {
-      assert.ok(isText(note.kind))
+      assert.ok(Object.hasOwn(NOTE_KINDS, note.kind), 'a note of a kind that nobody knows')
+      if (note.kind === 'changes') checkChanges(note.snapshots)
       if (note.kind !== 'evict') continue
       const { userId, platformIds = [] } = note.eviction
       assert.ok(isText(userId) && platformIds.every(Number.isFinite), 'an eviction is malformed')
@@ -46,9 +43,21 @@ export const target: Target = {
   },
 }
 
+function checkChanges(snapshots: Snapshot[]): void {
+  for (const { userId, version, claims, foreign } of snapshots) {
+    assert.ok(isText(userId), 'a user ID is no text')
+    assert.ok(Number.isFinite(version), 'a version is no number')
+    assert.ok(Array.isArray(claims) && Array.isArray(foreign))
+    assert.ok(foreign.every(Number.isFinite), 'a platform is no number')
+    for (const { platformId, holder } of claims) {
+      assert.ok(Number.isFinite(platformId) && isText(holder), 'a claim is malformed')
+    }
+  }
+}
+
 /** One message with every kind of note, and one with a change. */
 function fromNodes(): Buffer[] {
-  const sender = new ChangeSender(FROM)
+  const sender = new NodeSender(FROM)
   sender.note(TO, {
     kind: 'evict',
     id: 1,
@@ -60,12 +69,12 @@ function fromNodes(): Buffer[] {
   sender.note(TO, { kind: 'died', dead: [{ holder: 'c#3', inMs: 5 }] })
   sender.note(TO, { kind: 'holding', from: FROM, users: [{ userId: 'ann', platformIds: [5] }] })
   sender.note(TO, { kind: 'withdraw', userId: 'ann', platformId: 5, tokens: ['x'], by: 7 })
-  const outgoing = new Outgoing()
+  const outgoing = new Outgoing('changes')
   const claims = [{ platformId: 5, holder: FROM }]
-  outgoing.add({ userId: 'ann', version: 1_700_000_000_000_000, claims, foreign: [1], isPartial: true }, [
-    'b',
-    '2',
-  ])
+  outgoing.add(
+    encodeChange({ userId: 'ann', version: 1_700_000_000_000_000, claims, foreign: [1], isPartial: true }),
+    ['b', '2'],
+  )
   return [...sender.messages(), ...sender.messages(outgoing)].map(({ payload }) => payload)
 }
 

@@ -10,12 +10,11 @@ import type { Cluster, Redis } from 'ioredis'
 import { Unpackr } from 'msgpackr'
 import { EPOCH_MEMORY_S, leaseTimes } from '../../../rules/cluster/lease-times.js'
 import { type TokenDigest, tokenDigest } from '../../../rules/logins/token-digest.js'
+import { snapshotOf, whereaboutsOf } from '../../../rules/presence/stored-record.js'
 import type {
   Assertion,
-  Claim,
   Holder,
   LoginNumber,
-  PlatformId,
   SeatRequest,
   Snapshot,
   UserId,
@@ -295,45 +294,11 @@ export function decodeReplies<T>(packed: unknown): (T | string)[] {
 }
 
 export function decodeWhereabouts(userId: UserId, [members, union = []]: WhereaboutsReply): Whereabouts {
-  const claims = claimsAmong(members)
-  return { userId, claims, foreign: foreignAmong(union, claims) }
+  return whereaboutsOf(userId, members, union)
 }
 
-export function decodeSnapshot(
-  userId: UserId,
-  [claimMembers, unionMembers]: RecordReply | ChangedReply,
-): Snapshot {
-  const members: string[] = []
-  let version = 0
-  let isPartial = false
-  for (let i = 0; i < claimMembers.length; i += 2) {
-    const member = String(claimMembers[i])
-    if (member === 'v') version = Number(claimMembers[i + 1])
-    else if (member === 'p') isPartial = true
-    else members.push(member)
-  }
-  const claims = claimsAmong(members)
-  const snapshot: Snapshot = { userId, version, claims, foreign: foreignAmong(unionMembers, claims) }
-  if (isPartial) snapshot.isPartial = true
-  return snapshot
-}
-
-/** In order. What is no claim has no `@`. */
-function claimsAmong(members: readonly string[]): Claim[] {
-  const claims: Claim[] = []
-  for (const member of members) {
-    const at = member.indexOf('@')
-    if (at > 0) claims.push({ platformId: Number(member.slice(0, at)), holder: member.slice(at + 1) })
-  }
-  return claims.length < 2 ? claims : claims.sort(byPlatformThenHolder)
-}
-
-/** Platforms of the union that no claim explains. */
-function foreignAmong(unionMembers: readonly string[], claims: readonly Claim[]): PlatformId[] {
-  return unionMembers
-    .map(Number)
-    .filter((id) => Number.isInteger(id) && !claims.some(({ platformId }) => platformId === id))
-    .sort((a, b) => a - b)
+export function decodeSnapshot(userId: UserId, [claims, union]: RecordReply | ChangedReply): Snapshot {
+  return snapshotOf(userId, claims, union)
 }
 
 /** What stands in Redis after an assertion that changed something. */
@@ -352,8 +317,4 @@ export function decodeChange(
 
 export function isAlone(reply: ChangedReply | AloneReply): reply is AloneReply {
   return typeof reply[0] === 'number'
-}
-
-function byPlatformThenHolder(a: Claim, b: Claim): number {
-  return a.platformId - b.platformId || (a.holder < b.holder ? -1 : 1)
 }
