@@ -17,5 +17,7 @@ const build = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, st
 if (build.status !== 0) process.exit(build.status ?? 1)
 
 const tap = fileURLToPath(new URL('../node_modules/.bin/tap', import.meta.url))
-const tests = spawnSync(tap, ['run', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit', env })
+const withoutHooks = new URL('without-hooks.mjs', import.meta.url).href
+const args = ['--import', withoutHooks, tap, 'run', ...process.argv.slice(2)]
+const tests = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env })
 process.exit(tests.status ?? 1)

@@ -6,7 +6,11 @@ import t from 'tap'
 import { Disk } from '../../src/health/disk.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { TestNode } from '../support/node.js'
+import { until } from '../support/redis.js'
 import { becomesReady, lacks } from './room.js'
+
+// Most of it is waiting for a node to look at its disk again.
+t.jobs = 2
 
 t.test('what a disk answers to a write is told in words', async (t) => {
   for (const [code, words] of [
@@ -70,11 +74,12 @@ t.test('a node whose data directory takes no writes is not ready, until it does'
   const node = await TestNode.start(t, { DATA_DIR: dataDir })
   await becomesReady(node)
 
-  // Whatever is written there meets a full device.
-  await symlink('/dev/full', join(dataDir, 'write-probe'))
+  // Whatever is written there meets a full device. The node's own probe may be there for a moment.
+  const probe = join(dataDir, 'write-probe')
+  await until('the link has the place of the probe', () => symlink('/dev/full', probe).then(() => true))
   const said = await lacks(node, 'disk', /takes no writes: the disk is full \(ENOSPC/)
   t.equal(said.status, 503)
-  await rm(join(dataDir, 'write-probe'))
+  await rm(probe)
   await becomesReady(node)
 
   await rename(dataDir, `${dataDir}-away`)
