@@ -4,16 +4,12 @@ import { StoreUnavailableError } from '../../src/errors/errors.js'
 import { BY_HAND } from '../../src/rules/logins/eviction.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
-import type { Assertion } from '../../src/rules/types.js'
+import type { Assertion, AssertOutcome, TokenState } from '../../src/rules/types.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type {
-  AssertOutcome,
-  Incarnation,
-  StoreEvents,
-  TokenState,
-} from '../../src/store/ports/presence-store.js'
+import type { Incarnation } from '../../src/store/ports/node-registry.js'
+import type { StoreEvents } from '../../src/store/ports/store.js'
 import { VirtualNode } from '../support/virtual-node.js'
 import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'

@@ -9,7 +9,8 @@ import type { Note } from '../../src/rules/logins/eviction.js'
 import type { Holder, Snapshot } from '../../src/rules/types.js'
 import type { Machine, World } from '../../src/runtime/testkit/world.js'
 import type { Carrier, WatchedChange } from '../../src/store/memory/carrier.js'
-import type { Incarnation, StoreEvents } from '../../src/store/ports/presence-store.js'
+import type { Incarnation } from '../../src/store/ports/node-registry.js'
+import type { StoreEvents } from '../../src/store/ports/store.js'
 import { ChangeReceiver, ChangeSender, Outgoing } from '../../src/store/redis/node-channel.js'
 import type { RecordReply } from '../../src/store/redis/scripts/scripts.js'
 import { splitHolder } from '../../src/store/shared/names.js'
@@ -189,7 +190,7 @@ export class NetworkCarrier implements Carrier {
   send(to: Holder, note: Note): void {
     const session = this.#session!
     if (splitHolder(to).nodeId === this.#path.nodeId) {
-      queueMicrotask(() => session.events.noted(structuredClone(note)))
+      queueMicrotask(() => session.events.nodeMessage(structuredClone(note)))
       return
     }
     const isFirst = session.sender.note(to, structuredClone(note))
@@ -205,9 +206,9 @@ export class NetworkCarrier implements Carrier {
     if (this.#isOver() || this.#session === undefined) return
     const { receiver, events } = this.#session
     const { from, snapshots, notes, missed } = receiver.receive(payload)
-    for (const note of notes) events.noted(note)
+    for (const note of notes) events.nodeMessage(note)
     if (snapshots.length > 0) events.changed(snapshots, from)
-    if (missed !== undefined) events.missed(missed)
+    if (missed !== undefined) events.changesMissed(missed)
   }
 
   /** The connections to the server broke, or are back and have subscribed again. */
@@ -216,7 +217,7 @@ export class NetworkCarrier implements Carrier {
     const { receiver, events } = this.#session
     if (!isUp) return events.reachable(false, 'out of reach')
     receiver.forgive()
-    events.missed('subscribed again')
+    events.changesMissed('subscribed again')
     events.reachable(true, 'back')
   }
 

@@ -11,7 +11,7 @@ import type { Holder } from '../types.js'
 /** Another process that has the name now. */
 export interface Rival {
   holder: Holder
-  /** What is left of its lease; 0 or less = it has ended, and nobody has buried it yet. ms */
+  /** What is left of its lease; 0 or less = it has ended, and it has not been marked dead yet. ms */
   leaseLeftMs: number
 }
 

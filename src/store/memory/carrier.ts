@@ -1,7 +1,8 @@
 /** How the news of one node's embedded store reach the other nodes of its backend. */
 import type { Note } from '../../rules/logins/eviction.js'
 import type { Holder, Snapshot } from '../../rules/types.js'
-import type { Incarnation, StoreEvents } from '../ports/presence-store.js'
+import type { Incarnation } from '../ports/node-registry.js'
+import type { StoreEvents } from '../ports/store.js'
 import { splitHolder } from '../shared/names.js'
 import type { MemoryBackend } from './memory-backend.js'
 

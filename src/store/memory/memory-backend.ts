@@ -15,7 +15,8 @@ import type {
   Snapshot,
   UserId,
 } from '../../rules/types.js'
-import type { Incarnation, NodeSettings } from '../ports/presence-store.js'
+import type { Incarnation } from '../ports/node-registry.js'
+import type { NodeSettings } from '../ports/store.js'
 import { splitHolder } from '../shared/names.js'
 import { REFILL_S, TOMBSTONE_S } from '../shared/record-lives.js'
 import { NodeRegistry } from './registry.js'
@@ -38,7 +39,7 @@ interface UserRecord {
 /** What one node hears: changes that it watches, and notes. */
 interface Listener {
   changed(snapshots: Snapshot[], by: Holder): void
-  noted(note: Note): void
+  nodeMessage(note: Note): void
 }
 
 /** What an assertion came to. `watchers` are the other nodes that want to know: node, epoch...; only of a change. */
@@ -86,7 +87,7 @@ export class MemoryBackend {
   }
 
   /** Nobody listens for the node any more; unless a later incarnation does. */
-  deafen(nodeId: string, listener: Listener): void {
+  removeListener(nodeId: string, listener: Listener): void {
     if (this.#listeners.get(nodeId) === listener) this.#listeners.delete(nodeId)
   }
 
@@ -183,7 +184,7 @@ export class MemoryBackend {
   /** The same for a note. Lost when the node is not there. */
   note(nodeId: string, note: Note): void {
     const said = structuredClone(note)
-    queueMicrotask(() => this.#listeners.get(nodeId)?.noted(said))
+    queueMicrotask(() => this.#listeners.get(nodeId)?.nodeMessage(said))
   }
 
   /**

@@ -9,8 +9,7 @@
 import { StoreUnavailableError } from '../../errors/errors.js'
 import { BY_HAND } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
-import type { LoginNumber, PlatformId, UserId } from '../../rules/types.js'
-import type { TokenRecord, TokenState } from '../ports/presence-store.js'
+import type { LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../rules/types.js'
 import { lifeOf, RELIANCE_S, VOUCH_S } from '../shared/token-lives.js'
 
 /** Users looked at for each write. More than one, so that the sweep overtakes the growth. */

@@ -1,7 +1,6 @@
 /** Assertions on their way to Redis: to each master those of its users, and the news of what they changed. */
 import type { Cluster, Redis } from 'ioredis'
-import type { Assertion, Holder, Snapshot } from '../../rules/types.js'
-import type { AssertOutcome } from '../ports/presence-store.js'
+import type { Assertion, AssertOutcome, Holder, Snapshot } from '../../rules/types.js'
 import type { Keys } from './keys.js'
 import { Outgoing } from './node-channel.js'
 import * as scripts from './scripts/scripts.js'
