@@ -4,7 +4,7 @@
  * Thread  shard                       Owns   Roster, WatchIndex, two AdaptiveBatches, two RenewalWheels
  * Hears   PresenceShard.Command       Tells  PresenceSync.Command, FanOut.Command, Listener.Command, Connection.Command
  * Timers  merge, grace, leaving, retry, confirm, catchUp, renew, rewatch, rebuild, evictAgain, kick, seat, probing
- * Fails   restarts empty: io threads announce their connections and watches, sync says what was asserted before
+ * Fails   restarts empty: io threads announce their connections and watches, presence-sync says what was asserted before
  *
  * The way of a change: socket or other node → roster or watch index → watchers here (at once) and, for what
  * changed here, a batch of assertions → sync → store.

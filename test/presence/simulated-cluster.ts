@@ -23,14 +23,14 @@ import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
 import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { Assertion, AssertOutcome, PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
-import type { ActorDefinition } from '../../src/runtime/actor.js'
-import { type ActorId, type Ref, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
+import { type ActorId, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
 import type { ActorSystem } from '../../src/runtime/system.js'
 import { mulberry32, World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { Incarnation, Lease, LeaseRenewal } from '../../src/store/ports/node-registry.js'
 import type { NodeSettings, StoreEvents } from '../../src/store/ports/store.js'
+import { mortal, mortalSpawn, poison } from '../support/mortal.js'
 
 export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   batchSize: 4,
@@ -60,24 +60,6 @@ const LINKS = [...IO, SYNC_SLOT].flatMap((other) => SHARD.map((shard) => [other,
 const STORE_EPOCH_MS = 1_767_225_600_000
 
 export const SYNC_ACTORS: readonly ActorId[] = [PRESENCE_SYNC, TOKEN_SYNC, CLUSTER_SYNC]
-
-interface Poison {
-  kind: 'poison'
-}
-
-/** The same actor, which throws when it hears poison. */
-function mortal<M extends { kind: string }, S, A>(
-  definition: ActorDefinition<M, S, A>,
-): ActorDefinition<M | Poison, S, A> {
-  const isPoison = (message: M | Poison): message is Poison => message.kind === 'poison'
-  return {
-    ...definition,
-    receive: (ctx, state, message) => {
-      if (isPoison(message)) throw new Error('poison')
-      definition.receive(ctx, state, message)
-    },
-  }
-}
 
 /** What every node's store stands on. */
 interface Ground {
@@ -232,8 +214,7 @@ class SimulatedNode {
   /** Make an actor throw; by default every actor of the thread. */
   poison(slot: ThreadSlot, actor?: ActorId): void {
     const all = slot === SYNC_SLOT ? SYNC_ACTORS : this.#shardsOn(slot).map((shard) => FIRST_SHARD + shard)
-    for (const id of actor === undefined ? all : [actor])
-      this.#systems[slot]!.tell(refTo<Poison>(slot, id) as Ref<Poison>, { kind: 'poison' })
+    for (const id of actor === undefined ? all : [actor]) poison(this.#systems[slot]!, refTo(slot, id))
   }
 
   /** A thread dies: what it was about to send is lost, and its neighbours are told. */
@@ -279,9 +260,6 @@ class SimulatedNode {
   }
 
   #spawnSync(system: ActorSystem): void {
-    const mortalSystem: Pick<ActorSystem, 'spawn'> = {
-      spawn: (definition, args, id) => system.spawn(mortal(definition as never), args, id) as never,
-    }
     const { presenceTtlS, watchTtlS, offlineGraceMs } = SETTINGS
     const options = {
       nodeId: this.#nodeId,
@@ -291,7 +269,7 @@ class SimulatedNode {
       nodeLeaseMs: NODE_LEASE_MS,
       offlineGraceMs,
     }
-    startSync(mortalSystem, {
+    startSync(mortalSpawn(system), {
       createStore: () => new DistantStore(this.#ground, options),
       addresses: this.#addresses,
       nodeLeaseMs: NODE_LEASE_MS,

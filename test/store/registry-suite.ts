@@ -98,21 +98,21 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     t.ok(a.members.isGone(dead.node.holder))
   })
 
-  t.test('a stranger is buried, and nobody who is in the registry is one', async (t) => {
+  t.test('an unregistered holder is marked dead, and no holder in the registry is one', async (t) => {
     const [a, b] = [await member(t), await member(t)]
-    const stranger = `${fresh('node')}#7`
-    a.unregistered = [stranger, b.node.holder]
-    for (const one of [a, b]) one.wanted = stranger
+    const unregistered = `${fresh('node')}#7`
+    a.unregistered = [unregistered, b.node.holder]
+    for (const one of [a, b]) one.wanted = unregistered
     await a.renew()
     await b.renew()
-    t.ok(b.lease.registry!.dead.some(({ holder, inMs }) => holder === stranger && inMs === 0))
+    t.ok(b.lease.registry!.dead.some(({ holder, inMs }) => holder === unregistered && inMs === 0))
     t.ok((await a.node.store.registry.living()).includes(b.node.holder))
-    b.unregistered = [stranger]
+    b.unregistered = [unregistered]
     const { version } = b.members
     await b.renew()
     t.equal(b.members.version, version, 'once')
     await renewUntil('it is given to somebody to be swept', [a, b], () =>
-      [a, b].some(({ sweeping }) => sweeping === stranger),
+      [a, b].some(({ sweeping }) => sweeping === unregistered),
     )
   })
 
@@ -128,7 +128,7 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     t.ok((await late.renew()).isHeld, 'it renewed since it was a suspect')
   })
 
-  t.test('what nobody suspected is not buried, however late it is', async (t) => {
+  t.test('what nobody suspected is not marked dead, however late it is', async (t) => {
     const [late, a] = [await member(t), await member(t)]
     pass(3 * LEASE_MS)
     await new Promise((resolve) => setTimeout(resolve, 2 * LEASE_MS))

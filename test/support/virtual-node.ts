@@ -1,5 +1,5 @@
 /**
- * A whole node in a virtual world: real listeners, connections, fan-outs, presence shards and the sync actor, each role
+ * A whole node in a virtual world: real listeners, connections, fan-outs, presence shards and sync actors, each role
  * on threads of its own. Only the sockets, the tokens' signatures, the store's server and the clock are made up.
  */
 import { fanOut } from '../../actors/io/fan-out.js'
@@ -54,7 +54,7 @@ export interface Ground {
   seating: Seating | undefined
   /** The actor under test, or one that looks on. */
   shardDefinition?: (node: VirtualNode) => typeof presenceShard
-  /** The store of one life of the node's sync actor. */
+  /** The store of one life of the node's cluster-sync. */
   createStore: (life: SyncLife) => Store
   verifyToken: (token: string) => TokenVerdict
   /** Unix ms. */

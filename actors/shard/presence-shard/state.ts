@@ -86,7 +86,7 @@ export interface State extends Args {
   behind: Set<ThreadSlot>
   /** Io threads whose connections are not known yet. Until all are, nothing is asserted: it would be half. */
   unannounced: Set<ThreadSlot>
-  /** What former lives asserted; undefined = sync has not said yet. */
+  /** What former lives asserted; undefined = presence-sync has not said yet. */
   heldBefore: UserPlatforms[] | undefined
   isRebuilding: boolean
   isFlushDue: boolean
