@@ -89,7 +89,7 @@ function start(ctx: Ctx, args: Args): State {
     readings: [],
   }
   gauges.held = () => state.ledger.reduce((sum, users) => sum + users.size, 0)
-  // What a former life asserted is in the store and not in the ledger any more. A store that is not open yet is
+  // What an earlier life asserted is in the store, and not in the ledger any more. A store that is not open yet is
   // announced by cluster-sync.
   if (access.isOpen) for (const shard of addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
   return state

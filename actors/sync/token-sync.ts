@@ -93,7 +93,7 @@ function start(ctx: Ctx, args: Args): State {
     recentLogins: new Map(),
     asked: new Set(),
   }
-  // A former life may have let some in.
+  // Logins that an earlier life let in unchecked are still to be checked.
   onChangesMissed(ctx, state)
   return state
 }

@@ -43,7 +43,7 @@ export interface Read extends Question<UserPlatforms[]> {
   userIds: UserId[]
 }
 
-/** Which users did former lives of this shard assert? presence shard → presence-sync, when it starts. */
+/** Which users did earlier lives of this shard assert? presence shard → presence-sync, when it starts. */
 export interface Held extends Question<UserPlatforms[]> {
   kind: 'held'
   shard: number

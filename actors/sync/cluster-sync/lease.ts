@@ -69,7 +69,7 @@ export function newLease(name: NodeName): LeaseState {
   }
 }
 
-/** The store was opened: hear who counts before anything else is asked of it. */
+/** The store was opened: read the registry before anything else is asked of it. */
 export function startLease(ctx: Ctx, state: State, { previousIncarnations }: Incarnation): void {
   const { lease } = state
   lease.isNew = true
@@ -123,7 +123,7 @@ function isInTurn({ lease, settings }: State, sentMs: number): boolean {
 export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld, ...told }: Lease): boolean {
   const { lease } = state
   if (!isHeld) return false
-  // Twice, for within one turn a node whose lease ended while the store was away may only be slower than this one.
+  // Told twice: within one turn, a node whose lease ended while the store was away may only be slower than this one.
   const wasSuspect = (one: Suspect) =>
     lease.suspects.some(({ holder, leaseEndMs }) => holder === one.holder && leaseEndMs === one.leaseEndMs)
   lease.overdue = isInTurn(state, sentMs) ? told.suspects.filter(wasSuspect) : []

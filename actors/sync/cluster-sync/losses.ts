@@ -4,7 +4,7 @@ import type { Ctx, State } from './state.js'
 const REFUSED_MS = 1_000
 
 export function onChangesMissed(ctx: Ctx, state: State, reason: string): void {
-  // Before anybody is told: logins that shards assert again then wait until token-sync has reviewed the loss.
+  // Before the shards are told: logins that they assert again wait until token-sync has reviewed the loss.
   state.access.losses++
   ctx.signal(state.addresses.tokenSync, { kind: 'changesMissed' })
   state.counts.changesMissed++
@@ -12,7 +12,7 @@ export function onChangesMissed(ctx: Ctx, state: State, reason: string): void {
   tellShards(ctx, state)
 }
 
-/** The store serves again. Kicks may have been missed meanwhile; whoever is told of it next may rely on the review. */
+/** The store serves again, and kicks may have been missed meanwhile. To be called before the shards are told. */
 export function tellTokensStoreBack(ctx: Ctx, { access, addresses }: State): void {
   access.losses++
   ctx.signal(addresses.tokenSync, { kind: 'storeBack' })

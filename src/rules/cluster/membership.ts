@@ -25,7 +25,7 @@ export interface Suspect {
 /** Records may name any number of holders: so many are remembered. */
 const UNREGISTERED_MAX = 100
 
-/** What may be asked of a membership by those who do not keep it. */
+/** The part of a membership that only reads it. */
 export type Members = Pick<Membership, 'filter' | 'isGone' | 'unregisteredIn'>
 
 export class Membership {
@@ -33,7 +33,7 @@ export class Membership {
   #living: ReadonlySet<Holder> = new Set()
   /** Dead holders, and from when on they do not count. */
   #dead = new Map<Holder, number>()
-  /** Those of them who do not count any more. */
+  /** Those of them that do not count any more. */
   readonly #void = new Set<Holder>()
   /** Another node told of a death: what the registry says of it is still to be read. */
   #isUnverified = false

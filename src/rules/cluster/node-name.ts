@@ -1,5 +1,5 @@
 /**
- * Whose a node's name (NODE_ID) is, when two processes have the same.
+ * Which of two processes keeps a node's name (NODE_ID), when both have the same.
  *
  * Whoever comes last has it: a process that is started anew must not wait for the one that it replaces. The earlier one
  * takes it back once, for the newcomer may have been a start that failed, and stands aside when it loses it again; at

@@ -63,7 +63,7 @@ export class NodeRegistry {
       this.#dead.delete(dead)
       this.#changed()
     }
-    // Renewals come each third of a lease: who has less than this left has missed one.
+    // Renewals come each third of a lease: a node that has less than this left has missed one.
     const aliveMs = 0.6 * nodeLeaseMs
     const lease: Lease = {
       isHeld: true,

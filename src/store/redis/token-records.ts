@@ -34,7 +34,7 @@ type TokenCheck = scripts.TokenOwner & { token: string }
 interface Kicked {
   /** Without those that a later login has vouched for. */
   tokens: TokenDigest[]
-  /** Who has to hear of it. */
+  /** Nodes that have to hear of it. */
   relying: Holder[]
 }
 
