@@ -38,13 +38,9 @@ export const ROOMS = [
       'src/protocol',
       'src/rules',
       'src/runtime',
-      'src/store/ports types',
     ],
   },
-  {
-    room: 'actors/shard',
-    may: ['src/errors', 'src/protocol', 'src/rules', 'src/runtime', 'src/store/ports types'],
-  },
+  { room: 'actors/shard', may: ['src/errors', 'src/protocol', 'src/rules', 'src/runtime'] },
   {
     room: 'actors/sync',
     may: [
@@ -70,7 +66,7 @@ export const ROOMS = [
     room: 'src/services',
     may: ['src/auth', 'src/errors', 'src/openim', 'src/rules', 'src/store/ports types'],
   },
-  { room: 'src/auth', may: ['src/errors', 'src/files', 'src/openim', 'src/rules', 'src/store/ports types'] },
+  { room: 'src/auth', may: ['src/errors', 'src/files', 'src/openim', 'src/rules'] },
   { room: 'src/sdk', may: ['src/errors', 'src/openim', 'src/rules'] },
   {
     room: 'src/store/memory',
@@ -83,8 +79,8 @@ export const ROOMS = [
   },
   { room: 'src/store/shared', may: ['src/protocol/node types', 'src/rules', 'src/store/ports types'] },
   { room: 'src/store/ports', may: ['src/protocol/node types', 'src/rules types'] },
-  { room: 'src/protocol', may: ['src/rules', 'src/runtime', 'src/store/ports types'] },
   { room: 'src/protocol/node', may: ['src/rules'] },
+  { room: 'src/protocol', may: ['src/rules', 'src/runtime'] },
   { room: 'src/config', may: ['src/errors', 'src/net', 'src/rules'] },
   { room: 'src/health', may: ['src/errors'] },
   { room: 'src/observe', may: ['src/runtime types'] },

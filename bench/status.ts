@@ -25,7 +25,9 @@ export const status = defineBenchmark({
       scope.defer(() => store.close(true))
       await store.open(deaf)
       const userIds = Array.from({ length: sizes.users }, (_, n) => `user-${n}`)
-      await store.assert(userIds.map((userId) => ({ userId, platformIds: [PLATFORM], versionSeen: 0 })))
+      await store.presence.assert(
+        userIds.map((userId) => ({ userId, platformIds: [PLATFORM], versionSeen: 0 })),
+      )
 
       /** `command`: what each round trip is, as Redis counts it. */
       const measured = async (command: string, ask: () => Promise<number>) => {
@@ -41,7 +43,7 @@ export const status = defineBenchmark({
       const ways = {
         ours: () =>
           measured('evalsha', async () => {
-            const snapshots = await store.read(userIds)
+            const snapshots = await store.presence.read(userIds)
             return snapshots.filter((snapshot) => platformsOf(snapshot).length > 0).length
           }),
         openim: () =>

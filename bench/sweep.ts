@@ -1,5 +1,5 @@
 /** A node has died: how long does a survivor take to withdraw what it held, and how much of Redis does that take? */
-import type { PresenceStore } from '../src/store/ports/presence-store.js'
+import type { Store } from '../src/store/ports/store.js'
 import { plainKeys } from '../src/store/redis/keys.js'
 import { deaf } from '../test/support/deaf.js'
 import { startRedis } from '../test/support/redis.js'
@@ -50,7 +50,7 @@ export const sweep = defineBenchmark({
       const { swept, known } = await interleave(sizes.rounds, {
         swept: () =>
           measured(async () => {
-            mustBe(await living.store.sweep(dead.holder), sizes.users, 'users swept')
+            mustBe(await living.store.registry.sweep(dead.holder), sizes.users, 'users swept')
           }),
         known: () => measured(() => assertAll(dead.store, theirs, [])),
       })
@@ -84,17 +84,13 @@ export const sweep = defineBenchmark({
     }),
 })
 
-async function assertAll(
-  store: PresenceStore,
-  userIds: readonly string[],
-  platformIds: number[],
-): Promise<void> {
+async function assertAll(store: Store, userIds: readonly string[], platformIds: number[]): Promise<void> {
   let at = 0
   const work = async () => {
     while (at < userIds.length) {
       const batch = userIds.slice(at, at + BATCH)
       at += BATCH
-      await store.assert(batch.map((userId) => ({ userId, platformIds, versionSeen: 0 })))
+      await store.presence.assert(batch.map((userId) => ({ userId, platformIds, versionSeen: 0 })))
     }
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, work))

@@ -2,7 +2,7 @@
  * Connection: one logged-in socket of one user.
  *
  * Thread  io                          Owns   its socket, its pending subscriptions
- * Hears   Connection.Command, frames  Tells  PresenceShard.Command, Sync.Command, FanOut.Command (same thread)
+ * Hears   Connection.Command, frames  Tells  PresenceShard.Command, TokenSync.Command, FanOut.Command (same thread)
  * Timers  read, ping (Web only), probe, one for each pending subscription
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
@@ -152,7 +152,7 @@ function start(ctx: Ctx, args: Args): State {
     hub: args.hub,
     shard: args.shard,
     fanOut: args.fanOut,
-    sync: args.sync,
+    tokenSync: args.tokenSync,
     settings,
     rates: args.rates,
     counts: args.counts,
@@ -266,13 +266,13 @@ function onLogout(state: State, envelope: RequestEnvelope): void {
 function onKick(ctx: Ctx, state: State, by: LoginNumber): void {
   if (state.isKicked || state.ending !== undefined) return
   state.isKicked = true
-  const { userId, platformId, token, tokenEndsMs, sync } = state
+  const { userId, platformId, token, tokenEndsMs, tokenSync } = state
   const ttlS = Math.max(1, Math.ceil((tokenEndsMs - ctx.nowMs()) / 1_000))
   ctx.ask(
-    sync,
+    tokenSync,
     { kind: 'kickTokens', userId, platformId, tokens: [token], by, ttlS },
     FLAG_DEADLINE_MS,
-    // Whatever came of it: sync knows of it, and writes it down as soon as it can.
+    // Whatever came of it: token-sync knows of it, and writes it down as soon as it can.
     () => ({ kind: 'tokenFlagged' }),
   )
 }
@@ -284,8 +284,8 @@ function onTokenFlagged(state: State): void {
 }
 
 function onVouch(ctx: Ctx, state: State, login: LoginNumber): void {
-  const { userId, platformId, token, sync } = state
-  ctx.signal(sync, { kind: 'vouchForToken', userId, platformId, token, login })
+  const { userId, platformId, token, tokenSync } = state
+  ctx.signal(tokenSync, { kind: 'vouchForToken', userId, platformId, token, login })
 }
 
 function onReadDue(ctx: Ctx, state: State): void {

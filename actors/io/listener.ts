@@ -2,7 +2,7 @@
  * Listener: decides who may come in on one io thread, and says who is in.
  *
  * Thread  io                          Owns   nothing but the handshakes under way
- * Hears   Listener.Command, upgrades  Tells  Sync.Command, PresenceShard.Command; spawns connections
+ * Hears   Listener.Command, upgrades  Tells  TokenSync.Command, PresenceShard.Command; spawns connections
  * Timers  dismissDue
  * Fails   restarts; handshakes under way are refused and their clients try again
  *
@@ -34,9 +34,8 @@ import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as Listener from '../../src/protocol/listener.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { type TokenDigest, tokenDigest } from '../../src/rules/logins/token-digest.js'
-import type { PlatformId, Seat, SeatRefusal, UserId } from '../../src/rules/types.js'
+import type { PlatformId, Seat, SeatRefusal, TokenState, UserId } from '../../src/rules/types.js'
 import { assertNever, type Context, defineActor, type Outcome, type Ref } from '../../src/runtime/index.js'
-import type { TokenState } from '../../src/store/ports/presence-store.js'
 import {
   type ConnectionCounts,
   type ConnectionSettings,
@@ -229,7 +228,7 @@ function onVerdict(ctx: Ctx, state: State, attempt: Attempt, verdict: TokenVerdi
     )
   }
   ctx.ask(
-    state.addresses.sync,
+    state.addresses.tokenSync,
     { kind: 'checkToken', userId, platformId, token, isLogin: true },
     state.settings.handshakeTimeoutMs,
     (checked) => ({ kind: 'tokenChecked', attempt, outcome: checked }),
@@ -307,7 +306,7 @@ function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     hub: state.hub,
     shard: state.addresses.shardFor(args.userId),
     fanOut: state.addresses.fanOutOn(ctx.self.thread),
-    sync: state.addresses.sync,
+    tokenSync: state.addresses.tokenSync,
     settings: state.settings,
     rates: state.rates,
     counts: state.counts,

@@ -2,9 +2,9 @@
  * Presence shard: the single writer of what this node knows of a slice of users.
  *
  * Thread  shard                       Owns   Roster, WatchIndex, two AdaptiveBatches, two RenewalWheels
- * Hears   PresenceShard.Command       Tells  Sync.Command, FanOut.Command, Listener.Command, Connection.Command
+ * Hears   PresenceShard.Command       Tells  PresenceSync.Command, FanOut.Command, Listener.Command, Connection.Command
  * Timers  merge, grace, leaving, retry, confirm, catchUp, renew, rewatch, rebuild, evictAgain, kick, seat, probing
- * Fails   restarts empty: io threads announce their connections and watches, sync says what was asserted before
+ * Fails   restarts empty: io threads announce their connections and watches, presence-sync says what was asserted before
  *
  * The way of a change: socket or other node → roster or watch index → watchers here (at once) and, for what
  * changed here, a batch of assertions → sync → store.
@@ -158,7 +158,7 @@ function receive(ctx: Ctx, state: State, message: PresenceShard.Command | Privat
 }
 
 function onSignal(ctx: Ctx, state: State, signal: Signal): void {
-  const isSync = signal.thread === state.addresses.sync.thread
+  const isSync = signal.thread === state.addresses.presenceSync.thread
   if (signal.kind === 'linked') {
     if (isSync) onStoreBack(ctx, state)
     return

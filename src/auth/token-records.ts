@@ -1,6 +1,5 @@
 /** What the record of a token means. */
-import type { UserId } from '../rules/types.js'
-import type { TokenState } from '../store/ports/presence-store.js'
+import type { TokenState, UserId } from '../rules/types.js'
 import { type TokenFault, tokenStateError } from './tokens.js'
 
 /** Undefined = the token is good. Without `needsRecord` a token has no record until it is kicked. */

@@ -110,7 +110,7 @@ const table = {
     'unchecked_logins_total',
     'Logins let in while the store was out of reach (AUTH_WHEN_STORE_DOWN=allow).',
   ),
-  gaps: counter('gaps_total', 'Times that changes may have been lost and were read again.'),
+  changesMissed: counter('gaps_total', 'Times that changes may have been lost and were read again.'),
   nodesLost: counter('nodes_lost_total', 'Other nodes that died; what they held was void from then on.'),
   usersSwept: counter('users_swept_total', 'Users whose records of a dead node were withdrawn by this one.'),
   storeDiscards: counter(

@@ -2,15 +2,19 @@
 import { shardOf } from '../rules/placement.js'
 import type { UserId } from '../rules/types.js'
 import { type Ref, refTo, type ThreadSlot } from '../runtime/index.js'
+import type * as ClusterSync from './cluster-sync.js'
 import type * as FanOut from './fan-out.js'
 import type * as Listener from './listener.js'
 import type * as PresenceShard from './presence-shard.js'
-import type * as Sync from './sync.js'
+import type * as PresenceSync from './presence-sync.js'
+import type * as TokenSync from './token-sync.js'
 
 /** Actor numbers below NAMED_ACTORS. */
 export const LISTENER = 1
 export const FAN_OUT = 2
-export const SYNC = 3
+export const PRESENCE_SYNC = 3
+export const TOKEN_SYNC = 4
+export const CLUSTER_SYNC = 5
 /** Shard i is actor FIRST_SHARD + i; at most SHARDS_MAX of them. */
 export const FIRST_SHARD = 16
 
@@ -23,13 +27,17 @@ export interface Topology {
 }
 
 export class Addresses {
-  readonly sync: Ref<Sync.Command>
+  readonly presenceSync: Ref<PresenceSync.Command>
+  readonly tokenSync: Ref<TokenSync.Command>
+  readonly clusterSync: Ref<ClusterSync.Command>
   readonly listeners: Ref<Listener.Command>[]
   readonly fanOuts: Ref<FanOut.Command>[]
   readonly shards: Ref<PresenceShard.Command>[]
 
   constructor(topology: Topology) {
-    this.sync = refTo(topology.sync, SYNC)
+    this.presenceSync = refTo(topology.sync, PRESENCE_SYNC)
+    this.tokenSync = refTo(topology.sync, TOKEN_SYNC)
+    this.clusterSync = refTo(topology.sync, CLUSTER_SYNC)
     this.listeners = topology.io.map((slot) => refTo(slot, LISTENER))
     this.fanOuts = topology.io.map((slot) => refTo(slot, FAN_OUT))
     this.shards = Array.from({ length: topology.presenceShards }, (_, shard) =>

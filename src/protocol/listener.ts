@@ -8,7 +8,7 @@ export interface Announce {
 
 /**
  * Another process has this node's name, or has it no more: send the clients away and let nobody in, or stop that.
- * Repeated while it lasts. sync → listener.
+ * Repeated while it lasts. cluster-sync → listener.
  */
 export interface StandAside {
   kind: 'standAside'

@@ -90,7 +90,7 @@ export interface Unwatch {
   userIds: UserId[]
 }
 
-/** Users changed on other nodes. Older versions than known are ignored. sync → presence shard. */
+/** Users changed on other nodes. Older versions than known are ignored. presence-sync → presence shard. */
 export interface Changes {
   kind: 'changes'
   /** Who changed them. */
@@ -98,14 +98,19 @@ export interface Changes {
   snapshots: Snapshot[]
 }
 
-/** A notice of OpenIM's form (OPENIM_COMPAT): a hint that the union is `platformIds`. sync → presence shard. */
+/**
+ * A notice of OpenIM's form (OPENIM_COMPAT): a hint that the union is `platformIds`. presence-sync → presence shard.
+ */
 export interface Noticed {
   kind: 'noticed'
   userId: UserId
   platformIds: PlatformId[]
 }
 
-/** Another node's login, or a kick through it. Answered there by `Sync.Evicted` with the same `id`. sync → shard. */
+/**
+ * Another node's login, or a kick through it. Answered there by `PresenceSync.Evicted` with the same `id`.
+ * presence-sync → presence shard.
+ */
 export interface Evict {
   kind: 'evict'
   id: number
@@ -113,7 +118,7 @@ export interface Evict {
   eviction: Eviction
 }
 
-/** Another node has heard an eviction of this shard's. sync → presence shard. */
+/** Another node has heard an eviction of this shard's. presence-sync → presence shard. */
 export interface Evicted {
   kind: 'evicted'
   id: number
@@ -122,7 +127,7 @@ export interface Evicted {
   left: LoginInfo[]
 }
 
-/** Tokens were kicked, on whatever node, by the login with the number `by`. Signal. sync → presence shard. */
+/** Tokens were kicked, on whatever node, by the login with the number `by`. Signal. token-sync → presence shard. */
 export interface Withdrawn {
   kind: 'withdrawn'
   userId: UserId
@@ -155,7 +160,7 @@ export interface Kick extends Question<KickOutcome> {
 
 /**
  * The store lacks what this node held of these users: assert them again, and say what is held. Answered there by
- * `Sync.Holding`. sync → presence shard.
+ * `PresenceSync.Holding`. presence-sync → presence shard.
  */
 export interface Remind {
   kind: 'remind'
@@ -163,30 +168,36 @@ export interface Remind {
   userIds: UserId[]
 }
 
-/** What another node holds of some users, by its own word. sync → presence shard. */
+/** What another node holds of some users, by its own word. presence-sync → presence shard. */
 export interface Holding {
   kind: 'holding'
   from: Holder
   users: UserPlatforms[]
 }
 
-/** Changes may have been lost: read again what is watched. Signal. sync → presence shard. */
+/** Changes may have been lost: read again what is watched. Signal. cluster-sync, presence-sync → presence shard. */
 export interface ChangesMissed {
   kind: 'changesMissed'
 }
 
-/** These nodes are dead: what they hold is void. Signal. sync → presence shard. */
+/** These nodes are dead: what they hold is void. Signal. cluster-sync → presence shard. */
 export interface NodesLost {
   kind: 'nodesLost'
   holders: Holder[]
 }
 
-/** The store is reachable, perhaps empty: assert and watch everything again. Signal. sync → presence shard. */
+/**
+ * The store is reachable, perhaps empty, or this node has forgotten what it asserted: assert and watch everything
+ * again. Signal. cluster-sync, presence-sync → presence shard.
+ */
 export interface StoreBack {
   kind: 'storeBack'
 }
 
-/** The store, or a part of it, does not answer. sync → presence shard, at most each FAILS_TOLD_MS while that lasts. */
+/**
+ * The store, or a part of it, does not answer. presence-sync → presence shard, at most each FAILS_TOLD_MS while that
+ * lasts.
+ */
 export interface StoreFails {
   kind: 'storeFails'
 }

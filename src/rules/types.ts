@@ -60,6 +60,18 @@ export interface Assertion {
   seats?: HeldSeats
 }
 
+/** What became of one assertion of a batch. One user's failure never touches its neighbours. */
+export type AssertOutcome =
+  | {
+      ok: true
+      userId: UserId
+      version: number
+      /** The user after the assertion; only when its claims changed or a login got its number (`version`). */
+      changed?: Snapshot
+    }
+  /** `isAway`: nothing is wrong with the user; the part of the store that has their record did not answer. */
+  | { ok: false; userId: UserId; error: string; isAway?: true }
+
 /** `taken`: every seat that a connection has, or is about to. `asked`: the store was asked for them; it may have said yes. */
 export interface HeldSeats {
   taken: Seat[]
@@ -91,3 +103,13 @@ export type SeatOutcome = { isTaken: true } | { isTaken: false; reason: SeatRefu
 
 /** A rival stays; or the connection limit of the user is reached, in all or on this platform. */
 export type SeatRefusal = 'conflict' | 'user' | 'platform'
+
+/** State of a token in `UID_PID_TOKEN_STATUS:<userID>:<PlatformName>`; `unknown` = no such field. */
+export type TokenState = 'normal' | 'invalid' | 'kicked' | 'expired' | 'unknown'
+
+/** One token on record. */
+export interface TokenRecord {
+  platformId: PlatformId
+  token: string
+  state: TokenState
+}

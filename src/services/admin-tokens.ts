@@ -9,8 +9,7 @@
 import type { Claims, TokenVerdict } from '../auth/tokens.js'
 import { readIssue } from '../rules/logins/token-order.js'
 import type { Ruling, TokenRules } from '../rules/logins/token-rules.js'
-import type { PlatformId, UserId } from '../rules/types.js'
-import type { TokenRecord } from '../store/ports/presence-store.js'
+import type { PlatformId, TokenRecord, UserId } from '../rules/types.js'
 import type { TokenStore } from './store-calls.js'
 import { latestLogin } from './token-lists.js'
 

@@ -12,9 +12,7 @@ import type { Claims } from '../auth/tokens.js'
 import { type TokenDigest, tokenDigest } from '../rules/logins/token-digest.js'
 import type { PlatformId, UserId } from '../rules/types.js'
 import { checkUserId } from '../rules/user-id.js'
-import type { PresenceStore } from '../store/ports/presence-store.js'
-
-export type RefreshStore = Pick<PresenceStore, 'rememberRefresh' | 'takeRefresh' | 'forgetRefreshes'>
+import type { RefreshTokenRecords } from '../store/ports/refresh-token-records.js'
 
 const RANDOM_BYTES = 32
 
@@ -24,7 +22,7 @@ const FORM = /^([A-Za-z0-9_-]{2,171})\.([1-9]\d{0,9})\.[A-Za-z0-9_-]{43}$/
 /** Every call rejects when the store does. */
 export class RefreshTokens {
   constructor(
-    private readonly store: RefreshStore,
+    private readonly store: RefreshTokenRecords,
     readonly ttlS: number,
   ) {}
 

@@ -1,20 +1,15 @@
 /** The store as the token service calls it, with failures that can be told from those of whoever signs and verifies. */
 
 import { isDamagedRecord } from '../auth/token-records.js'
-import type { PresenceStore } from '../store/ports/presence-store.js'
+import type { RefreshTokenRecords } from '../store/ports/refresh-token-records.js'
+import type { TokenRecords } from '../store/ports/token-records.js'
 
 /** What of the store the service needs. Each call may reject. */
 export type TokenStore = Pick<
-  PresenceStore,
-  | 'tokenState'
-  | 'tokensOf'
-  | 'rememberToken'
-  | 'kickTokens'
-  | 'forgetTokens'
-  | 'rememberRefresh'
-  | 'takeRefresh'
-  | 'forgetRefreshes'
->
+  TokenRecords,
+  'tokenState' | 'tokensOf' | 'rememberToken' | 'kickTokens' | 'forgetTokens'
+> &
+  RefreshTokenRecords
 
 /** The store did not answer, or said no: nothing is known of what was asked. Retry: later, with the same call. */
 export class StoreAwayError extends Error {

@@ -1,7 +1,6 @@
 /** What is asked of lists of tokens. */
 import { compareIssue, compareText, isRenewal, readIssue } from '../rules/logins/token-order.js'
-import type { PlatformId } from '../rules/types.js'
-import type { TokenRecord } from '../store/ports/presence-store.js'
+import type { PlatformId, TokenRecord } from '../rules/types.js'
 
 export type OneToken = Pick<TokenRecord, 'platformId' | 'token'>
 

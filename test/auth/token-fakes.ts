@@ -3,11 +3,10 @@
 import type { TokenVerdict } from '../../src/auth/tokens.js'
 import { WireCode, wireErrorText } from '../../src/openim/wire-errors.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
-import type { LoginNumber, PlatformId, UserId } from '../../src/rules/types.js'
+import type { LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../src/rules/types.js'
 import type { TokenStore } from '../../src/services/store-calls.js'
 import type { NewToken, TokenServiceDeps, TokenSettings } from '../../src/services/token-service.js'
 import { TokenService } from '../../src/services/token-service.js'
-import type { TokenRecord, TokenState } from '../../src/store/ports/presence-store.js'
 
 export const NOW_MS = 1_700_000_000_000
 export const NOW_S = NOW_MS / 1000

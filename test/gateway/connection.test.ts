@@ -6,7 +6,7 @@ import type { Socket } from '../../src/doors/websocket/transport/transport.js'
 import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
-import type * as Sync from '../../src/protocol/sync.js'
+import type * as TokenSync from '../../src/protocol/token-sync.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
@@ -141,7 +141,7 @@ t.test(
     const system = world.system(0)
     const shard = spawnProbe<PresenceShard.Command>(system)
     const fanOut = spawnProbe<FanOut.Command>(system)
-    const sync = spawnProbe<Sync.Command>(system)
+    const tokenSync = spawnProbe<TokenSync.Command>(system)
     const acts: string[] = []
     const socket = {
       send: (data: Uint8Array) => acts.push(Buffer.from(data).subarray(-8).toString('hex')),
@@ -155,7 +155,7 @@ t.test(
           socket,
           shard: shard.ref,
           fanOut: fanOut.ref,
-          sync: sync.ref,
+          tokenSync: tokenSync.ref,
           places: {
             remove: () => {
               isPlaceFree = true
@@ -167,9 +167,13 @@ t.test(
     )
     for (let times = 0; times < 2; times++) system.tell(ref, { kind: 'kick', by: 7 })
     world.settle()
-    t.match(sync.heard, [{ kind: 'kickTokens', userId: 'ann', tokens: ['T'], by: 7, ttlS: 60 }])
-    t.same([sync.heard.length, acts], [1, []], 'the token is flagged once, and before the client hears of it')
-    system.answer(sync.lastReplyTo()!, true, null)
+    t.match(tokenSync.heard, [{ kind: 'kickTokens', userId: 'ann', tokens: ['T'], by: 7, ttlS: 60 }])
+    t.same(
+      [tokenSync.heard.length, acts],
+      [1, []],
+      'the token is flagged once, and before the client hears of it',
+    )
+    system.answer(tokenSync.lastReplyTo()!, true, null)
     world.settle()
     t.same(acts, ['07ff8201fe0fa400', 'drop'])
     system.tell(ref, { kind: 'closed', code: 1006, clean: false })

@@ -4,7 +4,7 @@ import { connection } from '../../actors/io/connection.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
-import type * as Sync from '../../src/protocol/sync.js'
+import type * as TokenSync from '../../src/protocol/token-sync.js'
 import { PROBE_LOOKS_MS, PROBE_MS } from '../../src/rules/presence/probe.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { Machine, World } from '../../src/runtime/testkit/world.js'
@@ -18,7 +18,7 @@ function open() {
   const machine = new Machine()
   const system = world.system(0, 0, machine)
   const shard = spawnProbe<PresenceShard.Command>(system)
-  const sync = spawnProbe<Sync.Command>(system)
+  const tokenSync = spawnProbe<TokenSync.Command>(system)
   const acts: string[] = []
   const counts = {
     requests: {},
@@ -40,7 +40,7 @@ function open() {
         heard,
         shard: shard.ref,
         fanOut: spawnProbe<FanOut.Command>(system).ref,
-        sync: sync.ref,
+        tokenSync: tokenSync.ref,
         counts,
         places: { remove: () => acts.push('place') },
       },
@@ -59,7 +59,7 @@ function open() {
     machine,
     system,
     shard,
-    sync,
+    tokenSync,
     acts,
     counts,
     tell,
@@ -131,13 +131,13 @@ t.test('a client that does not answer goes in silence, and its place is free at 
 })
 
 t.test('a kick that comes during a probe is carried out, and told', async (t) => {
-  const { world, system, sync, acts, counts, tell } = open()
+  const { world, system, tokenSync, acts, counts, tell } = open()
   tell({ kind: 'probe' })
   world.advance(PROBE_LOOKS_MS[0]!)
   tell({ kind: 'kick', by: 7 })
   world.advance(PROBE_LOOKS_MS[1]!)
   t.same(acts, ['ping'], 'its token is flagged first')
-  system.answer(sync.lastReplyTo()!, true, null)
+  system.answer(tokenSync.lastReplyTo()!, true, null)
   world.advance(PROBE_MS)
   tell({ kind: 'closed', code: 1006, clean: false })
   t.same([acts, counts.closes], [['ping', 'send', 'drop', 'place'], { kick: 1 }])

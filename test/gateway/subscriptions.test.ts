@@ -8,7 +8,7 @@ import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/openim/p
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
-import type * as Sync from '../../src/protocol/sync.js'
+import type * as TokenSync from '../../src/protocol/token-sync.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { connectionArgs } from '../support/connection-args.js'
@@ -44,7 +44,7 @@ function setUp() {
         hub,
         shard: spawnProbe<PresenceShard.Command>(system).ref,
         fanOut: fanOut.ref,
-        sync: spawnProbe<Sync.Command>(system).ref,
+        tokenSync: spawnProbe<TokenSync.Command>(system).ref,
         counts,
       },
       { watchesPerConnectionMax: 3, readTimeoutMs: 60_000 },

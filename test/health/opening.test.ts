@@ -1,12 +1,15 @@
 /** F9: an attempt to open the store that neither worked nor failed was waited for, without a word, for ever. */
 import t from 'tap'
-import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
-import { Addresses, SYNC } from '../../src/protocol/addresses.js'
+import { newSyncCounts } from '../../actors/sync/counts.js'
+import { startSync } from '../../actors/sync/start-sync.js'
+import { newHealth } from '../../actors/sync/store-health.js'
+import { Addresses } from '../../src/protocol/addresses.js'
 import type { Log } from '../../src/runtime/index.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type { Incarnation, LeaseRenewal, StoreEvents } from '../../src/store/ports/presence-store.js'
+import type { Incarnation, LeaseRenewal } from '../../src/store/ports/node-registry.js'
+import type { StoreEvents } from '../../src/store/ports/store.js'
 import { nodeSettings } from '../store/suite.js'
 import { pass } from '../support/virtual-time.js'
 
@@ -37,29 +40,25 @@ t.test('what has no answer is given up, told, and tried again', async (t) => {
   const system = world.system(0)
   const health = newHealth()
   let stores = 0
-  system.spawn(
-    sync,
-    {
-      createStore: () => {
-        stores++
-        return new HangingStore(backend, nodeSettings())
-      },
-      addresses: new Addresses({ io: [0], shard: [0], sync: 0, presenceShards: 1 }),
-      nodeLeaseMs: 10_000,
-      watchTtlS: 1_800,
-      tokens: {
-        tokenCacheS: 60,
-        tokenCacheMax: 1_000,
-        authWhenStoreDown: 'deny',
-        openimCompat: false,
-        needsRecord: () => true,
-      },
-      health,
-      counts: newSyncCounts(),
-      onUnsuitable: () => {},
+  startSync(system, {
+    createStore: () => {
+      stores++
+      return new HangingStore(backend, nodeSettings())
     },
-    SYNC,
-  )
+    addresses: new Addresses({ io: [0], shard: [0], sync: 0, presenceShards: 1 }),
+    nodeLeaseMs: 10_000,
+    watchTtlS: 1_800,
+    tokens: {
+      tokenCacheS: 60,
+      tokenCacheMax: 1_000,
+      authWhenStoreDown: 'deny',
+      openimCompat: false,
+      needsRecord: () => true,
+    },
+    health,
+    counts: newSyncCounts(),
+    onUnsuitable: () => {},
+  })
   await pass(world, 14_000)
   t.equal(health.store?.reason, 'not reached yet')
   await pass(world, 2_000)

@@ -1,7 +1,9 @@
-/** F11 on a virtual clock: two sync actors, two processes, one NODE_ID, one store. */
+/** F11 on a virtual clock: two sync threads, two processes, one NODE_ID, one store. */
 import t from 'tap'
-import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
-import { Addresses, SYNC } from '../../src/protocol/addresses.js'
+import { newSyncCounts } from '../../actors/sync/counts.js'
+import { startSync } from '../../actors/sync/start-sync.js'
+import { newHealth } from '../../actors/sync/store-health.js'
+import { Addresses } from '../../src/protocol/addresses.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
@@ -23,34 +25,30 @@ class Place {
     let opened = 0
     let store: MemoryStore | undefined
     const system = this.world.system(thread)
-    system.spawn(
-      sync,
-      {
-        createStore: () => {
-          store = new MemoryStore(this.backend, settings)
-          const { open } = store
-          store.open = (events) => {
-            opened++
-            return open.call(store, events)
-          }
-          return store
-        },
-        addresses: new Addresses({ io: [thread], shard: [thread], sync: thread, presenceShards: 1 }),
-        nodeLeaseMs: LEASE_MS,
-        watchTtlS: 1_800,
-        tokens: {
-          tokenCacheS: 60,
-          tokenCacheMax: 1_000,
-          authWhenStoreDown: 'deny',
-          openimCompat: false,
-          needsRecord: () => true,
-        },
-        health,
-        counts: newSyncCounts(),
-        onUnsuitable: () => {},
+    startSync(system, {
+      createStore: () => {
+        store = new MemoryStore(this.backend, settings)
+        const { open } = store
+        store.open = (events) => {
+          opened++
+          return open.call(store, events)
+        }
+        return store
       },
-      SYNC,
-    )
+      addresses: new Addresses({ io: [thread], shard: [thread], sync: thread, presenceShards: 1 }),
+      nodeLeaseMs: LEASE_MS,
+      watchTtlS: 1_800,
+      tokens: {
+        tokenCacheS: 60,
+        tokenCacheMax: 1_000,
+        authWhenStoreDown: 'deny',
+        openimCompat: false,
+        needsRecord: () => true,
+      },
+      health,
+      counts: newSyncCounts(),
+      onUnsuitable: () => {},
+    })
     return {
       health,
       epochs: () => opened,

@@ -4,16 +4,13 @@ import { StoreUnavailableError } from '../../src/errors/errors.js'
 import { BY_HAND } from '../../src/rules/logins/eviction.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
-import type { Assertion } from '../../src/rules/types.js'
+import type { Assertion, AssertOutcome, TokenState } from '../../src/rules/types.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type {
-  AssertOutcome,
-  Incarnation,
-  StoreEvents,
-  TokenState,
-} from '../../src/store/ports/presence-store.js'
+import type { Incarnation } from '../../src/store/ports/node-registry.js'
+import type { StoreEvents } from '../../src/store/ports/store.js'
+import { gate } from '../support/gate.js'
 import { VirtualNode } from '../support/virtual-node.js'
 import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'
@@ -143,11 +140,3 @@ t.test('a login that is kicked while its number is on the way removes nobody', a
   t.same([kicked.state, kicked.kicks], ['closed', 1])
   t.same([stays.state, stays.kicks], ['in', 0])
 })
-
-function gate(): { promise: Promise<void>; open: () => void } {
-  let open = () => {}
-  const promise = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { promise, open }
-}

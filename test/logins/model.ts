@@ -165,7 +165,7 @@ function hasTwin(world: World, login: Login): boolean {
 
 async function agreeOnTokens(world: World, cluster: VirtualCluster): Promise<void> {
   for (const userId of USERS) {
-    const records = await cluster.call(0, 'tokensOf', [userId])
+    const records = await cluster.ask(0, { kind: 'tokensOf', userId })
     for (const { text, platformId, isGood } of world.tokens.filter((token) => token.userId === userId)) {
       const state = records.find((record) => record.token === text)?.state
       if ((state === 'normal') !== isGood)

@@ -5,18 +5,19 @@
  */
 import type { Seating } from '../../actors/shard/presence-shard.js'
 import { tokenStore } from '../../src/node/token-store.js'
-import { SYNC } from '../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
+import type * as TokenSync from '../../src/protocol/token-sync.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
 import { nextPlace } from '../../src/rules/logins/token-order.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
-import type { PlatformId, UserId } from '../../src/rules/types.js'
-import { refTo } from '../../src/runtime/index.js'
+import type { PlatformId, TokenState, UserId } from '../../src/rules/types.js'
+import type { AnswerOf, QuestionOf } from '../../src/runtime/index.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { TokenService } from '../../src/services/token-service.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type { PresenceStore, StoreEvents, TokenState } from '../../src/store/ports/presence-store.js'
+import type { Store, StoreEvents } from '../../src/store/ports/store.js'
+import { interceptStore } from '../support/intercepted-store.js'
 import type { VirtualClient } from '../support/virtual-client.js'
 import { type Layout, type SyncLife, VirtualNode } from '../support/virtual-node.js'
 import { pass } from '../support/virtual-time.js'
@@ -120,7 +121,7 @@ export class VirtualCluster {
   /** A token that is on record, by no rules. */
   async grant(userId: UserId, platformId: PlatformId): Promise<string> {
     const token = this.newToken(userId, platformId)
-    await this.call(0, 'rememberToken', [userId, platformId, token, TOKEN_TTL_S])
+    await this.ask(0, { kind: 'rememberToken', userId, platformId, token, ttlS: TOKEN_TTL_S })
     return token
   }
 
@@ -146,7 +147,7 @@ export class VirtualCluster {
   }
 
   async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    const records = await this.call(0, 'tokensOf', [userId])
+    const records = await this.ask(0, { kind: 'tokensOf', userId })
     return records.find((one) => one.platformId === platformId && one.token === token)?.state ?? 'unknown'
   }
 
@@ -183,15 +184,13 @@ export class VirtualCluster {
     return this.until(api.ask(addresses.shardFor(eviction.userId), question, 6_000))
   }
 
-  /** A call of one node's store, as its api thread would make it. */
-  call<M extends 'tokensOf' | 'rememberToken'>(
+  /** A question to one node's token-sync, as its api thread would ask it. */
+  ask<K extends TokenSync.Command['kind']>(
     node: number,
-    method: M,
-    args: Parameters<PresenceStore[M]>,
-  ): Promise<Awaited<ReturnType<PresenceStore[M]>>> {
-    const question = { kind: 'callStore' as const, method, args }
-    const asked = this.nodes[node]!.api.ask(refTo(APART.sync, SYNC), question as never, 10_000)
-    return this.until(asked) as Promise<Awaited<ReturnType<PresenceStore[M]>>>
+    question: QuestionOf<TokenSync.Command, K>,
+  ): Promise<AnswerOf<Extract<TokenSync.Command, { kind: K }>>> {
+    const { api, addresses } = this.nodes[node]!
+    return this.until(api.ask(addresses.tokenSync, question, 10_000))
   }
 
   /** The node's process dies and starts again; its clients' sockets break. */
@@ -219,7 +218,7 @@ function distant(
     traffic,
     isDead,
   }: { world: World; delayMaxMs: number; traffic: Traffic; isDead: () => boolean },
-): PresenceStore {
+): Store {
   const { random } = world.environment
   // Most are quick and some are slow, so that one overtakes several of another lane.
   const delayMs = () => random() * delayMaxMs * (random() < SLOW_PART ? 1 : QUICK)
@@ -242,21 +241,17 @@ function distant(
           })
         },
     })
-  return new Proxy<PresenceStore>(store, {
-    get:
-      (target, name: keyof PresenceStore) =>
-      (...args: unknown[]) => {
-        traffic.calls[name] = (traffic.calls[name] ?? 0) + 1
-        const given = name === 'open' ? [late(args[0] as StoreEvents)] : args
-        return new Promise((resolve, reject) => {
-          there(() => {
-            if (isDead()) return
-            Promise.resolve((target[name] as (...args: unknown[]) => unknown).apply(target, given)).then(
-              (value) => back(() => resolve(value)),
-              (error) => back(() => reject(error)),
-            )
-          })
-        })
-      },
+  return interceptStore(store, (name, call, args) => {
+    traffic.calls[name] = (traffic.calls[name] ?? 0) + 1
+    const given = name === 'open' ? [late(args[0] as StoreEvents)] : args
+    return new Promise((resolve, reject) => {
+      there(() => {
+        if (isDead()) return
+        Promise.resolve(call(...given)).then(
+          (value) => back(() => resolve(value)),
+          (error) => back(() => reject(error)),
+        )
+      })
+    })
   })
 }

@@ -73,7 +73,7 @@ t.test('many rooms may report one metric; one that stops takes its level along, 
 })
 
 t.test('two threads of one process do not share a registry', async (t) => {
-  createMetrics().all.gaps.inc()
+  createMetrics().all.changesMissed.inc()
   const { body } = await mergeSnapshots([await createMetrics().snapshot()])
   t.equal(readingOf(body, 'porchlight_gaps_total'), 0)
 })

@@ -25,7 +25,7 @@ t.test('a death that another node tells of counts at once; the registry is read 
   const members = new Membership()
   members.learn(registry(1, ['a#1', 'b#2']), 0)
   t.equal(members.version, 1)
-  t.same(members.hearOf(dead(), 100), ['b#2'])
+  t.same(members.applyGossip(dead(), 100), ['b#2'])
   t.equal(members.isGone('b#2'), true)
   t.equal(members.version, 0, 'whatever its version, it is to be told')
   t.same(members.learn(registry(2, ['a#1'], dead()), 200), [], 'heard already')
@@ -35,7 +35,7 @@ t.test('a death that another node tells of counts at once; the registry is read 
 t.test('the registry has the last word on a death that was told', async (t) => {
   const members = new Membership()
   members.learn(registry(1, ['a#1', 'b#2']), 0)
-  members.hearOf(dead(), 100)
+  members.applyGossip(dead(), 100)
   t.equal(members.isRevivedBy(registry(3, ['a#1', 'b#2'])), true)
   members.learn(registry(3, ['a#1', 'b#2']), 200)
   t.equal(members.isGone('b#2'), false)
@@ -43,11 +43,11 @@ t.test('the registry has the last word on a death that was told', async (t) => {
 
 t.test('deaths that were not heard of are news, but not to a node that knows nothing yet', async (t) => {
   const members = new Membership()
-  t.same(members.newsIn(registry(1, ['a#1'], dead())), [])
+  t.same(members.unknownDeaths(registry(1, ['a#1'], dead())), [])
   members.learn(registry(1, ['a#1', 'b#2']), 0)
-  t.same(members.newsIn(registry(2, ['a#1'], dead(70))), dead(70))
-  members.hearOf(dead(70), 0)
-  t.same(members.newsIn(registry(2, ['a#1'], dead(70))), [], 'heard already')
+  t.same(members.unknownDeaths(registry(2, ['a#1'], dead(70))), dead(70))
+  members.applyGossip(dead(70), 0)
+  t.same(members.unknownDeaths(registry(2, ['a#1'], dead(70))), [], 'heard already')
 })
 
 const heldBy = (...holders: string[]) => [
@@ -59,24 +59,27 @@ const heldBy = (...holders: string[]) => [
   },
 ]
 
-t.test('who is met twice, long apart, and is in no registry, is a stranger; once', async (t) => {
-  const members = new Membership()
-  members.learn(registry(9_000_000, ['a#1'], dead()), 0)
-  // Of an epoch that is later than what is known of the registry: it may have been entered since.
-  const all = heldBy('a#1', 'b#2', 'c#3', 'd#9000')
-  members.meet(all, 0)
-  members.meet(all, GONE_CONFIRM_MS - 1)
-  t.same(members.takeStrangers(), [])
-  members.meet(all, GONE_CONFIRM_MS)
-  t.same(members.takeStrangers(), ['c#3'])
-  t.same(members.takeStrangers(), [])
-  members.meet(all, GONE_CONFIRM_MS + 1)
-  t.same(members.takeStrangers(), [], 'its time begins anew')
-})
+t.test(
+  'a holder that is observed twice, long apart, and is in no registry, is unregistered; once',
+  async (t) => {
+    const members = new Membership()
+    members.learn(registry(9_000_000, ['a#1'], dead()), 0)
+    // Of an epoch that is later than what is known of the registry: it may have been entered since.
+    const all = heldBy('a#1', 'b#2', 'c#3', 'd#9000')
+    members.observe(members.unregisteredIn(all), 0)
+    members.observe(members.unregisteredIn(all), GONE_CONFIRM_MS - 1)
+    t.same(members.takeUnregistered(), [])
+    members.observe(members.unregisteredIn(all), GONE_CONFIRM_MS)
+    t.same(members.takeUnregistered(), ['c#3'])
+    t.same(members.takeUnregistered(), [])
+    members.observe(members.unregisteredIn(all), GONE_CONFIRM_MS + 1)
+    t.same(members.takeUnregistered(), [], 'its time begins anew')
+  },
+)
 
-t.test('who knows no registry yet takes nobody for a stranger', async (t) => {
+t.test('a node that knows no registry yet takes no holder for unregistered', async (t) => {
   const members = new Membership()
-  members.meet(heldBy('c#3'), 0)
-  members.meet(heldBy('c#3'), GONE_CONFIRM_MS)
-  t.same(members.takeStrangers(), [])
+  members.observe(members.unregisteredIn(heldBy('c#3')), 0)
+  members.observe(members.unregisteredIn(heldBy('c#3')), GONE_CONFIRM_MS)
+  t.same(members.takeUnregistered(), [])
 })

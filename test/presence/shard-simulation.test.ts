@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
-import { SETTINGS, SimulatedCluster } from './simulated-cluster.js'
+import { SETTINGS, SimulatedCluster, SYNC_ACTORS } from './simulated-cluster.js'
 
 /** Slots of `SimulatedCluster`. */
 const SHARD_SLOTS = [2, 3]
@@ -14,7 +14,7 @@ const STEADY_PLATFORM: PlatformId = 1
 
 /** Longer than two questions to the store live (3 s each) with the pause between (2 s), and the grace. */
 const SETTLE_MS = 9_000 + SETTINGS.offlineGraceMs
-/** A shard and the sync actor are each other's memory: of one node, only one of them is lost at a time. */
+/** A shard and the sync actors are each other's memory: of one node, only one of them is lost at a time. */
 const BETWEEN_FAULTS_MS = 4_000
 
 type Step =
@@ -22,7 +22,7 @@ type Step =
   | { do: 'end'; which: number; clean: boolean }
   | { do: 'move'; which: number; node: number; io: number; clean: boolean; overlaps: boolean }
   | { do: 'watch' | 'unwatch'; userId: UserId; node: number; io: number }
-  | { do: 'poison'; node: number; slot: number }
+  | { do: 'poison'; node: number; slot: number; actor?: number }
   | { do: 'kill'; node: number; slot: number; downMs: number }
   | { do: 'killIo'; node: number; downMs: number }
   | { do: 'outage'; downMs: number }
@@ -53,6 +53,12 @@ const everyday: fc.Arbitrary<Step>[] = [
 const faults: fc.Arbitrary<Step>[] = [
   fc.record({ do: fc.constant('poison' as const), node, slot: fc.constantFrom(...SHARD_SLOTS, SYNC_SLOT) }),
   fc.record({
+    do: fc.constant('poison' as const),
+    node,
+    slot: fc.constant(SYNC_SLOT),
+    actor: fc.constantFrom(...SYNC_ACTORS),
+  }),
+  fc.record({
     do: fc.constant('kill' as const),
     node,
     slot: fc.constantFrom(...SHARD_SLOTS, SYNC_SLOT),
@@ -78,7 +84,7 @@ function history(kinds: fc.Arbitrary<Step>[]): fc.Arbitrary<History> {
 }
 
 /**
- * Sees to it that what a shard forgets, the sync actor and the store still know, and the other way round. What
+ * Sees to it that what a shard forgets, the sync actors and the store still know, and the other way round. What
  * happens when they are lost together has tests of its own.
  */
 class Spares {
@@ -131,7 +137,7 @@ async function take(cluster: SimulatedCluster, spares: Spares, step: Step): Prom
       if (step.userId !== STEADY) cluster.nodes[step.node]!.ios[step.io]!.unwatch(step.userId)
       return
     case 'poison':
-      if (spares.mayLose(cluster, step)) cluster.nodes[step.node]!.poison(step.slot)
+      if (spares.mayLose(cluster, step)) cluster.nodes[step.node]!.poison(step.slot, step.actor)
       return
     case 'kill':
       if (!spares.mayLose(cluster, step)) return

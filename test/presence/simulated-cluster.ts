@@ -3,30 +3,34 @@
  * that are only what a shard sees of them. Frames take a seeded time, and so do the store's answers.
  */
 import { type Args, newShardCounts, presenceShard } from '../../actors/shard/presence-shard.js'
-import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
+import { newSyncCounts } from '../../actors/sync/counts.js'
+import { startSync } from '../../actors/sync/start-sync.js'
+import { newHealth } from '../../actors/sync/store-health.js'
 import { StoreUnavailableError } from '../../src/errors/errors.js'
-import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
+import {
+  Addresses,
+  CLUSTER_SYNC,
+  FAN_OUT,
+  FIRST_SHARD,
+  LISTENER,
+  PRESENCE_SYNC,
+  TOKEN_SYNC,
+} from '../../src/protocol/addresses.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as Listener from '../../src/protocol/listener.js'
 import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
 import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
-import type { Assertion, PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
-import type { ActorDefinition } from '../../src/runtime/actor.js'
-import { type Ref, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
+import type { Assertion, AssertOutcome, PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
+import { type ActorId, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
 import type { ActorSystem } from '../../src/runtime/system.js'
 import { mulberry32, World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type {
-  AssertOutcome,
-  Incarnation,
-  Lease,
-  LeaseRenewal,
-  NodeSettings,
-  StoreEvents,
-} from '../../src/store/ports/presence-store.js'
+import type { Incarnation, Lease, LeaseRenewal } from '../../src/store/ports/node-registry.js'
+import type { NodeSettings, StoreEvents } from '../../src/store/ports/store.js'
+import { mortal, mortalSpawn, poison } from '../support/mortal.js'
 
 export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   batchSize: 4,
@@ -55,23 +59,7 @@ const LINKS = [...IO, SYNC_SLOT].flatMap((other) => SHARD.map((shard) => [other,
 /** The store's clock starts in the year 2026: versions are µs. */
 const STORE_EPOCH_MS = 1_767_225_600_000
 
-interface Poison {
-  kind: 'poison'
-}
-
-/** The same actor, which throws when it hears poison. */
-function mortal<M extends { kind: string }, S, A>(
-  definition: ActorDefinition<M, S, A>,
-): ActorDefinition<M | Poison, S, A> {
-  const isPoison = (message: M | Poison): message is Poison => message.kind === 'poison'
-  return {
-    ...definition,
-    receive: (ctx, state, message) => {
-      if (isPoison(message)) throw new Error('poison')
-      definition.receive(ctx, state, message)
-    },
-  }
-}
+export const SYNC_ACTORS: readonly ActorId[] = [PRESENCE_SYNC, TOKEN_SYNC, CLUSTER_SYNC]
 
 /** What every node's store stands on. */
 interface Ground {
@@ -223,11 +211,10 @@ class SimulatedNode {
     for (const slot of slots) this.#populate(slot)
   }
 
-  /** Make an actor throw. */
-  poison(slot: ThreadSlot): void {
-    const ids = slot === SYNC_SLOT ? [SYNC] : this.#shardsOn(slot).map((shard) => FIRST_SHARD + shard)
-    for (const id of ids)
-      this.#systems[slot]!.tell(refTo<Poison>(slot, id) as Ref<Poison>, { kind: 'poison' })
+  /** Make an actor throw; by default every actor of the thread. */
+  poison(slot: ThreadSlot, actor?: ActorId): void {
+    const all = slot === SYNC_SLOT ? SYNC_ACTORS : this.#shardsOn(slot).map((shard) => FIRST_SHARD + shard)
+    for (const id of actor === undefined ? all : [actor]) poison(this.#systems[slot]!, refTo(slot, id))
   }
 
   /** A thread dies: what it was about to send is lost, and its neighbours are told. */
@@ -282,22 +269,18 @@ class SimulatedNode {
       nodeLeaseMs: NODE_LEASE_MS,
       offlineGraceMs,
     }
-    system.spawn(
-      mortal(sync),
-      {
-        createStore: () => new DistantStore(this.#ground, options),
-        addresses: this.#addresses,
-        nodeLeaseMs: NODE_LEASE_MS,
-        watchTtlS,
-        health: newHealth(),
-        tokens: TOKENS,
-        counts: newSyncCounts(),
-        onUnsuitable: (error) => {
-          throw error
-        },
+    startSync(mortalSpawn(system), {
+      createStore: () => new DistantStore(this.#ground, options),
+      addresses: this.#addresses,
+      nodeLeaseMs: NODE_LEASE_MS,
+      watchTtlS,
+      health: newHealth(),
+      tokens: TOKENS,
+      counts: newSyncCounts(),
+      onUnsuitable: (error) => {
+        throw error
       },
-      SYNC,
-    )
+    })
   }
 
   #shardsOn(slot: ThreadSlot): number[] {

@@ -1,11 +1,11 @@
 /** A watch that ends before the store was told of it costs the store nothing, and leaves nothing that waits. */
 import t from 'tap'
 import { newShardCounts, presenceShard } from '../../actors/shard/presence-shard.js'
-import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
+import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, PRESENCE_SYNC } from '../../src/protocol/addresses.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as Listener from '../../src/protocol/listener.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
-import type * as Sync from '../../src/protocol/sync.js'
+import type * as PresenceSync from '../../src/protocol/presence-sync.js'
 import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import { spawnProbe } from '../../src/runtime/testkit/probe.js'
@@ -16,7 +16,7 @@ t.test(
   async (t) => {
     const world = new World({ seed: 1 })
     const system = world.system(0)
-    const sync = spawnProbe<Sync.Command>(system, SYNC)
+    const sync = spawnProbe<PresenceSync.Command>(system, PRESENCE_SYNC)
     spawnProbe<Listener.Command>(system, LISTENER)
     spawnProbe<FanOut.Command>(system, FAN_OUT)
     const shard = system.spawn(

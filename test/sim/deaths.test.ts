@@ -29,7 +29,7 @@ t.test('all watchers hear of a death together, within a lease and five seconds',
       await cluster.run(SETTINGS.nodeLeaseMs / 11)
       cluster.start(node)
     }
-    // And those lives are buried.
+    // And those lives are marked dead.
     await cluster.run(SETTINGS.nodeLeaseMs * 2)
     cluster.enter('ann', 2, VICTIM, 0)
     const watchers = [1, 2, 3].map((node) => cluster.watch(['ann'], node, 0))

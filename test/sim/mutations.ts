@@ -78,14 +78,14 @@ export const MUTATIONS: Mutation[] = [
     replace: '',
   },
   {
-    name: 'suspects are buried after one turn',
-    file: 'actors/sync/lease.ts',
+    name: 'suspects are marked dead after one turn',
+    file: 'actors/sync/cluster-sync/lease.ts',
     find: 'suspects: isInTurn(state, sentMs) ? lease.overdue : []',
     replace: 'suspects: isInTurn(state, sentMs) ? lease.suspects : []',
   },
   {
-    name: 'nobody is ever buried',
-    file: 'actors/sync/lease.ts',
+    name: 'no node is ever marked dead',
+    file: 'actors/sync/cluster-sync/lease.ts',
     find: 'suspects: isInTurn(state, sentMs) ? lease.overdue : []',
     replace: 'suspects: []',
   },
@@ -96,7 +96,7 @@ export const MUTATIONS: Mutation[] = [
     replace: '  }',
   },
   {
-    name: 'a sweep without a burial: the living are swept',
+    name: 'a sweep without a death: the living are swept',
     file: 'src/store/memory/registry.ts',
     find: '    this.#nodes.set(holder, nowMs + nodeLeaseMs)',
     replace:
@@ -115,16 +115,16 @@ export const MUTATIONS: Mutation[] = [
     replace: 'tellWatchers(ctx, state, state.watches.loseHolders(holders.slice(0, 0)))',
   },
   {
-    name: 'a new epoch of a process buries its old one at once',
+    name: 'a new epoch of a process marks its old one dead at once',
     file: 'src/store/memory/registry.ts',
-    find: 'if (last?.processId === processId) formers.push(holder)',
-    replace: 'if (last?.processId === processId) this.#bury(holder, nowMs)',
+    find: 'if (last?.processId === processId) previousIncarnations.push(holder)',
+    replace: 'if (last?.processId === processId) this.#markDead(holder, nowMs)',
   },
   {
     name: 'a node that was started anew keeps no grace for its users',
     file: 'src/store/memory/registry.ts',
-    find: 'else this.#bury(holder, nowMs + offlineGraceMs)',
-    replace: 'else this.#bury(holder, nowMs)',
+    find: 'else this.#markDead(holder, nowMs + offlineGraceMs)',
+    replace: 'else this.#markDead(holder, nowMs)',
   },
   {
     name: 'no epoch check: what an earlier epoch claimed stays',
@@ -134,7 +134,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'a lease that was lost is held on to',
-    file: 'actors/sync/lease.ts',
+    file: 'actors/sync/cluster-sync/lease.ts',
     find: '  if (!isHeld) return false',
     replace: '  if (!isHeld) return true',
   },

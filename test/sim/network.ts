@@ -11,7 +11,8 @@ import type { StoredClaims } from '../../src/rules/presence/stored-record.js'
 import type { Holder, Snapshot } from '../../src/rules/types.js'
 import type { Machine, World } from '../../src/runtime/testkit/world.js'
 import type { Addressed, Carrier } from '../../src/store/memory/carrier.js'
-import type { Incarnation, StoreEvents } from '../../src/store/ports/presence-store.js'
+import type { Incarnation } from '../../src/store/ports/node-registry.js'
+import type { StoreEvents } from '../../src/store/ports/store.js'
 import { NodeReceiver, NodeSender, Outgoing } from '../../src/store/redis/node-channel.js'
 import { hear } from '../../src/store/shared/hear.js'
 import { splitHolder } from '../../src/store/shared/names.js'
@@ -211,7 +212,7 @@ export class NetworkCarrier implements Carrier {
     if (typeof received === 'number') throw new Error(`A message of version ${received}.`)
     const { from, notes, missed } = received
     for (const note of notes) hear(events, note, from)
-    if (missed !== undefined) events.missed(missed)
+    if (missed !== undefined) events.changesMissed(missed)
   }
 
   /** The connections to the server broke, or are back and have subscribed again. */
@@ -220,7 +221,7 @@ export class NetworkCarrier implements Carrier {
     const { receiver, events } = this.#session
     if (!isUp) return events.reachable(false, 'out of reach')
     receiver.forgive()
-    events.missed('subscribed again')
+    events.changesMissed('subscribed again')
     events.reachable(true, 'back')
   }
 

@@ -116,7 +116,7 @@ const isSetBack = ({ name, degree }: Fault) => name === 'clockStep' && degree < 
 
 /** What is not tried, because the design does not promise it, or because it cannot be told apart. */
 const CLASHES: Clash[] = [
-  // A shard and the sync actor of one node are each other's memory: whoever leaves while both are lost is shown until
+  // A shard and the sync actors of one node are each other's memory: whoever leaves while both are lost is shown until
   // his record expires. And the end of one fault of a node would undo another.
   (a, b, meet) => meet && strikesNode(a) && strikesNode(b) && a.node === b.node,
   (a, b, meet) => meet && a.name === b.name && !strikesNode(a),
@@ -134,7 +134,7 @@ const CLASHES: Clash[] = [
   // what was lost before.
   (a, b, meet) => meet && a.name === 'dropMessage' && (isServer(b) || b.name === 'partition'),
   // One that comes back empty does not know of a node that said something before it was registered again, and died
-  // then. It is found out and buried, but not within the quiet at the end of a history: deaths.test.ts tries that.
+  // then. It is found out and marked dead, but not within the quiet at the end of a history: deaths.test.ts tries that.
   (a, b) => isLoss(a) && isEmptied(b) && Math.abs(a.fromMs - b.toMs) < SETTINGS.nodeLeaseMs,
 ]
 

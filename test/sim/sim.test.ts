@@ -47,7 +47,7 @@ t.test('who says goodbye just before a fail-over that forgets it is gone after i
   t.same(violations, [])
 })
 
-/** Once the first node back buried those who renewed a moment later than itself, for all leases had ended. */
+/** Once the first node back marked those dead that renewed a moment later than itself, for all leases had ended. */
 t.test('no outage of the store makes one node take another for dead, however long', async (t) => {
   for (let seed = 1; seed <= 10; seed++) {
     const outage: Fault = {

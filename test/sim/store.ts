@@ -3,17 +3,16 @@
  * and with failures of its own.
  */
 import { StoreUnavailableError } from '../../src/errors/errors.js'
-import type { Assertion, Holder, Snapshot, UserId } from '../../src/rules/types.js'
+import type { Assertion, AssertOutcome, Holder, Snapshot, UserId } from '../../src/rules/types.js'
 import type { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type { AssertOutcome, NodeSettings, PresenceStore } from '../../src/store/ports/presence-store.js'
+import type { NodeSettings, Store } from '../../src/store/ports/store.js'
+import { interceptStore } from '../support/intercepted-store.js'
 import type { SyncLife } from '../support/virtual-node.js'
 import { type Network, NetworkCarrier, Path } from './network.js'
 
 /** A sweep of many users takes its time. */
 const SWEEP_MAX_MS = 15_000
-
-type Call = (...args: unknown[]) => Promise<unknown>
 
 /** One life of a node's sync, as the server's client. */
 export function distantStore(
@@ -21,19 +20,14 @@ export function distantStore(
   backend: MemoryBackend,
   options: NodeSettings,
   { machine, isOver }: SyncLife,
-): PresenceStore {
+): Store {
   const path = new Path(network, options.nodeId, machine)
   const carrier = new NetworkCarrier(path, isOver)
   const server = new ErringStore(network, backend, options, carrier)
-  return new Proxy<PresenceStore>(server, {
-    get: (target, name: keyof PresenceStore) => {
-      const call = (target[name] as Call).bind(target)
-      if (name === 'send' || name === 'close') return call
-      return (...args: unknown[]) => {
-        if (name === 'assert') carrier.flush()
-        return callFar(path, () => call(...args))
-      }
-    },
+  return interceptStore(server, (name, call, args) => {
+    if (name === 'send' || name === 'close') return call(...args)
+    if (name === 'assert') carrier.flush()
+    return callFar(path, () => call(...args) as Promise<unknown>)
   })
 }
 

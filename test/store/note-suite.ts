@@ -39,7 +39,7 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
       { kind: 'died', dead: [{ holder: 'c#7', inMs: 250 }] },
       { kind: 'withdraw', userId: 'u', platformId: 5, tokens: ['t1', 't2'], by: BY_HAND - 1 },
     ]
-    for (const note of notes) a.store.send(b.holder, note)
+    for (const note of notes) a.store.bus.send(b.holder, note)
     await until('all are heard', () => b.heard.notes.length === notes.length)
     t.strictSame(b.heard.notes, notes)
   })
@@ -47,11 +47,11 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
   t.test('notes reach the node that they are for, in order, and nobody else', async (t) => {
     const [a, b, c] = [await open(t), await open(t), await open(t)]
     for (let id = 1; id <= 100; id++) {
-      a.store.send(b.holder, evicted(id))
+      a.store.bus.send(b.holder, evicted(id))
       // Some in one go, some later.
       if (id % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
     }
-    a.store.send(c.holder, evicted(0))
+    a.store.bus.send(c.holder, evicted(0))
     await until('all are heard', () => b.heard.notes.length >= 100 && c.heard.notes.length)
     t.same(
       idsOf(b.heard.notes),
@@ -65,11 +65,11 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
   t.test('notes and changes keep their order among each other', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const user = fresh('user')
-    await b.store.watch([user])
+    await b.store.presence.watch([user])
     for (let id = 1; id <= 20; id++) {
-      const [outcome] = await a.store.assert([{ userId: user, platformIds: [id], versionSeen: 0 }])
+      const [outcome] = await a.store.presence.assert([{ userId: user, platformIds: [id], versionSeen: 0 }])
       t.ok(outcome?.ok)
-      a.store.send(b.holder, evicted(id))
+      a.store.bus.send(b.holder, evicted(id))
     }
     await until('all is heard', () => b.heard.news.length >= 40)
     t.same(
@@ -81,8 +81,8 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
 
   t.test('what a node says to itself it hears, never inside the call', async (t) => {
     const a = await open(t)
-    a.store.send(a.holder, evicted(1))
-    a.store.send(a.holder, evicted(2))
+    a.store.bus.send(a.holder, evicted(1))
+    a.store.bus.send(a.holder, evicted(2))
     t.same(a.heard.notes, [])
     await until('both are heard', () => a.heard.notes.length === 2)
     t.same(idsOf(a.heard.notes), [1, 2])
@@ -92,7 +92,7 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
     const [a, b] = [await open(t), await open(t)]
     for (const { holder } of [a, b]) {
       const note: Note = { kind: 'withdraw', userId: 'u', platformId: 5, tokens: ['t1'], by: 7 }
-      a.store.send(holder, note)
+      a.store.bus.send(holder, note)
       note.tokens.push('t2')
       note.by = 8
     }
@@ -103,9 +103,9 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
 
   t.test('a note for nobody is lost, and nothing else with it', async (t) => {
     const [a, b] = [await open(t), await open(t)]
-    a.store.send(b.holder, evicted(1))
-    a.store.send(`${fresh('nobody')}#1`, evicted(2))
-    a.store.send(b.holder, evicted(3))
+    a.store.bus.send(b.holder, evicted(1))
+    a.store.bus.send(`${fresh('nobody')}#1`, evicted(2))
+    a.store.bus.send(b.holder, evicted(3))
     await until('the others are heard', () => b.heard.notes.length >= 2)
     t.same(idsOf(b.heard.notes), [1, 3])
     t.same([...a.heard.misses, ...b.heard.misses], [])
@@ -114,15 +114,15 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
   t.test('a note for an earlier incarnation reaches the node that it is now', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const before = b.holder
-    a.store.send(before, evicted(1))
+    a.store.bus.send(before, evicted(1))
     await until('it is heard', () => b.heard.notes.length)
     const { holder: now } = await b.store.open(b.heard)
     t.not(now, before)
-    a.store.send(before, evicted(2))
+    a.store.bus.send(before, evicted(2))
     await until('it is heard', () => b.heard.notes.length === 2)
-    a.store.send(now, evicted(3))
+    a.store.bus.send(now, evicted(3))
     await until('it is heard', () => b.heard.notes.length === 3)
-    a.store.send(before, evicted(4))
+    a.store.bus.send(before, evicted(4))
     await until('it is heard', () => b.heard.notes.length === 4)
     t.same(idsOf(b.heard.notes), [1, 2, 3, 4])
     t.same(b.heard.misses, [])
@@ -131,12 +131,12 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
   t.test('who is not open says nothing, and hears nothing', async (t) => {
     const [a, b, c] = [await open(t), await open(t), await open(t)]
     await a.store.close(true)
-    a.store.send(b.holder, evicted(1))
+    a.store.bus.send(b.holder, evicted(1))
     await b.store.close(true)
-    c.store.send(b.holder, evicted(2))
-    c.store.send(c.holder, evicted(3))
+    c.store.bus.send(b.holder, evicted(2))
+    c.store.bus.send(c.holder, evicted(3))
     const d = await open(t)
-    c.store.send(d.holder, evicted(4))
+    c.store.bus.send(d.holder, evicted(4))
     await until('the probe is heard', () => d.heard.notes.length)
     t.same(b.heard.notes, [])
   })

@@ -82,9 +82,13 @@ t.test('OpenIM and this node share one Redis', async (t) => {
     const offline = await assertOne(store, holds(user, []))
     t.same(offline.changed?.foreign, [2, 9])
     t.same(await platformsOf(user), ['2', '9'])
-    t.same((await store.read([user]))[0]?.foreign, [2, 9])
+    t.same((await store.presence.read([user]))[0]?.foreign, [2, 9])
     const alone = await openNode(t, server, false)
-    t.same((await alone.store.read([user]))[0]?.foreign, [], 'they are looked for only where they may be')
+    t.same(
+      (await alone.store.presence.read([user]))[0]?.foreign,
+      [],
+      'they are looked for only where they may be',
+    )
     t.same((await assertOne(alone.store, holds(user, [5]))).changed?.foreign, [])
     await assertOne(alone.store, holds(user, []))
     t.same(await platformsOf(user), ['2', '9'])
@@ -94,7 +98,7 @@ t.test('OpenIM and this node share one Redis', async (t) => {
     const { store } = await openNode(t, server, false)
     const user = fresh('user')
     await redis.zadd(`ONLINE:${user}`, (await unixS()) - 1, '2')
-    t.same((await store.read([user]))[0]?.foreign, [])
+    t.same((await store.presence.read([user]))[0]?.foreign, [])
     t.same((await assertOne(store, holds(user, [5]))).changed?.foreign, [])
     t.same(await platformsOf(user), ['5'])
   })
@@ -181,7 +185,7 @@ t.test('OpenIM and this node share one Redis', async (t) => {
   t.test('tokens stand where OpenIM looks for them', async (t) => {
     const { store } = await openNode(t, server, false)
     const user = fresh('user')
-    await store.rememberToken(user, 5, 'a.b.c', 600)
+    await store.tokens.rememberToken(user, 5, 'a.b.c', 600)
     t.same(await redis.hgetall(`UID_PID_TOKEN_STATUS:${user}:Web`), { 'a.b.c': '0' })
     t.ok(isAbout(await redis.ttl(`UID_PID_TOKEN_STATUS:${user}:Web`), 600))
   })

@@ -24,8 +24,8 @@ t.test('a Redis Cluster in trouble', async (t) => {
     const a = await openNode(t, cluster)
     const b = await openNode(t, cluster)
     const users = Array.from({ length: 300 }, () => fresh('user'))
-    t.equal((await b.store.watch(users)).length, users.length)
-    const outcomes = await a.store.assert(users.map((user) => holds(user, [1])))
+    t.equal((await b.store.presence.watch(users)).length, users.length)
+    const outcomes = await a.store.presence.assert(users.map((user) => holds(user, [1])))
     t.ok(outcomes.every((outcome) => outcome.ok && outcome.changed))
     await until('all are heard', () => b.heard.snapshots.length === users.length)
     t.same(b.heard.misses, [])
@@ -35,7 +35,7 @@ t.test('a Redis Cluster in trouble', async (t) => {
   t.test('a slot that moved costs no user of the batch anything', async (t) => {
     const a = await openNode(t, cluster)
     const users = Array.from({ length: 200 }, () => fresh('user'))
-    await a.store.assert(users.map((user) => holds(user, [1])))
+    await a.store.presence.assert(users.map((user) => holds(user, [1])))
     for (const victim of [users[0]!, users[100]!]) {
       const slot = slotOf(`ONLINE:${victim}`)
       const from = await mover.ownerOf(`ONLINE:${victim}`)
@@ -43,16 +43,16 @@ t.test('a Redis Cluster in trouble', async (t) => {
       await mover.begin(slot, from, to)
       await mover.moveKeys(slot, from, to)
       await mover.finish(slot, from, to)
-      const outcomes = await a.store.assert(users.map((user) => holds(user, [1, 2])))
+      const outcomes = await a.store.presence.assert(users.map((user) => holds(user, [1, 2])))
       t.same(
         outcomes.filter((outcome) => !outcome.ok),
         [],
       )
       t.equal(
-        (await a.store.read(users)).filter((snapshot) => snapshot.claims.length === 2).length,
+        (await a.store.presence.read(users)).filter((snapshot) => snapshot.claims.length === 2).length,
         users.length,
       )
-      await a.store.assert(users.map((user) => holds(user, [1])))
+      await a.store.presence.assert(users.map((user) => holds(user, [1])))
     }
   })
 
@@ -64,21 +64,21 @@ t.test('a Redis Cluster in trouble', async (t) => {
     const slot = slotOf(`ONLINE:${victim}`)
     const from = await mover.ownerOf(`ONLINE:${victim}`)
     const to = (from + 1) % 3
-    await b.store.watch([victim])
+    await b.store.presence.watch([victim])
     await assertOne(a.store, holds(victim, [1]))
 
     await mover.begin(slot, from, to)
     await mover.moveKeys(slot, from, to)
-    const outcomes = await a.store.assert(users.map((user) => holds(user, [2])))
+    const outcomes = await a.store.presence.assert(users.map((user) => holds(user, [2])))
     t.same(
       outcomes.filter((outcome) => !outcome.ok),
       [],
       'all keys have gone, the slot has not',
     )
-    t.same(claimsOf((await a.store.watch([victim]))[0]), [`2@${a.holder}`])
+    t.same(claimsOf((await a.store.presence.watch([victim]))[0]), [`2@${a.holder}`])
     await mover.finish(slot, from, to)
     await assertOne(a.store, holds(victim, [3]))
-    t.same(claimsOf((await b.store.read([victim]))[0]), [`3@${a.holder}`])
+    t.same(claimsOf((await b.store.presence.read([victim]))[0]), [`3@${a.holder}`])
     await until('all of it is heard', () => b.heard.of(victim).length === 3)
     t.same(b.heard.misses, [])
   })
@@ -90,24 +90,24 @@ t.test('a Redis Cluster in trouble', async (t) => {
     const slot = slotOf(`ONLINE:${victim}`)
     const from = await mover.ownerOf(`ONLINE:${victim}`)
     const to = (from + 1) % 3
-    await b.store.watch([victim])
+    await b.store.presence.watch([victim])
     await assertOne(a.store, holds(victim, [1]))
     await mover.begin(slot, from, to)
     await mover.moveKeys(slot, from, to, 1)
-    const asserting = a.store.assert([holds(fresh('user'), [1]), holds(victim, [2])])
+    const asserting = a.store.presence.assert([holds(fresh('user'), [1]), holds(victim, [2])])
     await mover.moveKeys(slot, from, to)
     await mover.finish(slot, from, to)
     const [, outcome] = await asserting
     if (!outcome?.ok) await assertOne(a.store, holds(victim, [2]))
     await until('the change is heard', () => b.heard.of(victim).at(-1)?.claims[0]?.platformId === 2)
-    t.same(claimsOf((await b.store.read([victim]))[0]), [`2@${a.holder}`])
+    t.same(claimsOf((await b.store.presence.read([victim]))[0]), [`2@${a.holder}`])
   })
 
   t.test('R-34: the subscription follows its slot, and what was missed meanwhile is said', async (t) => {
     const a = await openNode(t, cluster)
     const b = await openNode(t, cluster, 'follower')
     const user = fresh('user')
-    await b.store.watch([user])
+    await b.store.presence.watch([user])
     await assertOne(a.store, holds(user, [1]))
     await until('it is heard', () => b.heard.of(user).length)
     const slot = slotOf('PORCHLIGHT:NODE:follower')
@@ -127,13 +127,13 @@ t.test('a Redis Cluster in trouble', async (t) => {
     const registry = await mover.ownerOf('PORCHLIGHT:NODES')
     const dying = (registry + 1) % 3
     const owners = await Promise.all(users.map((user) => mover.ownerOf(`ONLINE:${user}`)))
-    await a.store.assert(users.map((user) => holds(user, [1])))
+    await a.store.presence.assert(users.map((user) => holds(user, [1])))
     await cluster.masters[dying]!.kill()
-    const outcomes = await a.store.assert(users.map((user) => holds(user, [2])))
+    const outcomes = await a.store.presence.assert(users.map((user) => holds(user, [2])))
     for (const [i, outcome] of outcomes.entries()) t.equal(outcome.ok, owners[i] !== dying)
     await cluster.masters[dying]!.restart()
     await until('all are served again', async () => {
-      const again = await a.store.assert(users.map((user) => holds(user, [3])))
+      const again = await a.store.presence.assert(users.map((user) => holds(user, [3])))
       return again.every((outcome) => outcome.ok)
     })
     await until('its return is told', () => a.heard.reaches.length)
@@ -156,7 +156,7 @@ t.test('a Redis Cluster in trouble', async (t) => {
       const knowing = kind.includes('alone') ? [cluster.masters[loser]!] : cluster.masters
       for (const master of knowing) await master.client().call('CLUSTER', 'DELSLOTS', ...lost)
       for (const round of [1, 2, 3]) {
-        const outcomes = await a.store.assert(users.map((user) => holds(user, [round])))
+        const outcomes = await a.store.presence.assert(users.map((user) => holds(user, [round])))
         t.same(
           outcomes.filter(({ ok, userId }) => ok === isLost(userId)),
           [],
@@ -167,15 +167,15 @@ t.test('a Redis Cluster in trouble', async (t) => {
           'nobody is held up for them',
         )
         t.equal(
-          (await b.store.watch(users)).filter(({ userId }) => !isLost(userId)).length,
+          (await b.store.presence.watch(users)).filter(({ userId }) => !isLost(userId)).length,
           users.length - outcomes.filter(({ ok }) => !ok).length,
         )
       }
       const alone = users.filter(isLost)
-      t.ok((await a.store.assert(alone.map((user) => holds(user, [1])))).every(({ ok }) => !ok))
+      t.ok((await a.store.presence.assert(alone.map((user) => holds(user, [1])))).every(({ ok }) => !ok))
       await cluster.masters[loser]!.client().call('CLUSTER', 'ADDSLOTS', ...lost)
       await until('all are served again', async () => {
-        const again = await a.store.assert(users.map((user) => holds(user, [4])))
+        const again = await a.store.presence.assert(users.map((user) => holds(user, [4])))
         return again.every((outcome) => outcome.ok)
       })
     }
@@ -189,10 +189,10 @@ t.test('a Redis Cluster in trouble', async (t) => {
     await assertOne(a.store, holds(user, [1]))
     await Promise.all(cluster.masters.map((master) => master.kill()))
     await until('its end is told', () => a.heard.reaches.length)
-    await t.rejects(a.store.assert([holds(user, [1])]), { code: 'STORE_UNAVAILABLE' })
+    await t.rejects(a.store.presence.assert([holds(user, [1])]), { code: 'STORE_UNAVAILABLE' })
     await Promise.all(cluster.masters.map((master) => master.restart()))
     await until('its return is told', () => a.heard.reaches.at(-1) && a.heard.misses.length)
-    await until('it serves', async () => (await a.store.assert([holds(user, [2])]))[0]?.ok)
+    await until('it serves', async () => (await a.store.presence.assert([holds(user, [2])]))[0]?.ok)
     t.same(a.heard.reaches, [false, true])
   })
 })

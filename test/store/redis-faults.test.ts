@@ -30,13 +30,13 @@ t.test('R-06: a damaged record fails its user alone, and repaired, its change is
     const victim = users[57]!
     const key = damaged.replace('%', victim)
     await redis.set(key, 'not what it should be')
-    const outcomes = await a.store.assert(users.map((user) => holds(user, [1])))
+    const outcomes = await a.store.presence.assert(users.map((user) => holds(user, [1])))
     t.same(
       outcomes.filter((outcome) => !outcome.ok).map((outcome) => outcome.userId),
       [victim],
     )
     t.match(outcomes[57], { error: /WRONGTYPE/ })
-    const found = [await a.store.read(users), await b.store.watch(users)]
+    const found = [await a.store.presence.read(users), await b.store.presence.watch(users)]
     for (const list of found) {
       t.same(
         list.filter(({ claims }) => claims.length === 0).map(({ userId }) => userId),
@@ -49,7 +49,7 @@ t.test('R-06: a damaged record fails its user alone, and repaired, its change is
       )
     }
     await redis.del(key)
-    await b.store.watch([victim])
+    await b.store.presence.watch([victim])
     const outcome = await assertOne(a.store, holds(victim, [1]))
     t.same(claimsOf(outcome.changed), [`1@${a.holder}`])
     await until('the watcher hears it', () => b.heard.of(victim).length)
@@ -64,7 +64,7 @@ t.test('R-38: scripts that the server forgot are given to it again', async (t) =
     await assertOne(a.store, holds(user, platforms))
     await server.client().script('FLUSH')
   }
-  t.same(claimsOf((await a.store.read([user]))[0]), [`3@${a.holder}`])
+  t.same(claimsOf((await a.store.presence.read([user]))[0]), [`3@${a.holder}`])
 })
 
 t.test('a server that dies is told, calls fail at once, and its return is told', async (t) => {
@@ -72,28 +72,28 @@ t.test('a server that dies is told, calls fail at once, and its return is told',
   const a = await openNode(t, server)
   const b = await openNode(t, server)
   const user = fresh('user')
-  await b.store.watch([user])
+  await b.store.presence.watch([user])
   const { version } = await assertOne(a.store, holds(user, [1]))
   await until('the watcher hears it', () => b.heard.of(user).length)
   await server.kill()
   await until('it is told', () => a.heard.reaches.length && b.heard.reaches.length)
   t.same(a.heard.reaches, [false])
   const calls: (() => Promise<unknown>)[] = [
-    () => a.store.assert([holds(user, [1])]),
-    () => a.store.watch([user]),
-    () => a.store.read([user]),
-    () => a.store.unwatch([user]),
-    () => a.store.renewLease(RENEWAL),
-    () => a.store.living(),
-    () => a.store.tokenState(user, 1, 'token'),
-    () => a.store.tokensOf(user),
-    () => a.store.rememberToken(user, 1, 'token', 60),
-    () => a.store.kickTokens(user, 1, ['token'], 1, 60),
-    () => a.store.vouchForToken(user, 1, 'token', 1),
-    () => a.store.forgetTokens(user, 1, ['token']),
-    () => a.store.rememberRefresh(user, 1, 'refresh', 60),
-    () => a.store.takeRefresh(user, 1, 'refresh'),
-    () => a.store.forgetRefreshes(user, 1),
+    () => a.store.presence.assert([holds(user, [1])]),
+    () => a.store.presence.watch([user]),
+    () => a.store.presence.read([user]),
+    () => a.store.presence.unwatch([user]),
+    () => a.store.registry.renewLease(RENEWAL),
+    () => a.store.registry.living(),
+    () => a.store.tokens.tokenState(user, 1, 'token'),
+    () => a.store.tokens.tokensOf(user),
+    () => a.store.tokens.rememberToken(user, 1, 'token', 60),
+    () => a.store.tokens.kickTokens(user, 1, ['token'], 1, 60),
+    () => a.store.tokens.vouchForToken(user, 1, 'token', 1),
+    () => a.store.tokens.forgetTokens(user, 1, ['token']),
+    () => a.store.refreshTokens.rememberRefresh(user, 1, 'refresh', 60),
+    () => a.store.refreshTokens.takeRefresh(user, 1, 'refresh'),
+    () => a.store.refreshTokens.forgetRefreshes(user, 1),
     () => a.store.ping(),
   ]
   for (const call of calls) await t.rejects(() => call().then(() => {}), { code: 'STORE_UNAVAILABLE' })
@@ -101,10 +101,10 @@ t.test('a server that dies is told, calls fail at once, and its return is told',
   await until('both are told', () => a.heard.reaches.length > 1 && b.heard.reaches.length > 1)
   await until('the watcher listens again', () => b.heard.misses.length)
   t.same(a.heard.reaches, [false, true])
-  t.notOk((await a.store.renewLease(RENEWAL)).isHeld, 'an empty server knows no lease')
+  t.notOk((await a.store.registry.renewLease(RENEWAL)).isHeld, 'an empty server knows no lease')
   await a.store.open(a.heard)
   await b.store.open(b.heard)
-  await b.store.watch([user])
+  await b.store.presence.watch([user])
   const again = await assertOne(a.store, holds(user, [1], version))
   t.ok(again.version > version)
   await until('the watcher hears it', () => b.heard.of(user).length > 1)
@@ -115,13 +115,13 @@ t.test('a subscriber that was cut off listens again and says what it may have mi
   const a = await openNode(t, server)
   const b = await openNode(t, server)
   const user = fresh('user')
-  await b.store.watch([user])
+  await b.store.presence.watch([user])
   await assertOne(a.store, holds(user, [5]))
   await until('b hears', () => b.heard.of(user).length)
   await server.client().call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await assertOne(a.store, holds(user, [1]))
   await until('both say so', () => a.heard.misses.length && b.heard.misses.length)
-  t.same(claimsOf((await b.store.watch([user]))[0]), [`1@${a.holder}`])
+  t.same(claimsOf((await b.store.presence.watch([user]))[0]), [`1@${a.holder}`])
   await assertOne(a.store, holds(user, [2]))
   await until('b hears again', () => b.heard.of(user).at(-1)?.claims[0]?.platformId === 2)
   t.equal(b.heard.misses.length, 1, 'and the gap is not reported twice')
@@ -132,12 +132,12 @@ t.test('a node that is deaf hears its own kicks, and what it says to itself', as
   const server = await serverFor(t)
   const a = await openNode(t, server, { reconnectMaxMs: 600_000 })
   const user = fresh('user')
-  await a.store.tokenState(user, 5, 'token')
+  await a.store.tokens.tokenState(user, 5, 'token')
   const redis = server.client()
   await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await redis.call('ACL', 'SETUSER', 'default', 'resetchannels')
-  await a.store.kickTokens(user, 5, ['token'], 7, 60)
-  a.store.send(a.holder, { kind: 'evicted', id: 1, userId: user, gone: 0, left: [] })
+  await a.store.tokens.kickTokens(user, 5, ['token'], 7, 60)
+  a.store.bus.send(a.holder, { kind: 'evicted', id: 1, userId: user, gone: 0, left: [] })
   await until('both are heard', () => a.heard.notes.length === 2)
   t.match(a.heard.notes, [{ kind: 'withdraw', by: 7 }, { kind: 'evicted' }])
   t.same(a.heard.misses, [], 'it does not even know that it is deaf')
@@ -149,11 +149,11 @@ t.test('a note that Redis does not take is lost, and said', async (t) => {
   const a = await openNode(t, server, { log: (level, message) => lines.push(`${level} ${message}`) })
   const b = await openNode(t, server)
   await server.client().call('ACL', 'SETUSER', 'default', 'resetchannels')
-  a.store.send(b.holder, { kind: 'evicted', id: 1, userId: 'u', gone: 0, left: [] })
+  a.store.bus.send(b.holder, { kind: 'evicted', id: 1, userId: 'u', gone: 0, left: [] })
   await until('it is said', () => lines.includes('warn cannot tell a node something'))
   await server.kill()
   await until('its end is told', () => a.heard.reaches.length)
-  a.store.send(b.holder, { kind: 'evicted', id: 2, userId: 'u', gone: 0, left: [] })
+  a.store.bus.send(b.holder, { kind: 'evicted', id: 2, userId: 'u', gone: 0, left: [] })
   await until('it is said again', () => lines.length > 1)
   t.same(b.heard.notes, [])
 })
@@ -165,7 +165,10 @@ t.test('R-38: a server that hangs makes calls fail in time, and serves again as 
   await assertOne(a.store, holds(user, [1]))
   // Longer than a call's patience, shorter than the silence (twice that) after which the connection is given up.
   await server.client().call('CLIENT', 'PAUSE', 1_500, 'ALL')
-  await t.rejects(a.store.assert([holds(user, [2])]), { code: 'STORE_UNAVAILABLE', message: /timed out/ })
+  await t.rejects(a.store.presence.assert([holds(user, [2])]), {
+    code: 'STORE_UNAVAILABLE',
+    message: /timed out/,
+  })
   await until('it answers', () => a.store.ping().then(() => true))
   t.same(claimsOf((await assertOne(a.store, holds(user, [3]))).changed), [`3@${a.holder}`])
   t.same(a.heard.reaches, [])
@@ -179,13 +182,13 @@ t.test(
     const user = fresh('user')
     await assertOne(a.store, holds(user, [1]))
     process.kill(server.pid, 'SIGSTOP')
-    const underWay = a.store.assert([holds(user, [2])])
+    const underWay = a.store.presence.assert([holds(user, [2])])
     const startedMs = performance.now()
     await Promise.all([t.rejects(underWay, { code: 'STORE_UNAVAILABLE' }), server.kill()])
     t.ok(performance.now() - startedMs < 1000, 'long before its time-out')
     await server.restart()
     await until('it is back', () => a.heard.reaches.length === 2)
-    t.same((await a.store.read([user]))[0]?.claims, [])
+    t.same((await a.store.presence.read([user]))[0]?.claims, [])
   },
 )
 
@@ -195,7 +198,7 @@ t.test('a frozen server is given up, and found again', async (t) => {
   process.kill(server.pid, 'SIGSTOP')
   t.teardown(() => server.stop())
   // First what asks the listening connection too: its answer must not come with the end of the freeze.
-  await t.rejects(a.store.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(a.store.registry.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE' })
   await t.rejects(a.store.ping(), { code: 'STORE_UNAVAILABLE' })
   await until('silence is taken for a loss', () => a.heard.reaches.length)
   process.kill(server.pid, 'SIGCONT')
@@ -208,7 +211,10 @@ t.test('R-30: a server without memory refuses writes as unavailable', async (t) 
   const a = await openNode(t, server)
   const redis = server.client()
   await redis.config('SET', 'maxmemory', '1')
-  await t.rejects(a.store.assert([holds(fresh('user'), [1])]), { code: 'STORE_UNAVAILABLE', message: /OOM/ })
+  await t.rejects(a.store.presence.assert([holds(fresh('user'), [1])]), {
+    code: 'STORE_UNAVAILABLE',
+    message: /OOM/,
+  })
   await redis.config('SET', 'maxmemory', '0')
   await assertOne(a.store, holds(fresh('user'), [1]))
 })

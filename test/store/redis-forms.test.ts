@@ -34,21 +34,21 @@ async function serves(t: Test, options: Partial<RedisStoreOptions>): Promise<voi
   const a = await openNode(t, options)
   const b = await openNode(t, options)
   const users = Array.from({ length: 50 }, () => fresh('user'))
-  t.equal((await b.store.watch(users)).length, users.length)
-  const outcomes = await a.store.assert(users.map((user) => holds(user, [1, 5])))
+  t.equal((await b.store.presence.watch(users)).length, users.length)
+  const outcomes = await a.store.presence.assert(users.map((user) => holds(user, [1, 5])))
   t.same(
     outcomes.filter(({ ok }) => !ok),
     [],
   )
   await until('all changes are heard', () => b.heard.snapshots.length === users.length)
   const user = users[0]!
-  t.same(claimsOf((await b.store.read([user]))[0]), [`1@${a.holder}`, `5@${a.holder}`])
-  await a.store.rememberToken(user, 5, 'token', 60)
-  t.equal(await b.store.tokenState(user, 5, 'token'), 'normal')
-  await a.store.kickTokens(user, 5, ['token'], 7, 60)
+  t.same(claimsOf((await b.store.presence.read([user]))[0]), [`1@${a.holder}`, `5@${a.holder}`])
+  await a.store.tokens.rememberToken(user, 5, 'token', 60)
+  t.equal(await b.store.tokens.tokenState(user, 5, 'token'), 'normal')
+  await a.store.tokens.kickTokens(user, 5, ['token'], 7, 60)
   await until('the kick is heard', () => b.heard.notes.length)
-  t.ok((await a.store.renewLease(RENEWAL)).isHeld)
-  const living = await b.store.living()
+  t.ok((await a.store.registry.renewLease(RENEWAL)).isHeld)
+  const living = await b.store.registry.living()
   t.ok(living.includes(a.holder) && living.includes(b.holder))
 }
 
@@ -62,8 +62,8 @@ async function followsSlots(t: Test, cluster: RedisCluster): Promise<void> {
     const key = plainKeys.tokens(user, 'Web')
     const owner = await mover.ownerOf(key)
     await mover.move(slotOf(key), owner, (owner + 1) % cluster.masters.length)
-    await a.store.rememberToken(user, 5, 'token', 60)
-    t.equal(await a.store.tokenState(user, 5, 'token'), 'normal')
+    await a.store.tokens.rememberToken(user, 5, 'token', 60)
+    t.equal(await a.store.tokens.tokenState(user, 5, 'token'), 'normal')
   }
 }
 

@@ -50,7 +50,7 @@ t.test(
     const a = await openNode(t, access)
     const b = await openNode(t, access)
     const user = fresh('user')
-    await b.store.watch([user])
+    await b.store.presence.watch([user])
     await assertOne(a.store, holds(user, [1]))
     await until('it is heard', () => b.heard.of(user).length)
 
@@ -58,12 +58,12 @@ t.test(
     await replica.client().replicaof('NO', 'ONE')
     await primary.client().replicaof('127.0.0.1', replica.port)
     for (const { store } of [a, b]) {
-      await until('it renews its lease', () => store.renewLease(RENEWAL))
+      await until('it renews its lease', () => store.registry.renewLease(RENEWAL))
     }
     t.same(a.heard.reaches, [false, true])
     await until('both listen at the new primary', async () => (await clientsOf(replica)).length === 4)
     t.same(await clientsOf(primary), [], 'and nothing is left at the old one')
-    await b.store.watch([user])
+    await b.store.presence.watch([user])
     const { version } = await assertOne(a.store, holds(user, [2]))
     await until('it is heard', () => b.heard.of(user).at(-1)?.version === version)
   },
@@ -85,12 +85,12 @@ t.test(
     const a = await openNode(t, access)
     await replica.client().replicaof('NO', 'ONE')
     await primary.client().replicaof('127.0.0.1', replica.port)
-    await t.rejects(a.store.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE', message: /READONLY/ })
+    await t.rejects(a.store.registry.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE', message: /READONLY/ })
     await until('it is given up', () => a.heard.reaches.length)
     await t.rejects(a.store.ping(), { code: 'STORE_UNAVAILABLE' })
     t.same(a.heard.reaches, [false])
     address.targetPort = replica.port
-    await until('the new one serves', () => a.store.renewLease(RENEWAL))
+    await until('the new one serves', () => a.store.registry.renewLease(RENEWAL))
     t.same(a.heard.reaches, [false, true])
   },
 )
@@ -102,8 +102,8 @@ t.test('a primary without replicas that takes no writes is left once another is 
   await replica.client().replicaof('NO', 'ONE')
   address.targetPort = replica.port
   await primary.client().config('SET', 'min-replicas-to-write', '1')
-  await t.rejects(a.store.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE', message: /NOREPLICAS/ })
-  await until('the new one serves', () => a.store.renewLease(RENEWAL))
+  await t.rejects(a.store.registry.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE', message: /NOREPLICAS/ })
+  await until('the new one serves', () => a.store.registry.renewLease(RENEWAL))
   t.same(await clientsOf(primary), [])
 })
 
@@ -111,12 +111,13 @@ t.test('a server that refuses writes for a while is not left at each of them', a
   const server = await serverFor(t)
   const a = await openNode(t, server.access)
   await server.client().config('SET', 'min-replicas-to-write', '1')
-  await t.rejects(a.store.renewLease(RENEWAL), { message: /NOREPLICAS/ })
+  await t.rejects(a.store.registry.renewLease(RENEWAL), { message: /NOREPLICAS/ })
   await until('it has looked whether another is there', () => a.heard.reaches.length === 2)
-  for (let i = 0; i < 20; i++) await t.rejects(a.store.renewLease(RENEWAL), { message: /NOREPLICAS/ })
+  for (let i = 0; i < 20; i++)
+    await t.rejects(a.store.registry.renewLease(RENEWAL), { message: /NOREPLICAS/ })
   t.same(a.heard.reaches, [false, true], 'once is enough for a while')
   await server.client().config('SET', 'min-replicas-to-write', '0')
-  t.ok((await a.store.renewLease(RENEWAL)).isHeld)
+  t.ok((await a.store.registry.renewLease(RENEWAL)).isHeld)
 })
 
 t.test('F7: commands come along when the listening connection alone leads to another server', async (t) => {
@@ -157,7 +158,7 @@ t.test('F13: a database that the server does not have is refused, at the start a
   address.targetPort = smaller.port
   await server.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   await until('it is lost', () => a.heard.reaches.length)
-  await t.rejects(a.store.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(a.store.registry.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE' })
   address.targetPort = server.port
   await until('it is back', () => a.heard.reaches.length === 2)
   t.same(await smaller.client().keys('*'), [])
@@ -174,16 +175,16 @@ t.test('F3: deployments in two databases, or with two prefixes, hear nothing of 
           await openNode(t, { ...options, nodeId: 'gw-0' }),
           await openNode(t, { ...options, nodeId: 'gw-1' }),
         ]
-        await b.store.watch([user])
+        await b.store.presence.watch([user])
         return { a, b }
       },
     ),
   )
   for (const { a, b } of homes) {
     await assertOne(a.store, holds(user, [1]))
-    a.store.send(b.holder, { kind: 'evicted', id: 1, userId: user, gone: 0, left: [] })
+    a.store.bus.send(b.holder, { kind: 'evicted', id: 1, userId: user, gone: 0, left: [] })
     await until('its own are told', () => b.heard.of(user).length === 1 && b.heard.notes.length === 1)
-    t.same(claimsOf((await b.store.read([user]))[0]), [`1@${a.holder}`])
+    t.same(claimsOf((await b.store.presence.read([user]))[0]), [`1@${a.holder}`])
   }
   // Whatever went astray has arrived by now: each heard its own news after it.
   for (const { a, b } of homes) {

@@ -21,8 +21,8 @@ type Node = Awaited<ReturnType<typeof openNode>>
 
 /** As sync does it when the store is back: a lease that was lost is taken anew. */
 async function servesAgain({ store, heard }: Node): Promise<void> {
-  await until('it renews its lease', () => store.renewLease(RENEWAL), FAIL_OVER_MS)
-  if (!(await store.renewLease(RENEWAL)).isHeld) await store.open(heard)
+  await until('it renews its lease', () => store.registry.renewLease(RENEWAL), FAIL_OVER_MS)
+  if (!(await store.registry.renewLease(RENEWAL)).isHeld) await store.open(heard)
 }
 
 /** Commands and subscriptions of two nodes have come to a server. */
@@ -71,8 +71,8 @@ t.test('a master behind Sentinel', async (t) => {
     const a = await openNode(t, { ...access, sentinels, db: 2 })
     const b = await openNode(t, { ...access, db: 2 })
     const users = Array.from({ length: 20 }, () => fresh('user'))
-    await b.store.watch(users)
-    await a.store.assert(users.map((user) => holds(user, [1])))
+    await b.store.presence.watch(users)
+    await a.store.presence.assert(users.map((user) => holds(user, [1])))
     await until('all is heard', () => b.heard.snapshots.length === users.length)
     // What was acknowledged is with the replica before it takes over.
     const { replica } = sentinel
@@ -82,7 +82,7 @@ t.test('a master behind Sentinel', async (t) => {
     await until('both were told', () => a.heard.reaches.at(-1) && b.heard.reaches.at(-1), FAIL_OVER_MS)
     await servesAgain(a)
     await servesAgain(b)
-    const found = await b.store.watch(users)
+    const found = await b.store.presence.watch(users)
     for (const snapshot of found) t.same(claimsOf(snapshot), [`1@${a.holder}`])
     await allAreAt(replica)
     const { version } = await assertOne(a.store, holds(users[0]!, [2]))
@@ -100,7 +100,7 @@ t.test('a master behind Sentinel', async (t) => {
     const a = await openNode(t, access)
     const b = await openNode(t, access)
     const user = fresh('user')
-    await b.store.watch([user])
+    await b.store.presence.watch([user])
     await assertOne(a.store, holds(user, [1]))
     await master.kill()
     await until('its end is told', () => a.heard.reaches.includes(false) && b.heard.reaches.includes(false))
@@ -108,7 +108,7 @@ t.test('a master behind Sentinel', async (t) => {
     await servesAgain(a)
     await servesAgain(b)
     await allAreAt(other)
-    await b.store.watch([user])
+    await b.store.presence.watch([user])
     await assertOne(a.store, holds(user, [5]))
     await until('it is heard', () => b.heard.of(user).at(-1)?.claims[0]?.platformId === 5)
   })

@@ -32,7 +32,7 @@ t.test('a change is told in the step that records it, whether or not its node he
   const heard = new Heard()
   await store.open(heard)
   const [user, other] = [fresh('user'), fresh('user')]
-  await store.watch([user, other])
+  await store.presence.watch([user, other])
   // As a node that dies when it has sent this.
   const dying = backend.server.client()
   defineScripts(dying)

@@ -2,7 +2,7 @@
 import type { Test } from 'tap'
 import { Membership } from '../../src/rules/cluster/membership.js'
 import type { Holder } from '../../src/rules/types.js'
-import type { Lease } from '../../src/store/ports/presence-store.js'
+import type { Lease } from '../../src/store/ports/node-registry.js'
 import { until } from '../support/redis.js'
 import { assertOne, claimsOf, holds, type Kit, type OpenNode, RENEWAL } from './suite.js'
 
@@ -14,8 +14,8 @@ class Member {
   readonly members = new Membership()
   lease: Lease = { isHeld: true, suspects: [] }
   lost: Holder[] = []
-  formers: Holder[] = []
-  strangers: Holder[] = []
+  previousIncarnations: Holder[] = []
+  unregistered: Holder[] = []
   /** Whose sweep it takes on, and has taken on. */
   wanted: Holder | undefined
   sweeping: Holder | undefined
@@ -26,14 +26,20 @@ class Member {
   ) {}
 
   async renew(suspects = this.lease.suspects): Promise<Lease> {
-    const { formers, strangers, sweeping, members } = this
+    const { previousIncarnations, unregistered, sweeping, members } = this
     const known = members.version
-    this.lease = await this.node.store.renewLease({ known, suspects, formers, strangers, sweeping })
-    this.strangers = []
+    this.lease = await this.node.store.registry.renewLease({
+      known,
+      suspects,
+      previousIncarnations,
+      unregistered,
+      sweeping,
+    })
+    this.unregistered = []
     const { toSweep } = this.lease
     if (toSweep === this.wanted) this.sweeping ??= toSweep
     // Left over from another test.
-    else if (toSweep !== undefined) await this.node.store.sweep(toSweep)
+    else if (toSweep !== undefined) await this.node.store.registry.sweep(toSweep)
     if (this.lease.registry !== undefined) members.learn(this.lease.registry, this.nowMs())
     return this.lease
   }
@@ -68,8 +74,8 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     const epoch = ({ holder }: OpenNode) => Number(holder.slice(holder.lastIndexOf('#') + 1))
     t.ok(epoch(second.node) > epoch(first.node))
     t.notOk((await first.renew()).isHeld, 'a node that was started anew has taken its place')
-    t.notOk((await second.node.store.living()).includes(first.node.holder))
-    t.ok((await second.node.store.living()).includes(second.node.holder))
+    t.notOk((await second.node.store.registry.living()).includes(first.node.holder))
+    t.ok((await second.node.store.registry.living()).includes(second.node.holder))
   })
 
   t.test('a node that renews no more is dead for all who do, and stays dead', async (t) => {
@@ -79,34 +85,34 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     await renewUntil('both have heard', [a, b], () =>
       [a, b].every(({ members }) => members.isGone(dead.node.holder)),
     )
-    const snapshot = (await a.node.store.read([user]))[0]!
+    const snapshot = (await a.node.store.presence.read([user]))[0]!
     t.same(claimsOf(a.members.filter(snapshot)), [])
     t.notOk((await dead.renew()).isHeld)
     t.notOk(a.members.isGone(b.node.holder))
     t.notOk(b.members.isGone(a.node.holder))
     const back = await dead.node.store.open(dead.node.heard)
     t.not(back.holder, dead.node.holder)
-    t.same(back.formers, [])
+    t.same(back.previousIncarnations, [])
     await a.renew()
     t.notOk(a.members.isGone(back.holder))
     t.ok(a.members.isGone(dead.node.holder))
   })
 
-  t.test('a stranger is buried, and nobody who is in the registry is one', async (t) => {
+  t.test('an unregistered holder is marked dead, and no holder in the registry is one', async (t) => {
     const [a, b] = [await member(t), await member(t)]
-    const stranger = `${fresh('node')}#7`
-    a.strangers = [stranger, b.node.holder]
-    for (const one of [a, b]) one.wanted = stranger
+    const unregistered = `${fresh('node')}#7`
+    a.unregistered = [unregistered, b.node.holder]
+    for (const one of [a, b]) one.wanted = unregistered
     await a.renew()
     await b.renew()
-    t.ok(b.lease.registry!.dead.some(({ holder, inMs }) => holder === stranger && inMs === 0))
-    t.ok((await a.node.store.living()).includes(b.node.holder))
-    b.strangers = [stranger]
+    t.ok(b.lease.registry!.dead.some(({ holder, inMs }) => holder === unregistered && inMs === 0))
+    t.ok((await a.node.store.registry.living()).includes(b.node.holder))
+    b.unregistered = [unregistered]
     const { version } = b.members
     await b.renew()
     t.equal(b.members.version, version, 'once')
     await renewUntil('it is given to somebody to be swept', [a, b], () =>
-      [a, b].some(({ sweeping }) => sweeping === stranger),
+      [a, b].some(({ sweeping }) => sweeping === unregistered),
     )
   })
 
@@ -122,13 +128,13 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     t.ok((await late.renew()).isHeld, 'it renewed since it was a suspect')
   })
 
-  t.test('what nobody suspected is not buried, however late it is', async (t) => {
+  t.test('what nobody suspected is not marked dead, however late it is', async (t) => {
     const [late, a] = [await member(t), await member(t)]
     pass(3 * LEASE_MS)
     await new Promise((resolve) => setTimeout(resolve, 2 * LEASE_MS))
     await a.renew([])
     await a.renew([])
-    t.ok((await a.node.store.living()).includes(late.node.holder))
+    t.ok((await a.node.store.registry.living()).includes(late.node.holder))
   })
 
   t.test('claims of a node that was started anew count until the grace is over', async (t) => {
@@ -138,7 +144,8 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     await assertOne(before.node.store, holds(user, [1]))
     await open(t, { nodeId: nodeOf(before.node), offlineGraceMs: graceMs })
     await a.renew()
-    const isShown = async () => a.members.filter((await a.node.store.read([user]))[0]!).claims.length > 0
+    const isShown = async () =>
+      a.members.filter((await a.node.store.presence.read([user]))[0]!).claims.length > 0
     t.ok(await isShown())
     const dueMs = a.members.dueMs()!
     t.ok(Math.abs(dueMs - nowMs() - graceMs) < 5_000)
@@ -150,12 +157,12 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
   t.test('a process that takes a new epoch is not dead under the old one while it renews both', async (t) => {
     const [a, b] = [await member(t), await member(t)]
     const again = await a.node.store.open(a.node.heard)
-    t.same(again.formers, [a.node.holder])
+    t.same(again.previousIncarnations, [a.node.holder])
     const now = new Member({ ...a.node, holder: again.holder }, nowMs)
-    now.formers = again.formers
+    now.previousIncarnations = again.previousIncarnations
     for (let n = 0; n < 6; n++) await renewUntil('a while has passed', [now, b], () => true)
     t.notOk(b.members.isGone(a.node.holder))
-    now.formers = []
+    now.previousIncarnations = []
     await renewUntil('it is not kept any more', [now, b], () => b.members.isGone(a.node.holder))
     t.notOk(b.members.isGone(again.holder))
   })
@@ -195,15 +202,15 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
       [],
     )
     t.ok(b.members.isGone(a.node.holder))
-    t.notOk((await b.node.store.living()).includes(a.node.holder))
-    await t.rejects(a.node.store.assert([holds(fresh('user'), [1])]), { code: 'STORE_UNAVAILABLE' })
+    t.notOk((await b.node.store.registry.living()).includes(a.node.holder))
+    await t.rejects(a.node.store.presence.assert([holds(fresh('user'), [1])]), { code: 'STORE_UNAVAILABLE' })
     await t.resolves(a.node.store.close(true), 'closing twice does no harm')
   })
 
   t.test('a node that closes without leaving is dead in the end', async (t) => {
     const [a, b] = [await member(t), await member(t)]
     await a.node.store.close(false)
-    t.ok((await b.node.store.living()).includes(a.node.holder))
+    t.ok((await b.node.store.registry.living()).includes(a.node.holder))
     await renewUntil('its lease has ended', [b], () => b.members.isGone(a.node.holder))
     t.ok(b.lease.registry?.dead ?? true)
   })
@@ -214,11 +221,11 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     const users = Array.from({ length: MANY }, () => fresh('user'))
     const shared = users[0]!
     for (let i = 0; i < MANY; i += 400)
-      await dead.node.store.assert(users.slice(i, i + 400).map((user) => holds(user, [1, 5])))
+      await dead.node.store.presence.assert(users.slice(i, i + 400).map((user) => holds(user, [1, 5])))
     const survivors = [await member(t), await member(t)]
     for (const one of survivors) one.wanted = dead.node.holder
     await assertOne(survivors[0]!.node.store, holds(shared, [5]))
-    await watching.store.watch([shared])
+    await watching.store.presence.watch([shared])
     await renewUntil('one of them is given the sweep', survivors, () =>
       survivors.some(({ sweeping }) => sweeping === dead.node.holder),
     )
@@ -226,11 +233,11 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     t.equal(sweepers.length, 1)
     await renewUntil('it keeps the sweep', survivors, () => true)
     t.equal(survivors.filter(({ sweeping }) => sweeping === dead.node.holder).length, 1)
-    t.equal(await sweepers[0]!.node.store.sweep(dead.node.holder), MANY)
-    t.same(claimsOf((await watching.store.read([shared]))[0]), [`5@${survivors[0]!.node.holder}`])
+    t.equal(await sweepers[0]!.node.store.registry.sweep(dead.node.holder), MANY)
+    t.same(claimsOf((await watching.store.presence.read([shared]))[0]), [`5@${survivors[0]!.node.holder}`])
     await until('the watcher hears', () => watching.heard.of(shared).at(-1)?.claims.length === 1)
     for (let i = 0; i < MANY; i += 400) {
-      const left = await watching.store.read(users.slice(i, i + 400))
+      const left = await watching.store.presence.read(users.slice(i, i + 400))
       t.equal(left.flatMap(({ claims, foreign }) => [...claims, ...foreign]).length, i === 0 ? 1 : 0)
     }
     sweepers[0]!.sweeping = undefined
@@ -258,17 +265,17 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     const now = await open(t, { nodeId: nodeOf(before) })
     const sweeper = await open(t)
     await assertOne(now.store, holds(user, [5]))
-    await sweeper.store.sweep(before.holder)
-    t.same(claimsOf((await sweeper.store.read([user]))[0]), [`5@${now.holder}`])
+    await sweeper.store.registry.sweep(before.holder)
+    t.same(claimsOf((await sweeper.store.presence.read([user]))[0]), [`5@${now.holder}`])
   })
 
   t.test('after a new epoch a node hears on, and misses nothing', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const { holder } = await a.store.open(a.heard)
     t.not(holder, a.holder)
-    t.ok((await b.store.living()).includes(holder))
+    t.ok((await b.store.registry.living()).includes(holder))
     const user = fresh('user')
-    await a.store.watch([user])
+    await a.store.presence.watch([user])
     await assertOne(b.store, holds(user, [1]))
     await until('the new incarnation hears', () => a.heard.of(user).length)
     t.same(a.heard.misses, [])
@@ -277,6 +284,6 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
   t.test('who is not open renews nothing', async (t) => {
     const a = await open(t)
     await a.store.close(true)
-    await t.rejects(a.store.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE' })
+    await t.rejects(a.store.registry.renewLease(RENEWAL), { code: 'STORE_UNAVAILABLE' })
   })
 }

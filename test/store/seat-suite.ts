@@ -10,7 +10,7 @@ import type {
   SeatRequest,
   UserId,
 } from '../../src/rules/types.js'
-import type { PresenceStore } from '../../src/store/ports/presence-store.js'
+import type { Store } from '../../src/store/ports/store.js'
 import { until } from '../support/redis.js'
 import type { Kit, OpenNode } from './suite.js'
 
@@ -52,8 +52,8 @@ function verdict(outcome: SeatOutcome): string {
 }
 
 /** Say which seats a node has of the user, which must succeed. */
-async function seatsKept(store: PresenceStore, userId: UserId, seats: HeldSeats): Promise<void> {
-  const [outcome] = await store.assert([{ userId, platformIds: [], versionSeen: 0, seats }])
+async function seatsKept(store: Store, userId: UserId, seats: HeldSeats): Promise<void> {
+  const [outcome] = await store.presence.assert([{ userId, platformIds: [], versionSeen: 0, seats }])
   if (!outcome?.ok) throw new Error(outcome?.error)
 }
 
@@ -63,7 +63,7 @@ async function take(
   seat: Seat,
   rules?: Partial<SeatRequest>,
 ): Promise<string> {
-  return verdict(await node.store.takeSeat(request(userId, seat, rules), false))
+  return verdict(await node.store.seats.takeSeat(request(userId, seat, rules), false))
 }
 
 async function takeAmongLiving(
@@ -72,7 +72,7 @@ async function takeAmongLiving(
   seat: Seat,
   rules?: Partial<SeatRequest>,
 ): Promise<string> {
-  return verdict(await node.store.takeSeat(request(userId, seat, rules), true))
+  return verdict(await node.store.seats.takeSeat(request(userId, seat, rules), true))
 }
 
 export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
@@ -84,7 +84,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     const { store } = await probe
     const found: string[] = []
     for (const platformId of PLATFORMS) {
-      const outcome = await store.takeSeat(request(userId, PROBE_SEAT, { rivals: [platformId] }), false)
+      const outcome = await store.seats.takeSeat(request(userId, PROBE_SEAT, { rivals: [platformId] }), false)
       if (outcome.isTaken) await seatsKept(store, userId, NONE)
       else found.push(...[...new Set(outcome.holders)].sort().map((holder) => `${platformId}@${holder}`))
     }
@@ -259,7 +259,9 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     const a = await open(t)
     const user = fresh('user')
     await take(a, user, '1/a')
-    t.match(await a.store.assert([{ userId: user, platformIds: [], versionSeen: 0 }]), [{ ok: true }])
+    t.match(await a.store.presence.assert([{ userId: user, platformIds: [], versionSeen: 0 }]), [
+      { ok: true },
+    ])
     t.same(await seated(user), [`1@${a.holder}`])
   })
 
@@ -267,7 +269,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     const a = await open(t)
     const users = Array.from({ length: 100 }, () => fresh('user'))
     await Promise.all(users.map((user) => take(a, user, '1/a')))
-    const outcomes = await a.store.assert(
+    const outcomes = await a.store.presence.assert(
       users.map((userId, i) => ({
         userId,
         platformIds: i % 3 === 0 ? [] : [1],
@@ -314,10 +316,10 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     const [before, survivor] = [await open(t, { nodeId }), await open(t)]
     const user = fresh('user')
     const seats = { taken: ['1/a'], asked: [] }
-    await before.store.assert([{ userId: user, platformIds: [IOS], versionSeen: 0, seats }])
+    await before.store.presence.assert([{ userId: user, platformIds: [IOS], versionSeen: 0, seats }])
     const after = await open(t, { nodeId })
     t.equal(await take(after, user, '5/b'), 'taken')
-    t.equal(await survivor.store.sweep(before.holder), 1)
+    t.equal(await survivor.store.registry.sweep(before.holder), 1)
     t.same(await seated(user), [`5@${after.holder}`])
   })
 
@@ -390,7 +392,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     await take(dead, other, '1/x')
     await take(a, user, '1/a')
     await open(t, { nodeId: dead.holder.slice(0, dead.holder.lastIndexOf('#')) })
-    t.notOk((await a.store.living()).includes(dead.holder))
+    t.notOk((await a.store.registry.living()).includes(dead.holder))
     const rules = { rivals: [IOS] }
     const both = ['conflict', ...[a.holder, dead.holder].sort()].join(' ')
     t.equal(await take(b, user, '1/b', rules), both, 'who does not ask counts them')
@@ -528,7 +530,7 @@ async function carryOut(
   restart: (nodeId: string) => Promise<OpenNode>,
 ): Promise<string> {
   if (one.does === 'take') {
-    return verdict(await at.store.takeSeat({ userId, ...one.rules }, one.onlyLiving))
+    return verdict(await at.store.seats.takeSeat({ userId, ...one.rules }, one.onlyLiving))
   }
   if (one.does === 'keep') await seatsKept(at.store, userId, one.seats)
   else {

@@ -6,15 +6,18 @@
  */
 import t, { type Test } from 'tap'
 import type { Note } from '../../src/protocol/node/notes.js'
-import type { Assertion, Holder, PlatformId, Snapshot, UserId, Whereabouts } from '../../src/rules/types.js'
 import type {
+  Assertion,
   AssertOutcome,
-  LeaseRenewal,
-  NodeSettings,
-  PresenceStore,
-  StoreEvents,
+  Holder,
+  PlatformId,
+  Snapshot,
   TokenState,
-} from '../../src/store/ports/presence-store.js'
+  UserId,
+  Whereabouts,
+} from '../../src/rules/types.js'
+import type { LeaseRenewal } from '../../src/store/ports/node-registry.js'
+import type { NodeSettings, Store, StoreEvents } from '../../src/store/ports/store.js'
 import { until } from '../support/redis.js'
 import { noteTests } from './note-suite.js'
 import { registryTests } from './registry-suite.js'
@@ -23,7 +26,7 @@ import { tokenTests } from './token-suite.js'
 
 /** One back end, for all tests of a file: users and nodes have names of their own in each test. */
 export interface Backend {
-  node(settings: NodeSettings): PresenceStore
+  node(settings: NodeSettings): Store
   /** Let that much time pass, or be about to: a real clock passes by itself while the test waits. */
   pass(seconds: number): void
   /** As if the time were over for which the user's record is partial. */
@@ -46,14 +49,14 @@ export class Heard implements StoreEvents {
     this.snapshots.push(...snapshots)
     this.news.push(...snapshots)
   }
-  noted(note: Note) {
+  nodeMessage(note: Note) {
     this.notes.push(note)
     this.news.push(note)
   }
-  missed(reason: string) {
+  changesMissed(reason: string) {
     this.misses.push(reason)
   }
-  noticed(userId: UserId, platformIds: PlatformId[]) {
+  openimNotice(userId: UserId, platformIds: PlatformId[]) {
     this.notices.push([userId, platformIds])
   }
   reachable(up: boolean) {
@@ -73,7 +76,7 @@ export interface Kit {
 }
 
 export interface OpenNode {
-  store: PresenceStore
+  store: Store
   heard: Heard
   holder: Holder
 }
@@ -101,8 +104,8 @@ export function nodeSettings(): NodeSettings {
 export const RENEWAL: LeaseRenewal = {
   known: 0,
   suspects: [],
-  formers: [],
-  strangers: [],
+  previousIncarnations: [],
+  unregistered: [],
   sweeping: undefined,
 }
 
@@ -130,19 +133,19 @@ function login(userId: UserId, platformIds: PlatformId[], versionSeen = 0): Asse
 type Ok = Extract<AssertOutcome, { ok: true }>
 
 /** Assert one user, which must succeed. */
-export async function assertOne(store: PresenceStore, assertion: Assertion): Promise<Ok> {
-  const [outcome] = await store.assert([assertion])
+export async function assertOne(store: Store, assertion: Assertion): Promise<Ok> {
+  const [outcome] = await store.presence.assert([assertion])
   if (!outcome?.ok) throw new Error(outcome?.error)
   return outcome
 }
 
-async function readOne(store: PresenceStore, userId: UserId): Promise<Whereabouts> {
-  return (await store.read([userId]))[0]!
+async function readOne(store: Store, userId: UserId): Promise<Whereabouts> {
+  return (await store.presence.read([userId]))[0]!
 }
 
 /** With the version, as a watcher is told. */
-async function watchOne(store: PresenceStore, userId: UserId): Promise<Snapshot> {
-  return (await store.watch([userId]))[0]!
+async function watchOne(store: Store, userId: UserId): Promise<Snapshot> {
+  return (await store.presence.watch([userId]))[0]!
 }
 
 /** Who holds the user where, as `platform@holder`. */
@@ -225,12 +228,12 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       const c = await open(t)
       const user = fresh('user')
       const probe = fresh('user')
-      t.same(await b.store.watch([user, probe]), [
+      t.same(await b.store.presence.watch([user, probe]), [
         { userId: user, version: 0, claims: [], foreign: [] },
         { userId: probe, version: 0, claims: [], foreign: [] },
       ])
-      await a.store.watch([user])
-      await c.store.watch([probe])
+      await a.store.presence.watch([user])
+      await c.store.presence.watch([probe])
       const online = await assertOne(a.store, holds(user, [1]))
       await assertOne(a.store, holds(user, [1]))
       const offline = await assertOne(a.store, holds(user, []))
@@ -248,9 +251,9 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       const a = await open(t)
       const b = await open(t)
       const user = fresh('user')
-      await b.store.watch([user])
+      await b.store.presence.watch([user])
       const outcome = await assertOne(a.store, holds(user, [7]))
-      t.same(await b.store.watch([user]), [outcome.changed])
+      t.same(await b.store.presence.watch([user]), [outcome.changed])
     })
 
     t.test('nothing is heard of a user after unwatch', async (t) => {
@@ -258,8 +261,8 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       const b = await open(t)
       const user = fresh('user')
       const probe = fresh('user')
-      await b.store.watch([user, probe])
-      await b.store.unwatch([user])
+      await b.store.presence.watch([user, probe])
+      await b.store.presence.unwatch([user])
       await assertOne(a.store, holds(user, [1]))
       await assertOne(a.store, holds(probe, [1]))
       await until('b hears of the probe', () => b.heard.of(probe).length)
@@ -270,7 +273,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       const a = await open(t)
       const b = await open(t)
       const users = Array.from({ length: 50 }, () => fresh('user'))
-      await b.store.watch(users)
+      await b.store.presence.watch(users)
       const rounds = 20
       await Promise.all(
         users.map(async (user) => {
@@ -312,7 +315,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       const [a, b, c] = [await open(t), await open(t), await open(t)]
       const [user, probe] = [fresh('user'), fresh('user')]
       await assertOne(a.store, holds(user, [1]))
-      await c.store.watch([user, probe])
+      await c.store.presence.watch([user, probe])
       const same = await assertOne(a.store, login(user, [1]))
       const nothing = await assertOne(b.store, login(user, []))
       await assertOne(a.store, holds(probe, [1]))
@@ -413,7 +416,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
         await assertOne(a.store, holds(user, [1]))
         const both = await assertOne(b.store, holds(user, [2]))
         t.equal(both.changed?.claims.length, 2)
-        await c.store.watch([user])
+        await c.store.presence.watch([user])
         backend.pass(2)
         await until('the claim has expired', async () => (await readOne(b.store, user)).claims.length === 1)
         const outcome = await assertOne(b.store, holds(user, [2], both.version))
@@ -428,7 +431,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       const a = await open(t)
       const b = await open(t, { presenceTtlS: 1, watchTtlS: 1 })
       const user = fresh('user')
-      await b.store.watch([user])
+      await b.store.presence.watch([user])
       backend.pass(2)
       // A user of the same short life tells when the interest has ended.
       const clock = fresh('user')
@@ -437,7 +440,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       await until('the time is over', async () => (await readOne(a.store, clock)).claims.length === 0)
       await assertOne(a.store, holds(user, [1]))
       const probe = fresh('user')
-      await b.store.watch([probe])
+      await b.store.presence.watch([probe])
       await assertOne(a.store, holds(probe, [1]))
       await until('b hears of the probe', () => b.heard.of(probe).length)
       t.same(b.heard.of(user), [])
@@ -471,18 +474,20 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       const a = await open(t)
       const good = [fresh('user'), fresh('user')]
       const bad = ['with:colon', 'with{brace', 'with}brace', '', 'x'.repeat(129), 'with\nnewline']
-      const outcomes = await a.store.assert([good[0]!, ...bad, good[1]!].map((user) => holds(user, [1])))
+      const outcomes = await a.store.presence.assert(
+        [good[0]!, ...bad, good[1]!].map((user) => holds(user, [1])),
+      )
       t.same(
         outcomes.map((outcome) => outcome.ok),
         [true, false, false, false, false, false, false, true],
       )
-      const seen = await a.store.read([good[0]!, ...bad, good[1]!])
+      const seen = await a.store.presence.read([good[0]!, ...bad, good[1]!])
       t.same(
         seen.map((snapshot) => snapshot.userId),
         good,
       )
-      t.same(await a.store.watch([bad[0]!]), [])
-      await t.resolves(a.store.unwatch(bad))
+      t.same(await a.store.presence.watch([bad[0]!]), [])
+      await t.resolves(a.store.presence.unwatch(bad))
     })
 
     t.test('user IDs of any script are kept apart and whole', async (t) => {
@@ -490,8 +495,8 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       const users = ['Ünïcode-Åsa', 'имя', '用户', '%s %d', '@', '#', 'a@b#3', 'quote\'"', ' '].map(
         (word) => `${word}${fresh('')}`,
       )
-      await a.store.assert(users.map((user, i) => holds(user, [i + 1])))
-      const seen = await a.store.read(users)
+      await a.store.presence.assert(users.map((user, i) => holds(user, [i + 1])))
+      const seen = await a.store.presence.read(users)
       t.same(
         seen.map((snapshot) => [snapshot.userId, snapshot.claims[0]?.platformId]),
         users.map((user, i) => [user, i + 1]),
@@ -501,54 +506,57 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
     t.test('a thousand users in one call, outcomes and snapshots in order', async (t) => {
       const a = await open(t)
       const users = Array.from({ length: 1000 }, () => fresh('user'))
-      const outcomes = await a.store.assert(users.map((user) => holds(user, [5])))
+      const outcomes = await a.store.presence.assert(users.map((user) => holds(user, [5])))
       t.same(
         outcomes.map((outcome) => outcome.userId),
         users,
       )
       t.ok(outcomes.every((outcome) => outcome.ok && outcome.changed))
-      for (const snapshots of [await a.store.watch(users), await a.store.read(users)]) {
+      for (const snapshots of [await a.store.presence.watch(users), await a.store.presence.read(users)]) {
         t.same(
           snapshots.map((snapshot) => snapshot.userId),
           users,
         )
         t.ok(snapshots.every((snapshot) => snapshot.claims.length === 1))
       }
-      await a.store.unwatch(users)
+      await a.store.presence.unwatch(users)
     })
 
     t.test('nothing to do is done', async (t) => {
       const a = await open(t)
-      t.same(await a.store.assert([]), [])
-      t.same(await a.store.watch([]), [])
-      t.same(await a.store.read([]), [])
-      await a.store.unwatch([])
+      t.same(await a.store.presence.assert([]), [])
+      t.same(await a.store.presence.watch([]), [])
+      t.same(await a.store.presence.read([]), [])
+      await a.store.presence.unwatch([])
       await a.store.ping()
     })
 
     t.test('tokens are known by user, platform and text', async (t) => {
       const a = await open(t)
       const user = fresh('user')
-      t.equal(await a.store.tokenState(user, 5, 'token'), 'unknown')
-      await a.store.rememberToken(user, 5, 'token', 60)
-      t.equal(await a.store.tokenState(user, 5, 'token'), 'normal')
-      t.equal(await a.store.tokenState(user, 5, 'other'), 'unknown')
-      t.equal(await a.store.tokenState(user, 1, 'token'), 'unknown')
+      t.equal(await a.store.tokens.tokenState(user, 5, 'token'), 'unknown')
+      await a.store.tokens.rememberToken(user, 5, 'token', 60)
+      t.equal(await a.store.tokens.tokenState(user, 5, 'token'), 'normal')
+      t.equal(await a.store.tokens.tokenState(user, 5, 'other'), 'unknown')
+      t.equal(await a.store.tokens.tokenState(user, 1, 'token'), 'unknown')
       for (const state of ['kicked', 'invalid', 'expired', 'normal'] as const) {
         await backend.setToken(user, 5, 'token', state)
-        t.equal(await a.store.tokenState(user, 5, 'token'), state)
+        t.equal(await a.store.tokens.tokenState(user, 5, 'token'), state)
       }
     })
 
     t.test('tokens are forgotten after their time, and a shorter one cuts no longer one', async (t) => {
       const a = await open(t)
       const [long, short] = [fresh('user'), fresh('user')]
-      await a.store.rememberToken(long, 5, 'long', 600)
-      await a.store.rememberToken(long, 5, 'short', 1)
-      await a.store.rememberToken(short, 5, 'short', 1)
+      await a.store.tokens.rememberToken(long, 5, 'long', 600)
+      await a.store.tokens.rememberToken(long, 5, 'short', 1)
+      await a.store.tokens.rememberToken(short, 5, 'short', 1)
       backend.pass(2)
-      await until('it is forgotten', async () => (await a.store.tokenState(short, 5, 'short')) === 'unknown')
-      t.equal(await a.store.tokenState(long, 5, 'long'), 'normal')
+      await until(
+        'it is forgotten',
+        async () => (await a.store.tokens.tokenState(short, 5, 'short')) === 'unknown',
+      )
+      t.equal(await a.store.tokens.tokenState(long, 5, 'long'), 'normal')
     })
 
     t.test('registry', async (t) => registryTests(t, { backend, open, fresh }))

@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import type { Test } from 'tap'
 import { BY_HAND } from '../../src/rules/logins/eviction.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
-import type { LoginNumber, UserId } from '../../src/rules/types.js'
-import type { PresenceStore, TokenState } from '../../src/store/ports/presence-store.js'
+import type { LoginNumber, TokenState, UserId } from '../../src/rules/types.js'
+import type { Store } from '../../src/store/ports/store.js'
 import { until } from '../support/redis.js'
 import type { Kit } from './suite.js'
 
@@ -16,23 +16,23 @@ const LOGIN = 1_763_676_000_123_456
 const TAKERS = 20
 
 export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
-  const stateOf = (store: PresenceStore, user: UserId, token = 'token') => store.tokenState(user, WEB, token)
+  const stateOf = (store: Store, user: UserId, token = 'token') => store.tokens.tokenState(user, WEB, token)
 
   t.test('who relies on a token hears of its kick, whoever kicks, and nobody else does', async (t) => {
     const [relies, reliesToo, kicks, other] = [await open(t), await open(t), await open(t), await open(t)]
     const user = fresh('user')
-    await kicks.store.rememberToken(user, WEB, 'token', HOUR_S)
-    await relies.store.tokenState(user, WEB, 'token')
-    await relies.store.tokenState(user, WEB, 'token')
-    await reliesToo.store.tokenState(user, WEB, 'another token')
-    await other.store.tokenState(user, IOS, 'token')
-    await other.store.tokenState(fresh('user'), WEB, 'token')
-    await kicks.store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    await kicks.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
+    await relies.store.tokens.tokenState(user, WEB, 'token')
+    await relies.store.tokens.tokenState(user, WEB, 'token')
+    await reliesToo.store.tokens.tokenState(user, WEB, 'another token')
+    await other.store.tokens.tokenState(user, IOS, 'token')
+    await other.store.tokens.tokenState(fresh('user'), WEB, 'token')
+    await kicks.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
 
     const probe = fresh('user')
     const nodes = [relies, reliesToo, kicks, other]
-    for (const { store } of nodes) await store.tokenState(probe, WEB, 'token')
-    await kicks.store.kickTokens(probe, WEB, ['token'], LOGIN, HOUR_S)
+    for (const { store } of nodes) await store.tokens.tokenState(probe, WEB, 'token')
+    await kicks.store.tokens.kickTokens(probe, WEB, ['token'], LOGIN, HOUR_S)
     await until('all hear of the probe', () =>
       nodes.every(({ heard }) =>
         heard.notes.some((note) => note.kind === 'withdraw' && note.userId === probe),
@@ -57,8 +57,8 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const nodeId = older.holder.slice(0, older.holder.lastIndexOf('#'))
     const younger = await open(t, { nodeId })
     const user = fresh('user')
-    await younger.store.tokenState(user, WEB, 'token')
-    await older.store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    await younger.store.tokens.tokenState(user, WEB, 'token')
+    await older.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
     await until('it is heard', () => younger.heard.notes.length)
     t.match(younger.heard.notes, [{ kind: 'withdraw', userId: user }])
   })
@@ -66,22 +66,22 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('who kicked a token is known, also when nobody did who could be outranked', async (t) => {
     const { store } = await open(t)
     const user = fresh('user')
-    await store.rememberToken(user, WEB, 'token', HOUR_S)
-    t.equal(await store.kickedBy(user, WEB, 'token'), BY_HAND)
-    await store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
-    t.equal(await store.kickedBy(user, WEB, 'token'), LOGIN)
+    await store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
+    t.equal(await store.tokens.kickedBy(user, WEB, 'token'), BY_HAND)
+    await store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    t.equal(await store.tokens.kickedBy(user, WEB, 'token'), LOGIN)
     await backend.setToken(user, WEB, 'of OpenIM', 'kicked')
-    t.equal(await store.kickedBy(user, WEB, 'of OpenIM'), BY_HAND)
+    t.equal(await store.tokens.kickedBy(user, WEB, 'of OpenIM'), BY_HAND)
   })
 
   t.test('a kick of several tokens is one note about those that it flagged', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const user = fresh('user')
-    await b.store.tokenState(user, WEB, 'old')
-    await b.store.vouchForToken(user, WEB, 'spared', LOGIN + 1)
-    await a.store.kickTokens(user, WEB, ['spared'], LOGIN, HOUR_S)
-    await a.store.kickTokens(user, WEB, [], LOGIN, HOUR_S)
-    await a.store.kickTokens(user, WEB, ['old', 'spared', 'older'], LOGIN, HOUR_S)
+    await b.store.tokens.tokenState(user, WEB, 'old')
+    await b.store.tokens.vouchForToken(user, WEB, 'spared', LOGIN + 1)
+    await a.store.tokens.kickTokens(user, WEB, ['spared'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(user, WEB, [], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(user, WEB, ['old', 'spared', 'older'], LOGIN, HOUR_S)
     await until('it is heard', () => b.heard.notes.length)
     const tokens = ['old', 'older'].map(tokenDigest)
     t.strictSame(b.heard.notes, [{ kind: 'withdraw', userId: user, platformId: WEB, tokens, by: LOGIN }])
@@ -93,7 +93,7 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a token that nobody remembered can be kicked all the same', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.kickTokens(user, WEB, ['token'], BY_HAND, HOUR_S)
+    await a.store.tokens.kickTokens(user, WEB, ['token'], BY_HAND, HOUR_S)
     t.equal(await stateOf(a.store, user), 'kicked')
     t.equal(await stateOf(a.store, user, 'other'), 'unknown')
   })
@@ -101,23 +101,23 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a token that is remembered anew is good again, and what kicked it is forgotten', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
-    await a.store.rememberToken(user, WEB, 'token', HOUR_S)
+    await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
     t.equal(await stateOf(a.store, user), 'normal')
     await backend.setToken(user, WEB, 'token', 'kicked')
-    await a.store.vouchForToken(user, WEB, 'token', LOGIN + 1)
+    await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN + 1)
     t.equal(await stateOf(a.store, user), 'kicked', 'by OpenIM this time, which no login outranks')
   })
 
   t.test('a login that vouched for its token spares it from earlier logins only', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.rememberToken(user, WEB, 'token', HOUR_S)
-    await a.store.vouchForToken(user, WEB, 'token', LOGIN)
-    await a.store.vouchForToken(user, WEB, 'token', LOGIN - 5)
-    await a.store.kickTokens(user, WEB, ['token'], LOGIN - 1, HOUR_S)
+    await a.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
+    await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN)
+    await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN - 5)
+    await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN - 1, HOUR_S)
     t.equal(await stateOf(a.store, user), 'normal')
-    await a.store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
     t.equal(await stateOf(a.store, user), 'kicked', 'the login itself may')
   })
 
@@ -126,16 +126,16 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     for (const before of ['normal', 'invalid', 'expired', 'unknown'] as const) {
       const user = fresh('user')
       if (before !== 'unknown') await backend.setToken(user, WEB, 'token', before)
-      await a.store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
-      await a.store.kickTokens(user, WEB, ['token'], LOGIN + 1, HOUR_S)
+      await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+      await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN + 1, HOUR_S)
       t.equal(await stateOf(a.store, user), 'kicked')
-      await a.store.vouchForToken(user, WEB, 'token', LOGIN + 1)
+      await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN + 1)
       t.equal(await stateOf(a.store, user), 'kicked', 'not what itself did, or a later one')
-      await a.store.vouchForToken(user, WEB, 'token', LOGIN + 2)
+      await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN + 2)
       t.equal(await stateOf(a.store, user), before)
-      t.equal((await a.store.tokensOf(user)).length, before === 'unknown' ? 0 : 1)
+      t.equal((await a.store.tokens.tokensOf(user)).length, before === 'unknown' ? 0 : 1)
       await backend.setToken(user, WEB, 'token', 'kicked')
-      await a.store.vouchForToken(user, WEB, 'token', LOGIN + 3)
+      await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN + 3)
       t.equal(await stateOf(a.store, user), 'kicked', 'and what was undone is no excuse for a later kick')
     }
   })
@@ -143,16 +143,17 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('no login undoes a kick by hand, through this gateway or by OpenIM', async (t) => {
     const a = await open(t)
     const [byHand, byBoth, byOpenim] = [fresh('user'), fresh('user'), fresh('user')]
-    for (const user of [byHand, byBoth, byOpenim]) await a.store.rememberToken(user, WEB, 'token', HOUR_S)
-    await a.store.vouchForToken(byHand, WEB, 'token', BY_HAND - 1)
-    await a.store.kickTokens(byHand, WEB, ['token'], BY_HAND, HOUR_S)
-    await a.store.kickTokens(byBoth, WEB, ['token'], LOGIN, HOUR_S)
-    await a.store.kickTokens(byBoth, WEB, ['token'], BY_HAND, HOUR_S)
-    await a.store.kickTokens(byBoth, WEB, ['token'], LOGIN, HOUR_S)
+    for (const user of [byHand, byBoth, byOpenim])
+      await a.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
+    await a.store.tokens.vouchForToken(byHand, WEB, 'token', BY_HAND - 1)
+    await a.store.tokens.kickTokens(byHand, WEB, ['token'], BY_HAND, HOUR_S)
+    await a.store.tokens.kickTokens(byBoth, WEB, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(byBoth, WEB, ['token'], BY_HAND, HOUR_S)
+    await a.store.tokens.kickTokens(byBoth, WEB, ['token'], LOGIN, HOUR_S)
     await backend.setToken(byOpenim, WEB, 'token', 'kicked')
-    await a.store.kickTokens(byOpenim, WEB, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(byOpenim, WEB, ['token'], LOGIN, HOUR_S)
     for (const user of [byHand, byBoth, byOpenim]) {
-      await a.store.vouchForToken(user, WEB, 'token', BY_HAND - 1)
+      await a.store.tokens.vouchForToken(user, WEB, 'token', BY_HAND - 1)
       t.equal(await stateOf(a.store, user), 'kicked')
     }
   })
@@ -177,11 +178,11 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
 
     async function outcome(list: Act[], initial: TokenState): Promise<TokenState> {
       const user = fresh('user')
-      if (initial === 'normal') await nodes[0]!.store.rememberToken(user, WEB, 'token', HOUR_S)
+      if (initial === 'normal') await nodes[0]!.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
       for (const { does, number, node } of list) {
         const { store } = nodes[node]!
-        if (does === 'kick') await store.kickTokens(user, WEB, ['token'], number, HOUR_S)
-        else await store.vouchForToken(user, WEB, 'token', number)
+        if (does === 'kick') await store.tokens.kickTokens(user, WEB, ['token'], number, HOUR_S)
+        else await store.tokens.vouchForToken(user, WEB, 'token', number)
       }
       return stateOf(nodes[0]!.store, user)
     }
@@ -202,11 +203,11 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a kick keeps its flag for as long as it says, and cuts the life of no other token', async (t) => {
     const a = await open(t)
     const [long, short, clock] = [fresh('user'), fresh('user'), fresh('user')]
-    await a.store.rememberToken(long, WEB, 'token', HOUR_S)
-    await a.store.kickTokens(long, WEB, ['kicked'], LOGIN, 1)
-    await a.store.rememberToken(short, WEB, 'token', 1)
-    await a.store.kickTokens(short, WEB, ['token'], LOGIN, HOUR_S)
-    await a.store.kickTokens(clock, WEB, ['token'], LOGIN, 1)
+    await a.store.tokens.rememberToken(long, WEB, 'token', HOUR_S)
+    await a.store.tokens.kickTokens(long, WEB, ['kicked'], LOGIN, 1)
+    await a.store.tokens.rememberToken(short, WEB, 'token', 1)
+    await a.store.tokens.kickTokens(short, WEB, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(clock, WEB, ['token'], LOGIN, 1)
     backend.pass(2)
     await until('a short flag has gone', async () => (await stateOf(a.store, clock)) === 'unknown')
     t.equal(await stateOf(a.store, long), 'normal')
@@ -216,15 +217,15 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test("all of a user's tokens are listed, on every platform, with their states", async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    t.same(await a.store.tokensOf(user), [])
-    await a.store.rememberToken(user, WEB, 'web 1', HOUR_S)
-    await a.store.rememberToken(user, WEB, 'web 2', HOUR_S)
-    await a.store.rememberToken(user, IOS, 'ios', HOUR_S)
-    await a.store.rememberToken(user, 11, 'harmony', HOUR_S)
-    await a.store.rememberToken(fresh('user'), WEB, 'not his', HOUR_S)
-    await a.store.kickTokens(user, WEB, ['web 2'], LOGIN, HOUR_S)
+    t.same(await a.store.tokens.tokensOf(user), [])
+    await a.store.tokens.rememberToken(user, WEB, 'web 1', HOUR_S)
+    await a.store.tokens.rememberToken(user, WEB, 'web 2', HOUR_S)
+    await a.store.tokens.rememberToken(user, IOS, 'ios', HOUR_S)
+    await a.store.tokens.rememberToken(user, 11, 'harmony', HOUR_S)
+    await a.store.tokens.rememberToken(fresh('user'), WEB, 'not his', HOUR_S)
+    await a.store.tokens.kickTokens(user, WEB, ['web 2'], LOGIN, HOUR_S)
     await backend.setToken(user, 10, 'admin', 'invalid')
-    const records = await a.store.tokensOf(user)
+    const records = await a.store.tokens.tokensOf(user)
     t.strictSame(
       records.sort((one, other) => one.token.localeCompare(other.token)),
       [
@@ -240,13 +241,13 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('tokens that are taken off the record are unknown, the others stay', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    for (const token of ['one', 'two', 'three']) await a.store.rememberToken(user, WEB, token, HOUR_S)
-    await a.store.rememberToken(user, IOS, 'one', HOUR_S)
-    await a.store.forgetTokens(user, WEB, ['one', 'two', 'never there'])
-    await a.store.forgetTokens(user, WEB, [])
-    await a.store.forgetTokens(fresh('user'), WEB, ['one'])
+    for (const token of ['one', 'two', 'three']) await a.store.tokens.rememberToken(user, WEB, token, HOUR_S)
+    await a.store.tokens.rememberToken(user, IOS, 'one', HOUR_S)
+    await a.store.tokens.forgetTokens(user, WEB, ['one', 'two', 'never there'])
+    await a.store.tokens.forgetTokens(user, WEB, [])
+    await a.store.tokens.forgetTokens(fresh('user'), WEB, ['one'])
     t.strictSame(
-      (await a.store.tokensOf(user)).sort((one, other) => one.platformId - other.platformId),
+      (await a.store.tokens.tokensOf(user)).sort((one, other) => one.platformId - other.platformId),
       [
         { platformId: IOS, token: 'one', state: 'normal' },
         { platformId: WEB, token: 'three', state: 'normal' },
@@ -259,9 +260,11 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const user = fresh('user')
     for (let round = 0; round < 10; round++) {
       const refresh = tokenDigest(`refresh ${round}`)
-      await nodes[0]!.store.rememberRefresh(user, WEB, refresh, HOUR_S)
+      await nodes[0]!.store.refreshTokens.rememberRefresh(user, WEB, refresh, HOUR_S)
       const taken = await Promise.all(
-        Array.from({ length: TAKERS }, (_, i) => nodes[i % 2]!.store.takeRefresh(user, WEB, refresh)),
+        Array.from({ length: TAKERS }, (_, i) =>
+          nodes[i % 2]!.store.refreshTokens.takeRefresh(user, WEB, refresh),
+        ),
       )
       t.equal(taken.filter(Boolean).length, 1)
     }
@@ -270,53 +273,53 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a refresh token is good for its user and platform only, and once', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.rememberRefresh(user, WEB, 'refresh', HOUR_S)
-    t.equal(await a.store.takeRefresh(user, WEB, 'other'), false)
-    t.equal(await a.store.takeRefresh(user, IOS, 'refresh'), false)
-    t.equal(await a.store.takeRefresh(fresh('user'), WEB, 'refresh'), false)
-    t.equal(await a.store.takeRefresh(user, WEB, 'refresh'), true)
-    t.equal(await a.store.takeRefresh(user, WEB, 'refresh'), false)
+    await a.store.refreshTokens.rememberRefresh(user, WEB, 'refresh', HOUR_S)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'other'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, IOS, 'refresh'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(fresh('user'), WEB, 'refresh'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'refresh'), true)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'refresh'), false)
   })
 
   t.test('an expired refresh token is good for nothing, though others of the user still are', async (t) => {
     const a = await open(t)
     const [user, clock] = [fresh('user'), fresh('user')]
-    await a.store.rememberRefresh(user, WEB, 'long', HOUR_S)
-    await a.store.rememberRefresh(user, WEB, 'short', 1)
-    await a.store.rememberToken(clock, WEB, 'token', 1)
+    await a.store.refreshTokens.rememberRefresh(user, WEB, 'long', HOUR_S)
+    await a.store.refreshTokens.rememberRefresh(user, WEB, 'short', 1)
+    await a.store.tokens.rememberToken(clock, WEB, 'token', 1)
     backend.pass(2)
     await until('its time is over', async () => (await stateOf(a.store, clock)) === 'unknown')
-    t.equal(await a.store.takeRefresh(user, WEB, 'short'), false)
-    t.equal(await a.store.takeRefresh(user, WEB, 'long'), true)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'short'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'long'), true)
   })
 
   t.test('all refresh tokens of a user on a platform are forgotten at once', async (t) => {
     const a = await open(t)
     const user = fresh('user')
     for (const refresh of ['one', 'two']) {
-      await a.store.rememberRefresh(user, WEB, refresh, HOUR_S)
-      await a.store.rememberRefresh(user, IOS, refresh, HOUR_S)
+      await a.store.refreshTokens.rememberRefresh(user, WEB, refresh, HOUR_S)
+      await a.store.refreshTokens.rememberRefresh(user, IOS, refresh, HOUR_S)
     }
-    await a.store.forgetRefreshes(user, WEB)
-    await a.store.forgetRefreshes(fresh('user'), WEB)
-    t.equal(await a.store.takeRefresh(user, WEB, 'one'), false)
-    t.equal(await a.store.takeRefresh(user, WEB, 'two'), false)
-    t.equal(await a.store.takeRefresh(user, IOS, 'one'), true)
-    await a.store.rememberRefresh(user, WEB, 'three', HOUR_S)
-    t.equal(await a.store.takeRefresh(user, WEB, 'three'), true)
+    await a.store.refreshTokens.forgetRefreshes(user, WEB)
+    await a.store.refreshTokens.forgetRefreshes(fresh('user'), WEB)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'one'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'two'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, IOS, 'one'), true)
+    await a.store.refreshTokens.rememberRefresh(user, WEB, 'three', HOUR_S)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'three'), true)
   })
 
   t.test('a user who cannot be has no tokens', async (t) => {
     const { store } = await open(t)
     const user = 'with:colon'
-    await t.rejects(store.tokenState(user, WEB, 'token'), /colon|":"|:/)
-    await t.rejects(store.tokensOf(user))
-    await t.rejects(store.rememberToken(user, WEB, 'token', HOUR_S))
-    await t.rejects(store.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S))
-    await t.rejects(store.vouchForToken(user, WEB, 'token', LOGIN))
-    await t.rejects(store.forgetTokens(user, WEB, ['token']))
-    await t.rejects(store.rememberRefresh(user, WEB, 'refresh', HOUR_S))
-    await t.rejects(store.takeRefresh(user, WEB, 'refresh'))
-    await t.rejects(store.forgetRefreshes(user, WEB))
+    await t.rejects(store.tokens.tokenState(user, WEB, 'token'), /colon|":"|:/)
+    await t.rejects(store.tokens.tokensOf(user))
+    await t.rejects(store.tokens.rememberToken(user, WEB, 'token', HOUR_S))
+    await t.rejects(store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S))
+    await t.rejects(store.tokens.vouchForToken(user, WEB, 'token', LOGIN))
+    await t.rejects(store.tokens.forgetTokens(user, WEB, ['token']))
+    await t.rejects(store.refreshTokens.rememberRefresh(user, WEB, 'refresh', HOUR_S))
+    await t.rejects(store.refreshTokens.takeRefresh(user, WEB, 'refresh'))
+    await t.rejects(store.refreshTokens.forgetRefreshes(user, WEB))
   })
 }

@@ -7,7 +7,7 @@ type Args = Parameters<typeof connection.start>[1]
 
 /** Ann on Android, with limits that no test meets; a test says what it is about. */
 export function connectionArgs(
-  given: Pick<Args, 'socket' | 'shard' | 'fanOut' | 'sync'> & Partial<Omit<Args, 'settings'>>,
+  given: Pick<Args, 'socket' | 'shard' | 'fanOut' | 'tokenSync'> & Partial<Omit<Args, 'settings'>>,
   settings: Partial<Args['settings']> = {},
 ): Args {
   return {

@@ -1,4 +1,10 @@
-import type { StoreEvents } from '../../src/store/ports/presence-store.js'
+import type { StoreEvents } from '../../src/store/ports/store.js'
 
 /** For a store of which nothing is to be heard. */
-export const deaf: StoreEvents = { changed() {}, missed() {}, noted() {}, noticed() {}, reachable() {} }
+export const deaf: StoreEvents = {
+  changed() {},
+  changesMissed() {},
+  nodeMessage() {},
+  openimNotice() {},
+  reachable() {},
+}

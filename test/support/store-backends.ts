@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
 import { PlatformTable } from '../../src/rules/platforms.js'
-import type { NodeSettings } from '../../src/store/ports/presence-store.js'
+import type { NodeSettings } from '../../src/store/ports/store.js'
 import { Keys } from '../../src/store/redis/keys.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
 import type { RedisAccess, RedisStoreOptions } from '../../src/store/redis/server/options.js'

@@ -1,22 +1,24 @@
 /**
- * A whole node in a virtual world: real listeners, connections, fan-outs, presence shards and the sync actor, each role
+ * A whole node in a virtual world: real listeners, connections, fan-outs, presence shards and sync actors, each role
  * on threads of its own. Only the sockets, the tokens' signatures, the store's server and the clock are made up.
  */
 import { fanOut } from '../../actors/io/fan-out.js'
 import { listener, type Message } from '../../actors/io/listener.js'
 import { newShardCounts, presenceShard, type Seating } from '../../actors/shard/presence-shard.js'
-import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
+import { newSyncCounts } from '../../actors/sync/counts.js'
+import { startSync } from '../../actors/sync/start-sync.js'
+import { newHealth } from '../../actors/sync/store-health.js'
 import type { TokenVerdict } from '../../src/auth/tokens.js'
 import type { SharedConnectionCounts } from '../../src/doors/websocket/connection-counts.js'
 import { Hub } from '../../src/doors/websocket/hub.js'
 import type { Rates } from '../../src/doors/websocket/rates.js'
-import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
+import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER } from '../../src/protocol/addresses.js'
 import type { LoginPolicy } from '../../src/rules/logins/login-policy.js'
 import type { PlatformTable } from '../../src/rules/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { type ActorSystem, refTo, type ThreadSlot } from '../../src/runtime/index.js'
 import { Machine, type World } from '../../src/runtime/testkit/world.js'
-import type { PresenceStore } from '../../src/store/ports/presence-store.js'
+import type { Store } from '../../src/store/ports/store.js'
 import { type Door, VirtualClient, VirtualTransport } from './virtual-client.js'
 
 /**
@@ -52,8 +54,8 @@ export interface Ground {
   seating: Seating | undefined
   /** The actor under test, or one that looks on. */
   shardDefinition?: (node: VirtualNode) => typeof presenceShard
-  /** The store of one life of the node's sync actor. */
-  createStore: (life: SyncLife) => PresenceStore
+  /** The store of one life of the node's cluster-sync. */
+  createStore: (life: SyncLife) => Store
   verifyToken: (token: string) => TokenVerdict
   /** Unix ms. */
   wallMs: () => number
@@ -209,28 +211,24 @@ export class VirtualNode {
       machine: this.#machine,
       isOver: () => this.#systems[layout.sync] !== system,
     }
-    system.spawn(
-      sync,
-      {
-        createStore: () => createStore(life),
-        addresses: this.addresses,
-        nodeLeaseMs: settings.nodeLeaseMs,
-        watchTtlS: settings.watchTtlS,
-        tokens: {
-          tokenCacheS: 60,
-          tokenCacheMax: 1_000,
-          openimCompat: false,
-          authWhenStoreDown: settings.authWhenStoreDown,
-          needsRecord: settings.needsRecord,
-        },
-        health: newHealth(),
-        counts: newSyncCounts(),
-        onUnsuitable: (error) => {
-          throw error
-        },
+    startSync(system, {
+      createStore: () => createStore(life),
+      addresses: this.addresses,
+      nodeLeaseMs: settings.nodeLeaseMs,
+      watchTtlS: settings.watchTtlS,
+      tokens: {
+        tokenCacheS: 60,
+        tokenCacheMax: 1_000,
+        openimCompat: false,
+        authWhenStoreDown: settings.authWhenStoreDown,
+        needsRecord: settings.needsRecord,
       },
-      SYNC,
-    )
+      health: newHealth(),
+      counts: newSyncCounts(),
+      onUnsuitable: (error) => {
+        throw error
+      },
+    })
   }
 
   #spawnShard(shard: number): void {

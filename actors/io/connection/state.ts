@@ -13,7 +13,7 @@ import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
 import type * as Connection from '../../../src/protocol/connection.js'
 import type * as FanOut from '../../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
-import type * as Sync from '../../../src/protocol/sync.js'
+import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
 import type { PlatformId, Seat, UserId } from '../../../src/rules/types.js'
 import type { Context, Ref } from '../../../src/runtime/index.js'
@@ -72,7 +72,7 @@ export interface Args {
   hub: Hub
   shard: Ref<PresenceShard.Command>
   fanOut: Ref<FanOut.Command>
-  sync: Ref<Sync.Command>
+  tokenSync: Ref<TokenSync.Command>
   settings: ConnectionSettings
   rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser'>
   counts: ConnectionCounts

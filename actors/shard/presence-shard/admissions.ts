@@ -63,11 +63,16 @@ function askForSeat(ctx: Ctx, state: State, admission: Admission, onlyLiving: bo
     perUserMax,
     perPlatformMax,
   }
-  ctx.ask(state.addresses.sync, { kind: 'takeSeat', request, onlyLiving }, STORE_DEADLINE_MS, (outcome) => ({
-    kind: 'seatAnswered',
-    seat,
-    outcome,
-  }))
+  ctx.ask(
+    state.addresses.presenceSync,
+    { kind: 'takeSeat', request, onlyLiving },
+    STORE_DEADLINE_MS,
+    (outcome) => ({
+      kind: 'seatAnswered',
+      seat,
+      outcome,
+    }),
+  )
 }
 
 export function onSeatAnswered(ctx: Ctx, state: State, seat: Seat, outcome: Outcome<SeatOutcome>): void {

@@ -45,7 +45,7 @@ export function send(ctx: Ctx, state: State, order: Order): void {
   state.orders.add(key)
   state.evictions.set(id, { ...order, tries: 1, dueMs: ctx.nowMs() + EVICT_AGAIN_MS })
   state.counts.evictionsSent++
-  ctx.tell(state.addresses.sync, {
+  ctx.tell(state.addresses.presenceSync, {
     kind: 'evict',
     to: order.to,
     id,
@@ -83,7 +83,7 @@ export function onEvictAgainDue(ctx: Ctx, state: State): void {
     sent.dueMs = nowMs + EVICT_AGAIN_MS * 2 ** tries
     sent.tries++
     state.counts.evictionsSent++
-    ctx.tell(state.addresses.sync, { kind: 'evict', to, id, eviction })
+    ctx.tell(state.addresses.presenceSync, { kind: 'evict', to, id, eviction })
   }
   if (state.evictions.size > 0) ctx.once('evictAgain', EVICT_AGAIN_MS, { kind: 'evictAgainDue' })
 }
@@ -109,7 +109,14 @@ export function onEvict(ctx: Ctx, state: State, message: PresenceShard.Evict): v
   // Whose number is on the way may have come before or after.
   if (isWaiting) return stash(state, eviction.userId, message)
   if (eviction.newcomer !== undefined) contradict(ctx, state, from, eviction)
-  ctx.tell(state.addresses.sync, { kind: 'evicted', to: from, id, userId: eviction.userId, gone, left })
+  ctx.tell(state.addresses.presenceSync, {
+    kind: 'evicted',
+    to: from,
+    id,
+    userId: eviction.userId,
+    gone,
+    left,
+  })
 }
 
 /** A login here came after the one that wants it gone: it is the other that has to go. */

@@ -66,7 +66,7 @@ function end(ctx: Ctx, state: State, userId: UserId, probing: Probing): void {
 function answer(ctx: Ctx, state: State, userId: UserId, { asker, gone }: Probing): void {
   const { at, id } = asker
   if (typeof id === 'number') {
-    return ctx.tell(state.addresses.sync, { kind: 'evicted', to: at, id, userId, gone, left: [] })
+    return ctx.tell(state.addresses.presenceSync, { kind: 'evicted', to: at, id, userId, gone, left: [] })
   }
   const admission = state.admissions.get(id)
   if (admission !== undefined) onRoomMade(ctx, admission, at, gone)

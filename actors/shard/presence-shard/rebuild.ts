@@ -17,10 +17,15 @@ export function askForTheLost(ctx: Ctx, state: State): void {
     if (state.unannounced.has(listener.thread)) ctx.tell(listener, { kind: 'announce', shard: state.shard })
   }
   if (state.heldBefore === undefined) {
-    ctx.ask(state.addresses.sync, { kind: 'held', shard: state.shard }, REBUILD_ASK_MS, (outcome) => ({
-      kind: 'heldBefore',
-      outcome,
-    }))
+    ctx.ask(
+      state.addresses.presenceSync,
+      { kind: 'held', shard: state.shard },
+      REBUILD_ASK_MS,
+      (outcome) => ({
+        kind: 'heldBefore',
+        outcome,
+      }),
+    )
   }
   ctx.once('rebuild', REBUILD_ASK_MS, { kind: 'rebuildDue' })
 }

@@ -11,6 +11,7 @@ import type { RenewalWheel } from '../../../src/rules/presence/renewal-wheel.js'
 import type { ConnectionKey, Roster } from '../../../src/rules/presence/roster.js'
 import type { WatchIndex } from '../../../src/rules/presence/watch-index.js'
 import type {
+  AssertOutcome,
   Holder,
   PlatformId,
   Seat,
@@ -20,7 +21,6 @@ import type {
   UserPlatforms,
 } from '../../../src/rules/types.js'
 import type { Context, Outcome, ReplyTo, ThreadSlot } from '../../../src/runtime/index.js'
-import type { AssertOutcome } from '../../../src/store/ports/presence-store.js'
 
 export interface ShardSettings {
   nodeId: string
@@ -86,7 +86,7 @@ export interface State extends Args {
   behind: Set<ThreadSlot>
   /** Io threads whose connections are not known yet. Until all are, nothing is asserted: it would be half. */
   unannounced: Set<ThreadSlot>
-  /** What former lives asserted; undefined = sync has not said yet. */
+  /** What former lives asserted; undefined = presence-sync has not said yet. */
   heldBefore: UserPlatforms[] | undefined
   isRebuilding: boolean
   isFlushDue: boolean

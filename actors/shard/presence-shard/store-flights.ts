@@ -1,9 +1,8 @@
 /** To the store and back: batches of assertions and of interests, at most one in flight for a user. */
 
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
-import type { Assertion, Snapshot, UserId } from '../../../src/rules/types.js'
+import type { Assertion, AssertOutcome, Snapshot, UserId } from '../../../src/rules/types.js'
 import type { Outcome, ReplyTo } from '../../../src/runtime/index.js'
-import type { AssertOutcome } from '../../../src/store/ports/presence-store.js'
 import { seatsOf } from './admissions.js'
 import { onStoreTold, platformsChanged } from './here.js'
 import { onRecorded, onUnrecorded } from './logins.js'
@@ -40,7 +39,7 @@ function sendAssertions(ctx: Ctx, state: State, users: UserId[], isBackground = 
   const batch = users.map((userId) => assertionOf(state, userId))
   state.counts.assertions += batch.length
   ctx.ask(
-    state.addresses.sync,
+    state.addresses.presenceSync,
     { kind: 'assert', shard: state.shard, batch, isBackground },
     STORE_DEADLINE_MS,
     (outcome) => ({ kind: 'asserted', users, outcome }),
@@ -109,7 +108,7 @@ function sendInterests(ctx: Ctx, state: State, users: UserId[], isBackground = f
   const unwatch = users.filter((userId) => !state.watches.has(userId))
   const askedMs = ctx.nowMs()
   const question = { kind: 'setInterest' as const, watch, unwatch, isBackground }
-  ctx.ask(state.addresses.sync, question, STORE_DEADLINE_MS, (outcome) => ({
+  ctx.ask(state.addresses.presenceSync, question, STORE_DEADLINE_MS, (outcome) => ({
     kind: 'interestSet',
     users,
     askedMs,
@@ -154,7 +153,7 @@ export function onRemind(ctx: Ctx, state: State, { from, userIds }: PresenceShar
   for (const { userId, platformIds } of users) {
     if (platformIds.length > 0) state.asserts.add(userId, ctx.nowMs())
   }
-  ctx.tell(state.addresses.sync, { kind: 'holding', to: from, users })
+  ctx.tell(state.addresses.presenceSync, { kind: 'holding', to: from, users })
   flushSoon(ctx, state)
 }
 

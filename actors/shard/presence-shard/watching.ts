@@ -116,7 +116,8 @@ function askDoubtedAgain(ctx: Ctx, state: State, userIds: Iterable<UserId>): voi
       else list.push(userId)
     }
   }
-  for (const [to, list] of reminders) ctx.tell(state.addresses.sync, { kind: 'remind', to, userIds: list })
+  for (const [to, list] of reminders)
+    ctx.tell(state.addresses.presenceSync, { kind: 'remind', to, userIds: list })
   if (state.doubted.size > 0 && !isAsked) ctx.once('confirm', ASK_AGAIN_MS, { kind: 'confirmDue' })
 }
 

@@ -15,7 +15,7 @@ import { boundedLog } from '../../observe/log.js'
 import type { Report } from '../../observe/metrics.js'
 import { Addresses } from '../../protocol/addresses.js'
 import type * as PresenceShard from '../../protocol/presence-shard.js'
-import type * as Sync from '../../protocol/sync.js'
+import type * as PresenceSync from '../../protocol/presence-sync.js'
 import type { Policy } from '../../rules/logins/login-policy.js'
 import { withDeadline, wrapControl } from '../../runtime/control.js'
 import { toWire } from '../../runtime/index.js'
@@ -70,7 +70,11 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     // Nobody is on no platform: whoever is there is left.
     list: (userId) => kick({ userId, platformIds: [] }),
     whereabouts: (userIds) =>
-      system.ask<Sync.Command, 'read'>(addresses.sync, { kind: 'read', userIds }, READ_DEADLINE_MS),
+      system.ask<PresenceSync.Command, 'read'>(
+        addresses.presenceSync,
+        { kind: 'read', userIds },
+        READ_DEADLINE_MS,
+      ),
     rates: {
       callsOfAddress: new RateTable({ count: config.apiCallsPerSPerAddress, periodMs: SECOND_MS, salt }),
       statusesOfUser: new RateTable({ count: config.apiStatusesPerSPerUser, periodMs: SECOND_MS, salt }),

@@ -1,13 +1,15 @@
-/** The sync role: the sync actor and its store. */
-import { newHealth, newSyncCounts, sync } from '../../../actors/sync/sync.js'
+/** The sync role: the sync actors and their store. */
+import { newSyncCounts } from '../../../actors/sync/counts.js'
+import { startSync } from '../../../actors/sync/start-sync.js'
+import { newHealth } from '../../../actors/sync/store-health.js'
 import type { ReadyPart } from '../../health/readiness.js'
 import { storeParts } from '../../health/store-parts.js'
-import { Addresses, SYNC } from '../../protocol/addresses.js'
+import { Addresses } from '../../protocol/addresses.js'
 import type { Log } from '../../runtime/index.js'
 import { MemoryBackend } from '../../store/memory/memory-backend.js'
 import { MemoryStore } from '../../store/memory/memory-store.js'
 import { openTokenFile } from '../../store/memory/token-file.js'
-import type { PresenceStore } from '../../store/ports/presence-store.js'
+import type { Store } from '../../store/ports/store.js'
 import { RedisStore } from '../../store/redis/redis-store.js'
 import { redisOptions } from '../redis-options.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
@@ -24,7 +26,7 @@ function open({ system, settings, log, meter }: ThreadContext): RoleInstance {
   const health = newHealth()
   const counts = newSyncCounts((seconds) => meter.metrics.all.assertFlushSeconds.observe(seconds))
   meter.metrics.onSnapshot((report) => {
-    report.total('gaps', counts.gaps)
+    report.total('changesMissed', counts.changesMissed)
     report.total('nodesLost', counts.nodesLost)
     report.total('usersSwept', counts.usersSwept)
     report.total('storeDiscards', counts.storeDiscards)
@@ -36,24 +38,20 @@ function open({ system, settings, log, meter }: ThreadContext): RoleInstance {
     report.level('channelUp', health.channel === undefined && health.isUp ? 1 : 0)
   })
   const stores = storesOf(settings, log)
-  let store: PresenceStore | undefined
-  system.spawn(
-    sync,
-    {
-      createStore: () => {
-        store = stores.create()
-        return store
-      },
-      addresses: new Addresses(settings.topology),
-      nodeLeaseMs: config.nodeLeaseMs,
-      watchTtlS: config.watchTtlS,
-      tokens: { ...config, needsRecord: rightsOf(config).needsRecord },
-      health,
-      counts,
-      onUnsuitable: (error) => log.error({ reason: error.message }, 'the store cannot serve'),
+  let store: Store | undefined
+  const gauges = startSync(system, {
+    createStore: () => {
+      store = stores.create()
+      return store
     },
-    SYNC,
-  )
+    addresses: new Addresses(settings.topology),
+    nodeLeaseMs: config.nodeLeaseMs,
+    watchTtlS: config.watchTtlS,
+    tokens: { ...config, needsRecord: rightsOf(config).needsRecord },
+    health,
+    counts,
+    onUnsuitable: (error) => log.error({ reason: error.message }, 'the store cannot serve'),
+  })
   return {
     ready: async () => {
       const deadlineMs = Date.now() + OPEN_WAIT_MS
@@ -63,8 +61,8 @@ function open({ system, settings, log, meter }: ThreadContext): RoleInstance {
       if (health.unsuitable !== undefined) throw health.unsuitable
     },
     stop: async () => {
-      // Who is still held here is for the others to show through the grace, and to sweep.
-      await store?.close(health.held() === 0)
+      // Other nodes show the users that are still held here through the grace, and sweep.
+      await store?.close(gauges.held() === 0)
       await stores.close()
     },
     parts: () => [
@@ -79,14 +77,14 @@ function open({ system, settings, log, meter }: ThreadContext): RoleInstance {
 }
 
 interface Stores {
-  create(): PresenceStore
+  create(): Store
   /** What they lack, beside what the store says itself. */
   parts(): ReadyPart[]
   /** What the stores of this thread shared. */
   close(): Promise<void>
 }
 
-/** The store that the settings ask for. The embedded one keeps its records over a restart of the actor. */
+/** The store that the settings ask for. The embedded one keeps its records over a restart of cluster-sync. */
 function storesOf({ config, processId }: ThreadSettings, log: Log): Stores {
   const platforms = platformTable(config)
   const { nodeId, presenceTtlS, watchTtlS, nodeLeaseMs, offlineGraceMs, openimCompat } = config

@@ -1,5 +1,5 @@
 /**
- * Whose a node's name (NODE_ID) is, when two processes have the same.
+ * Which of two processes keeps a node's name (NODE_ID), when both have the same.
  *
  * Whoever comes last has it: a process that is started anew must not wait for the one that it replaces. The earlier one
  * takes it back once, for the newcomer may have been a start that failed, and stands aside when it loses it again; at
@@ -11,7 +11,7 @@ import type { Holder } from '../types.js'
 /** Another process that has the name now. */
 export interface Rival {
   holder: Holder
-  /** What is left of its lease; 0 or less = it has ended, and nobody has buried it yet. ms */
+  /** What is left of its lease; 0 or less = it has ended, and it has not been marked dead yet. ms */
   leaseLeftMs: number
 }
 

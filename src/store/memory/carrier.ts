@@ -1,7 +1,8 @@
 /** The node bus of the embedded store: how notes of one node reach the others of its backend. */
 import type { AnyNote } from '../../protocol/node/notes.js'
 import type { Holder } from '../../rules/types.js'
-import type { Incarnation, StoreEvents } from '../ports/presence-store.js'
+import type { Incarnation } from '../ports/node-registry.js'
+import type { StoreEvents } from '../ports/store.js'
 import { splitHolder } from '../shared/names.js'
 import type { MemoryBackend } from './memory-backend.js'
 

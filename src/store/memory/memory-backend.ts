@@ -15,7 +15,8 @@ import type {
   Snapshot,
   UserId,
 } from '../../rules/types.js'
-import type { Incarnation, NodeSettings, StoreEvents } from '../ports/presence-store.js'
+import type { Incarnation } from '../ports/node-registry.js'
+import type { NodeSettings, StoreEvents } from '../ports/store.js'
 import { hear } from '../shared/hear.js'
 import { holderOf, splitHolder } from '../shared/names.js'
 import { REFILL_S, TOMBSTONE_S } from '../shared/record-lives.js'
@@ -37,7 +38,7 @@ interface UserRecord {
 }
 
 /** What one node hears from others. */
-type Listener = Pick<StoreEvents, 'changed' | 'noted'>
+type Listener = Pick<StoreEvents, 'changed' | 'nodeMessage'>
 
 /** What an assertion came to. `watchers`: others who want to know; only of a change. */
 export interface Asserted {
@@ -84,7 +85,7 @@ export class MemoryBackend {
   }
 
   /** Nobody listens for the node any more; unless a later incarnation does. */
-  deafen(nodeId: string, listener: Listener): void {
+  removeListener(nodeId: string, listener: Listener): void {
     if (this.#listeners.get(nodeId) === listener) this.#listeners.delete(nodeId)
   }
 

@@ -4,33 +4,43 @@ import type { Note } from '../../protocol/node/notes.js'
 import type { TokenDigest } from '../../rules/logins/token-digest.js'
 import type {
   Assertion,
+  AssertOutcome,
   Holder,
   LoginNumber,
   PlatformId,
   SeatOutcome,
   SeatRequest,
   Snapshot,
+  TokenRecord,
+  TokenState,
   UserId,
   Whereabouts,
 } from '../../rules/types.js'
-import type {
-  AssertOutcome,
-  Incarnation,
-  Lease,
-  LeaseRenewal,
-  NodeSettings,
-  PresenceStore,
-  StoreEvents,
-  TokenRecord,
-  TokenState,
-} from '../ports/presence-store.js'
+import type { NodeBus } from '../ports/node-bus.js'
+import type { Incarnation, Lease, LeaseRenewal, NodeRegistry } from '../ports/node-registry.js'
+import type { PresenceRecords } from '../ports/presence-records.js'
+import type { RefreshTokenRecords } from '../ports/refresh-token-records.js'
+import type { SeatRecords } from '../ports/seat-records.js'
+import type { NodeSettings, Store, StoreEvents } from '../ports/store.js'
+import type * as ports from '../ports/token-records.js'
 import { nodeIdProblem, splitHolder, userIdProblem } from '../shared/names.js'
 import { type Addressed, type Carrier, InProcessCarrier } from './carrier.js'
 import type { MemoryBackend } from './memory-backend.js'
 import type { TokenRecords } from './token-records.js'
 
-/** One node's store on a backend. Nothing here can be out of reach, so only calls outside open..close fail. */
-export class MemoryStore implements PresenceStore {
+type Ports = PresenceRecords & SeatRecords & ports.TokenRecords & RefreshTokenRecords & NodeRegistry & NodeBus
+
+/**
+ * One node's store on a backend, and each of its ports: every call is one step of the backend. Nothing here can be out
+ * of reach, so only calls outside open..close fail.
+ */
+export class MemoryStore implements Store, Ports {
+  readonly presence: PresenceRecords = this
+  readonly seats: SeatRecords = this
+  readonly tokens: ports.TokenRecords = this
+  readonly refreshTokens: RefreshTokenRecords = this
+  readonly registry: NodeRegistry = this
+  readonly bus: NodeBus = this
   readonly #backend: MemoryBackend
   readonly #options: NodeSettings
   readonly #carrier: Carrier
@@ -131,15 +141,15 @@ export class MemoryStore implements PresenceStore {
   }
 
   async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    return this.#tokens(userId).state(userId, platformId, token, this.#opened())
+    return this.#tokensFor(userId).state(userId, platformId, token, this.#opened())
   }
 
   async tokensOf(userId: UserId): Promise<TokenRecord[]> {
-    return this.#tokens(userId).all(userId)
+    return this.#tokensFor(userId).all(userId)
   }
 
   async rememberToken(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
-    await this.#tokens(userId).set(userId, platformId, token, 'normal', ttlS)
+    await this.#tokensFor(userId).set(userId, platformId, token, 'normal', ttlS)
   }
 
   async kickTokens(
@@ -150,14 +160,14 @@ export class MemoryStore implements PresenceStore {
     ttlS: number,
   ): Promise<void> {
     const holder = this.#opened()
-    const kicked = this.#tokens(userId).kick(userId, platformId, tokens, by, ttlS)
+    const kicked = this.#tokensFor(userId).kick(userId, platformId, tokens, by, ttlS)
     const note: Note = { kind: 'withdraw', userId, platformId, tokens: kicked.tokens, by }
     for (const nodeId of kicked.relying) this.#backend.deliver(nodeId, note, holder)
     await kicked.saved
   }
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
-    return this.#tokens(userId).kickedBy(userId, platformId, token)
+    return this.#tokensFor(userId).kickedBy(userId, platformId, token)
   }
 
   async vouchForToken(
@@ -166,11 +176,11 @@ export class MemoryStore implements PresenceStore {
     token: string,
     login: LoginNumber,
   ): Promise<void> {
-    await this.#tokens(userId).vouch(userId, platformId, token, login)
+    await this.#tokensFor(userId).vouch(userId, platformId, token, login)
   }
 
   async forgetTokens(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
-    await this.#tokens(userId).forget(userId, platformId, tokens)
+    await this.#tokensFor(userId).forget(userId, platformId, tokens)
   }
 
   async rememberRefresh(
@@ -179,15 +189,15 @@ export class MemoryStore implements PresenceStore {
     refresh: TokenDigest,
     ttlS: number,
   ): Promise<void> {
-    await this.#tokens(userId).rememberRefresh(userId, platformId, refresh, ttlS)
+    await this.#tokensFor(userId).rememberRefresh(userId, platformId, refresh, ttlS)
   }
 
   async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
-    return this.#tokens(userId).takeRefresh(userId, platformId, refresh)
+    return this.#tokensFor(userId).takeRefresh(userId, platformId, refresh)
   }
 
   async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
-    await this.#tokens(userId).forgetRefreshes(userId, platformId)
+    await this.#tokensFor(userId).forgetRefreshes(userId, platformId)
   }
 
   async discardedCount(): Promise<number> {
@@ -211,14 +221,14 @@ export class MemoryStore implements PresenceStore {
     const opening = this.#opening
     this.#opening = undefined
     if (opening === undefined) return
-    const { holder, formers } = opening.incarnation
-    if (leaves) this.#backend.registry.leave([holder, ...formers])
+    const { holder, previousIncarnations } = opening.incarnation
+    if (leaves) this.#backend.registry.leave([holder, ...previousIncarnations])
     this.#carrier.close()
-    this.#backend.deafen(this.#options.nodeId, opening.events)
+    this.#backend.removeListener(this.#options.nodeId, opening.events)
   }
 
   /** Throws for a user who could have none. */
-  #tokens(userId: UserId): TokenRecords {
+  #tokensFor(userId: UserId): TokenRecords {
     this.#opened()
     const problem = userIdProblem(userId)
     if (problem !== undefined) throw new Error(problem)

@@ -1,7 +1,8 @@
 /** The node registry of the embedded store: the rules of the Redis store's scripts, on plain maps. */
 import { EPOCH_MEMORY_S, type LeaseTimes, leaseTimes } from '../../rules/cluster/lease-times.js'
 import type { Holder } from '../../rules/types.js'
-import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../ports/presence-store.js'
+import type { Incarnation, Lease, LeaseRenewal } from '../ports/node-registry.js'
+import type { NodeSettings } from '../ports/store.js'
 import { holderOf, splitHolder } from '../shared/names.js'
 
 export class NodeRegistry {
@@ -23,17 +24,17 @@ export class NodeRegistry {
     const nowMs = Math.floor(this.#nowMs())
     const last = this.#lastEpoch(nodeId, nowMs)
     const epoch = Math.max(nowMs, (last?.epoch ?? 0) + 1)
-    const formers: Holder[] = []
+    const previousIncarnations: Holder[] = []
     for (const holder of [...this.#nodes.keys()]) {
       if (splitHolder(holder).nodeId !== nodeId) continue
-      if (last?.processId === processId) formers.push(holder)
-      else this.#bury(holder, nowMs + offlineGraceMs)
+      if (last?.processId === processId) previousIncarnations.push(holder)
+      else this.#markDead(holder, nowMs + offlineGraceMs)
     }
     const holder = holderOf(nodeId, epoch)
     this.#epochs.set(nodeId, { epoch, processId, endMs: nowMs + EPOCH_MEMORY_S * 1_000 })
     this.#nodes.set(holder, nowMs + nodeLeaseMs)
     this.#changed()
-    return { holder, formers }
+    return { holder, previousIncarnations }
   }
 
   renew(holder: Holder, renewal: LeaseRenewal, settings: NodeSettings): Lease {
@@ -41,14 +42,14 @@ export class NodeRegistry {
     const times = leaseTimes(settings.nodeLeaseMs)
     const nowMs = Math.floor(this.#nowMs())
     if (!this.#nodes.has(holder)) return this.#lost(settings, nowMs)
-    for (const kept of [holder, ...renewal.formers]) {
+    for (const kept of [holder, ...renewal.previousIncarnations]) {
       if (this.#nodes.has(kept)) this.#nodes.set(kept, nowMs + times.leaseMs)
     }
     let hasChanged = false
     // The registry was lost with the store, and they died before they were in it again.
-    for (const stranger of renewal.strangers) {
-      if (this.#nodes.has(stranger) || this.#dead.has(stranger)) continue
-      this.#bury(stranger, nowMs)
+    for (const unregistered of renewal.unregistered) {
+      if (this.#nodes.has(unregistered) || this.#dead.has(unregistered)) continue
+      this.#markDead(unregistered, nowMs)
       hasChanged = true
     }
     // A lease end further off than any lease reaches was written by a clock that stood wrong: it says nothing.
@@ -57,7 +58,7 @@ export class NodeRegistry {
       if (this.#nodes.get(suspect) !== leaseEndMs || !hasEnded(leaseEndMs)) continue
       // It may have lived until its next renewal was due.
       const livedUntilMs = Math.min(nowMs, leaseEndMs) - times.renewalDueMs
-      this.#bury(suspect, Math.max(nowMs, livedUntilMs + offlineGraceMs))
+      this.#markDead(suspect, Math.max(nowMs, livedUntilMs + offlineGraceMs))
       hasChanged = true
     }
     for (const [dead, fromMs] of this.#dead) {
@@ -139,7 +140,7 @@ export class NodeRegistry {
     return due
   }
 
-  #bury(holder: Holder, fromMs: number): void {
+  #markDead(holder: Holder, fromMs: number): void {
     this.#nodes.delete(holder)
     this.#dead.set(holder, fromMs)
     this.#sweeps.set(holder, fromMs)

@@ -9,8 +9,7 @@
 import { StoreUnavailableError } from '../../errors/errors.js'
 import { BY_HAND } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
-import type { Holder, LoginNumber, PlatformId, UserId } from '../../rules/types.js'
-import type { TokenRecord, TokenState } from '../ports/presence-store.js'
+import type { Holder, LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../rules/types.js'
 import { splitHolder } from '../shared/names.js'
 import { lifeOf, RELIANCE_RECORDED_S, RELIANCE_S, VOUCH_S } from '../shared/token-lives.js'
 

@@ -1,8 +1,7 @@
 /** Assertions on their way to Redis: to each master those of its users, and the news of what they changed. */
 import type { Cluster, Redis } from 'ioredis'
 import { encodeChange } from '../../protocol/node/changes.js'
-import type { Assertion, Holder, Snapshot } from '../../rules/types.js'
-import type { AssertOutcome } from '../ports/presence-store.js'
+import type { Assertion, AssertOutcome, Holder, Snapshot } from '../../rules/types.js'
 import type { Keys } from './keys.js'
 import { Outgoing } from './node-channel.js'
 import * as scripts from './scripts/scripts.js'

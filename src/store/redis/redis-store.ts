@@ -1,80 +1,50 @@
 /**
- * The presence store on Redis 7 or later, one server or a Cluster.
+ * The store on Redis 7 or later, one server or a Cluster: opens and closes it, and hands out its ports.
  *
- * connection.ts    commands, up and down         scripts.ts (+ *.lua)   what runs inside Redis
- * clients.ts       a client for each form        access.ts, rights.ts   how to get in, and what for
- * routing.ts       which master serves whom      dispatch.ts            calls about many users
- * assertions.ts    what nodes hold               node-channel.ts        messages from node to node
- * keys.ts          names of keys and channels    subscriber.ts          the listening connection
- * token-records.ts tokens, and what stands beside them
- * registry.ts      who lives, who is dead         sweep.ts               what the dead have left
+ * presence-records.ts       what nodes hold, who watches     assertions.ts    the same, on its way to the masters
+ * seat-records.ts           places of connections            sweep.ts         what the dead have left
+ * token-records.ts          tokens, and who relies on them   token-calls.ts   scripts about one user's tokens
+ * refresh-token-records.ts  refresh tokens                   registry.ts      who lives, who is dead
+ * node-bus.ts               notes out, everything heard in   node-channel.ts  messages from node to node
+ * subscriber.ts             the listening connection         channel-probe.ts whether it hears
+ * keys.ts                   names of keys and channels       damage.ts        records of a wrong type
+ * server/                   commands, routing, rights        scripts/         what runs inside Redis
  */
-import { Cluster, Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors/errors.js'
-import type { Note } from '../../protocol/node/notes.js'
-import type { TokenDigest } from '../../rules/logins/token-digest.js'
-import type {
-  Assertion,
-  Holder,
-  LoginNumber,
-  PlatformId,
-  SeatOutcome,
-  SeatRefusal,
-  SeatRequest,
-  Snapshot,
-  UserId,
-  Whereabouts,
-} from '../../rules/types.js'
-import type {
-  AssertOutcome,
-  Incarnation,
-  Lease,
-  LeaseRenewal,
-  PresenceStore,
-  StoreEvents,
-  TokenRecord,
-  TokenState,
-} from '../ports/presence-store.js'
-import { hear } from '../shared/hear.js'
-import { nodeIdProblem, splitHolder } from '../shared/names.js'
-import { record } from './assertions.js'
-import { ChannelProbe } from './channel-probe.js'
+import type { NodeBus } from '../ports/node-bus.js'
+import type { Incarnation, NodeRegistry } from '../ports/node-registry.js'
+import type { PresenceRecords } from '../ports/presence-records.js'
+import type { RefreshTokenRecords } from '../ports/refresh-token-records.js'
+import type { SeatRecords } from '../ports/seat-records.js'
+import type { Store, StoreEvents } from '../ports/store.js'
+import type { TokenRecords } from '../ports/token-records.js'
+import { nodeIdProblem } from '../shared/names.js'
 import { DamageLog } from './damage.js'
-import { type Keys, OPENIM_CHANNEL } from './keys.js'
-import { NodeReceiver, NodeSender, type Outgoing } from './node-channel.js'
-import { parseNotice } from './openim-notices.js'
-import { NodeRegistry } from './registry.js'
-import * as scripts from './scripts/scripts.js'
+import { OPENIM_CHANNEL } from './keys.js'
+import { RedisNodeBus } from './node-bus.js'
+import { NodeReceiver, NodeSender } from './node-channel.js'
+import { RedisPresenceRecords } from './presence-records.js'
+import { RedisRefreshTokenRecords } from './refresh-token-records.js'
+import { RedisNodeRegistry } from './registry.js'
+import { RedisSeatRecords } from './seat-records.js'
 import { Connection, rejectUnavailable } from './server/connection.js'
-import { dispatch, type Reply } from './server/dispatch.js'
 import { REDIS_DEFAULTS, type RedisStoreOptions } from './server/options.js'
 import { Router } from './server/routing.js'
+import type { Session, StoreContext } from './store-context.js'
 import { Subscriber } from './subscriber.js'
-import { sweep } from './sweep.js'
-import { TokenRecords } from './token-records.js'
-import { UnreadLog } from './unread-log.js'
+import { RedisTokenRecords } from './token-records.js'
 
-const NOTHING_RECORDED: scripts.RecordReply = [[], []]
-const NOBODY: scripts.WhereaboutsReply = [[]]
-
-/** What exists from `open` to `close`, and anew for each epoch. */
-interface Session extends Incarnation {
-  events: StoreEvents
-  sender: NodeSender
-  receiver: NodeReceiver
-}
-
-export class RedisStore implements PresenceStore {
+export class RedisStore implements Store {
+  readonly presence: PresenceRecords
+  readonly seats: SeatRecords
+  readonly tokens: TokenRecords
+  readonly refreshTokens: RefreshTokenRecords
+  readonly bus: NodeBus
   readonly #options: RedisStoreOptions
-  readonly #keys: Keys
   readonly #connection: Connection
-  readonly #router: Router
-  readonly #registry: NodeRegistry
-  readonly #damage: DamageLog
-  readonly #unread: UnreadLog
-  readonly #tokens: TokenRecords
   readonly #subscriber: Subscriber
-  readonly #probe: ChannelProbe
+  readonly #registry: RedisNodeRegistry
   #session: Session | undefined
   openingStep = ''
 
@@ -87,39 +57,48 @@ export class RedisStore implements PresenceStore {
       if (up) this.#subscriber.verify()
       this.#session?.events.reachable(up, reason)
     })
-    this.#keys = this.#connection.keys
-    this.#router = new Router(this.#connection.client)
-    this.#registry = new NodeRegistry(this.#client, this.#keys, options)
-    this.#damage = new DamageLog(options.log)
-    this.#unread = new UnreadLog(options.log)
-    this.#tokens = new TokenRecords(
-      this.#client,
-      this.#router,
-      this.#keys,
-      options.platforms,
-      this.#damage,
-      () => this.#opened().holder,
-    )
+    const { client, keys } = this.#connection
+    const router = new Router(client)
+    const context: StoreContext = {
+      options,
+      client,
+      keys,
+      router,
+      damage: new DamageLog(options.log),
+      session: () => this.#session,
+      opened: () => {
+        if (!this.#session) throw new StoreUnavailableError('The store is not open.')
+        return this.#session
+      },
+    }
+    const nodeChannel = keys.nodeChannel(options.nodeId)
     this.#subscriber = new Subscriber({
       locate: async () => {
-        await this.#router.refresh()
-        return this.#connection.subscriberClient(this.#router.ownerOf(this.#keys.nodeChannel(options.nodeId)))
+        await router.refresh()
+        return this.#connection.subscriberClient(router.ownerOf(nodeChannel))
       },
-      isElsewhere: (client) => this.#connection.isElsewhere(client),
+      isElsewhere: (listening) => this.#connection.isElsewhere(listening),
       onElsewhere: (reason) => this.#connection.reconnect(reason),
-      nodeChannel: this.#keys.nodeChannel(options.nodeId),
-      sharded: this.#client instanceof Cluster,
+      nodeChannel,
+      sharded: client instanceof Cluster,
       plainChannels: options.openimCompat ? [OPENIM_CHANNEL] : [],
-      onMessage: (channel, payload) => this.#heard(channel, payload),
-      onResubscribed: (reason) => this.#resubscribed(reason),
+      onMessage: (channel, payload) => bus.heard(channel, payload),
+      onResubscribed: (reason) => bus.resubscribed(reason),
       reconnectMaxMs: options.reconnectMaxMs ?? REDIS_DEFAULTS.reconnectMaxMs,
       log: options.log,
     })
-    this.#probe = new ChannelProbe({
-      publish: (payload) => this.#tell(options.nodeId, payload).catch(rejectUnavailable),
-      fault: () => this.#subscriber.failure,
-      onDeaf: (reason) => this.#subscriber.reconnect(reason),
-    })
+    const bus = new RedisNodeBus(context, this.#subscriber)
+    const presence = new RedisPresenceRecords(context, bus)
+    this.#registry = new RedisNodeRegistry(context, presence, this.#subscriber)
+    this.bus = bus
+    this.presence = presence
+    this.seats = new RedisSeatRecords(context, this.#registry)
+    this.tokens = new RedisTokenRecords(context, bus)
+    this.refreshTokens = new RedisRefreshTokenRecords(context)
+  }
+
+  get registry(): NodeRegistry {
+    return this.#registry
   }
 
   get #client(): Redis | Cluster {
@@ -147,160 +126,6 @@ export class RedisStore implements PresenceStore {
     }
   }
 
-  async assert(batch: Assertion[]): Promise<AssertOutcome[]> {
-    const { holder, sender } = this.#opened()
-    return this.#assert(batch, holder, sender)
-  }
-
-  async #assert(batch: Assertion[], holder: Holder, sender: NodeSender): Promise<AssertOutcome[]> {
-    const { presenceTtlS, openimCompat } = this.#options
-    // What is withdrawn of a dead node is no word of this one's, and no news of that one's.
-    const tellsNodes = this.#client instanceof Redis && holder === this.#session?.holder
-    // The script tells at once: notes that were sent before it are not to come after.
-    if (tellsNodes) this.#publish(sender)
-    return record(batch, {
-      client: this.#client,
-      router: this.#router,
-      keys: this.#keys,
-      holder,
-      presenceTtlS,
-      openimCompat,
-      tellsNodes,
-      publish: (outgoing) => this.#publish(sender, outgoing),
-    })
-  }
-
-  async watch(userIds: UserId[]): Promise<Snapshot[]> {
-    const { holder } = this.#opened()
-    const replies = await this.#aboutUsers<scripts.RecordReply>(userIds, (group) =>
-      scripts.watchUsers(group, { ...this.#options, keys: this.#keys, holder }),
-    )
-    return this.#served(userIds, replies, NOTHING_RECORDED, (userId, reply) => {
-      const [, , problem] = reply
-      if (problem !== undefined) this.#damage.note(problem, () => this.#keys.ofUser(userId))
-      return scripts.decodeSnapshot(userId, reply)
-    })
-  }
-
-  async unwatch(userIds: UserId[]): Promise<void> {
-    this.#opened()
-    await this.#aboutUsers<number>(userIds, (group) =>
-      scripts.unwatchUsers(group, this.#keys, this.#options.nodeId),
-    )
-  }
-
-  async read(userIds: UserId[]): Promise<Whereabouts[]> {
-    this.#opened()
-    const replies = await this.#aboutUsers<scripts.WhereaboutsReply>(userIds, (group) =>
-      scripts.readUsers(group, this.#keys, this.#options.openimCompat),
-    )
-    return this.#served(userIds, replies, NOBODY, scripts.decodeWhereabouts)
-  }
-
-  async renewLease(renewal: LeaseRenewal): Promise<Lease> {
-    const { holder } = this.#opened()
-    this.#subscriber.check()
-    return this.#registry.renew(holder, renewal)
-  }
-
-  async living(): Promise<Holder[]> {
-    this.#opened()
-    return this.#registry.living()
-  }
-
-  async sweep(dead: Holder): Promise<number> {
-    const session = this.#opened()
-    const nothing = (userId: UserId): Assertion => ({
-      userId,
-      platformIds: [],
-      versionSeen: 0,
-      seats: { taken: [], asked: [] },
-    })
-    return sweep({
-      client: this.#client,
-      keys: this.#keys,
-      dead,
-      // As the dead node itself would have done it.
-      withdraw: async (userIds) => void (await this.#assert(userIds.map(nothing), dead, session.sender)),
-      isStopped: () => this.#session === undefined,
-    }).catch(rejectUnavailable)
-  }
-
-  async takeSeat(request: SeatRequest, onlyLiving: boolean): Promise<SeatOutcome> {
-    const { holder } = this.#opened()
-    const living = onlyLiving ? await this.living() : undefined
-    const call = scripts.takeSeat(this.#keys, request, holder, this.#options.presenceTtlS, living)
-    const reply = await scripts.runScript(this.#client, call).catch(rejectUnavailable)
-    const [refusal, ...holders] = (reply as Buffer[]).map(String)
-    if (refusal === '') return { isTaken: true }
-    return { isTaken: false, reason: refusal as SeatRefusal, holders }
-  }
-
-  send(to: Holder, note: Note): void {
-    const session = this.#session
-    if (session) this.#note(session, to, note)
-  }
-
-  async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    return this.#tokens.state(userId, platformId, token)
-  }
-
-  async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
-    return this.#tokens.kickedBy(userId, platformId, token)
-  }
-
-  async tokensOf(userId: UserId): Promise<TokenRecord[]> {
-    return this.#tokens.all(userId)
-  }
-
-  async rememberToken(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
-    await this.#tokens.remember(userId, platformId, token, ttlS)
-  }
-
-  async kickTokens(
-    userId: UserId,
-    platformId: PlatformId,
-    tokens: string[],
-    by: LoginNumber,
-    ttlS: number,
-  ): Promise<void> {
-    const session = this.#opened()
-    const kicked = await this.#tokens.kick(userId, platformId, tokens, by, ttlS)
-    if (kicked.tokens.length === 0) return
-    const note: Note = { kind: 'withdraw', userId, platformId, tokens: kicked.tokens, by }
-    for (const holder of kicked.relying) this.#note(session, holder, note)
-  }
-
-  async vouchForToken(
-    userId: UserId,
-    platformId: PlatformId,
-    token: string,
-    login: LoginNumber,
-  ): Promise<void> {
-    await this.#tokens.vouch(userId, platformId, token, login)
-  }
-
-  async forgetTokens(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
-    await this.#tokens.forget(userId, platformId, tokens)
-  }
-
-  async rememberRefresh(
-    userId: UserId,
-    platformId: PlatformId,
-    refresh: TokenDigest,
-    ttlS: number,
-  ): Promise<void> {
-    await this.#tokens.rememberRefresh(userId, platformId, refresh, ttlS)
-  }
-
-  async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
-    return this.#tokens.takeRefresh(userId, platformId, refresh)
-  }
-
-  async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
-    await this.#tokens.forgetRefreshes(userId, platformId)
-  }
-
   async discardedCount(): Promise<number> {
     const stats = await Promise.all(this.#masters().map((master) => master.info('stats'))).catch(
       rejectUnavailable,
@@ -314,17 +139,12 @@ export class RedisStore implements PresenceStore {
     await anyOf.catch((error) => rejectUnavailable(this.#connection.downReason ?? error))
   }
 
-  async probeChannel(): Promise<void> {
-    this.#opened()
-    await this.#probe.run()
-  }
-
   async close(leaves: boolean): Promise<void> {
     const session = this.#session
     this.#session = undefined
     this.#subscriber.stop()
     if (session && leaves) {
-      await this.#registry.leave([session.holder, ...session.formers]).catch((error: Error) => {
+      await this.#registry.leave([session.holder, ...session.previousIncarnations]).catch((error: Error) => {
         this.#options.log('warn', 'cannot leave the registry, the lease will end', { error: error.message })
       })
     }
@@ -332,102 +152,12 @@ export class RedisStore implements PresenceStore {
   }
 
   async #register(events: StoreEvents): Promise<Session> {
-    const { holder, formers } = await this.#registry.register()
-    return { holder, formers, events, sender: new NodeSender(holder), receiver: new NodeReceiver(holder) }
-  }
-
-  #opened(): Session {
-    if (!this.#session) throw new StoreUnavailableError('The store is not open.')
-    return this.#session
+    const { holder, previousIncarnations } = await this.#registry.register()
+    const [sender, receiver] = [new NodeSender(holder), new NodeReceiver(holder)]
+    return { holder, previousIncarnations, events, sender, receiver }
   }
 
   #masters(): Redis[] {
     return this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client]
-  }
-
-  #aboutUsers<R>(userIds: UserId[], call: (group: UserId[]) => scripts.ScriptCall): Promise<Reply<R>[]> {
-    return dispatch<UserId, R>(
-      this.#router,
-      userIds,
-      (userId) => userId,
-      (userId) => this.#keys.online(userId),
-      async (group) => scripts.decodeReplies<R>(await scripts.runScript(this.#client, call(group))),
-    )
-  }
-
-  /** Of those who could be served. `nothing`: what is taken for the reply where a record is of a wrong type. */
-  #served<R, T>(
-    userIds: UserId[],
-    replies: Reply<R>[],
-    nothing: R,
-    decode: (userId: UserId, reply: R) => T,
-  ): T[] {
-    const decoded: T[] = []
-    for (const [i, reply] of replies.entries()) {
-      if (reply.ok) decoded.push(decode(userIds[i]!, reply.reply))
-      else if (this.#damage.note(reply.error, () => this.#keys.ofUser(userIds[i]!)))
-        decoded.push(decode(userIds[i]!, nothing))
-      else this.#options.log('warn', 'cannot read a user', { userId: userIds[i], error: reply.error })
-    }
-    return decoded
-  }
-
-  /**
-   * Soon, in one message with all that goes to the same node. What this node says to itself takes no way through
-   * Redis: it must not get lost with a subscription.
-   */
-  #note(session: Session, to: Holder, note: Note): void {
-    const [own, other] = [splitHolder(session.holder), splitHolder(to)]
-    // A later epoch is that of another process which has the name now.
-    if (other.nodeId === own.nodeId && other.epoch <= own.epoch) {
-      const own = structuredClone(note)
-      queueMicrotask(() => this.#session?.events.noted(own))
-      return
-    }
-    const isFirst = session.sender.note(to, structuredClone(note))
-    if (isFirst) queueMicrotask(() => this.#publish(session.sender))
-  }
-
-  /** Not awaited: a message that is lost leaves a gap in the numbers, which the receiver repairs. */
-  #publish(sender: NodeSender, outgoing?: Outgoing): void {
-    for (const { nodeId, payload } of sender.messages(outgoing)) {
-      this.#tell(nodeId, payload).catch((error: Error) => {
-        this.#options.log('warn', 'cannot tell a node something', { nodeId, error: error.message })
-      })
-    }
-  }
-
-  #tell(nodeId: string, payload: Buffer): Promise<unknown> {
-    const channel = this.#keys.nodeChannel(nodeId)
-    const client = this.#client
-    return client instanceof Redis ? client.publish(channel, payload) : client.spublish(channel, payload)
-  }
-
-  #heard(channel: string, payload: Buffer): void {
-    const session = this.#session
-    if (!session || this.#probe.hears(payload)) return
-    if (channel === OPENIM_CHANNEL) {
-      const notice = parseNotice(payload.toString())
-      if (notice) session.events.noticed(notice.userId, notice.platformIds)
-      else this.#options.log('warn', 'a notice of OpenIM is malformed', { channel, bytes: payload.length })
-      return
-    }
-    try {
-      const received = session.receiver.receive(payload)
-      if (typeof received === 'number') return this.#unread.note(`a message of version ${received}`)
-      const { from, notes, leftOut, missed } = received
-      for (const note of notes) hear(session.events, note, from)
-      for (const reason of leftOut) this.#unread.note(reason)
-      if (missed !== undefined) session.events.missed(missed)
-    } catch (error) {
-      const bytes = payload.length
-      this.#options.log('warn', 'a change message is malformed', { channel, bytes, error: String(error) })
-      session.events.missed('a change message is malformed')
-    }
-  }
-
-  #resubscribed(reason: string): void {
-    this.#session?.receiver.forgive()
-    this.#session?.events.missed(reason)
   }
 }

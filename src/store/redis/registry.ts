@@ -1,32 +1,38 @@
 /** The node registry in Redis: who lives, who is dead. What it decides, it decides in its scripts. */
-import type { Cluster, Redis } from 'ioredis'
 import type { Suspect } from '../../rules/cluster/membership.js'
 import type { Holder } from '../../rules/types.js'
-import type { Incarnation, Lease, LeaseRenewal, NodeSettings } from '../ports/presence-store.js'
+import type { Incarnation, Lease, LeaseRenewal, NodeRegistry } from '../ports/node-registry.js'
 import { holderOf } from '../shared/names.js'
-import type { Keys } from './keys.js'
+import type { RedisPresenceRecords } from './presence-records.js'
 import * as scripts from './scripts/scripts.js'
 import { rejectUnavailable } from './server/connection.js'
+import type { StoreContext } from './store-context.js'
+import type { Subscriber } from './subscriber.js'
+import { sweep } from './sweep.js'
 
-export class NodeRegistry {
-  readonly #client: Redis | Cluster
-  readonly #keys: Keys
-  readonly #settings: NodeSettings
+export class RedisNodeRegistry implements NodeRegistry {
+  readonly #context: StoreContext
+  readonly #presence: RedisPresenceRecords
+  readonly #subscriber: Pick<Subscriber, 'check'>
 
-  constructor(client: Redis | Cluster, keys: Keys, settings: NodeSettings) {
-    this.#client = client
-    this.#keys = keys
-    this.#settings = settings
+  constructor(context: StoreContext, presence: RedisPresenceRecords, subscriber: Pick<Subscriber, 'check'>) {
+    this.#context = context
+    this.#presence = presence
+    this.#subscriber = subscriber
   }
 
   async register(): Promise<Incarnation> {
-    const reply = (await this.#run(scripts.registerNode(this.#keys, this.#settings))) as Buffer[]
-    const [epoch, ...formers] = reply.map(String)
-    return { holder: holderOf(this.#settings.nodeId, epoch!), formers }
+    const { keys, options } = this.#context
+    const reply = (await this.#run(scripts.registerNode(keys, options))) as Buffer[]
+    const [epoch, ...previousIncarnations] = reply.map(String)
+    return { holder: holderOf(options.nodeId, epoch!), previousIncarnations }
   }
 
-  async renew(holder: Holder, renewal: LeaseRenewal): Promise<Lease> {
-    const call = scripts.renewLease(this.#keys, holder, renewal, this.#settings)
+  async renewLease(renewal: LeaseRenewal): Promise<Lease> {
+    const { keys, options, opened } = this.#context
+    const { holder } = opened()
+    this.#subscriber.check()
+    const call = scripts.renewLease(keys, holder, renewal, options)
     const reply = (await this.#run(call)) as scripts.RenewalReply
     if (reply[0] === 0) {
       const [, rival, leaseLeftMs] = reply
@@ -51,15 +57,29 @@ export class NodeRegistry {
   }
 
   async living(): Promise<Holder[]> {
-    return this.#client.zrange(this.#keys.nodes(), '0', '-1').catch(rejectUnavailable)
+    const { client, keys, opened } = this.#context
+    opened()
+    return client.zrange(keys.nodes(), '0', '-1').catch(rejectUnavailable)
+  }
+
+  async sweep(dead: Holder): Promise<number> {
+    const { client, keys, session, opened } = this.#context
+    const begun = opened()
+    return sweep({
+      client,
+      keys,
+      dead,
+      withdraw: (userIds) => this.#presence.withdraw(userIds, dead, begun),
+      isStopped: () => session() === undefined,
+    }).catch(rejectUnavailable)
   }
 
   async leave(holders: readonly Holder[]): Promise<void> {
-    await this.#run(scripts.leaveRegistry(this.#keys, holders))
+    await this.#run(scripts.leaveRegistry(this.#context.keys, holders))
   }
 
   #run(call: scripts.ScriptCall): Promise<unknown> {
-    return scripts.runScript(this.#client, call).catch(rejectUnavailable)
+    return scripts.runScript(this.#context.client, call).catch(rejectUnavailable)
   }
 }
 

@@ -1,22 +1,22 @@
 /**
  * Tokens in Redis: OpenIM's hash of each user and platform as it is, and beside it, in the same slot, who kicked a
- * token, who vouched for it, which nodes rely on it (include/token-side.lua), and the refresh tokens.
+ * token, who vouched for it, and which nodes rely on it (include/token-side.lua).
  */
-import { Cluster, type Redis } from 'ioredis'
+import { Cluster } from 'ioredis'
+import type { Note } from '../../protocol/node/notes.js'
 import { BY_HAND } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
-import type { PlatformTable } from '../../rules/platforms.js'
-import type { Holder, LoginNumber, PlatformId, UserId } from '../../rules/types.js'
-import type { TokenRecord, TokenState } from '../ports/presence-store.js'
+import type { Holder, LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../rules/types.js'
+import type { TokenRecords } from '../ports/token-records.js'
 import { holderOf } from '../shared/names.js'
 import { lifeOf } from '../shared/token-lives.js'
-import type { DamageLog } from './damage.js'
-import type { Keys } from './keys.js'
+import type { RedisNodeBus } from './node-bus.js'
 import * as scripts from './scripts/scripts.js'
 import { rejectUnavailable } from './server/connection.js'
 import { dispatch, type Reply } from './server/dispatch.js'
-import type { Router } from './server/routing.js'
 import { TurnBatch } from './server/turn-batch.js'
+import type { StoreContext } from './store-context.js'
+import { TokenCalls } from './token-calls.js'
 
 const TOKEN_STATES: Record<string, TokenState> = {
   '0': 'normal',
@@ -35,78 +35,78 @@ type TokenCheck = scripts.TokenOwner & { token: string }
 interface Kicked {
   /** Without those that a later login has vouched for. */
   tokens: TokenDigest[]
-  /** Who has to hear of it. */
+  /** Nodes that have to hear of it. */
   relying: Holder[]
 }
 
 /** Every call fails with STORE_UNAVAILABLE when Redis does not do it, with DAMAGED_RECORD when it cannot for this user. */
-export class TokenRecords {
-  readonly #client: Redis | Cluster
-  readonly #router: Router
-  readonly #keys: Keys
-  readonly #platforms: PlatformTable
-  readonly #damage: DamageLog
-  readonly #holder: () => Holder
+export class RedisTokenRecords implements TokenRecords {
+  readonly #context: StoreContext
+  readonly #bus: RedisNodeBus
+  readonly #calls: TokenCalls
   readonly #checks = new TurnBatch<TokenCheck, number>(CHECKS_MAX, (checks) => this.#check(checks))
 
-  /** `holder`: the node's name of now; it may throw. */
-  constructor(
-    client: Redis | Cluster,
-    router: Router,
-    keys: Keys,
-    platforms: PlatformTable,
-    damage: DamageLog,
-    holder: () => Holder,
-  ) {
-    this.#client = client
-    this.#router = router
-    this.#keys = keys
-    this.#platforms = platforms
-    this.#damage = damage
-    this.#holder = holder
+  constructor(context: StoreContext, bus: RedisNodeBus) {
+    this.#context = context
+    this.#bus = bus
+    this.#calls = new TokenCalls(context)
   }
 
-  /** And this node relies on it from now on. */
-  async state(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
-    const owner = this.#owner(userId, platformId)
-    const state = await this.#checks.ask({ ...owner, token }).catch(this.#failing(owner))
+  async tokenState(userId: UserId, platformId: PlatformId, token: string): Promise<TokenState> {
+    const owner = this.#calls.ownerOf(userId, platformId)
+    const state = await this.#checks.ask({ ...owner, token }).catch(this.#calls.failing(owner))
     return state === NOT_ON_RECORD ? 'unknown' : stateOf(String(state))
   }
 
   #check(checks: TokenCheck[]): Promise<Reply<number>[]> {
-    const holder = this.#holder()
+    const { client, keys, router, opened } = this.#context
+    const { holder } = opened()
     return dispatch<TokenCheck, number>(
-      this.#router,
+      router,
       checks,
       ({ userId }) => userId,
-      ({ userId, platformName }) => this.#keys.tokens(userId, platformName),
+      ({ userId, platformName }) => keys.tokens(userId, platformName),
       async (group) => {
-        const call = scripts.runScript(this.#client, scripts.checkTokens(this.#keys, group, holder))
+        const call = scripts.runScript(client, scripts.checkTokens(keys, group, holder))
         return scripts.decodeReplies(await call.catch(rejectUnavailable))
       },
     )
   }
 
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
-    const owner = this.#owner(userId, platformId)
-    const by = String(await this.#run(owner, scripts.readKick(this.#keys, owner, token)))
+    const owner = this.#calls.ownerOf(userId, platformId)
+    const by = String(await this.#calls.run(owner, scripts.readKick(this.#context.keys, owner, token)))
     return by === '' ? BY_HAND : Number(by)
   }
 
-  async all(userId: UserId): Promise<TokenRecord[]> {
-    const platforms = this.#platforms.all()
-    const hashes = await this.#hashes(platforms.map(({ name }) => this.#keys.tokens(userId, name)))
+  async tokensOf(userId: UserId): Promise<TokenRecord[]> {
+    const platforms = this.#context.options.platforms.all()
+    const hashes = await this.#hashes(platforms.map(({ name }) => this.#context.keys.tokens(userId, name)))
     return platforms.flatMap(({ id }, at) =>
       Object.entries(hashes[at]!).map(([token, state]) => ({ platformId: id, token, state: stateOf(state) })),
     )
   }
 
-  async remember(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
-    const owner = this.#owner(userId, platformId)
-    await this.#run(owner, scripts.rememberToken(this.#keys, owner, token, lifeOf(ttlS)))
+  async rememberToken(userId: UserId, platformId: PlatformId, token: string, ttlS: number): Promise<void> {
+    const owner = this.#calls.ownerOf(userId, platformId)
+    await this.#calls.run(owner, scripts.rememberToken(this.#context.keys, owner, token, lifeOf(ttlS)))
   }
 
-  async kick(
+  async kickTokens(
+    userId: UserId,
+    platformId: PlatformId,
+    tokens: string[],
+    by: LoginNumber,
+    ttlS: number,
+  ): Promise<void> {
+    const session = this.#context.opened()
+    const kicked = await this.#kick(userId, platformId, tokens, by, ttlS)
+    if (kicked.tokens.length === 0) return
+    const note: Note = { kind: 'withdraw', userId, platformId, tokens: kicked.tokens, by }
+    for (const holder of kicked.relying) this.#bus.note(session, holder, note)
+  }
+
+  async #kick(
     userId: UserId,
     platformId: PlatformId,
     tokens: string[],
@@ -114,75 +114,44 @@ export class TokenRecords {
     ttlS: number,
   ): Promise<Kicked> {
     if (tokens.length === 0) return { tokens: [], relying: [] }
-    const owner = this.#owner(userId, platformId)
-    const call = scripts.kickTokens(this.#keys, owner, tokens, by, lifeOf(ttlS))
-    const [flagged, nodes] = (await this.#run(owner, call)) as scripts.KickReply
+    const owner = this.#calls.ownerOf(userId, platformId)
+    const call = scripts.kickTokens(this.#context.keys, owner, tokens, by, lifeOf(ttlS))
+    const [flagged, nodes] = (await this.#calls.run(owner, call)) as scripts.KickReply
     const relying: Holder[] = []
     for (let i = 0; i < nodes.length; i += 2) relying.push(holderOf(String(nodes[i]), String(nodes[i + 1])))
     return { tokens: flagged.map((index) => tokenDigest(tokens[index - 1]!)), relying }
   }
 
-  async vouch(userId: UserId, platformId: PlatformId, token: string, login: LoginNumber): Promise<void> {
-    const owner = this.#owner(userId, platformId)
-    await this.#run(owner, scripts.vouchForToken(this.#keys, owner, token, login))
-  }
-
-  async forget(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
-    if (tokens.length === 0) return
-    const owner = this.#owner(userId, platformId)
-    const key = this.#keys.tokens(userId, owner.platformName)
-    await this.#client.hdel(key, ...tokens).catch(this.#failing(owner))
-  }
-
-  async rememberRefresh(
+  async vouchForToken(
     userId: UserId,
     platformId: PlatformId,
-    refresh: TokenDigest,
-    ttlS: number,
+    token: string,
+    login: LoginNumber,
   ): Promise<void> {
-    const owner = this.#owner(userId, platformId)
-    await this.#run(owner, scripts.rememberRefresh(this.#keys, owner, refresh, lifeOf(ttlS)))
+    const owner = this.#calls.ownerOf(userId, platformId)
+    await this.#calls.run(owner, scripts.vouchForToken(this.#context.keys, owner, token, login))
   }
 
-  async takeRefresh(userId: UserId, platformId: PlatformId, refresh: TokenDigest): Promise<boolean> {
-    const owner = this.#owner(userId, platformId)
-    return (await this.#run(owner, scripts.takeRefresh(this.#keys, owner, refresh))) === 1
-  }
-
-  async forgetRefreshes(userId: UserId, platformId: PlatformId): Promise<void> {
-    const key = this.#keys.refresh(userId, this.#owner(userId, platformId).platformName)
-    await this.#client.del(key).catch(rejectUnavailable)
-  }
-
-  #owner(userId: UserId, platformId: PlatformId): scripts.TokenOwner {
-    const platformName = this.#platforms.nameOf(platformId)
-    if (platformName === undefined) throw new Error(`Platform ${platformId} is unknown.`)
-    return { userId, platformName }
-  }
-
-  #run(owner: scripts.TokenOwner, call: scripts.ScriptCall): Promise<unknown> {
-    return scripts.runScript(this.#client, call).catch(this.#failing(owner))
-  }
-
-  #failing({ userId, platformName }: scripts.TokenOwner): (error: unknown) => never {
-    return this.#damage.rejecting(() => [
-      this.#keys.tokens(userId, platformName),
-      this.#keys.tokenSide(userId, platformName),
-      this.#keys.refresh(userId, platformName),
-    ])
+  async forgetTokens(userId: UserId, platformId: PlatformId, tokens: string[]): Promise<void> {
+    if (tokens.length === 0) return
+    const owner = this.#calls.ownerOf(userId, platformId)
+    const key = this.#context.keys.tokens(userId, owner.platformName)
+    await this.#context.client.hdel(key, ...tokens).catch(this.#calls.failing(owner))
   }
 
   /** In a Cluster the keys have slots of their own, which one pipeline cannot mix. */
   async #hashes(keys: string[]): Promise<Record<string, string>[]> {
-    const client = this.#client
+    const client = this.#context.client
     if (client instanceof Cluster) {
-      return Promise.all(keys.map((key) => client.hgetall(key).catch(this.#damage.rejecting(() => [key]))))
+      return Promise.all(
+        keys.map((key) => client.hgetall(key).catch(this.#context.damage.rejecting(() => [key]))),
+      )
     }
     const pipeline = client.pipeline()
     for (const key of keys) pipeline.hgetall(key)
     const results = (await pipeline.exec().catch(rejectUnavailable)) ?? []
     return results.map(([error, hash], at) =>
-      error ? this.#damage.rejecting(() => [keys[at]!])(error) : (hash as Record<string, string>),
+      error ? this.#context.damage.rejecting(() => [keys[at]!])(error) : (hash as Record<string, string>),
     )
   }
 }

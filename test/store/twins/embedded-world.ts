@@ -1,7 +1,7 @@
 /** The embedded store in the differential test. */
 import { MemoryBackend } from '../../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../../src/store/memory/memory-store.js'
-import { SLOTS, START_S, type World } from './world.js'
+import { callsOf, SLOTS, START_S, type World } from './world.js'
 
 export function embeddedWorld(): World {
   let nowS = START_S
@@ -18,7 +18,7 @@ export function embeddedWorld(): World {
     },
     open: (slot, events) => stores[slot]!.open(events),
     leave: (slot) => stores[slot]!.close(true),
-    store: (slot) => stores[slot]!,
+    store: (slot) => callsOf(stores[slot]!),
     // What is told is told in a microtask.
     settle: () => new Promise(setImmediate),
     setToken: (userId, platformId, token, state, ttlS) =>

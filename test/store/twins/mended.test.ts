@@ -28,8 +28,8 @@ function holds(slot: number, platformIds: number[], seen: 'none' | 'latest' = 'l
   return { does: 'assert', slot, users: [{ userId: 'ann', platformIds, seen, isLogin: false }] }
 }
 
-function renews(slot: number, suspectsOf: 'none' | 'last' = 'none', strangers: number[] = []): Step {
-  return { does: 'renew', slot, knows: false, suspectsOf, strangers, keepsFormers: false, sweeps: false }
+function renews(slot: number, suspectsOf: 'none' | 'last' = 'none', unregistered: number[] = []): Step {
+  return { does: 'renew', slot, knows: false, suspectsOf, unregistered, keepsPrevious: false, sweeps: false }
 }
 
 t.test('a record that has expired is nothing to sweep', async (t) => {
@@ -38,7 +38,7 @@ t.test('a record that has expired is nothing to sweep', async (t) => {
 
 t.test('a process that comes after a week has no earlier incarnations', async (t) => {
   const holder = `n1#${(START_S + WEEK_S) * 1_000}`
-  t.same(await last(pass(WEEK_S), { does: 'open', slot: N1 }), { holder, formers: [] })
+  t.same(await last(pass(WEEK_S), { does: 'open', slot: N1 }), { holder, previousIncarnations: [] })
 })
 
 t.test('several deaths in one renewal are one change of the registry', async (t) => {

@@ -32,7 +32,7 @@ interface Side<W extends World = World> {
 /** What is known after the steps so far, the same on both sides. */
 interface Past {
   open: Set<number>
-  formers: Map<number, string[]>
+  previousIncarnations: Map<number, string[]>
   holders: string[]
   versions: Map<string, number>
   /** By slot: its renewals, the last one first. */
@@ -65,7 +65,7 @@ class Sequence {
   readonly #outcomes: unknown[] = []
   readonly #past: Past = {
     open: new Set(),
-    formers: new Map(),
+    previousIncarnations: new Map(),
     holders: [GHOST],
     versions: new Map(),
     leases: new Map(),
@@ -98,8 +98,8 @@ class Sequence {
         slot,
         knows: false,
         suspectsOf: 'none',
-        strangers: [],
-        keepsFormers: true,
+        unregistered: [],
+        keepsPrevious: true,
         sweeps: false,
       }
     }
@@ -149,13 +149,13 @@ class Sequence {
     // What was said to an earlier process of the name is not for this one.
     await this.#compareNews(step)
     const { nodeId } = SLOTS[slot]!
-    const { holder, formers } = await this.#both(step, async (side) => {
+    const { holder, previousIncarnations } = await this.#both(step, async (side) => {
       side.listener.set(nodeId, slot)
       const opened = await side.world.open(slot, eventsOf(side, nodeId, slot))
-      return { holder: opened.holder, formers: opened.formers.sort() }
+      return { holder: opened.holder, previousIncarnations: opened.previousIncarnations.sort() }
     })
     this.#past.open.add(slot)
-    this.#past.formers.set(slot, formers)
+    this.#past.previousIncarnations.set(slot, previousIncarnations)
     if (!this.#past.holders.includes(holder)) this.#past.holders.push(holder)
     this.#past.leases.delete(slot)
   }
@@ -212,18 +212,18 @@ class Sequence {
     slot,
     knows,
     suspectsOf,
-    strangers,
-    keepsFormers,
+    unregistered,
+    keepsPrevious,
     sweeps,
   }: SlotStep & { does: 'renew' }): Renewal {
-    const { leases, holders, formers, sweeping } = this.#past
+    const { leases, holders, previousIncarnations, sweeping } = this.#past
     const [last, before] = leases.get(slot) ?? []
     const versions = [last, before].map((lease) => lease?.registry?.version ?? 0)
     return {
       known: knows ? Math.max(...versions) : 0,
       suspects: { none: undefined, last, before }[suspectsOf]?.suspects ?? [],
-      formers: keepsFormers ? (formers.get(slot) ?? []) : [],
-      strangers: strangers.map((which) => holders[which % holders.length]!),
+      previousIncarnations: keepsPrevious ? (previousIncarnations.get(slot) ?? []) : [],
+      unregistered: unregistered.map((which) => holders[which % holders.length]!),
       sweeping: sweeps ? sweeping.get(slot) : undefined,
     }
   }
@@ -277,9 +277,9 @@ function eventsOf({ heard, listener }: Side, nodeId: string, slot: number): Even
   }
   return {
     changed: (snapshots, by) => hear('changed', by, ...snapshots),
-    noted: (note) => hear('noted', note),
-    missed: () => {},
-    noticed: () => {},
+    nodeMessage: (note) => hear('nodeMessage', note),
+    changesMissed: () => {},
+    openimNotice: () => {},
     reachable: () => {},
   }
 }

@@ -11,7 +11,7 @@ import { PlatformTable } from '../../../src/rules/platforms.js'
 import { plainKeys } from '../../../src/store/redis/keys.js'
 import { startRedis } from '../../support/redis.js'
 import { redisStore } from '../../support/store-backends.js'
-import { type RedisWorld, SLOTS, START_S } from './world.js'
+import { callsOf, type RedisWorld, SLOTS, START_S } from './world.js'
 
 const CLOCK = 'VIRTUAL-CLOCK'
 const STATE_NUMBERS = { normal: '0', invalid: '1', kicked: '2', expired: '3', unknown: '-1' }
@@ -60,7 +60,7 @@ export async function redisWorld(): Promise<RedisWorld> {
       connected.delete(slot)
       stores[slot] = make(slot)
     },
-    store: (slot) => stores[slot]!,
+    store: (slot) => callsOf(stores[slot]!),
     async union(userId) {
       const live = await admin.zrangebyscore(plainKeys.online(userId), `(${nowS}`, '+inf')
       return live.map(Number).sort((a, b) => a - b)
@@ -69,7 +69,7 @@ export async function redisWorld(): Promise<RedisWorld> {
       const open = [...connected].map((slot) => stores[slot]!)
       // Behind what each has sent itself; then behind all of that on every channel.
       await Promise.all(open.map((store) => store.ping()))
-      await Promise.all(open.map((store) => store.probeChannel()))
+      await Promise.all(open.map((store) => store.bus.probeChannel()))
     },
     async setToken(userId, platformId, token, state, ttlS) {
       const name = platforms.nameOf(platformId)!

@@ -38,8 +38,8 @@ export type SlotStep = { slot: number } & (
       /** Of which of its last renewals it names the suspects. */
       suspectsOf: 'none' | 'last' | 'before'
       /** Places in the list of all holders that there were. */
-      strangers: number[]
-      keepsFormers: boolean
+      unregistered: number[]
+      keepsPrevious: boolean
       sweeps: boolean
     }
   | { does: 'living' }
@@ -120,8 +120,8 @@ const renewing: fc.Arbitrary<Step> = fc.record({
   slot,
   knows: fc.boolean(),
   suspectsOf: fc.constantFrom('none' as const, 'last' as const, 'last' as const, 'before' as const),
-  strangers: fc.array(fc.nat(8), { maxLength: 2 }),
-  keepsFormers: fc.boolean(),
+  unregistered: fc.array(fc.nat(8), { maxLength: 2 }),
+  keepsPrevious: fc.boolean(),
   sweeps: fc.boolean(),
 })
 const livingAsked: fc.Arbitrary<Step> = fc.record({ does: fc.constant('living' as const), slot })

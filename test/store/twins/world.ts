@@ -6,6 +6,7 @@
  * agree.
  */
 import type { Assertion, SeatRequest } from '../../../src/rules/types.js'
+import type { StorePorts } from '../../../src/store/ports/store.js'
 
 export type TokenState = 'normal' | 'invalid' | 'kicked' | 'expired' | 'unknown'
 
@@ -17,8 +18,8 @@ export interface Suspect {
 export interface Renewal {
   known: number
   suspects: Suspect[]
-  formers: string[]
-  strangers: string[]
+  previousIncarnations: string[]
+  unregistered: string[]
   sweeping: string | undefined
 }
 
@@ -33,15 +34,15 @@ export interface Lease {
 /** What a node hears, and its test looks at. */
 export interface Events {
   changed(snapshots: unknown[], by: string): void
-  noted(note: unknown): void
-  missed(): void
-  noticed(): void
+  nodeMessage(note: unknown): void
+  changesMissed(): void
+  openimNotice(): void
   reachable(): void
 }
 
 export interface Incarnation {
   holder: string
-  formers: string[]
+  previousIncarnations: string[]
 }
 
 /** The calls of a store that are compared. */
@@ -67,6 +68,30 @@ export interface TwinStore {
   rememberRefresh(userId: string, platformId: number, refresh: string, ttlS: number): Promise<void>
   takeRefresh(userId: string, platformId: number, refresh: string): Promise<boolean>
   forgetRefreshes(userId: string, platformId: number): Promise<void>
+}
+
+/** All ports of a store as one. */
+export function callsOf({ presence, seats, tokens, refreshTokens, registry }: StorePorts): TwinStore {
+  return {
+    assert: (batch) => presence.assert(batch),
+    watch: (userIds) => presence.watch(userIds),
+    unwatch: (userIds) => presence.unwatch(userIds),
+    read: (userIds) => presence.read(userIds),
+    renewLease: (renewal) => registry.renewLease(renewal),
+    living: () => registry.living(),
+    sweep: (dead) => registry.sweep(dead),
+    takeSeat: (request, onlyLiving) => seats.takeSeat(request, onlyLiving),
+    tokenState: (...args) => tokens.tokenState(...args),
+    tokensOf: (userId) => tokens.tokensOf(userId),
+    rememberToken: (...args) => tokens.rememberToken(...args),
+    kickTokens: (...args) => tokens.kickTokens(...args),
+    kickedBy: (...args) => tokens.kickedBy(...args),
+    vouchForToken: (...args) => tokens.vouchForToken(...args),
+    forgetTokens: (...args) => tokens.forgetTokens(...args),
+    rememberRefresh: (...args) => refreshTokens.rememberRefresh(...args),
+    takeRefresh: (...args) => refreshTokens.takeRefresh(...args),
+    forgetRefreshes: (...args) => refreshTokens.forgetRefreshes(...args),
+  }
 }
 
 /** One process of one node. */

@@ -7,9 +7,9 @@
 -- ARGV[7]  a node with less left of its lease is a suspect (ms)
 -- ARGV[8]  a renewal is due so long before the end of a lease (ms)
 -- ARGV[9]  no lease ends further off than this (ms)    ARGV[10]  a sweep is another node's after so long (ms)
--- ARGV[11] process    ARGV[12] number of earlier incarnations    ARGV[13] number of strangers
+-- ARGV[11] process    ARGV[12] number of earlier incarnations    ARGV[13] number of unregistered ones
 -- ARGV[..] earlier incarnations, to be kept as well
--- ARGV[..] strangers, who hold something and are in no registry: to be buried
+-- ARGV[..] unregistered ones, that hold something and are in no registry: to be marked dead
 -- ARGV[..] suspects: node#epoch, lease end (ms) when it was seen last
 -- Returns  array: 1 = held; a dead node to be swept, '' = none; suspects flat: node#epoch, lease end...; where the version
 --          is another: version, living flat, dead flat: node#epoch, ms from now on...

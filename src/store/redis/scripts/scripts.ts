@@ -20,7 +20,8 @@ import type {
   UserId,
   Whereabouts,
 } from '../../../rules/types.js'
-import type { LeaseRenewal, NodeSettings } from '../../ports/presence-store.js'
+import type { LeaseRenewal } from '../../ports/node-registry.js'
+import type { NodeSettings } from '../../ports/store.js'
 import { splitHolder } from '../../shared/names.js'
 import { REFILL_S, TOMBSTONE_S } from '../../shared/record-lives.js'
 import { RELIANCE_RECORDED_S, RELIANCE_S, VOUCH_S } from '../../shared/token-lives.js'
@@ -150,11 +151,12 @@ export function renewLease(
   settings: NodeSettings,
 ): ScriptCall {
   const { nodeId, nodeLeaseMs, offlineGraceMs, presenceTtlS, processId } = settings
-  const { known, suspects, formers, strangers, sweeping = '' } = renewal
+  const { known, suspects, previousIncarnations, unregistered, sweeping = '' } = renewal
   const { leaseMs, suspectBelowMs, renewalDueMs, farthestEndMs, sweepTurnMs } = leaseTimes(nodeLeaseMs)
   const args: (string | number)[] = [holder, leaseMs, known, offlineGraceMs, presenceTtlS, sweeping]
   args.push(suspectBelowMs, renewalDueMs, farthestEndMs, sweepTurnMs)
-  args.push(processId, formers.length, strangers.length, ...formers, ...strangers)
+  args.push(processId, previousIncarnations.length, unregistered.length)
+  args.push(...previousIncarnations, ...unregistered)
   for (const { holder: suspect, leaseEndMs } of suspects) args.push(suspect, leaseEndMs)
   return { script: 'renewLease', keys: [...keys.ofRegistry(), keys.epoch(nodeId)], args }
 }

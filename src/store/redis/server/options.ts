@@ -2,7 +2,7 @@
 
 import type { Endpoint } from '../../../net/redis-url.js'
 import type { PlatformTable } from '../../../rules/platforms.js'
-import type { NodeSettings } from '../../ports/presence-store.js'
+import type { NodeSettings } from '../../ports/store.js'
 import type { TlsFiles } from './tls-files.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

@@ -1,19 +1,22 @@
 /**
- * The lease of this node, and which other nodes count.
+ * The lease of this node, and which other nodes count. Thread: sync.
  *
- * The registry decides who is dead; who hears of it with a renewal tells the others. Every snapshot that passes through
- * sync loses the claims of the dead here, and shards are told of deaths on the same way: in whatever order news and
- * deaths come, none of them shows a dead node's users.
+ * The registry decides which nodes are dead; a node that hears of a death with a renewal tells the others. A death is
+ * noted in `access.members`, by which presence-sync filters every snapshot, in the step in which the shards are told:
+ * in whatever order changes and deaths come, none of them shows a dead node's users.
  */
-import { StoreUnavailableError } from '../../src/errors/errors.js'
-import { RENEWALS_PER_LEASE } from '../../src/rules/cluster/lease-times.js'
-import { Membership, type Registry, type Suspect } from '../../src/rules/cluster/membership.js'
-import type { Holder, Whereabouts } from '../../src/rules/types.js'
-import type { Outcome } from '../../src/runtime/index.js'
-import type { Incarnation, Lease, LeaseRenewal } from '../../src/store/ports/presence-store.js'
-import { AWAY, type Ctx, type State } from './state.js'
+import { StoreUnavailableError } from '../../../src/errors/errors.js'
+import { RENEWALS_PER_LEASE } from '../../../src/rules/cluster/lease-times.js'
+import { Membership, type Registry, type Suspect } from '../../../src/rules/cluster/membership.js'
+import type { NodeName } from '../../../src/rules/cluster/node-name.js'
+import type { Holder } from '../../../src/rules/types.js'
+import type { Outcome } from '../../../src/runtime/index.js'
+import type { Incarnation, Lease, LeaseRenewal } from '../../../src/store/ports/node-registry.js'
+import { AWAY } from '../store-access.js'
+import { tellShards } from './losses.js'
+import type { Ctx, State } from './state.js'
 
-/** So long all users may take to be asserted under a new epoch. */
+/** All users have been asserted under a new epoch after so long. */
 const HANDOVER_MS = 60_000
 /** A renewal without an answer for so long is given up, and sent again. */
 const RENEWAL_DEADLINES_PER_LEASE = 2
@@ -21,6 +24,7 @@ const RENEWAL_DEADLINES_PER_LEASE = 2
 const RENEW_AGAIN_MS = 1_000
 
 export interface LeaseState {
+  name: NodeName
   members: Membership
   /** The epoch was taken and has not been renewed yet. */
   isNew: boolean
@@ -30,15 +34,15 @@ export interface LeaseState {
   failure: string | undefined
   /** Told by the last renewal. */
   suspects: Suspect[]
-  /** Those of them who had been told by the one before it too. */
+  /** Those of them that had been told by the one before it too. */
   overdue: Suspect[]
   /** When the epoch was taken. */
   takenMs: number
   /** When the last renewal that succeeded was sent. */
   renewedMs: number
   /** Earlier incarnations of this process, and until when they are kept. */
-  formers: Holder[]
-  formersUntilMs: number
+  previousIncarnations: Holder[]
+  keptUntilMs: number
   sweeping: Holder | undefined
 }
 
@@ -48,8 +52,9 @@ export type FromLease =
   | { kind: 'deathDue' }
   | { kind: 'swept'; dead: Holder; outcome: Outcome<number> }
 
-export function newLease(): LeaseState {
+export function newLease(name: NodeName): LeaseState {
   return {
+    name,
     members: new Membership(),
     isNew: false,
     sentMs: undefined,
@@ -58,21 +63,21 @@ export function newLease(): LeaseState {
     overdue: [],
     takenMs: Number.NEGATIVE_INFINITY,
     renewedMs: Number.NEGATIVE_INFINITY,
-    formers: [],
-    formersUntilMs: Number.NEGATIVE_INFINITY,
+    previousIncarnations: [],
+    keptUntilMs: Number.NEGATIVE_INFINITY,
     sweeping: undefined,
   }
 }
 
-/** The store was opened: hear who counts before anything else is asked of it. */
-export function startLease(ctx: Ctx, state: State, { formers }: Incarnation): void {
+/** The store was opened: read the registry before anything else is asked of it. */
+export function startLease(ctx: Ctx, state: State, { previousIncarnations }: Incarnation): void {
   const { lease } = state
   lease.isNew = true
   lease.takenMs = ctx.nowMs()
   lease.sentMs = undefined
-  lease.formers = formers
-  lease.formersUntilMs = ctx.nowMs() + HANDOVER_MS
-  ctx.every('lease', state.nodeLeaseMs / RENEWALS_PER_LEASE, { kind: 'renewLease' })
+  lease.previousIncarnations = previousIncarnations
+  lease.keptUntilMs = ctx.nowMs() + HANDOVER_MS
+  ctx.every('lease', state.settings.nodeLeaseMs / RENEWALS_PER_LEASE, { kind: 'renewLease' })
   renewLease(ctx, state)
 }
 
@@ -80,45 +85,45 @@ export function renewLease(ctx: Ctx, state: State): void {
   const { lease } = state
   const sentMs = ctx.nowMs()
   if (lease.sentMs !== undefined) {
-    if (sentMs - lease.sentMs < state.nodeLeaseMs / RENEWAL_DEADLINES_PER_LEASE) return
+    if (sentMs - lease.sentMs < state.settings.nodeLeaseMs / RENEWAL_DEADLINES_PER_LEASE) return
     lease.failure = 'a renewal of the lease has no answer'
   }
   lease.sentMs = sentMs
-  if (sentMs >= lease.formersUntilMs) lease.formers = []
+  if (sentMs >= lease.keptUntilMs) lease.previousIncarnations = []
   const renewal = {
     known: lease.members.version,
     suspects: isInTurn(state, sentMs) ? lease.overdue : [],
-    formers: lease.formers,
-    strangers: lease.members.takeStrangers(),
+    previousIncarnations: lease.previousIncarnations,
+    unregistered: lease.members.takeUnregistered(),
     sweeping: lease.sweeping,
   }
   const call = renew(state, renewal)
   ctx.pipe(call, (outcome) => ({ kind: 'leaseRenewed', sentMs, outcome }))
 }
 
-/** Also while this node stands aside: then it is how it looks after the other process. */
-async function renew({ store, breaker }: State, renewal: LeaseRenewal): Promise<Lease> {
-  if (breaker.isOpen) throw new StoreUnavailableError(AWAY)
-  return store.renewLease(renewal)
+/** Also while this node stands aside: a renewal then says whether the other process is gone. */
+async function renew({ store, access }: State, renewal: LeaseRenewal): Promise<Lease> {
+  if (access.isAway) throw new StoreUnavailableError(AWAY)
+  return store.registry.renewLease(renewal)
 }
 
 /** One has failed. */
 export function renewSoon(ctx: Ctx, state: State): void {
-  ctx.once('renewAgain', Math.min(RENEW_AGAIN_MS, state.nodeLeaseMs / RENEWALS_PER_LEASE), {
+  ctx.once('renewAgain', Math.min(RENEW_AGAIN_MS, state.settings.nodeLeaseMs / RENEWALS_PER_LEASE), {
     kind: 'renewLease',
   })
 }
 
-/** The renewal before was not long ago: who could not renew because this node could not either is not suspect for that. */
-function isInTurn({ lease, nodeLeaseMs }: State, sentMs: number): boolean {
-  return sentMs - lease.renewedMs <= nodeLeaseMs / 2
+/** Suspicions count only if our own previous renewal was on time: during an outage no node could renew. */
+function isInTurn({ lease, settings }: State, sentMs: number): boolean {
+  return sentMs - lease.renewedMs <= settings.nodeLeaseMs / 2
 }
 
 /** True = the lease is held. */
 export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld, ...told }: Lease): boolean {
   const { lease } = state
   if (!isHeld) return false
-  // Twice, for within one turn a node whose lease ended while the store was away may only be slower than this one.
+  // Told twice: within one turn, a node whose lease ended while the store was away may only be slower than this one.
   const wasSuspect = (one: Suspect) =>
     lease.suspects.some(({ holder, leaseEndMs }) => holder === one.holder && leaseEndMs === one.leaseEndMs)
   lease.overdue = isInTurn(state, sentMs) ? told.suspects.filter(wasSuspect) : []
@@ -126,10 +131,10 @@ export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld,
   lease.suspects = told.suspects
   if (told.registry !== undefined) {
     const isRevived = lease.members.isRevivedBy(told.registry)
-    const dead = lease.members.newsIn(told.registry)
+    const dead = lease.members.unknownDeaths(told.registry)
     announceDeaths(ctx, state, lease.members.learn(told.registry, ctx.nowMs()))
     // What it holds was taken for void here, and nothing else would bring it back soon.
-    if (isRevived) for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'changesMissed' })
+    if (isRevived) tellShards(ctx, state)
     if (dead.length > 0) tellOthers(state, dead)
   }
   if (told.toSweep !== undefined) startSweep(ctx, state, told.toSweep)
@@ -137,12 +142,14 @@ export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld,
 }
 
 /** They would hear of it with their next renewal. */
-function tellOthers({ lease, store, holder }: State, dead: Registry['dead']): void {
-  for (const other of lease.members.living) if (other !== holder) store.send(other, { kind: 'died', dead })
+function tellOthers({ lease, store, access }: State, dead: Registry['dead']): void {
+  for (const other of lease.members.living) {
+    if (other !== access.holder) store.bus.send(other, { kind: 'died', dead })
+  }
 }
 
 export function onDied(ctx: Ctx, state: State, dead: Registry['dead']): void {
-  announceDeaths(ctx, state, state.lease.members.hearOf(dead, ctx.nowMs()))
+  announceDeaths(ctx, state, state.lease.members.applyGossip(dead, ctx.nowMs()))
 }
 
 export function onDeathDue(ctx: Ctx, state: State): void {
@@ -161,7 +168,7 @@ function announceDeaths(ctx: Ctx, state: State, holders: Holder[]): void {
 function startSweep(ctx: Ctx, state: State, dead: Holder): void {
   state.lease.sweeping = dead
   ctx.log.info({ dead }, 'sweeping what a dead node has left')
-  ctx.pipe(state.store.sweep(dead), (outcome) => ({ kind: 'swept', dead, outcome }))
+  ctx.pipe(state.store.registry.sweep(dead), (outcome) => ({ kind: 'swept', dead, outcome }))
 }
 
 export function onSwept(ctx: Ctx, state: State, dead: Holder, outcome: Outcome<number>): void {
@@ -172,8 +179,7 @@ export function onSwept(ctx: Ctx, state: State, dead: Holder, outcome: Outcome<n
   ctx.log.info({ dead, users: outcome.value }, 'swept')
 }
 
-/** Without the claims of the dead. */
-export function filterAll<T extends Whereabouts>(ctx: Ctx, { lease }: State, snapshots: T[]): T[] {
-  lease.members.meet(snapshots, ctx.nowMs())
-  return snapshots.map((snapshot) => lease.members.filter(snapshot))
+/** Claims of these holders were read. */
+export function onUnregisteredSeen(ctx: Ctx, { lease }: State, holders: Holder[]): void {
+  lease.members.observe(holders, ctx.nowMs())
 }

@@ -1,6 +1,6 @@
 /**
- * What is only said again: renewals, and everything after an outage. Few calls of it at a time, so that no recovery
- * keeps the store from hearing what is new.
+ * Calls that only repeat: renewals, and everything after an outage. Few of them at a time, so that a recovery does not
+ * keep the store from hearing what is new. Thread: sync.
  */
 
 /** Two keep the store busy where nothing else does. */

@@ -1,25 +1,16 @@
-/** Who is online, asked of the store: many questions of one turn become one call. */
-
-import type * as Sync from '../../src/protocol/sync.js'
-import { platformsOf } from '../../src/rules/presence/watch-index.js'
-import type { UserId, UserPlatforms, Whereabouts } from '../../src/rules/types.js'
-import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
-import { filterAll } from './lease.js'
-import { askStore, type Ctx, type State } from './state.js'
+/** Who is online, asked of the store: many questions of one turn become one call. Thread: sync. */
+import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
+import { platformsOf } from '../../../src/rules/presence/watch-index.js'
+import type { UserId, UserPlatforms, Whereabouts } from '../../../src/rules/types.js'
+import type { Outcome, ReplyTo } from '../../../src/runtime/index.js'
+import { askStore } from '../store-access.js'
+import { withoutDead } from './living.js'
+import type { Ctx, Reading, State } from './state.js'
 
 /** What the store takes in one call. */
 const USERS_MAX = 1_000
 
-export interface Reading {
-  replyTo: ReplyTo<UserPlatforms[]>
-  userIds: UserId[]
-}
-
-export type FromReads =
-  | { kind: 'readDue' }
-  | { kind: 'found'; readings: Reading[]; outcome: Outcome<Whereabouts[]> }
-
-export function onRead(ctx: Ctx, state: State, { userIds }: Sync.Read): void {
+export function onRead(ctx: Ctx, state: State, { userIds }: PresenceSync.Read): void {
   if (state.readings.length === 0) ctx.signal(ctx.self, { kind: 'readDue' })
   state.readings.push({ replyTo: ctx.replyTo as ReplyTo<UserPlatforms[]>, userIds })
 }
@@ -31,7 +22,7 @@ export function onReadDue(ctx: Ctx, state: State): void {
   const calls: Promise<Whereabouts[]>[] = []
   for (let at = 0; at < userIds.length; at += USERS_MAX) {
     const some = userIds.slice(at, at + USERS_MAX)
-    calls.push(askStore(state, (store) => store.read(some)))
+    calls.push(askStore(state.access, ({ presence }) => presence.read(some)))
   }
   ctx.pipe(
     Promise.all(calls).then((lists) => lists.flat()),
@@ -45,7 +36,7 @@ export function onFound(ctx: Ctx, state: State, readings: Reading[], outcome: Ou
     return
   }
   const found = new Map<UserId, UserPlatforms>()
-  for (const whereabouts of filterAll(ctx, state, outcome.value)) {
+  for (const whereabouts of withoutDead(ctx, state, outcome.value)) {
     const { userId } = whereabouts
     found.set(userId, { userId, platformIds: platformsOf(whereabouts) })
   }

@@ -1,14 +1,21 @@
-/** Logins that were let in without an answer of the store, by token and by user. */
+/**
+ * Logins that were let in without an answer of the store, by token and by user.
+ *
+ * Thread  sync
+ *
+ * An exception to "actors share no memory": token-sync alone writes it, presence-sync reads it before it sends an
+ * assertion. It outlives a restart of token-sync: these logins are still to be checked.
+ */
 
-import type * as Sync from '../../src/protocol/sync.js'
+import type * as TokenSync from '../../src/protocol/token-sync.js'
 import type { TokenDigest } from '../../src/rules/logins/token-digest.js'
 import type { UserId } from '../../src/rules/types.js'
 
 export interface Unchecked {
-  question: Sync.CheckToken
+  question: TokenSync.CheckToken
   /** The store knew the token once: that it has no record of it any more says that records were lost. */
   wasGood: boolean
-  /** The store was known to be away when it came: whatever kicked its token did so before. */
+  /** The store was known to be away when it came: its token can only have been kicked before. */
   isLate: boolean
 }
 
@@ -18,6 +25,11 @@ const COUNT_MAX = 100_000
 export class UncheckedLogins {
   readonly #logins = new Map<TokenDigest, Unchecked>()
   readonly #perUser = new Map<UserId, number>()
+  /**
+   * How many of `StoreAccess.losses` token-sync has dealt with. While there are more, logins that were let in before
+   * the loss may still be missing here.
+   */
+  reviewedLosses = 0
 
   add(digest: TokenDigest, login: Unchecked): void {
     this.delete(digest)

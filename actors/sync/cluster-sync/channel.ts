@@ -1,9 +1,9 @@
 /**
  * Whether this node hears what others say: it says something to itself, on the way that others take, and hears it, or
  * not. A connection that listens may be deaf in many ways that it cannot know of: its right to the channel was taken
- * away, it came back at another server, a proxy does not carry what is published.
+ * away, it came back at another server, a proxy does not carry what is published. Thread: sync.
  */
-import type { Outcome } from '../../src/runtime/index.js'
+import type { Outcome } from '../../../src/runtime/index.js'
 import type { Ctx, State } from './state.js'
 
 const PROBES_PER_LEASE = 3
@@ -25,20 +25,22 @@ export function newChannel(): ChannelState {
 
 /** From now on, and at once. */
 export function probeChannelAnew(ctx: Ctx, state: State): void {
-  ctx.every('channel', state.nodeLeaseMs / PROBES_PER_LEASE, { kind: 'probeChannel' })
+  ctx.every('channel', state.settings.nodeLeaseMs / PROBES_PER_LEASE, { kind: 'probeChannel' })
   probeChannel(ctx, state)
 }
 
 export function probeChannel(ctx: Ctx, state: State): void {
-  const { channel, health } = state
-  // Of a store that is away, or a name that another has, there is other news.
+  const { channel, access } = state
+  const { health } = access
+  // A store that is away and a rival for the name are parts of readiness of their own.
   if (channel.isProbing || health.store !== undefined || health.nodeId !== undefined) return
   channel.isProbing = true
-  ctx.pipe(state.store.probeChannel(), (outcome) => ({ kind: 'channelProbed', outcome }))
+  ctx.pipe(state.store.bus.probeChannel(), (outcome) => ({ kind: 'channelProbed', outcome }))
 }
 
 export function onChannelProbed(ctx: Ctx, state: State, outcome: Outcome<void>): void {
-  const { channel, health } = state
+  const { channel, access } = state
+  const { health } = access
   channel.isProbing = false
   if (outcome.ok) {
     if (health.channel !== undefined) ctx.log.info({}, 'what other nodes say is heard again')

@@ -1,0 +1,37 @@
+/** Messages of other nodes that may have been lost: on their way here, or between the actors of this thread. Thread: sync. */
+import type { Ctx, State } from './state.js'
+
+const REFUSED_MS = 1_000
+
+export function onChangesMissed(ctx: Ctx, state: State, reason: string): void {
+  // Before the shards are told: logins that they assert again wait until token-sync has reviewed the loss.
+  state.access.losses++
+  ctx.signal(state.addresses.tokenSync, { kind: 'changesMissed' })
+  state.counts.changesMissed++
+  ctx.log.warn({ reason }, 'changes may have been lost; reading again what is watched')
+  tellShards(ctx, state)
+}
+
+/** The store serves again, and kicks may have been missed meanwhile. To be called before the shards are told. */
+export function tellTokensStoreBack(ctx: Ctx, { access, addresses }: State): void {
+  access.losses++
+  ctx.signal(addresses.tokenSync, { kind: 'storeBack' })
+}
+
+/** presence-sync has no room for a change: the shards read again what they watch, at most once a second. */
+export function refuseChanges(ctx: Ctx, { losses }: State): void {
+  if (losses.isRefused) return
+  losses.isRefused = true
+  ctx.once('refused', REFUSED_MS, { kind: 'refusedDue' })
+}
+
+export function onRefusedDue(ctx: Ctx, state: State): void {
+  state.losses.isRefused = false
+  state.counts.changesMissed++
+  ctx.log.warn({}, 'presence-sync was too busy for changes; shards read again what is watched')
+  tellShards(ctx, state)
+}
+
+export function tellShards(ctx: Ctx, { addresses }: State): void {
+  for (const shard of addresses.shards) ctx.signal(shard, { kind: 'changesMissed' })
+}

@@ -1,0 +1,86 @@
+/** Assertions of the shards: on their way to the store, and what came of them. Thread: sync. */
+import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
+import type { Assertion, AssertOutcome, Snapshot } from '../../../src/rules/types.js'
+import type { Outcome, ReplyTo } from '../../../src/runtime/index.js'
+import { askStore } from '../store-access.js'
+import type { Ctx, State } from './state.js'
+
+const FAILS_TOLD_MS = 500
+/** A store that is well answers every call sooner. */
+const SLOW_MS = 1_000
+
+/** What one shard asserts. */
+interface Asserting {
+  shard: number
+  sent: Assertion[]
+  /** Not sent: a login of theirs is still to be checked. */
+  heldBack: Assertion[]
+  replyTo: ReplyTo<unknown>
+}
+
+export interface Asserted extends Asserting {
+  kind: 'asserted'
+  outcome: Outcome<AssertOutcome[]>
+}
+
+export function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }: PresenceSync.Assert): void {
+  // A login that came in unchecked removes nobody before its token was found good. token-sync may still have to find out
+  // which logins these are: until it has, all of them wait.
+  const { access, unchecked } = state
+  const isReviewDue = unchecked.reviewedLosses !== access.losses
+  const isHeldBack = ({ userId, isLogin }: Assertion) =>
+    isLogin === true && (isReviewDue || unchecked.concerns(userId))
+  const heldBack = batch.filter(isHeldBack)
+  const sent = heldBack.length === 0 ? batch : batch.filter((assertion) => !isHeldBack(assertion))
+  const ledger = state.ledger[shard]!
+  for (const { userId, platformIds } of sent) {
+    if (platformIds.length > 0) ledger.set(userId, platformIds)
+  }
+  const replyTo = ctx.replyTo as ReplyTo<unknown>
+  const sentMs = ctx.nowMs()
+  const call = () => askStore(access, ({ presence }) => presence.assert(sent))
+  if (!isBackground) noteCall(ctx, state, replyTo, sentMs)
+  ctx.pipe(isBackground ? state.background.run(call) : call(), (outcome) => {
+    state.calls.pending.delete(replyTo)
+    state.counts.flushSeconds((ctx.nowMs() - sentMs) / 1_000)
+    return { kind: 'asserted', shard, sent, heldBack, replyTo, outcome }
+  })
+}
+
+export function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
+  const { shard, sent, heldBack, replyTo, outcome } = done
+  if (!outcome.ok || outcome.value.some((result) => !result.ok && result.isAway)) onStoreFails(ctx, state)
+  if (!outcome.ok) return ctx.fail(replyTo, outcome.error)
+  const ledger = state.ledger[shard]!
+  outcome.value.forEach((result, at) => {
+    // At most one assertion of a user is in flight, so what was just written is what the ledger holds.
+    if (result.ok && sent[at]!.platformIds.length === 0) ledger.delete(result.userId)
+    if (result.ok && result.changed !== undefined) result.changed = elsewhere(state, result.changed)
+  })
+  const failed = heldBack.map(
+    ({ userId }): AssertOutcome => ({ ok: false, userId, error: 'the token is being checked' }),
+  )
+  ctx.reply(replyTo, [...outcome.value, ...failed])
+}
+
+/** What living nodes hold. Shards ignore the claims of their own node, and most users have no others. */
+function elsewhere({ access: { members, holder } }: State, snapshot: Snapshot): Snapshot {
+  if (snapshot.claims.every((claim) => claim.holder === holder)) return { ...snapshot, claims: [] }
+  return members.filter(snapshot)
+}
+
+/** A master of a Cluster that dies does not fail what it was asked: its calls wait for the one that follows it. */
+function noteCall(ctx: Ctx, state: State, call: ReplyTo<unknown>, nowMs: number): void {
+  const { pending } = state.calls
+  const [oldestMs = nowMs] = pending.values()
+  if (nowMs - oldestMs > SLOW_MS) onStoreFails(ctx, state)
+  pending.set(call, nowMs)
+}
+
+/** Something that was asked of the store has no answer, or none in time. Other nodes may wait for it too. */
+function onStoreFails(ctx: Ctx, { calls, addresses }: State): void {
+  const nowMs = ctx.nowMs()
+  if (nowMs - calls.failsToldMs < FAILS_TOLD_MS) return
+  calls.failsToldMs = nowMs
+  for (const shard of addresses.shards) ctx.tell(shard, { kind: 'storeFails' })
+}
