@@ -6,7 +6,7 @@
  */
 import { isDamagedRecord } from '../../src/auth/token-records.js'
 import type * as Sync from '../../src/protocol/sync.js'
-import { BY_HAND, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
+import { ADMIN_KICK, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../src/rules/logins/token-digest.js'
 import type { LoginNumber, PlatformId, UserId } from '../../src/rules/types.js'
 import type { Outcome, ReplyTo } from '../../src/runtime/index.js'
@@ -309,7 +309,7 @@ async function find(
   token: string,
 ): Promise<Found> {
   const state = await store.tokenState(userId, platformId, token)
-  return { state, by: state === 'kicked' ? await store.kickedBy(userId, platformId, token) : BY_HAND }
+  return { state, by: state === 'kicked' ? await store.kickedBy(userId, platformId, token) : ADMIN_KICK }
 }
 
 /** Whoever was let in with a token that turns out bad has to go. */
@@ -325,7 +325,7 @@ export function onUncheckedFound(ctx: Ctx, state: State, digest: TokenDigest, ou
   const { state: found, by } = outcome.value
   const isLost = found === 'unknown' && login.wasGood
   if (!isGood(state, found, userId) && !isLost) {
-    onWithdraw(ctx, state, userId, platformId, [digest], login.isLate ? BY_HAND : by)
+    onWithdraw(ctx, state, userId, platformId, [digest], login.isLate ? ADMIN_KICK : by)
   }
   checkSome(ctx, state)
 }

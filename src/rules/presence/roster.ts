@@ -7,7 +7,7 @@
  * Each socket is a login, with a number that orders a user's logins everywhere. A new one waits for its number; on
  * one node the order in which logins came is the order of their numbers.
  */
-import { BY_HAND, type Eviction } from '../logins/eviction.js'
+import { ADMIN_KICK, type Eviction } from '../logins/eviction.js'
 import type { TokenDigest } from '../logins/token-digest.js'
 import { distinct } from '../platforms.js'
 import type { LoginNumber, PlatformId, Seat, UserId } from '../types.js'
@@ -26,6 +26,11 @@ export interface Login {
   seat?: Seat | undefined
 }
 
+export interface OpenLogin extends Login {
+  /** Undefined = it waits for its number. */
+  number: LoginNumber | undefined
+}
+
 /** Whom an eviction met. */
 export interface Obeying {
   /** Open sockets that have to go, in order of login. */
@@ -41,9 +46,7 @@ export interface Obeying {
   isWaiting: boolean
 }
 
-interface Held extends Login {
-  /** Undefined = waits for it. */
-  number: LoginNumber | undefined
+interface Held extends OpenLogin {
   /** The number is on its way. */
   isAsked: boolean
   /** An eviction met it: its end is only a matter of time. */
@@ -79,8 +82,8 @@ const NO_SOCKET = -1
  */
 export const PROBED_MAX = 16
 
-/** A login of whose number nothing is known but that it is old. */
-export const OLD: LoginNumber = 0
+/** A login whose number is not known, only that it came before all that have one. */
+export const UNNUMBERED: LoginNumber = 0
 
 export class Roster {
   readonly #graceMs: number
@@ -169,7 +172,7 @@ export class Roster {
       thread: NO_SOCKET,
       token: '',
       seat: undefined,
-      number: OLD,
+      number: UNNUMBERED,
       isAsked: false,
       isLeaving: false,
       brokenAtMs: undefined,
@@ -211,7 +214,7 @@ export class Roster {
   }
 
   /** Open sockets in the order in which they came, without those that were sent away. */
-  logins(userId: UserId): readonly (Login & { number: LoginNumber | undefined })[] {
+  logins(userId: UserId): readonly OpenLogin[] {
     return (this.#users.get(userId)?.held ?? []).filter(
       (held) => held.brokenAtMs === undefined && !held.isLeaving,
     )
@@ -249,13 +252,13 @@ export class Roster {
       const isOpen = held.brokenAtMs === undefined
       if (isOpen && newcomer !== undefined && held.token === newcomer) {
         // The order of one device's sockets does not matter: who answers stays. But who came later is not suspect.
-        if ((held.number ?? OLD) <= before && !held.isLeaving) obeying.probed.push(held.key)
+        if ((held.number ?? UNNUMBERED) <= before && !held.isLeaving) obeying.probed.push(held.key)
         continue
       }
       if (!isMeant(held, eviction)) continue
-      const obeys = (held.number ?? OLD) < before
-      if (held.number === undefined && before < BY_HAND && isOpen) obeying.isWaiting = true
-      else if (obeys) this.#send(user!, held, obeying)
+      const obeys = (held.number ?? UNNUMBERED) < before
+      if (held.number === undefined && before < ADMIN_KICK && isOpen) obeying.isWaiting = true
+      else if (obeys) this.#evict(user!, held, obeying)
     }
     return withLastProbed(obeying)
   }
@@ -269,7 +272,7 @@ export class Roster {
       if (held === newcomer || newcomer === undefined) break
       if (held.token === newcomer.token && held.brokenAtMs === undefined) {
         if (!held.isLeaving) obeying.probed.push(held.key)
-      } else if (platformIds.includes(held.platformId)) this.#send(user!, held, obeying)
+      } else if (platformIds.includes(held.platformId)) this.#evict(user!, held, obeying)
     }
     return withLastProbed(obeying)
   }
@@ -286,7 +289,7 @@ export class Roster {
     if (held === undefined) return
     held.isLeaving = true
     held.isAsked = false
-    held.number ??= OLD
+    held.number ??= UNNUMBERED
   }
 
   /** What the store is to be told of the user. */
@@ -318,7 +321,7 @@ export class Roster {
   }
 
   /** Send a login away: at once where there is no socket, else when the socket has closed. */
-  #send(user: User, held: Held, obeying: Obeying): void {
+  #evict(user: User, held: Held, obeying: Obeying): void {
     if (held.brokenAtMs !== undefined) {
       if (this.#drop(user, held)) obeying.isChanged = true
       return
@@ -348,7 +351,7 @@ function giveNumber({ held }: User, number: LoginNumber | undefined): Login[] {
 
 /** Numbered logins stand before those that wait, in order; of equal numbers the later one stands later. */
 function placeOf(held: Held[], number: LoginNumber): number {
-  const at = held.findIndex((one) => (one.number ?? BY_HAND) > number)
+  const at = held.findIndex((one) => (one.number ?? ADMIN_KICK) > number)
   return at < 0 ? held.length : at
 }
 

@@ -3,7 +3,7 @@
  * token, who vouched for it, which nodes rely on it (include/token-side.lua), and the refresh tokens.
  */
 import { Cluster, type Redis } from 'ioredis'
-import { BY_HAND } from '../../rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
 import type { PlatformTable } from '../../rules/platforms.js'
 import type { Holder, LoginNumber, PlatformId, UserId } from '../../rules/types.js'
@@ -92,7 +92,7 @@ export class TokenRecords {
     const key = this.#keys.tokenSide(userId, owner.platformName)
     const kick = await this.#client.hget(key, `k:${tokenDigest(token)}`).catch(this.#failing(owner))
     // number:expiry:state before
-    return kick === null ? BY_HAND : Number(kick.split(':')[0])
+    return kick === null ? ADMIN_KICK : Number(kick.split(':')[0])
   }
 
   async all(userId: UserId): Promise<TokenRecord[]> {
