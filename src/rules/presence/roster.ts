@@ -1,7 +1,7 @@
 /**
  * The roster: who is connected to this node, of one shard's users.
  *
- * A user is *shown* on a platform while a socket of that platform is open, or broke less than the grace ago. He is
+ * A user is *shown* on a platform while a socket of that platform is open, or broke less than the grace ago. They are
  * *reachable* there only while a socket is open. Several sockets of one platform count once.
  *
  * Each socket is a login, with a number that orders a user's logins everywhere. A new one waits for its number; on
@@ -31,7 +31,7 @@ export interface OpenLogin extends Login {
   number: LoginNumber | undefined
 }
 
-/** Whom an eviction met. */
+/** The logins that an eviction met. */
 export interface Obeying {
   /** Open sockets that have to go, in order of login. */
   leaving: ConnectionKey[]
@@ -42,7 +42,7 @@ export interface Obeying {
   probed: ConnectionKey[]
   /** Places without a socket went at once, and the shown platforms changed with them. */
   isChanged: boolean
-  /** Somebody whom it may concern waits for his number: ask again then. */
+  /** A login that it may concern waits for its number: evict again then. */
   isWaiting: boolean
 }
 
@@ -63,7 +63,7 @@ interface User {
 }
 
 export interface Standing {
-  /** Where he is shown. Distinct, ascending; empty = offline here. */
+  /** Platforms on which the user is shown. Distinct, ascending; empty = offline here. */
   platformIds: PlatformId[]
   /** The highest that this shard has seen in the store's answers; 0 = none. */
   version: number
@@ -78,7 +78,7 @@ const NO_SOCKET = -1
 
 /**
  * How many sockets of one device an eviction probes: the last ones. A socket that a device lost without noticing is
- * among them; and who opens sockets without end must not make each login dearer than the one before.
+ * among them. Without a bound a client that keeps opening sockets would make each login dearer than the one before.
  */
 export const PROBED_MAX = 16
 
@@ -244,14 +244,14 @@ export class Roster {
     return user === undefined ? [] : giveNumber(user, undefined)
   }
 
-  /** Who of the user's logins obeys an eviction. */
+  /** Apply an eviction to the user's logins. */
   evict({ userId, before, newcomer, ...eviction }: Eviction & { key?: ConnectionKey }): Obeying {
     const obeying: Obeying = { leaving: [], probed: [], isChanged: false, isWaiting: false }
     const user = this.#users.get(userId)
     for (const held of user?.held ?? []) {
       const isOpen = held.brokenAtMs === undefined
       if (isOpen && newcomer !== undefined && held.token === newcomer) {
-        // The order of one device's sockets does not matter: who answers stays. But who came later is not suspect.
+        // The order of one device's sockets does not matter: those that answer stay. Later ones are not suspect.
         if ((held.number ?? UNNUMBERED) <= before && !held.isLeaving) obeying.probed.push(held.key)
         continue
       }
@@ -263,7 +263,7 @@ export class Roster {
     return withLastProbed(obeying)
   }
 
-  /** Whom a login on this node removes: those on `platformIds` who came here before it. */
+  /** Remove what a login on this node replaces: logins on `platformIds` that came here before it. */
   evictBefore(userId: UserId, key: ConnectionKey, platformIds: readonly PlatformId[]): Obeying {
     const obeying: Obeying = { leaving: [], probed: [], isChanged: false, isWaiting: false }
     const user = this.#users.get(userId)
@@ -320,7 +320,7 @@ export class Roster {
     this.#broken.push({ userId, key: held.key, dueMs: nowMs + this.#graceMs })
   }
 
-  /** Send a login away: at once where there is no socket, else when the socket has closed. */
+  /** A login has to go: at once where there is no socket, else when the socket has closed. */
   #evict(user: User, held: Held, obeying: Obeying): void {
     if (held.brokenAtMs !== undefined) {
       if (this.#drop(user, held)) obeying.isChanged = true
@@ -355,7 +355,7 @@ function placeOf(held: Held[], number: LoginNumber): number {
   return at < 0 ? held.length : at
 }
 
-/** Of logins in order, those that nobody of the same device comes after: what they remove is what all remove. */
+/** Of logins in order, the last of each device. Together they remove what all of them remove. */
 export function lastOfEachDevice<L extends Login>(logins: readonly L[]): L[] {
   return [...new Map(logins.map((login) => [login.token, login])).values()]
 }
