@@ -8,7 +8,7 @@ import type { LoginNumber } from '../rules/types.js'
  * The user may not stay: flag the token as kicked by the login `by`, send the kick frame (2002), then close.
  * presence shard → connection (io). May be repeated.
  */
-export interface Kick {
+export interface EndLogin {
   kind: 'kick'
   by: LoginNumber
 }
@@ -54,4 +54,4 @@ export interface Dismiss {
   kind: 'dismiss'
 }
 
-export type Command = Kick | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss
+export type Command = EndLogin | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss

@@ -1,5 +1,5 @@
 /** What a presence shard hears. Every message may be repeated; each carries state, not a delta. */
-import type { Eviction, LoginInfo } from '../rules/logins/eviction.js'
+import type { Eviction, EvictionResult, LoginInfo } from '../rules/logins/eviction.js'
 import type { TokenDigest } from '../rules/logins/token-digest.js'
 import type {
   Holder,
@@ -136,23 +136,17 @@ export interface Withdrawn {
   by: LoginNumber
 }
 
-/** What became of a kick on one node: how many went, and which of the user's logins are left. */
-export interface Kicked {
-  gone: number
-  left: LoginInfo[]
-}
-
-/** The same in the whole cluster. */
-export interface KickOutcome extends Kicked {
+/** What became of a kick in the whole cluster. */
+export interface KickOutcome extends EvictionResult {
   /** Nodes that hold the user and have not answered within the time. */
   unanswered: string[]
 }
 
 /**
- * End logins of a user by hand, on whatever node; those that come after stay. api → presence shard. Fails with
+ * An admin ends logins of a user, on whatever node; those that come after stay. api → presence shard. Fails with
  * KICK_UNCONFIRMED when the store has not said within `timeoutMs` which nodes hold the user.
  */
-export interface Kick extends Question<KickOutcome> {
+export interface KickByAdmin extends Question<KickOutcome> {
   kind: 'kick'
   eviction: Omit<Eviction, 'before'>
   timeoutMs: number
@@ -223,7 +217,7 @@ export type Command =
   | Evict
   | Evicted
   | Withdrawn
-  | Kick
+  | KickByAdmin
   | Remind
   | Holding
   | ChangesMissed

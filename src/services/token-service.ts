@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { stateFault } from '../auth/token-records.js'
 import type { Claims, TokenFault, TokenVerdict } from '../auth/tokens.js'
 import { WireCode, wireErrorText } from '../openim/wire-errors.js'
-import { BY_HAND, TOKEN_ONLY } from '../rules/logins/eviction.js'
+import { ADMIN_KICK, TOKEN_ONLY } from '../rules/logins/eviction.js'
 import type { Policy } from '../rules/logins/login-policy.js'
 import { type TokenDigest, tokenDigest } from '../rules/logins/token-digest.js'
 import { compareIssue, nextPlace, type Occasion, type Place, readIssue } from '../rules/logins/token-order.js'
@@ -324,7 +324,7 @@ export class TokenService {
     await Promise.all(forgets)
   }
 
-  async #kick(userId: UserId, records: readonly OneToken[], by = BY_HAND): Promise<void> {
+  async #kick(userId: UserId, records: readonly OneToken[], by = ADMIN_KICK): Promise<void> {
     const kicks = [...byPlatform(records)].map(([platformId, some]) => {
       const tokens = textsOf(some)
       return this.#store.kickTokens(userId, platformId, tokens, by, this.#flagTtlS(tokens))

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { recordRule, stateFault } from '../../src/auth/token-records.js'
 import type { Claims } from '../../src/auth/tokens.js'
-import { BY_HAND, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
+import { ADMIN_KICK, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
 import { LoginPolicy, POLICIES } from '../../src/rules/logins/login-policy.js'
 import { StoreAwayError } from '../../src/services/store-calls.js'
 import type { TokenService } from '../../src/services/token-service.js'
@@ -388,7 +388,7 @@ t.test(
     )
     t.same(
       store.kicks.map(({ tokens, by }) => [tokens.length, by]),
-      [[2, BY_HAND]],
+      [[2, ADMIN_KICK]],
     )
     t.equal(store.good('u2').length, 3)
     await service.forceLogout('u1')

@@ -1,7 +1,7 @@
 /** A store that counts as reachable, and answers late or not at all. */
 import t from 'tap'
 import { StoreUnavailableError } from '../../src/errors/errors.js'
-import { BY_HAND } from '../../src/rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { Assertion, AssertOutcome, TokenState } from '../../src/rules/types.js'
@@ -107,7 +107,7 @@ t.test('who came in unchecked is asked about until the store has an answer', asy
   await place.run(1_000)
   t.equal(client.state, 'in')
   // Of this the node does not hear: its connection is just gone.
-  await place.backend.tokens.kick('ann', ANDROID, [token], BY_HAND, HOUR_S).saved
+  await place.backend.tokens.kick('ann', ANDROID, [token], ADMIN_KICK, HOUR_S).saved
   store().refusals = 3
   store().events!.reachable(false, 'a test')
   store().events!.reachable(true, 'a test')
@@ -130,7 +130,7 @@ t.test('a login that is kicked while its number is on the way removes nobody', a
   const kicked = far.node.connect(0, 0, 'ann', ANDROID, token)!
   await place.run(100)
   t.equal(kicked.state, 'in')
-  await near.store().kickTokens('ann', ANDROID, [token], BY_HAND, HOUR_S)
+  await near.store().kickTokens('ann', ANDROID, [token], ADMIN_KICK, HOUR_S)
   await place.run(100)
   assertsFrom.open()
   await place.run(1_000)

@@ -178,7 +178,7 @@ export class VirtualCluster {
   }
 
   /** Kick by hand through one node, as its REST does. */
-  kick(node: number, eviction: PresenceShard.Kick['eviction']): Promise<PresenceShard.Kicked> {
+  kick(node: number, eviction: PresenceShard.KickByAdmin['eviction']): Promise<PresenceShard.KickOutcome> {
     const { api, addresses } = this.nodes[node]!
     const question = { kind: 'kick' as const, eviction, timeoutMs: 5_000 }
     return this.until(api.ask(addresses.shardFor(eviction.userId), question, 6_000))

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { BY_HAND, type Eviction, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
+import { ADMIN_KICK, type Eviction, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
 import {
   type ConnectionKey,
   lastOfEachDevice,
   type Obeying,
-  OLD,
   PROBED_MAX,
   Roster,
+  UNNUMBERED,
 } from '../../src/rules/presence/roster.js'
 import type { LoginNumber, PlatformId, UserId } from '../../src/rules/types.js'
 
@@ -31,7 +31,7 @@ interface Place {
 class Model {
   nowMs = 0
   keys = 0
-  numbers: LoginNumber = OLD
+  numbers: LoginNumber = UNNUMBERED
   places = new Map<ConnectionKey, Place>()
 
   constructor(readonly graceMs: number) {}
@@ -49,7 +49,7 @@ class Model {
 
   /** The user's places whose grace is not over: first those held without a socket, then by number, then who waits. */
   inOrder(userId: UserId): Place[] {
-    const rank = ({ thread, number }: Place) => (thread === undefined ? -1 : (number ?? BY_HAND))
+    const rank = ({ thread, number }: Place) => (thread === undefined ? -1 : (number ?? ADMIN_KICK))
     return [...this.places.values()]
       .filter((place) => place.userId === userId && this.isHeld(place))
       .sort((a, b) => rank(a) - rank(b))
@@ -155,7 +155,7 @@ class Connect implements Command {
   check = () => true
   run(model: Model, real: Real): void {
     const { userId, platformId, thread, token } = this
-    const number = this.isAnnounced ? OLD : undefined
+    const number = this.isAnnounced ? UNNUMBERED : undefined
     const login = { key: model.keys + 1, platformId, background: false, thread, token }
     step(
       model,
@@ -255,7 +255,14 @@ class Hold implements Command {
     roster.hold(this.userId, this.platformId, model.nowMs)
     if (model.shown(this.userId).includes(this.platformId)) return
     const { userId, platformId } = this
-    model.add({ userId, platformId, thread: undefined, token: '', number: OLD, brokenAtMs: model.nowMs })
+    model.add({
+      userId,
+      platformId,
+      thread: undefined,
+      token: '',
+      number: UNNUMBERED,
+      brokenAtMs: model.nowMs,
+    })
     step(
       model,
       { roster },
@@ -358,12 +365,12 @@ class Evict implements Command {
     const places = model.inOrder(userId)
     const isOwn = (place: Place) => place.token === newcomer && place.brokenAtMs === undefined
     const probed = places.filter(
-      (place) => isOwn(place) && !place.isLeaving && (place.number ?? OLD) <= before,
+      (place) => isOwn(place) && !place.isLeaving && (place.number ?? UNNUMBERED) <= before,
     )
     const meant = places.filter((place) => !isOwn(place) && isMeant(place, { ...order, key }))
     const mustWait = (place: Place) =>
-      place.number === undefined && place.brokenAtMs === undefined && before !== BY_HAND
-    const obeys = (place: Place) => !mustWait(place) && (place.number ?? OLD) < before
+      place.number === undefined && place.brokenAtMs === undefined && before !== ADMIN_KICK
+    const obeys = (place: Place) => !mustWait(place) && (place.number ?? UNNUMBERED) < before
     let found = ''
     const evict = () => {
       const obeying = real.roster.evict({ userId, ...order, key })
@@ -434,7 +441,7 @@ const thread = fc.nat(THREADS - 1)
 const token = fc.constantFrom('t1', 't2', 't3')
 const order: fc.Arbitrary<Order> = fc.record(
   {
-    before: fc.oneof(fc.nat(12), fc.constantFrom(OLD, TOKEN_ONLY, BY_HAND)),
+    before: fc.oneof(fc.nat(12), fc.constantFrom(UNNUMBERED, TOKEN_ONLY, ADMIN_KICK)),
     platformIds: platforms,
     which: fc.nat(6),
     token,
@@ -451,7 +458,9 @@ const commands = fc.commands<Model, Real>(
     connect,
     connect,
     connect,
-    fc.tuple(fc.nat(20), fc.boolean(), fc.constantFrom(undefined, OLD)).map((args) => new Report(...args)),
+    fc
+      .tuple(fc.nat(20), fc.boolean(), fc.constantFrom(undefined, UNNUMBERED))
+      .map((args) => new Report(...args)),
     fc.tuple(fc.nat(20), fc.boolean()).map((args) => new Disconnect(...args)),
     fc.tuple(user, fc.boolean()).map((args) => new DisconnectUnknown(...args)),
     thread.map((lost) => new LoseThread(lost)),
@@ -579,7 +588,7 @@ t.test(
   async (t) => {
     const roster = rosterWith({ key: 1 }, { key: 2 })
     roster.hold('ann', 1, 0)
-    for (const key of [3, 4]) roster.connect('ann', { ...ANY, key }, OLD)
+    for (const key of [3, 4]) roster.connect('ann', { ...ANY, key }, UNNUMBERED)
     t.same(loginKeys(roster), [3, 4, 1, 2])
     t.same(roster.evictBefore('ann', 1, [1, 5]).probed, [3, 4])
   },
@@ -589,8 +598,8 @@ t.test('an eviction is obeyed by those with a smaller number only', async (t) =>
   const roster = rosterWith({ key: 1, number: 5 }, { key: 2, number: 6 }, { key: 3, number: 7 })
   const obeying = roster.evict({ userId: 'ann', before: 6 })
   t.same(obeying, { ...NOBODY, leaving: [1] })
-  t.same(roster.evict({ userId: 'ann', before: OLD }).leaving, [])
-  t.same(roster.evict({ userId: 'bob', before: BY_HAND }).leaving, [])
+  t.same(roster.evict({ userId: 'ann', before: UNNUMBERED }).leaving, [])
+  t.same(roster.evict({ userId: 'bob', before: ADMIN_KICK }).leaving, [])
 })
 
 t.test(
@@ -620,7 +629,7 @@ t.test('an eviction may be for platforms, for one connection, for a token, or fo
       { key: 3, number: 3, platformId: 2, token: 'c' },
     )
   const met = (order: Omit<Parameters<Roster['evict']>[0], 'userId' | 'before'>) =>
-    all().evict({ userId: 'ann', before: BY_HAND, ...order }).leaving
+    all().evict({ userId: 'ann', before: ADMIN_KICK, ...order }).leaving
   t.same(met({}), [1, 2, 3])
   t.same(met({ platformIds: [2, 7] }), [2, 3])
   t.same(met({ platformIds: [] }), [])
@@ -652,7 +661,7 @@ t.test('connections with the newcomer’s token are probed, and no rivals', asyn
 t.test('of many connections of one device the last ones are probed', async (t) => {
   const keys = Array.from({ length: PROBED_MAX + 4 }, (_, n) => n + 1)
   const roster = rosterWith(...keys.map((key) => ({ key, number: key })))
-  t.same(roster.evict({ userId: 'ann', before: BY_HAND, newcomer: 'T' }).probed, keys.slice(4))
+  t.same(roster.evict({ userId: 'ann', before: ADMIN_KICK, newcomer: 'T' }).probed, keys.slice(4))
   t.same(roster.evictBefore('ann', PROBED_MAX + 4, [5]).probed, keys.slice(3, -1))
   t.same(roster.socketsOf('ann', 'T'), keys.slice(4))
   t.same(roster.socketsOf('ann', 'another'), [])
@@ -687,7 +696,7 @@ t.test('who waits for his number makes an eviction wait, unless it is by hand', 
     const later = roster.evict({ userId: 'ann', before })
     t.same([later.isWaiting, later.leaving.at(-1)], [false, 2])
   }
-  const byHand = rosterWith({ key: 1, number: 5 }, { key: 2 }).evict({ userId: 'ann', before: BY_HAND })
+  const byHand = rosterWith({ key: 1, number: 5 }, { key: 2 }).evict({ userId: 'ann', before: ADMIN_KICK })
   t.same([byHand.isWaiting, byHand.leaving.length], [false, 2])
 })
 
@@ -696,7 +705,7 @@ t.test('a place without a socket goes at once, and what is shown changes with it
   roster.hold('ann', 3, 0)
   for (const key of [1, 2]) roster.disconnect('ann', key, false, 0)
   t.same(roster.shownPlatforms('ann'), [1, 3, 5])
-  t.same(roster.evict({ userId: 'ann', before: OLD }), NOBODY, 'by no number at all')
+  t.same(roster.evict({ userId: 'ann', before: UNNUMBERED }), NOBODY, 'by no number at all')
   t.same(roster.evict({ userId: 'ann', before: 5, platformIds: [5] }), NOBODY, 'by its own number')
   t.same(
     roster.evict({ userId: 'ann', before: 5 }),

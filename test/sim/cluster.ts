@@ -277,7 +277,7 @@ export class Cluster {
       },
       receive: (ctx, state, message) => {
         const heard = snapshotsIn(message)
-        const viewOf = (userId: UserId) => state.watches.viewOf(userId, []).join()
+        const viewOf = (userId: UserId) => state.watches.elsewhere(userId).join()
         const before = heard.map(({ userId }) => viewOf(userId))
         presenceShard.receive(ctx, state, message)
         for (const [at, { userId, version }] of heard.entries()) {

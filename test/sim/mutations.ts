@@ -12,10 +12,10 @@ export interface Mutation {
 export const MUTATIONS: Mutation[] = [
   {
     name: 'a device that comes again has its other connections kicked',
-    file: 'actors/shard/presence-shard/evictions.ts',
-    find: 'for (const key of obeying.probed) probe(ctx, key)',
+    file: 'src/rules/shard/sessions.ts',
+    find: "for (const key of obeying.probed) out.push({ kind: 'signal', key, order: { kind: 'probe' } })",
     replace:
-      "for (const key of obeying.probed) ctx.signal(refOfKey<Connection.Command>(key), { kind: 'kick', by })",
+      "for (const key of obeying.probed) out.push({ kind: 'signal', key, order: { kind: 'kick', by } })",
   },
   {
     name: 'no version check',
@@ -38,8 +38,8 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'a gap is noticed, and nothing is read again',
     file: 'actors/shard/presence-shard.ts',
-    find: "    case 'changesMissed':\n      return watchAllAgain(ctx, state)",
-    replace: "    case 'changesMissed':\n      return",
+    find: 'changesMissed: (ctx, { watches, flights, out }) => flights.readAgain(watches.userIds, ctx.nowMs(), out)',
+    replace: 'changesMissed: () => {}',
   },
   {
     name: 'lost coalescing: a change during the flight is dropped',
@@ -61,20 +61,20 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'the ledger is ignored after a restart of a shard',
-    file: 'actors/shard/presence-shard/rebuild.ts',
-    find: 'for (const { userId, platformIds } of state.heldBefore) {',
-    replace: 'for (const { userId, platformIds } of state.heldBefore.slice(0, 0)) {',
+    file: 'src/rules/shard/sessions.ts',
+    find: 'for (const { userId, platformIds } of heldBefore) {',
+    replace: 'for (const { userId, platformIds } of heldBefore.slice(0, 0)) {',
   },
   {
     name: 'after an outage nothing is asserted again',
-    file: 'actors/shard/presence-shard/store-flights.ts',
-    find: 'for (const userId of state.roster.userIds) state.asserts.addBackground(userId, nowMs)',
+    file: 'src/rules/shard/flights.ts',
+    find: 'this.assertAgain(userIds, nowMs, out)',
     replace: '',
   },
   {
     name: 'after a fail-over nobody is withdrawn again',
-    file: 'actors/shard/presence-shard/store-flights.ts',
-    find: 'for (const userId of state.departed.keys()) state.asserts.addBackground(userId, nowMs)',
+    file: 'src/rules/shard/flights.ts',
+    find: 'this.assertAgain(this.#departed.keys(), nowMs, out)',
     replace: '',
   },
   {
@@ -110,9 +110,9 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'shards do not hear of a death',
-    file: 'actors/shard/presence-shard/watching.ts',
-    find: 'tellWatchers(ctx, state, state.watches.loseHolders(holders))',
-    replace: 'tellWatchers(ctx, state, state.watches.loseHolders(holders.slice(0, 0)))',
+    file: 'src/rules/shard/watches.ts',
+    find: 'this.tell(this.#index.loseHolders(holders), out)',
+    replace: 'this.tell(this.#index.loseHolders(holders.slice(0, 0)), out)',
   },
   {
     name: 'a new epoch of a process marks its old one dead at once',

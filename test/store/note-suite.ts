@@ -1,7 +1,7 @@
 /** What nodes say to each other through every store. Part of `suite.ts`. */
 import type { Test } from 'tap'
 import type { Note } from '../../src/protocol/node/notes.js'
-import { BY_HAND } from '../../src/rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { until } from '../support/redis.js'
 import type { Kit } from './suite.js'
 
@@ -15,7 +15,7 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
     const a = await open(t)
     const b = await open(t)
     const notes: Note[] = [
-      { kind: 'evict', id: 1, from: a.holder, eviction: { userId: 'Åsa', before: BY_HAND } },
+      { kind: 'evict', id: 1, from: a.holder, eviction: { userId: 'Åsa', before: ADMIN_KICK } },
       {
         kind: 'evict',
         id: 2,
@@ -37,7 +37,7 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
         left: [{ connectionId: 'c', platformId: 5, nodeId: 'b', background: false }],
       },
       { kind: 'died', dead: [{ holder: 'c#7', inMs: 250 }] },
-      { kind: 'withdraw', userId: 'u', platformId: 5, tokens: ['t1', 't2'], by: BY_HAND - 1 },
+      { kind: 'withdraw', userId: 'u', platformId: 5, tokens: ['t1', 't2'], by: ADMIN_KICK - 1 },
     ]
     for (const note of notes) a.store.bus.send(b.holder, note)
     await until('all are heard', () => b.heard.notes.length === notes.length)

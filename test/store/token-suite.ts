@@ -1,7 +1,7 @@
 /** What every store promises about tokens. Part of `suite.ts`. */
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import { BY_HAND } from '../../src/rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import type { LoginNumber, TokenState, UserId } from '../../src/rules/types.js'
 import type { Store } from '../../src/store/ports/store.js'
@@ -67,11 +67,11 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const { store } = await open(t)
     const user = fresh('user')
     await store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
-    t.equal(await store.tokens.kickedBy(user, WEB, 'token'), BY_HAND)
+    t.equal(await store.tokens.kickedBy(user, WEB, 'token'), ADMIN_KICK)
     await store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
     t.equal(await store.tokens.kickedBy(user, WEB, 'token'), LOGIN)
     await backend.setToken(user, WEB, 'of OpenIM', 'kicked')
-    t.equal(await store.tokens.kickedBy(user, WEB, 'of OpenIM'), BY_HAND)
+    t.equal(await store.tokens.kickedBy(user, WEB, 'of OpenIM'), ADMIN_KICK)
   })
 
   t.test('a kick of several tokens is one note about those that it flagged', async (t) => {
@@ -93,7 +93,7 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a token that nobody remembered can be kicked all the same', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.tokens.kickTokens(user, WEB, ['token'], BY_HAND, HOUR_S)
+    await a.store.tokens.kickTokens(user, WEB, ['token'], ADMIN_KICK, HOUR_S)
     t.equal(await stateOf(a.store, user), 'kicked')
     t.equal(await stateOf(a.store, user, 'other'), 'unknown')
   })
@@ -145,15 +145,15 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const [byHand, byBoth, byOpenim] = [fresh('user'), fresh('user'), fresh('user')]
     for (const user of [byHand, byBoth, byOpenim])
       await a.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
-    await a.store.tokens.vouchForToken(byHand, WEB, 'token', BY_HAND - 1)
-    await a.store.tokens.kickTokens(byHand, WEB, ['token'], BY_HAND, HOUR_S)
+    await a.store.tokens.vouchForToken(byHand, WEB, 'token', ADMIN_KICK - 1)
+    await a.store.tokens.kickTokens(byHand, WEB, ['token'], ADMIN_KICK, HOUR_S)
     await a.store.tokens.kickTokens(byBoth, WEB, ['token'], LOGIN, HOUR_S)
-    await a.store.tokens.kickTokens(byBoth, WEB, ['token'], BY_HAND, HOUR_S)
+    await a.store.tokens.kickTokens(byBoth, WEB, ['token'], ADMIN_KICK, HOUR_S)
     await a.store.tokens.kickTokens(byBoth, WEB, ['token'], LOGIN, HOUR_S)
     await backend.setToken(byOpenim, WEB, 'token', 'kicked')
     await a.store.tokens.kickTokens(byOpenim, WEB, ['token'], LOGIN, HOUR_S)
     for (const user of [byHand, byBoth, byOpenim]) {
-      await a.store.tokens.vouchForToken(user, WEB, 'token', BY_HAND - 1)
+      await a.store.tokens.vouchForToken(user, WEB, 'token', ADMIN_KICK - 1)
       t.equal(await stateOf(a.store, user), 'kicked')
     }
   })
@@ -163,7 +163,7 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     type Act = { does: 'kick' | 'vouch'; number: LoginNumber; node: number }
     const number = fc.oneof(
       { arbitrary: fc.integer({ min: LOGIN, max: LOGIN + 4 }), weight: 5 },
-      { arbitrary: fc.integer({ min: BY_HAND - 2, max: BY_HAND - 1 }), weight: 1 },
+      { arbitrary: fc.integer({ min: ADMIN_KICK - 2, max: ADMIN_KICK - 1 }), weight: 1 },
     )
     const act: fc.Arbitrary<Act> = fc.record({
       does: fc.constantFrom('kick', 'vouch'),

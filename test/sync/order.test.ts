@@ -1,7 +1,7 @@
 /** What one actor did in one step is done by three now: each order that others rely on. */
 import t from 'tap'
 import { PRESENCE_SYNC, TOKEN_SYNC } from '../../src/protocol/addresses.js'
-import { BY_HAND } from '../../src/rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import { nodeSettings } from '../store/suite.js'
@@ -73,7 +73,7 @@ t.test('a kick that overtakes the answer to a question about its token is believ
     userId: 'ann',
     platformId: 1,
     tokens: [tokenDigest('token')],
-    by: BY_HAND,
+    by: ADMIN_KICK,
   })
   await room.run(1)
   open()

@@ -1,6 +1,6 @@
 /** One of the sync actors fails and is started again: what it makes the others do, and what it must not forget. */
 import t from 'tap'
-import { BY_HAND } from '../../src/rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { SyncRoom } from './room.js'
 
 const HOUR_S = 3_600
@@ -47,7 +47,7 @@ t.test('token-sync: a login that was let in unchecked is still checked', async (
   const checked = room.checkToken('kicked', true)
   await room.run(1)
   t.equal(await checked, 'normal', 'there is no answer')
-  await room.backend.tokens.kick('ann', 1, ['kicked'], BY_HAND, HOUR_S).saved
+  await room.backend.tokens.kick('ann', 1, ['kicked'], ADMIN_KICK, HOUR_S).saved
   room.store.isSilent = false
   room.heard()
   await room.fail(room.addresses.tokenSync)

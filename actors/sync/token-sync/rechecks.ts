@@ -1,5 +1,5 @@
 /** Logins that were let in unchecked, or on what may have been out of date: asked about when the store is back. Thread: sync. */
-import { BY_HAND } from '../../../src/rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../../src/rules/logins/eviction.js'
 import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
 import type { PlatformId, UserId } from '../../../src/rules/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
@@ -48,7 +48,7 @@ async function find(
   token: string,
 ): Promise<Found> {
   const state = await tokens.tokenState(userId, platformId, token)
-  return { state, by: state === 'kicked' ? await tokens.kickedBy(userId, platformId, token) : BY_HAND }
+  return { state, by: state === 'kicked' ? await tokens.kickedBy(userId, platformId, token) : ADMIN_KICK }
 }
 
 /** A login that was let in with a token that turns out bad has to go. */
@@ -64,7 +64,7 @@ export function onUncheckedFound(ctx: Ctx, state: State, digest: TokenDigest, ou
   const { state: found, by } = outcome.value
   const isLost = found === 'unknown' && login.wasGood
   if (!isGood(state, found, userId) && !isLost) {
-    withdraw(ctx, state, { userId, platformId, tokens: [digest], by: login.isLate ? BY_HAND : by })
+    withdraw(ctx, state, { userId, platformId, tokens: [digest], by: login.isLate ? ADMIN_KICK : by })
   }
   checkSome(ctx, state)
 }

@@ -55,7 +55,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   const audit = auditTrail(log, metrics)
   // Nobody outside may know which addresses share a slot.
   const salt = randomBytes(8).toString('hex')
-  const kick = (eviction: PresenceShard.Kick['eviction']): Promise<PresenceShard.KickOutcome> =>
+  const kick = (eviction: PresenceShard.KickByAdmin['eviction']): Promise<PresenceShard.KickOutcome> =>
     system.ask(
       addresses.shardFor(eviction.userId),
       { kind: 'kick', eviction, timeoutMs: KICK_MS },

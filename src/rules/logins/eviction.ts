@@ -2,16 +2,16 @@
 import type { LoginNumber, PlatformId, UserId } from '../types.js'
 import type { TokenDigest } from './token-digest.js'
 
-/** Who kicks by hand: greater than the number of any login. */
-export const BY_HAND: LoginNumber = Number.MAX_SAFE_INTEGER
+/** The number by which an admin kicks: greater than that of any login. */
+export const ADMIN_KICK: LoginNumber = Number.MAX_SAFE_INTEGER
 
 /**
- * As bad for a token as BY_HAND, but the connections that were made with it stay: they end by themselves (a newer token
- * takes the place of an older one, as in OpenIM), or whoever kicks ends them too.
+ * As bad for a token as ADMIN_KICK, but the connections that were made with it stay: they end by themselves (a newer token
+ * takes the place of an older one, as in OpenIM), or the one that kicks ends them too.
  */
-export const TOKEN_ONLY: LoginNumber = BY_HAND - 1
+export const TOKEN_ONLY: LoginNumber = ADMIN_KICK - 1
 
-/** An order to end logins of one user. Whoever has a greater number than `before` came later, and stays. */
+/** An order to end logins of one user. A login with a greater number than `before` came later, and stays. */
 export interface Eviction {
   userId: UserId
   /** Only logins with a smaller number obey. 0 = none by its number. */
@@ -40,4 +40,10 @@ export interface LoginInfo {
   platformId: PlatformId
   nodeId: string
   background: boolean
+}
+
+/** What an eviction did on one node, or on several: how many logins went, and which of the user's are left. */
+export interface EvictionResult {
+  gone: number
+  left: LoginInfo[]
 }

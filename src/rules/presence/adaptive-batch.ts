@@ -1,13 +1,13 @@
 /**
  * Adaptive batching: which users go to the store next, and when.
  *
- * A quiet buffer sends at once. While a batch is in flight, users gather; a full batch goes at once, and nobody
- * waits longer than `mergeIntervalMs`, unless for the end of the user's own flight: at most one batch in flight
- * holds a user, so that his states can neither overtake each other nor be lost. Users are named only; what is sent
- * of them is read when they are taken, so the last state wins however often it changed.
+ * A quiet buffer sends at once. While a batch is in flight, users gather. A full batch goes at once, and no user waits
+ * longer than `mergeIntervalMs`, except for the end of their own flight: at most one batch in flight holds a user, so
+ * that states of one user neither overtake each other nor get lost. A batch names users only. Their state is read when
+ * they are taken, so the last state wins however often it changed.
  *
- * What is only said again (renewals, everything after an outage) goes in the background: in batches of its own, one at
- * a time, so that no change waits behind it.
+ * Renewals, and everything after an outage, are nothing new. They go in the background: in batches of their own, one at
+ * a time, so that no change waits behind them.
  */
 import type { UserId } from '../types.js'
 
@@ -31,9 +31,9 @@ export class AdaptiveBatch {
   readonly #returned = new Map<UserId, number>()
   /** Users in flight: UNCHANGED, or changed again meanwhile, waiting since then. */
   readonly #inFlight = new Map<UserId, number>()
-  /** Users who failed alone, with the time until which they rest, in that order. */
+  /** Users that failed while others of their batch did not, with the time until which they rest, in that order. */
   readonly #resting = new Map<UserId, number>()
-  /** Users of whom nothing is new. */
+  /** Users to be sent again although nothing is new. */
   readonly #background = new Set<UserId>()
   #backgroundFlight: UserId[] | undefined
   /** Without that of the background. */
@@ -57,7 +57,7 @@ export class AdaptiveBatch {
     return this.#waiting.has(userId) || this.#returned.has(userId) || this.#resting.has(userId)
   }
 
-  /** The user changed. Who rests goes on resting: his state is read when he is taken. */
+  /** The user changed. A resting user goes on resting, as the state is read only when the user is taken. */
   add(userId: UserId, nowMs: number): void {
     const changedAgainMs = this.#inFlight.get(userId)
     if (changedAgainMs === UNCHANGED) this.#inFlight.set(userId, nowMs)
@@ -66,13 +66,13 @@ export class AdaptiveBatch {
     this.#waiting.set(userId, nowMs)
   }
 
-  /** Say it again, sometime soon. */
+  /** The user is to be sent again, after all changes. */
   addBackground(userId: UserId, nowMs: number): void {
     if (this.#inFlight.has(userId)) this.add(userId, nowMs)
     else if (!this.has(userId)) this.#background.add(userId)
   }
 
-  /** Nothing is to be said of the user any more. Not for one in flight. */
+  /** The user need not be sent any more. No effect on a flight. */
   remove(userId: UserId): void {
     for (const users of [this.#waiting, this.#returned, this.#resting, this.#background]) users.delete(userId)
   }
@@ -113,9 +113,9 @@ export class AdaptiveBatch {
   }
 
   /**
-   * A flight ended. Those in `failed` wait again, behind all others; with `restMs` they rest so long before, so that
-   * whoever always fails holds up nobody. To be the same for all who fail alone. Returns those of whom nothing is left
-   * to be said.
+   * A flight ended. Users in `failed` wait again, behind all others. With `restMs` they rest before, so that a user that
+   * always fails holds up nobody; `restMs` must be the same for every single failure. Returns the users that are fully
+   * flushed.
    */
   land(batch: UserId[], failed: ReadonlySet<UserId>, nowMs: number, restMs = 0): UserId[] {
     const isBackground = batch === this.#backgroundFlight

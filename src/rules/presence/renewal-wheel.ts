@@ -1,7 +1,7 @@
 /**
  * The renewal wheel: each user once per turn of the wheel, spread evenly however the users came.
  *
- * A user's place follows from his ID, not from his login, so a reconnect storm does not become a storm of renewals
+ * A user's place follows from the user ID, not from the login, so a reconnect storm does not become a storm of renewals
  * a third of the TTL later. The first renewal comes within one turn.
  */
 import { hashOf } from '../placement.js'

@@ -1,13 +1,13 @@
 /**
  * The roster: who is connected to this node, of one shard's users.
  *
- * A user is *shown* on a platform while a socket of that platform is open, or broke less than the grace ago. He is
+ * A user is *shown* on a platform while a socket of that platform is open, or broke less than the grace ago. They are
  * *reachable* there only while a socket is open. Several sockets of one platform count once.
  *
  * Each socket is a login, with a number that orders a user's logins everywhere. A new one waits for its number; on
  * one node the order in which logins came is the order of their numbers.
  */
-import { BY_HAND, type Eviction } from '../logins/eviction.js'
+import { ADMIN_KICK, type Eviction } from '../logins/eviction.js'
 import type { TokenDigest } from '../logins/token-digest.js'
 import { distinct } from '../platforms.js'
 import type { LoginNumber, PlatformId, Seat, UserId } from '../types.js'
@@ -26,7 +26,12 @@ export interface Login {
   seat?: Seat | undefined
 }
 
-/** Whom an eviction met. */
+export interface OpenLogin extends Login {
+  /** Undefined = it waits for its number. */
+  number: LoginNumber | undefined
+}
+
+/** The logins that an eviction met. */
 export interface Obeying {
   /** Open sockets that have to go, in order of login. */
   leaving: ConnectionKey[]
@@ -37,13 +42,11 @@ export interface Obeying {
   probed: ConnectionKey[]
   /** Places without a socket went at once, and the shown platforms changed with them. */
   isChanged: boolean
-  /** Somebody whom it may concern waits for his number: ask again then. */
+  /** A login that it may concern waits for its number: evict again then. */
   isWaiting: boolean
 }
 
-interface Held extends Login {
-  /** Undefined = waits for it. */
-  number: LoginNumber | undefined
+interface Held extends OpenLogin {
   /** The number is on its way. */
   isAsked: boolean
   /** An eviction met it: its end is only a matter of time. */
@@ -60,7 +63,7 @@ interface User {
 }
 
 export interface Standing {
-  /** Where he is shown. Distinct, ascending; empty = offline here. */
+  /** Platforms on which the user is shown. Distinct, ascending; empty = offline here. */
   platformIds: PlatformId[]
   /** The highest that this shard has seen in the store's answers; 0 = none. */
   version: number
@@ -75,12 +78,12 @@ const NO_SOCKET = -1
 
 /**
  * How many sockets of one device an eviction probes: the last ones. A socket that a device lost without noticing is
- * among them; and who opens sockets without end must not make each login dearer than the one before.
+ * among them. Without a bound a client that keeps opening sockets would make each login dearer than the one before.
  */
 export const PROBED_MAX = 16
 
-/** A login of whose number nothing is known but that it is old. */
-export const OLD: LoginNumber = 0
+/** A login whose number is not known, only that it came before all that have one. */
+export const UNNUMBERED: LoginNumber = 0
 
 export class Roster {
   readonly #graceMs: number
@@ -169,7 +172,7 @@ export class Roster {
       thread: NO_SOCKET,
       token: '',
       seat: undefined,
-      number: OLD,
+      number: UNNUMBERED,
       isAsked: false,
       isLeaving: false,
       brokenAtMs: undefined,
@@ -211,7 +214,7 @@ export class Roster {
   }
 
   /** Open sockets in the order in which they came, without those that were sent away. */
-  logins(userId: UserId): readonly (Login & { number: LoginNumber | undefined })[] {
+  logins(userId: UserId): readonly OpenLogin[] {
     return (this.#users.get(userId)?.held ?? []).filter(
       (held) => held.brokenAtMs === undefined && !held.isLeaving,
     )
@@ -241,26 +244,26 @@ export class Roster {
     return user === undefined ? [] : giveNumber(user, undefined)
   }
 
-  /** Who of the user's logins obeys an eviction. */
+  /** Apply an eviction to the user's logins. */
   evict({ userId, before, newcomer, ...eviction }: Eviction & { key?: ConnectionKey }): Obeying {
     const obeying: Obeying = { leaving: [], probed: [], isChanged: false, isWaiting: false }
     const user = this.#users.get(userId)
     for (const held of user?.held ?? []) {
       const isOpen = held.brokenAtMs === undefined
       if (isOpen && newcomer !== undefined && held.token === newcomer) {
-        // The order of one device's sockets does not matter: who answers stays. But who came later is not suspect.
-        if ((held.number ?? OLD) <= before && !held.isLeaving) obeying.probed.push(held.key)
+        // The order of one device's sockets does not matter: those that answer stay. Later ones are not suspect.
+        if ((held.number ?? UNNUMBERED) <= before && !held.isLeaving) obeying.probed.push(held.key)
         continue
       }
       if (!isMeant(held, eviction)) continue
-      const obeys = (held.number ?? OLD) < before
-      if (held.number === undefined && before < BY_HAND && isOpen) obeying.isWaiting = true
-      else if (obeys) this.#send(user!, held, obeying)
+      const obeys = (held.number ?? UNNUMBERED) < before
+      if (held.number === undefined && before < ADMIN_KICK && isOpen) obeying.isWaiting = true
+      else if (obeys) this.#evict(user!, held, obeying)
     }
     return withLastProbed(obeying)
   }
 
-  /** Whom a login on this node removes: those on `platformIds` who came here before it. */
+  /** Remove what a login on this node replaces: logins on `platformIds` that came here before it. */
   evictBefore(userId: UserId, key: ConnectionKey, platformIds: readonly PlatformId[]): Obeying {
     const obeying: Obeying = { leaving: [], probed: [], isChanged: false, isWaiting: false }
     const user = this.#users.get(userId)
@@ -269,7 +272,7 @@ export class Roster {
       if (held === newcomer || newcomer === undefined) break
       if (held.token === newcomer.token && held.brokenAtMs === undefined) {
         if (!held.isLeaving) obeying.probed.push(held.key)
-      } else if (platformIds.includes(held.platformId)) this.#send(user!, held, obeying)
+      } else if (platformIds.includes(held.platformId)) this.#evict(user!, held, obeying)
     }
     return withLastProbed(obeying)
   }
@@ -286,7 +289,7 @@ export class Roster {
     if (held === undefined) return
     held.isLeaving = true
     held.isAsked = false
-    held.number ??= OLD
+    held.number ??= UNNUMBERED
   }
 
   /** What the store is to be told of the user. */
@@ -317,8 +320,8 @@ export class Roster {
     this.#broken.push({ userId, key: held.key, dueMs: nowMs + this.#graceMs })
   }
 
-  /** Send a login away: at once where there is no socket, else when the socket has closed. */
-  #send(user: User, held: Held, obeying: Obeying): void {
+  /** A login has to go: at once where there is no socket, else when the socket has closed. */
+  #evict(user: User, held: Held, obeying: Obeying): void {
     if (held.brokenAtMs !== undefined) {
       if (this.#drop(user, held)) obeying.isChanged = true
       return
@@ -348,11 +351,11 @@ function giveNumber({ held }: User, number: LoginNumber | undefined): Login[] {
 
 /** Numbered logins stand before those that wait, in order; of equal numbers the later one stands later. */
 function placeOf(held: Held[], number: LoginNumber): number {
-  const at = held.findIndex((one) => (one.number ?? BY_HAND) > number)
+  const at = held.findIndex((one) => (one.number ?? ADMIN_KICK) > number)
   return at < 0 ? held.length : at
 }
 
-/** Of logins in order, those that nobody of the same device comes after: what they remove is what all remove. */
+/** Of logins in order, the last of each device. Together they remove what all of them remove. */
 export function lastOfEachDevice<L extends Login>(logins: readonly L[]): L[] {
   return [...new Map(logins.map((login) => [login.token, login])).values()]
 }

@@ -7,7 +7,7 @@
  * the caches that they are about end with the process.
  */
 import { StoreUnavailableError } from '../../errors/errors.js'
-import { BY_HAND } from '../../rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
 import type { Holder, LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../rules/types.js'
 import { splitHolder } from '../shared/names.js'
@@ -144,7 +144,7 @@ export class TokenRecords {
   }
 
   kickedBy(userId: UserId, platformId: PlatformId, token: string): LoginNumber {
-    return this.#set(userId, platformId).kicks.get(tokenDigest(token))?.by ?? BY_HAND
+    return this.#set(userId, platformId).kicks.get(tokenDigest(token))?.by ?? ADMIN_KICK
   }
 
   all(userId: UserId): TokenRecord[] {

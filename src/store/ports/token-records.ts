@@ -16,7 +16,7 @@ export interface TokenRecords {
 
   /**
    * Flag tokens as kicked by the login with the number `by`, also such as are not on record, and tell the nodes
-   * that rely on them, this one too. A token that a later login has vouched for is spared. `by` BY_HAND:
+   * that rely on them, this one too. A token that a later login has vouched for is spared. `by` ADMIN_KICK:
    * no login outranks it. `ttlS`: how long the flag is kept at least.
    */
   kickTokens(
@@ -27,7 +27,7 @@ export interface TokenRecords {
     ttlS: number,
   ): Promise<void>
 
-  /** The number of the login that kicked a token; BY_HAND where none did, or none is known. */
+  /** The number of the login that kicked a token; ADMIN_KICK where none did, or none is known. */
   kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber>
 
   /** A login with this number was made with the token: undo what an earlier login did to it, and prevent it. */

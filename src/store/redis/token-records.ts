@@ -4,7 +4,7 @@
  */
 import { Cluster } from 'ioredis'
 import type { Note } from '../../protocol/node/notes.js'
-import { BY_HAND } from '../../rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
 import type { Holder, LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../rules/types.js'
 import type { TokenRecords } from '../ports/token-records.js'
@@ -76,7 +76,7 @@ export class RedisTokenRecords implements TokenRecords {
   async kickedBy(userId: UserId, platformId: PlatformId, token: string): Promise<LoginNumber> {
     const owner = this.#calls.ownerOf(userId, platformId)
     const by = String(await this.#calls.run(owner, scripts.readKick(this.#context.keys, owner, token)))
-    return by === '' ? BY_HAND : Number(by)
+    return by === '' ? ADMIN_KICK : Number(by)
   }
 
   async tokensOf(userId: UserId): Promise<TokenRecord[]> {

@@ -1,6 +1,6 @@
 /** Steps of the differential test, and how they are drawn: a family for each subject, which shares its few names. */
 import fc from 'fast-check'
-import { BY_HAND } from '../../../src/rules/logins/eviction.js'
+import { ADMIN_KICK } from '../../../src/rules/logins/eviction.js'
 import { SLOTS, type TokenState } from './world.js'
 
 /** Which version a node has seen, by what the last outcomes said. */
@@ -72,7 +72,7 @@ const slot = fc.nat(SLOTS.length - 1)
 const userId = fc.constantFrom(...USERS)
 const userIds = fc.constantFrom(['ann'], ['ann'], ['bob'], USERS)
 const platformIds = fc.subarray(PLATFORMS)
-const login = fc.constantFrom(10, 20, 30, BY_HAND - 1, BY_HAND)
+const login = fc.constantFrom(10, 20, 30, ADMIN_KICK - 1, ADMIN_KICK)
 const ttlS = fc.constantFrom(0.4, 20, 4_000, 90_000)
 
 /** Lives of the subject, a second less and a second more: what is wrong by one shows there. */
