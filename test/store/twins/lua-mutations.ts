@@ -75,9 +75,9 @@ export const LUA_MUTATIONS: LuaMutation[] = [
     ['a login without a change gets no number', 'if not changed and is_login then', 'if false then'],
   ),
   ...mutations('lapses', 'assert-presence-n', [
-    'what goes of the union is a change',
-    'found.withdrawn) and is_shared',
-    'found.withdrawn)',
+    'what expires in the union is a change',
+    '(is_shared and lapsed > 0)',
+    'lapsed > 0',
   ]),
   ...mutations(
     'claims',

@@ -143,7 +143,9 @@ local function write_union(key, assertion, withdrawn)
   if #withdrawn > 0 then
     removed = redis.call('ZREM', key, unpack(withdrawn))
   end
-  return added + removed + redis.call('ZREMRANGEBYSCORE', key, '-inf', now) > 0
+  local lapsed = redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  -- Where no gateway of OpenIM shares the union, what has expired there says nothing that the claims do not.
+  return added + removed > 0 or (is_shared and lapsed > 0)
 end
 
 -- Nodes that watch a user, without this one. Forgets those that have not renewed: a node that never comes back
@@ -189,8 +191,7 @@ local function assert_user(user, version_seen, list, is_login)
   -- version would ignore everything up to it, so what is true now needs a greater one.
   local changed = found.missing > 0 or #found.dropped > 0 or version_seen > found.version
   local watchers = changed and living_watchers(user)
-  -- Where it is not shared the union says nothing that the claims do not: a leftover that goes is no news.
-  local union_changed = write_union(online, assertion, found.withdrawn) and is_shared
+  local union_changed = write_union(online, assertion, found.withdrawn)
   if not changed and union_changed then
     changed = true
     watchers = living_watchers(user)
@@ -234,7 +235,7 @@ local function assert_user(user, version_seen, list, is_login)
     redis.call('ZADD', claims, version_text, 'v', unpack(assertion.claims))
   end
   redis.call('EXPIRE', claims, life_s)
-  if union_changed then
+  if union_changed and is_shared then
     local platforms = redis.call('ZRANGE', online, '0', '-1')
     local parts = #platforms > 0 and table.concat(platforms, ':') .. ':' or ''
     redis.call('PUBLISH', notice_channel, parts .. user)
