@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import * as failures from '../src/errors/errors.js'
 
 const root = new URL('../../', import.meta.url)
 const { render } = (await import(new URL('scripts/docs.mjs', root).href)) as {
@@ -30,13 +29,4 @@ t.test('generated parts replace what stood between their markers and nothing els
 t.test('a README without a marker is refused with the name of the marker', async (t) => {
   await t.rejects(render(marked('rest', 'settings', 'metrics')), /<!-- errors:begin -->/)
   await t.rejects(render('<!-- rest:begin -->'), /<!-- rest:end -->/)
-})
-
-t.test('every failure that has a class is in the catalogue, and nothing else is', async (t) => {
-  const { catalogue, PorchlightError, reasonOf: _, ...classes } = failures
-  const known = Object.values(classes)
-    .map((Failure) => new Failure('x'))
-    .map(({ code, retry }) => `${code} ${retry}`)
-  t.ok(Object.values(classes).every((Failure) => new Failure('x') instanceof PorchlightError))
-  t.same(catalogue.map(({ code, retry }) => `${code} ${retry}`).sort(), known.sort())
 })

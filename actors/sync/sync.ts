@@ -220,7 +220,7 @@ function onOpened(ctx: Ctx, state: State, attempt: number, outcome: Outcome<Inca
     ctx.log.info({ holder }, 'store open')
     return startLease(ctx, state, outcome.value)
   }
-  if (outcome.error.code !== 'STORE_UNSUITABLE') return failToOpen(ctx, state, outcome.error.message)
+  if (outcome.error.retry === 'later') return failToOpen(ctx, state, outcome.error.message)
   state.troubles.opening = outcome.error.message
   state.health.unsuitable = outcome.error
   state.onUnsuitable(outcome.error)

@@ -4,7 +4,7 @@
  * Believed without asking is only a token that was good a short while ago. Its kick through any node takes it out of
  * this memory at once, also one that overtakes the answer to a question on its way.
  */
-import { isDamagedRecord } from '../../src/auth/token-records.js'
+import { hasCode } from '../../src/errors/errors.js'
 import type * as Sync from '../../src/protocol/sync.js'
 import { BY_HAND, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../src/rules/logins/token-digest.js'
@@ -173,7 +173,8 @@ function withoutStore(
   error: Error,
 ): void {
   const { desk, tokens, counts } = state
-  const isRefused = !question.isLogin || tokens.authWhenStoreDown === 'deny' || isDamagedRecord(error)
+  const isRefused =
+    !question.isLogin || tokens.authWhenStoreDown === 'deny' || hasCode(error, 'DAMAGED_RECORD')
   if (isRefused) return ctx.fail(replyTo, error)
   counts.uncheckedLogins++
   desk.unchecked.add(digest, { question, wasGood: false, isLate: true })

@@ -2,6 +2,7 @@
  * The settings table: one row an environment variable, with its type, default, range and meaning. `config.ts`
  * loads it, and the README's table is generated from it.
  */
+import { OPENIM_PLATFORMS } from '../openim/platforms.js'
 import { PlatformTable, parsePlatforms } from '../rules/platforms.js'
 import { checkUserId } from '../rules/user-id.js'
 import { redisSettings } from './redis-settings.js'
@@ -528,7 +529,7 @@ export const settings = {
 
 function arePlatforms(text: string): boolean {
   try {
-    new PlatformTable(parsePlatforms(text))
+    new PlatformTable(OPENIM_PLATFORMS, parsePlatforms(text))
     return true
   } catch {
     return false
