@@ -2,9 +2,11 @@
  * Several nodes in one virtual world: real presence shards and sync actors on real memory stores, and io threads
  * that are only what a shard sees of them. Frames take a seeded time, and so do the store's answers.
  */
+
 import { type Args, newShardCounts, presenceShard } from '../../actors/shard/presence-shard.js'
 import { newHealth, newSyncCounts, sync } from '../../actors/sync/sync.js'
 import { StoreUnavailableError } from '../../src/errors/errors.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, SYNC } from '../../src/protocol/addresses.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
@@ -259,7 +261,7 @@ class SimulatedNode {
   #spawnShard(system: ActorSystem, shard: number): void {
     const counts = newShardCounts()
     const settings = { ...SETTINGS, nodeId: this.#nodeId }
-    const policy = new LoginPolicy(0, new PlatformTable())
+    const policy = new LoginPolicy(0, new PlatformTable(OPENIM_PLATFORMS))
     const args = {
       shard,
       settings,

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
@@ -35,7 +36,7 @@ t.test('memory follows the living, not all who ever came', async (t) => {
   for (let generation = 0; generation < 10; generation++) {
     for (let i = 0; i < 1000; i++) {
       await assertOne(store, holds(`user-${generation}-${i}`, [1]))
-      await store.rememberToken(`user-${generation}-${i}`, 1, 'token', 60)
+      await store.rememberToken(`user-${generation}-${i}`, Platform.IOS, 'token', 60)
     }
     backend.pass(61)
   }
@@ -76,19 +77,23 @@ t.test('A12: nobody is forgotten because the clock of the machine was set, or it
     const { store, heard, holder } = await open()
     await assertOne(store, holds('ann', [1]))
     await store.watch(['bob'])
-    await store.rememberToken('ann', 1, 'token', HOUR_S)
-    await store.rememberRefresh('ann', 1, 'refresh', HOUR_S)
-    t.equal(await store.tokenState('ann', 1, 'token'), 'normal')
+    await store.rememberToken('ann', Platform.IOS, 'token', HOUR_S)
+    await store.rememberRefresh('ann', Platform.IOS, 'refresh', HOUR_S)
+    t.equal(await store.tokenState('ann', Platform.IOS, 'token'), 'normal')
     clocks.wallMs += hours * HOUR_S * 1_000
-    t.match(await store.read(['ann']), [{ claims: [{ platformId: 1, holder }] }], name)
+    t.match(await store.read(['ann']), [{ claims: [{ platformId: Platform.IOS, holder }] }], name)
     t.equal((await store.renewLease({ ...RENEWAL })).isHeld, true)
-    t.equal(await store.tokenState('ann', 1, 'token'), 'normal')
-    await store.kickTokens('ann', 1, ['token'], 7, HOUR_S)
+    t.equal(await store.tokenState('ann', Platform.IOS, 'token'), 'normal')
+    await store.kickTokens('ann', Platform.IOS, ['token'], 7, HOUR_S)
     await until('the node that relies on it hears of the kick', () => heard.notes.length)
-    t.equal(await store.tokenState('ann', 1, 'token'), 'kicked')
+    t.equal(await store.tokenState('ann', Platform.IOS, 'token'), 'kicked')
     clocks.wallMs -= hours * HOUR_S * 1_000
-    t.match(await store.read(['ann']), [{ claims: [{ platformId: 1, holder }] }], 'nor when it is set right')
-    t.equal(await store.takeRefresh('ann', 1, 'refresh'), true)
+    t.match(
+      await store.read(['ann']),
+      [{ claims: [{ platformId: Platform.IOS, holder }] }],
+      'nor when it is set right',
+    )
+    t.equal(await store.takeRefresh('ann', Platform.IOS, 'refresh'), true)
     clocks.steadyMs += 61_000
     t.match(await store.read(['ann']), [{ claims: [] }], 'records live as long as they should')
   }
@@ -101,9 +106,9 @@ t.test(
     // The machine has slept for half a day, which the steady clock has not seen.
     clocks.wallMs += 12 * 3_600_000
     const first = await open()
-    await first.store.rememberToken('ann', 1, 'token', 3_600)
-    await first.store.rememberRefresh('ann', 1, 'refresh', 7_200)
-    await first.store.kickTokens('ann', 1, ['bad'], 7, 3_600)
+    await first.store.rememberToken('ann', Platform.IOS, 'token', 3_600)
+    await first.store.rememberRefresh('ann', Platform.IOS, 'refresh', 7_200)
+    await first.store.kickTokens('ann', Platform.IOS, ['bad'], 7, 3_600)
     const wallS = clocks.wallMs / 1_000
     t.match(stored.get('ann:1'), {
       endsS: wallS + 3_600,
@@ -114,10 +119,10 @@ t.test(
     clocks.wallMs += 3_000_000
     clocks.steadyMs = clocks.wallMs
     const second = await open()
-    t.equal(await second.store.tokenState('ann', 1, 'token'), 'normal')
-    t.equal(await second.store.tokenState('ann', 1, 'bad'), 'kicked')
+    t.equal(await second.store.tokenState('ann', Platform.IOS, 'token'), 'normal')
+    t.equal(await second.store.tokenState('ann', Platform.IOS, 'bad'), 'kicked')
     clocks.steadyMs += 700_000
-    t.equal(await second.store.tokenState('ann', 1, 'token'), 'unknown')
-    t.equal(await second.store.takeRefresh('ann', 1, 'refresh'), true)
+    t.equal(await second.store.tokenState('ann', Platform.IOS, 'token'), 'unknown')
+    t.equal(await second.store.takeRefresh('ann', Platform.IOS, 'refresh'), true)
   },
 )

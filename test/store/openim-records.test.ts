@@ -1,5 +1,6 @@
 /** What OpenIM's own services read and hear, which is their layout to the letter. */
 import t, { type Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { type RedisServer, startRedis, until } from '../support/redis.js'
 import { redisStore } from '../support/store-backends.js'
 import { assertOne, claimsOf, fresh, Heard, holds } from './suite.js'
@@ -181,7 +182,7 @@ t.test('OpenIM and this node share one Redis', async (t) => {
   t.test('tokens stand where OpenIM looks for them', async (t) => {
     const { store } = await openNode(t, server, false)
     const user = fresh('user')
-    await store.rememberToken(user, 5, 'a.b.c', 600)
+    await store.rememberToken(user, Platform.Web, 'a.b.c', 600)
     t.same(await redis.hgetall(`UID_PID_TOKEN_STATUS:${user}:Web`), { 'a.b.c': '0' })
     t.ok(isAbout(await redis.ttl(`UID_PID_TOKEN_STATUS:${user}:Web`), 600))
   })

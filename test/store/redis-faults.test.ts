@@ -1,5 +1,6 @@
 /** What goes wrong with one Redis server, and what becomes of it. */
 import t, { type Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import type { RedisStoreOptions } from '../../src/store/redis/server/options.js'
 import { type RedisServer, startRedis, startRedisCluster, until } from '../support/redis.js'
 import { redisStore } from '../support/store-backends.js'
@@ -84,14 +85,14 @@ t.test('a server that dies is told, calls fail at once, and its return is told',
     () => a.store.unwatch([user]),
     () => a.store.renewLease(RENEWAL),
     () => a.store.living(),
-    () => a.store.tokenState(user, 1, 'token'),
+    () => a.store.tokenState(user, Platform.IOS, 'token'),
     () => a.store.tokensOf(user),
-    () => a.store.rememberToken(user, 1, 'token', 60),
-    () => a.store.kickTokens(user, 1, ['token'], 1, 60),
+    () => a.store.rememberToken(user, Platform.IOS, 'token', 60),
+    () => a.store.kickTokens(user, Platform.IOS, ['token'], 1, 60),
     () => a.store.vouchForToken(user, 1, 'token', 1),
-    () => a.store.forgetTokens(user, 1, ['token']),
-    () => a.store.rememberRefresh(user, 1, 'refresh', 60),
-    () => a.store.takeRefresh(user, 1, 'refresh'),
+    () => a.store.forgetTokens(user, Platform.IOS, ['token']),
+    () => a.store.rememberRefresh(user, Platform.IOS, 'refresh', 60),
+    () => a.store.takeRefresh(user, Platform.IOS, 'refresh'),
     () => a.store.forgetRefreshes(user, 1),
     () => a.store.ping(),
   ]
@@ -131,11 +132,11 @@ t.test('a node that is deaf hears its own kicks, and what it says to itself', as
   const server = await serverFor(t)
   const a = await openNode(t, server, { reconnectMaxMs: 600_000 })
   const user = fresh('user')
-  await a.store.tokenState(user, 5, 'token')
+  await a.store.tokenState(user, Platform.Web, 'token')
   const redis = server.client()
   await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await redis.call('ACL', 'SETUSER', 'default', 'resetchannels')
-  await a.store.kickTokens(user, 5, ['token'], 7, 60)
+  await a.store.kickTokens(user, Platform.Web, ['token'], 7, 60)
   a.store.send(a.holder, { kind: 'evicted', id: 1, userId: user, gone: 0, left: [] })
   await until('both are heard', () => a.heard.notes.length === 2)
   t.match(a.heard.notes, [{ kind: 'withdraw', by: 7 }, { kind: 'evicted' }])

@@ -1,11 +1,12 @@
 /** Redis in each form that operators have it: a store gets in, and serves. */
 import { createServer } from 'node:net'
+import slotOf from 'cluster-key-slot'
 import t, { type Test } from 'tap'
 import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { Keys, plainKeys } from '../../src/store/redis/keys.js'
 import type { RedisStoreOptions } from '../../src/store/redis/server/options.js'
 import { aclRules } from '../../src/store/redis/server/rights.js'
-import { slotOf } from '../../src/store/redis/server/routing.js'
 import { certificates, SERVER_NAME } from '../support/certificates.js'
 import {
   type ClusterForm,
@@ -43,9 +44,9 @@ async function serves(t: Test, options: Partial<RedisStoreOptions>): Promise<voi
   await until('all changes are heard', () => b.heard.snapshots.length === users.length)
   const user = users[0]!
   t.same(claimsOf((await b.store.read([user]))[0]), [`1@${a.holder}`, `5@${a.holder}`])
-  await a.store.rememberToken(user, 5, 'token', 60)
-  t.equal(await b.store.tokenState(user, 5, 'token'), 'normal')
-  await a.store.kickTokens(user, 5, ['token'], 7, 60)
+  await a.store.rememberToken(user, Platform.Web, 'token', 60)
+  t.equal(await b.store.tokenState(user, Platform.Web, 'token'), 'normal')
+  await a.store.kickTokens(user, Platform.Web, ['token'], 7, 60)
   await until('the kick is heard', () => b.heard.notes.length)
   t.ok((await a.store.renewLease(RENEWAL)).isHeld)
   const living = await b.store.living()
@@ -62,8 +63,8 @@ async function followsSlots(t: Test, cluster: RedisCluster): Promise<void> {
     const key = plainKeys.tokens(user, 'Web')
     const owner = await mover.ownerOf(key)
     await mover.move(slotOf(key), owner, (owner + 1) % cluster.masters.length)
-    await a.store.rememberToken(user, 5, 'token', 60)
-    t.equal(await a.store.tokenState(user, 5, 'token'), 'normal')
+    await a.store.rememberToken(user, Platform.Web, 'token', 60)
+    t.equal(await a.store.tokenState(user, Platform.Web, 'token'), 'normal')
   }
 }
 

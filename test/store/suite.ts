@@ -5,6 +5,7 @@
  * waits for something that is heard later on the same way.
  */
 import t, { type Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import type { Note } from '../../src/rules/logins/eviction.js'
 import type { Assertion, Holder, PlatformId, Snapshot, UserId, Whereabouts } from '../../src/rules/types.js'
 import type {
@@ -529,26 +530,29 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
     t.test('tokens are known by user, platform and text', async (t) => {
       const a = await open(t)
       const user = fresh('user')
-      t.equal(await a.store.tokenState(user, 5, 'token'), 'unknown')
-      await a.store.rememberToken(user, 5, 'token', 60)
-      t.equal(await a.store.tokenState(user, 5, 'token'), 'normal')
-      t.equal(await a.store.tokenState(user, 5, 'other'), 'unknown')
-      t.equal(await a.store.tokenState(user, 1, 'token'), 'unknown')
+      t.equal(await a.store.tokenState(user, Platform.Web, 'token'), 'unknown')
+      await a.store.rememberToken(user, Platform.Web, 'token', 60)
+      t.equal(await a.store.tokenState(user, Platform.Web, 'token'), 'normal')
+      t.equal(await a.store.tokenState(user, Platform.Web, 'other'), 'unknown')
+      t.equal(await a.store.tokenState(user, Platform.IOS, 'token'), 'unknown')
       for (const state of ['kicked', 'invalid', 'expired', 'normal'] as const) {
         await backend.setToken(user, 5, 'token', state)
-        t.equal(await a.store.tokenState(user, 5, 'token'), state)
+        t.equal(await a.store.tokenState(user, Platform.Web, 'token'), state)
       }
     })
 
     t.test('tokens are forgotten after their time, and a shorter one cuts no longer one', async (t) => {
       const a = await open(t)
       const [long, short] = [fresh('user'), fresh('user')]
-      await a.store.rememberToken(long, 5, 'long', 600)
-      await a.store.rememberToken(long, 5, 'short', 1)
-      await a.store.rememberToken(short, 5, 'short', 1)
+      await a.store.rememberToken(long, Platform.Web, 'long', 600)
+      await a.store.rememberToken(long, Platform.Web, 'short', 1)
+      await a.store.rememberToken(short, Platform.Web, 'short', 1)
       backend.pass(2)
-      await until('it is forgotten', async () => (await a.store.tokenState(short, 5, 'short')) === 'unknown')
-      t.equal(await a.store.tokenState(long, 5, 'long'), 'normal')
+      await until(
+        'it is forgotten',
+        async () => (await a.store.tokenState(short, Platform.Web, 'short')) === 'unknown',
+      )
+      t.equal(await a.store.tokenState(long, Platform.Web, 'long'), 'normal')
     })
 
     t.test('registry', async (t) => registryTests(t, { backend, open, fresh }))
