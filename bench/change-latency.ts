@@ -1,5 +1,6 @@
 /** How long until a change on one node is pushed to a watcher's socket on another? */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Platform } from '../src/openim/platforms.js'
 import { OpenimClient } from '../src/sdk/openim-client.js'
 import { OPENIM_CHANNEL } from '../src/store/redis/keys.js'
 import { parseNotice } from '../src/store/redis/openim-notices.js'
@@ -11,8 +12,6 @@ import { OpenimPattern } from './support/openim-pattern.js'
 import { PUBLISH, RawTrips } from './support/raw-trips.js'
 import { type Scope, withScope } from './support/scope.js'
 
-const ANDROID = 2
-const WEB = 5
 const PUSH_WITHIN_MS = 5_000
 /** Before each change and each raw trip: both find a quiet system, whose cores have slept. */
 const QUIET_MS = 5
@@ -100,11 +99,11 @@ async function startNodes(scope: Scope, redis: RedisServer, userIds: string[]) {
       startGateway(scope, { env: { REDIS_URL: redis.url, NODE_ID: `bench-${name}` } }),
     ),
   )
-  const tokens = await here!.tokens(userIds, ANDROID)
-  const [watcherToken] = await there!.tokens(['watcher'], WEB)
+  const tokens = await here!.tokens(userIds, Platform.Android)
+  const [watcherToken] = await there!.tokens(['watcher'], Platform.Web)
   const connect = (url: string, userId: string, platformId: number, token: string) =>
     OpenimClient.connect({ url, token, userId, platformId })
-  const watcher = await connect(there!.wsUrl, 'watcher', WEB, watcherToken!)
+  const watcher = await connect(there!.wsUrl, 'watcher', Platform.Web, watcherToken!)
   scope.defer(() => watcher.terminate())
   await watcher.subscribe(userIds)
   const pushOf = async (userId: string, isOnline: boolean) => {
@@ -128,7 +127,7 @@ async function startNodes(scope: Scope, redis: RedisServer, userIds: string[]) {
   async function* comeAndGo(n: number): AsyncGenerator<number> {
     const userId = userIds[n]!
     const online = pushOf(userId, true)
-    const client = await connect(here!.wsUrl, userId, ANDROID, tokens[n]!)
+    const client = await connect(here!.wsUrl, userId, Platform.Android, tokens[n]!)
     const loggedInMs = performance.now()
     yield (await online) - loggedInMs
     const offline = pushOf(userId, false)
@@ -163,9 +162,9 @@ async function startOpenim(scope: Scope, redis: RedisServer, flushMs: number) {
         // Not one of those that the nodes of this run have on record.
         const other = `openim-${userId}`
         await sleep(offsetMs)
-        const came = await change(other, [ANDROID], [])
+        const came = await change(other, [Platform.Android], [])
         await sleep(offsetMs)
-        return [came, await change(other, [], [ANDROID])]
+        return [came, await change(other, [], [Platform.Android])]
       })
       const all = (await Promise.all(latencies)).flat()
       // Who hears a message may do so before its sender knows that it was sent.

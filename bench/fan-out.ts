@@ -1,7 +1,9 @@
 /** How fast does one change reach the many watchers of one user, all on one io thread, and what does each push cost? */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import { CloseCode } from '../src/openim/close-codes.js'
 import { frameEncoding } from '../src/openim/codec/encodings.js'
+import { Platform } from '../src/openim/platforms.js'
 import { encodePush } from '../src/openim/status-frame.js'
 import { OpenimClient } from '../src/sdk/openim-client.js'
 import { Crowd, openimPath } from './support/crowd.js'
@@ -14,10 +16,8 @@ import { type Scope, withScope } from './support/scope.js'
 import { subscribeFrame } from './support/subscribe-frame.js'
 
 const STAR = 'star'
-const ANDROID = 2
-const WEB = 5
 const json = frameEncoding('js', false)
-const online = encodePush(json, STAR, [ANDROID])
+const online = encodePush(json, STAR, [Platform.Android])
 const offline = encodePush(json, STAR, [])
 
 export const fanOut = defineBenchmark({
@@ -34,8 +34,8 @@ export const fanOut = defineBenchmark({
   run: (sizes) =>
     withScope(async (scope) => {
       const userIds = Array.from({ length: sizes.watchers }, (_, n) => `watcher-${n}`)
-      const watchers = await makeTokens(userIds, WEB)
-      const [star] = await makeTokens([STAR], ANDROID)
+      const watchers = await makeTokens(userIds, Platform.Web)
+      const [star] = await makeTokens([STAR], Platform.Android)
       const gateway = await startGateway(scope, {
         env: { IO_THREADS: '1' },
         prepare: (dataDir) => recordTokensInFile(dataDir, [star!, ...watchers]),
@@ -128,7 +128,7 @@ async function toggle(party: Party, star: Star, watchers: number, toggles: numbe
 
 async function watchGateway(scope: Scope, gateway: Gateway, watchers: IssuedToken[]): Promise<Party> {
   const crowd = Crowd.start(scope)
-  const paths = watchers.map(({ userId, token }) => openimPath(userId, WEB, token))
+  const paths = watchers.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
   const frames = watchers.map(({ userId }) => subscribeFrame(userId, [STAR]))
   await crowd.open('gateway', gateway.wsPort, paths, { isGreeted: true, frames })
   return { name: 'gateway', serverPid: gateway.pid, crowd }
@@ -145,7 +145,7 @@ async function connectRaw(raw: RawUws): Promise<{ close(): Promise<void> }> {
   await once(socket, 'open')
   return {
     close: async () => {
-      socket.close(1000)
+      socket.close(CloseCode.Normal)
       await once(socket, 'close')
     },
   }

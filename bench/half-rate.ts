@@ -1,5 +1,6 @@
 /** How long until a change is told while the nodes do half of what they can? */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Platform } from '../src/openim/platforms.js'
 import { startRedis } from '../test/support/redis.js'
 import { Changes, type ChangesDone, type Clients } from './support/changes.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
@@ -9,8 +10,6 @@ import { PUBLISH, RawTrips } from './support/raw-trips.js'
 import { makeTokens, recordTokens } from './support/records.js'
 import { type Scope, withScope } from './support/scope.js'
 
-const ANDROID = 2
-const WEB = 5
 /** What one connection may watch by default. */
 const WATCHES_MAX = 1_000
 /** Between changes of the quiet system, so that each finds it quiet. */
@@ -98,8 +97,8 @@ async function startCluster(scope: Scope, users: number) {
   }
   const changes = await Changes.start(
     scope,
-    await clients(a, 'user', users, ANDROID),
-    await clients(b, 'watcher', Math.ceil(users / WATCHES_MAX), WEB),
+    await clients(a, 'user', users, Platform.Android),
+    await clients(b, 'watcher', Math.ceil(users / WATCHES_MAX), Platform.Web),
   )
   const cpuSeconds = () => cpuSecondsOf(a.pid) + cpuSecondsOf(b.pid)
   const counted = async (work: () => Promise<ChangesDone>): Promise<Part> => {

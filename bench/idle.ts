@@ -1,5 +1,6 @@
 /** What does an idle logged-in connection cost that is pinged now and then? */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Platform } from '../src/openim/platforms.js'
 import { startRedis } from '../test/support/redis.js'
 import { Crowd, openimPath } from './support/crowd.js'
 import { defineBenchmark, figure, short } from './support/figures.js'
@@ -8,8 +9,6 @@ import { medianOf, mustBe } from './support/measure.js'
 import { makeTokens, recordTokens } from './support/records.js'
 import { withScope } from './support/scope.js'
 
-/** The clients that the gateway pings: a browser cannot do it. */
-const WEB = 5
 /** Of READ_TIMEOUT_MS: when such a client is pinged. */
 const PING_PART = 0.9
 /** What the figure is about. */
@@ -32,7 +31,7 @@ export const idle = defineBenchmark({
   run: (sizes) =>
     withScope(async (scope) => {
       const userIds = Array.from({ length: sizes.connections }, (_, n) => `user-${n}`)
-      const tokens = await makeTokens(userIds, WEB)
+      const tokens = await makeTokens(userIds, Platform.Web)
       const redis = await startRedis()
       scope.defer(() => redis.stop())
       await recordTokens(redis.client(), tokens)
@@ -42,7 +41,7 @@ export const idle = defineBenchmark({
         startGateway(scope, { env: { ...env, NODE_ID: 'bench-empty' } }),
       ])
       const crowd = Crowd.start(scope)
-      const paths = tokens.map(({ userId, token }) => openimPath(userId, WEB, token))
+      const paths = tokens.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
       await openSpread(crowd, gateway.wsPort, paths, sizes.pingMs)
 
       const round = async (pings: number): Promise<Round> => {

@@ -1,4 +1,5 @@
 /** How many logins a second does a gateway take, from clients it never saw and from those who come back? */
+import { Platform } from '../src/openim/platforms.js'
 import { startRedis } from '../test/support/redis.js'
 import { Crowd } from './support/crowd.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
@@ -17,7 +18,6 @@ import { RawUws } from './support/raw-uws.js'
 import { type IssuedToken, makeTokens, recordTokens, recordTokensInFile } from './support/records.js'
 import { withScope } from './support/scope.js'
 
-const ANDROID = 2
 const NOTHING = new Uint8Array(1)
 /** One round of a run follows another within minutes: who comes back must still be known. */
 const CACHES = { TOKEN_CACHE_S: '3600' }
@@ -92,7 +92,7 @@ export const logins = defineBenchmark({
 
 function tokensOf(group: string, users: number): Promise<IssuedToken[]> {
   const userIds = Array.from({ length: users }, (_, n) => `${group}-${n}`)
-  return makeTokens(userIds, ANDROID)
+  return makeTokens(userIds, Platform.Android)
 }
 
 function figureOf(name: string, ours: Round[], raw: Round[]): Figure {

@@ -1,5 +1,6 @@
 /** How much memory does an idle logged-in connection take, and each user that it watches? */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Platform } from '../src/openim/platforms.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'
 import { Crowd, openimPath } from './support/crowd.js'
 import { defineBenchmark, type Figure, figure } from './support/figures.js'
@@ -11,7 +12,6 @@ import { type IssuedToken, makeTokens, recordTokens } from './support/records.js
 import { withScope } from './support/scope.js'
 import { subscribeFrame } from './support/subscribe-frame.js'
 
-const WEB = 5
 const KB = 1_000
 /** Of each connection on loopback this machine holds both. */
 const ENDS = 2
@@ -39,7 +39,7 @@ export const memory = defineBenchmark({
       const redis = await startRedis()
       scope.defer(() => redis.stop())
       const userIds = Array.from({ length: sizes.first + sizes.next }, (_, n) => `user-${n}`)
-      const issued = await makeTokens(userIds, WEB)
+      const issued = await makeTokens(userIds, Platform.Web)
       await recordTokens(redis.client(), issued)
       const { gateway, raw } = await interleave(sizes.rounds, {
         gateway: () => growthOfGateway(sizes, redis, issued),
@@ -116,7 +116,7 @@ function growthOfGateway(sizes: Sizes, redis: RedisServer, issued: IssuedToken[]
       collectable: true,
     })
     const crowd = Crowd.start(scope)
-    const paths = issued.map(({ userId, token }) => openimPath(userId, WEB, token))
+    const paths = issued.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
     const server = { ...gateway, heapBytes: () => gateway.metric('porchlight_heap_bytes') }
     const grown = await growth(sizes, server, (from, to) =>
       crowd.open(PARTY, gateway.wsPort, paths.slice(from, to), { isGreeted: true }),

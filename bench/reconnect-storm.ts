@@ -1,5 +1,6 @@
 /** A gateway is killed with all its clients: how long until the last of them is back, and what does that take? */
 import type { Redis } from 'ioredis'
+import { Platform } from '../src/openim/platforms.js'
 import { startRedis } from '../test/support/redis.js'
 import { openimPath } from './support/crowd.js'
 import { defineBenchmark, figure, short } from './support/figures.js'
@@ -10,7 +11,6 @@ import { countHeld, type IssuedToken, makeTokens, recordTokens } from './support
 import { type AllIn, ReturningCrowd } from './support/returning-crowd.js'
 import { withScope } from './support/scope.js'
 
-const ANDROID = 2
 const NODE_ID = 'bench'
 const MIB = 1024 * 1024
 
@@ -30,7 +30,7 @@ export const reconnectStorm = defineBenchmark({
   fullSizes: { clients: 18_000 },
   run: async (sizes) => {
     const userIds = Array.from({ length: sizes.clients }, (_, n) => `user-${n}`)
-    const accounts = await makeTokens(userIds, ANDROID)
+    const accounts = await makeTokens(userIds, Platform.Android)
     const rounds: Storm[] = []
     for (let n = 0; n < sizes.rounds; n++) rounds.push(await storm(accounts, sizes.processes, sizes.seed + n))
     const all = (of: keyof Storm, part: keyof Coming) => rounds.map((round) => round[of][part])
@@ -118,7 +118,7 @@ function storm(accounts: IssuedToken[], processes: number, seed: number): Promis
         generatorPart,
       }
     }
-    const paths = accounts.map(({ userId, token }) => openimPath(userId, ANDROID, token))
+    const paths = accounts.map(({ userId, token }) => openimPath(userId, Platform.Android, token))
     const first = await coming(() => crowd.come(gateway.wsPort, paths))
     const allBack = await crowd.expectCut()
     const again = await coming(async () => {

@@ -1,6 +1,7 @@
 /** What do more threads and more shards bring? */
 import type { Redis } from 'ioredis'
 import { loadConfig } from '../src/config/config.js'
+import { Platform } from '../src/openim/platforms.js'
 import { startRedis } from '../test/support/redis.js'
 import { Crowd } from './support/crowd.js'
 import { defineBenchmark, type Figure, figure } from './support/figures.js'
@@ -10,8 +11,6 @@ import { interleave, mustBe, withCpu } from './support/measure.js'
 import { OwnIo } from './support/own-io.js'
 import { countOnline, type IssuedToken, makeTokens, recordTokens } from './support/records.js'
 import { withScope } from './support/scope.js'
-
-const ANDROID = 2
 
 export const threads = defineBenchmark({
   name: 'threads',
@@ -35,7 +34,7 @@ export const threads = defineBenchmark({
       scope.defer(() => redis.stop())
       const store: Store = { url: redis.url, pid: redis.pid, client: redis.client() }
       const names = (word: string, count: number) => Array.from({ length: count }, (_, n) => `${word}-${n}`)
-      const group = await makeTokens(names('user', sizes.users), ANDROID)
+      const group = await makeTokens(names('user', sizes.users), Platform.Android)
       await recordTokens(store.client, group)
       const changing = names('changing', sizes.changing)
 

@@ -6,6 +6,7 @@
  */
 
 import type { SdkType } from '../src/openim/codec/encodings.js'
+import { Platform } from '../src/openim/platforms.js'
 import type { PlatformId, UserId } from '../src/rules/types.js'
 import type { Admin } from '../src/sdk/admin.js'
 import { OpenimClient } from '../src/sdk/openim-client.js'
@@ -18,12 +19,12 @@ interface Device {
 }
 
 const DEVICES: readonly Device[] = [
-  { platformId: 1, sdkType: 'go', compression: true },
-  { platformId: 2, sdkType: 'go', compression: false },
-  { platformId: 3, sdkType: 'go', compression: true },
-  { platformId: 5, sdkType: 'js', compression: false },
-  { platformId: 9, sdkType: 'go', compression: false },
-  { platformId: 5, sdkType: 'js', compression: true },
+  { platformId: Platform.IOS, sdkType: 'go', compression: true },
+  { platformId: Platform.Android, sdkType: 'go', compression: false },
+  { platformId: Platform.Windows, sdkType: 'go', compression: true },
+  { platformId: Platform.Web, sdkType: 'js', compression: false },
+  { platformId: Platform.IPad, sdkType: 'go', compression: false },
+  { platformId: Platform.Web, sdkType: 'js', compression: true },
 ]
 
 const NAMES = ['ann', 'bob', 'cleo', 'dan', 'eve', 'finn', 'gil', 'hana', 'ivo', 'joy', 'kim', 'leo']

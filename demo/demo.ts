@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { Platform } from '../src/openim/platforms.js'
 import { Admin, AdminError } from '../src/sdk/admin.js'
 import { OpenimClient } from '../src/sdk/openim-client.js'
 import type { ConnectRefusedError } from '../src/sdk/openim-handshake.js'
@@ -23,7 +24,6 @@ The secret is AUTH_SECRET of the environment, else what the gateway's developmen
 `
 
 const USERS_MAX = 100
-const WEB = 5
 const WATCHER = 'porchlight-watcher'
 /** Clients ping every 10 to 24 s, or the gateway takes them for dead. */
 const PING_MS = 10_000
@@ -94,7 +94,7 @@ async function readSecret(): Promise<string> {
 async function play(options: Options): Promise<void> {
   const admin = new Admin(options.api, await readSecret())
   await admin.login()
-  const token = await admin.userToken(WATCHER, WEB)
+  const token = await admin.userToken(WATCHER, Platform.Web)
   const watcher = await connectWatcher(options.ws, token)
   const ended = endOf(options.seconds, watcher)
   const cast = new Cast(options.users, {
@@ -125,7 +125,7 @@ async function play(options: Options): Promise<void> {
 
 async function connectWatcher(url: string, token: string): Promise<OpenimClient> {
   try {
-    return await OpenimClient.connect({ url, token, userId: WATCHER, platformId: WEB })
+    return await OpenimClient.connect({ url, token, userId: WATCHER, platformId: Platform.Web })
   } catch (error) {
     const { errCode, errDlt, message } = error as ConnectRefusedError
     if (errCode !== 0) throw error
@@ -158,8 +158,8 @@ function endOf(seconds: number | undefined, watcher: OpenimClient) {
 
 function messageOf(error: unknown): string {
   if (error instanceof AdminError) {
-    if (error.kind === 'unreachable') return `${error.message}; start it with: npm start`
-    if (error.kind === 'wrongSecret') {
+    if (error.code === 'GATEWAY_UNREACHABLE') return `${error.message}; start it with: npm start`
+    if (error.code === 'WRONG_SECRET') {
       return "the secret is not the gateway's: set AUTH_SECRET, or run this where the gateway was started"
     }
   }

@@ -2,6 +2,7 @@
  * What is shown: on a terminal a table that is redrawn in place and a short log below it, elsewhere one line for
  * each event.
  */
+import { OPENIM_PLATFORMS } from '../src/openim/platforms.js'
 import { PlatformTable } from '../src/rules/platforms.js'
 import type { PlatformId, UserId } from '../src/rules/types.js'
 import type { CastEvent } from './cast.js'
@@ -31,7 +32,7 @@ const LOG_LINES = 10
 /** Longer after the act than any network is slow: the grace had to pass first. */
 const LATE_MS = 200
 
-const platforms = new PlatformTable()
+const platforms = new PlatformTable(OPENIM_PLATFORMS)
 
 export function openScreen(out: NodeJS.WriteStream, userIds: UserId[], title: string): Screen {
   return out.isTTY ? new Table(out, userIds, title) : new Lines(out, title)

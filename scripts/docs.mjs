@@ -42,9 +42,9 @@ function replacePart(page, text, name, content) {
 
 async function errorsTable() {
   const entries = [
-    ...(await catalogueOf('errors/errors.js')),
+    ...(await catalogueOf('errors/catalogue.js')),
     ...(await catalogueOf('runtime/errors.js')),
-    ...(await catalogueOf('openim/wire-catalogue.js')),
+    ...(await catalogueOf('openim/catalogue.js')),
   ]
   const lines = entries.map(
     ({ code, seenBy, meaning, retry }) => `| \`${code}\` | ${seenBy} | ${meaning} | ${retry} |`,

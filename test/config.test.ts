@@ -10,6 +10,7 @@ import { developmentSecret } from '../src/node/development-secret.js'
 import { FRAME_ENCODINGS } from '../src/openim/codec/encodings.js'
 import { SubUserOnlineStatus } from '../src/openim/proto/openim.js'
 import { success } from '../src/openim/replies.js'
+import { RequestId } from '../src/openim/requests.js'
 import { encodeTips } from '../src/openim/status-frame.js'
 
 type Env = Record<string, string | undefined>
@@ -194,10 +195,16 @@ t.test('by default one request may list as many users as may be watched, and is 
   const platformIds = Array.from({ length: 11 }, (_, n) => n + 1)
   const answer = encodeTips(users.map((userId) => ({ userId, platformIds })))
   for (const encoding of FRAME_ENCODINGS) {
-    const request = encoding.encodeRequest({ ...envelope, reqIdentifier: 2005, data: asked })
+    const request = encoding.encodeRequest({
+      ...envelope,
+      reqIdentifier: RequestId.SubscribeStatus,
+      data: asked,
+    })
     t.ok(request.length <= config.messageBytesMax, `${encoding.name}: ${request.length} bytes are asked`)
     t.ok(encoding.unpack(request, config.inflatedBytesMax).length <= config.inflatedBytesMax)
-    const response = encoding.encodeResponse(success({ ...labels, reqIdentifier: 2005 }, answer))
+    const response = encoding.encodeResponse(
+      success({ ...labels, reqIdentifier: RequestId.SubscribeStatus }, answer),
+    )
     t.ok(response.length <= config.backpressureBytesMax, `${encoding.name}: ${response.length} are answered`)
   }
 })

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import * as failures from '../src/errors/errors.js'
 import { NOTE_KINDS } from '../src/protocol/node/notes.js'
 
 const root = new URL('../../', import.meta.url)
@@ -57,13 +56,4 @@ t.test('every link between pages leads somewhere', async (t) => {
       t.ok(existsSync(new URL(target!, new URL(page, root))), `${page}: ${target}`)
     }
   }
-})
-
-t.test('every failure that has a class is in the catalogue, and nothing else is', async (t) => {
-  const { catalogue, PorchlightError, reasonOf: _, ...classes } = failures
-  const known = Object.values(classes)
-    .map((Failure) => new Failure('x'))
-    .map(({ code, retry }) => `${code} ${retry}`)
-  t.ok(Object.values(classes).every((Failure) => new Failure('x') instanceof PorchlightError))
-  t.same(catalogue.map(({ code, retry }) => `${code} ${retry}`).sort(), known.sort())
 })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { LightSocket, type SocketEnd, type Target } from '../bench/support/light-socket.js'
+import { CloseCode } from '../src/openim/close-codes.js'
 import { eventually } from './support/node.js'
 
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n'
@@ -109,7 +110,7 @@ t.test('why a socket ended is told: a close code, a refusal with its body, a bre
     Buffer.concat([Buffer.from(SWITCHING), frame(8, Buffer.from([0x03, 0xe9])), frame(2, Buffer.alloc(3))]),
   )
   const end = await eventually(() => closed.client.end)
-  t.same([end.isUpgraded, end.closeCode], [true, 1001])
+  t.same([end.isUpgraded, end.closeCode], [true, CloseCode.GoingAway])
 
   const refused = await accept(t, false)
   refused.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nno')

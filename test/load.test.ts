@@ -9,6 +9,7 @@ import { emptyCounts, emptyLatencies, percentilesOf, record, refuse, sumOf } fro
 import { openFilesMax, readOptions } from '../bench/load/options.js'
 import type { Summary } from '../bench/load/summary.js'
 import { freePort } from '../src/doors/websocket/transport/port-check.js'
+import { WireCode } from '../src/openim/codes.js'
 import { endsWithThisProcess, temporaryFolder } from './support/leftovers.js'
 import { eventually, SECRET, TestNode } from './support/node.js'
 
@@ -233,7 +234,7 @@ t.test('a histogram knows percentiles to within 2 %, and sums add everything up'
   const sum = sumOf([a, b])
   t.equal(sum.pushes, 7)
   t.equal(sum.triedAfterMs, 10)
-  t.same(sum.refusals, { 1612: { count: 2, told: 'later still' } })
+  t.same(sum.refusals, { [WireCode.TooManyLogins]: { count: 2, told: 'later still' } })
   t.equal(sum.login.count, 2)
   t.equal(sum.login.maxMs, 7)
 })

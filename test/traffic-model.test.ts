@@ -15,6 +15,7 @@ import {
   nodesWatching,
   usersPerBatch,
 } from '../bench/model/traffic.js'
+import { Platform } from '../src/openim/platforms.js'
 import type { OpenimClient } from '../src/sdk/openim-client.js'
 import { temporaryFolder } from './support/leftovers.js'
 import { eventually, TestNode } from './support/node.js'
@@ -22,8 +23,6 @@ import { startRedis } from './support/redis.js'
 
 const MAIN = new URL('../bench/model/main.js', import.meta.url)
 const ROOT = new URL('../../', import.meta.url)
-const WEB = 5
-const IOS = 1
 const cluster = (given: Partial<Cluster>): Cluster => ({
   ...DEFAULTS,
   nodes: 10,
@@ -116,9 +115,9 @@ t.test('its small end: three nodes, users who watch by chance, and changes one b
   const clients: OpenimClient[] = []
   for (const user of watched.keys()) {
     const node = nodes[nodeOf(user)]!
-    const watcher = await node.login(userId(user), WEB)
+    const watcher = await node.login(userId(user), Platform.Web)
     await watcher.subscribe(watched[user]!.map(userId))
-    clients.push(await node.login(userId(user), IOS))
+    clients.push(await node.login(userId(user), Platform.IOS))
   }
   // A verdict may come before Redis knows of the login.
   await eventually(async () => {

@@ -8,17 +8,18 @@
  */
 
 import { RequestBudget, weightOfBytes } from '../../src/doors/websocket/request-budget.js'
-import { closeReason, isGoodbye } from '../../src/openim/close-codes.js'
+import { CloseCode, closeReason, isGoodbye } from '../../src/openim/close-codes.js'
 import type { RequestEnvelope } from '../../src/openim/codec/envelope.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { DelUserPushTokenResp, SetAppBackgroundStatusReq } from '../../src/openim/proto/openim.js'
 import { failure, kickFrame, success } from '../../src/openim/replies.js'
-import { knownRequests, RequestId } from '../../src/openim/requests.js'
+import { knownRequests, NOT_SERVED_TEXT, RequestId } from '../../src/openim/requests.js'
 import { parseTextFrame } from '../../src/openim/text-frames.js'
-import { NOT_SERVED_TEXT, WireCode } from '../../src/openim/wire-errors.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { PROBE_LOOKS_MS } from '../../src/rules/presence/probe.js'
 import type { LoginNumber } from '../../src/rules/types.js'
-import { assertNever, defineActor, stopOnFailure } from '../../src/runtime/index.js'
+import { assertNever, defineActor, hasCode, stopOnFailure } from '../../src/runtime/index.js'
 import {
   type Args,
   type Ctx,
@@ -38,9 +39,6 @@ export type { ConnectionCounts, ConnectionSettings, FromTransport, Heard } from 
 /** Ping this long before a silent browser would count as dead. */
 const PING_PART = 0.9
 
-/** Browsers cannot send WebSocket pings; they answer them. */
-const WEB = 5
-
 const FLAG_DEADLINE_MS = 2_000
 
 /** One for all connections. */
@@ -48,16 +46,13 @@ const READ_DUE: Message = { kind: 'readDue' }
 const PING_DUE: Message = { kind: 'pingDue' }
 const PROBE_DUE: Message = { kind: 'probeDue' }
 
-const GONE: Message = { kind: 'closed', code: 1006, clean: false }
+const GONE: Message = { kind: 'closed', code: CloseCode.NoCloseFrame, clean: false }
 
-const POLICY_VIOLATION = 1008
-const TOO_LONG = 1009
 /** What is read of a request that is over the rate, so that it can be answered: as it comes, and unpacked. */
 const REFUSED_BYTES_MAX = 4_096
 const REFUSED_INFLATED_BYTES_MAX = 16_384
 /** Bodies of pings are identifiers. */
 const TEXT_BYTES_MAX = 4_096
-const GOING_AWAY = 1001
 
 export const connection = defineActor<Message, State, Args>({
   kind: 'connection',
@@ -98,7 +93,7 @@ function receive(ctx: Ctx, state: State, message: Message): void {
       state.report.number = message.login
       return
     case 'dismiss':
-      return end(state, GOING_AWAY, 'the node goes away', { reason: 'shutdown', isGoodbye: false })
+      return end(state, CloseCode.GoingAway, 'the node goes away', { reason: 'shutdown', isGoodbye: false })
     case 'closed':
       return onClosed(ctx, state, message)
     default:
@@ -139,7 +134,8 @@ function start(ctx: Ctx, args: Args): State {
   args.hub.connections.set(ctx.self.actor, report)
   ctx.signal(args.shard, { kind: 'connected', ...report })
   ctx.once('read', settings.readTimeoutMs, READ_DUE)
-  if (platformId === WEB) ctx.every('ping', settings.readTimeoutMs * PING_PART, PING_DUE)
+  // Browsers cannot send WebSocket pings; they answer them.
+  if (platformId === Platform.Web) ctx.every('ping', settings.readTimeoutMs * PING_PART, PING_DUE)
   // Field by field: spread, each connection would get a hidden class of its own, which is 600 bytes.
   return {
     socket: args.socket,
@@ -223,17 +219,15 @@ function onOverRate(state: State, data: Uint8Array): void {
   try {
     request = state.encoding.decodeRequest(data, REFUSED_INFLATED_BYTES_MAX)
   } catch (error) {
-    return (error as { code?: string }).code === 'MESSAGE_TOO_LONG'
-      ? flood(state, 'unread')
-      : onBadFrame(state, error)
+    return hasCode(error, 'MESSAGE_TOO_LONG') ? flood(state, 'unread') : onBadFrame(state, error)
   }
   if (request.sendID !== state.userId) return drop(state, 'wrongUser')
   refuse(state, 'requests', failure(request, WireCode.TooManyRequests, 'slow down and ask again'))
 }
 
 function onBadFrame(state: State, error: unknown): void {
-  if ((error as { code?: string }).code === 'MESSAGE_TOO_LONG') return tooLong(state)
-  if ((error as { code?: string }).code !== 'BAD_ENVELOPE') throw error
+  if (hasCode(error, 'MESSAGE_TOO_LONG')) return tooLong(state)
+  if (!hasCode(error, 'BAD_ENVELOPE')) throw error
   drop(state, 'badFrame')
 }
 
@@ -332,12 +326,12 @@ function drop(state: State, reason: string, isGoodbye = false): void {
 }
 
 function tooLong(state: State): void {
-  end(state, TOO_LONG, 'message too long', { reason: 'tooLong', isGoodbye: false })
+  end(state, CloseCode.MessageTooLong, 'message too long', { reason: 'tooLong', isGoodbye: false })
 }
 
 function flood(state: State, reason: OverShare): void {
   count(state.counts.overShare, reason)
-  end(state, POLICY_VIOLATION, 'too many requests', { reason: 'flood', isGoodbye: false })
+  end(state, CloseCode.PolicyViolation, 'too many requests', { reason: 'flood', isGoodbye: false })
 }
 
 /** Close with a close frame. */

@@ -11,7 +11,7 @@
  * or refuses, in OpenIM's words; a place is taken first and given back by whoever ends the handshake. Who asked for
  * the verdict as a frame (browsers) is upgraded once his arguments are read, the others when all is well.
  */
-import { isDamagedRecord, stateFault } from '../../src/auth/token-records.js'
+import { stateFault } from '../../src/auth/token-records.js'
 import { checkLogin, type TokenFault, type TokenVerdict } from '../../src/auth/tokens.js'
 import { Admission } from '../../src/doors/websocket/admission.js'
 import type { SharedConnectionCounts } from '../../src/doors/websocket/connection-counts.js'
@@ -29,13 +29,21 @@ import type { Rates } from '../../src/doors/websocket/rates.js'
 import type { Socket, UpgradeRequest } from '../../src/doors/websocket/transport/transport.js'
 import type { OriginCheck } from '../../src/net/origin.js'
 import { frameEncoding } from '../../src/openim/codec/encodings.js'
-import { ERROR_CONTENT_TYPE, errorJson, SUCCESS_TEXT, WireCode } from '../../src/openim/wire-errors.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { encodeVerdict, SUCCESS_TEXT, VERDICT_CONTENT_TYPE } from '../../src/openim/verdict.js'
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as Listener from '../../src/protocol/listener.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { type TokenDigest, tokenDigest } from '../../src/rules/logins/token-digest.js'
 import type { PlatformId, Seat, SeatRefusal, TokenState, UserId } from '../../src/rules/types.js'
-import { assertNever, type Context, defineActor, type Outcome, type Ref } from '../../src/runtime/index.js'
+import {
+  assertNever,
+  type Context,
+  defineActor,
+  hasCode,
+  type Outcome,
+  type Ref,
+} from '../../src/runtime/index.js'
 import {
   type ConnectionCounts,
   type ConnectionSettings,
@@ -237,7 +245,7 @@ function onVerdict(ctx: Ctx, state: State, attempt: Attempt, verdict: TokenVerdi
 
 function onTokenChecked(ctx: Ctx, state: State, attempt: Attempt, outcome: Outcome<TokenState>): void {
   const { userId } = attempt.args
-  if (!outcome.ok && isDamagedRecord(outcome.error))
+  if (!outcome.ok && hasCode(outcome.error, 'DAMAGED_RECORD'))
     return reject(state, attempt, WireCode.DataError, "the record of this user's tokens is damaged")
   if (!outcome.ok)
     return reject(state, attempt, WireCode.DatabaseError, 'the store is out of reach, try again')
@@ -366,7 +374,7 @@ function reject(state: State, attempt: Attempt, errCode: WireCode, errDlt: strin
   if (error.respond === 'http') return giveUp(state, request, error)
   state.places.remove(request.address)
   count(state, errCode)
-  socket?.send(jsonOf(error), false)
+  socket?.send(encodeVerdict(error), false)
   socket?.drop()
 }
 
@@ -379,11 +387,7 @@ function giveUp(state: State, request: UpgradeRequest<Owner>, error: HandshakeEr
 /** With status 200 where nothing else is said, as OpenIM does: native clients read the body. */
 function refuse(state: State, request: UpgradeRequest<Owner>, error: HandshakeError, status = 200): void {
   count(state, error.errCode)
-  request.refuse(status, ERROR_CONTENT_TYPE, jsonOf(error))
-}
-
-function jsonOf({ errCode, errMsg, errDlt }: HandshakeError): string {
-  return errorJson(errCode, errMsg, errDlt)
+  request.refuse(status, VERDICT_CONTENT_TYPE, encodeVerdict(error))
 }
 
 function count(state: State, errCode: number): void {

@@ -10,6 +10,7 @@
  * the cache at once, also a kick that overtakes the answer to a question on its way: both wait in this one mailbox.
  */
 import type * as TokenSync from '../../src/protocol/token-sync.js'
+import { RecentMap } from '../../src/rules/recent-map.js'
 import { assertNever, defineActor } from '../../src/runtime/index.js'
 import {
   onKicksWritten,
@@ -88,8 +89,8 @@ function receive(ctx: Ctx, state: State, message: TokenSync.Command | Private): 
 function start(ctx: Ctx, args: Args): State {
   const state: State = {
     ...args,
-    cache: newTokenCache(),
-    unwritten: new Map(),
+    cache: newTokenCache(args.settings),
+    unwritten: new RecentMap(UNWRITTEN_MAX),
     recentLogins: new Map(),
     asked: new Set(),
   }

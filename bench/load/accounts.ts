@@ -1,6 +1,7 @@
 /** Whom the clients log in as: tokens from the gateway's REST, or from a file. */
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { codeOf } from '../../src/errors/errors.js'
 import { Admin, AdminError } from '../../src/sdk/admin.js'
 import { inParallel } from '../support/gateway.js'
 import type { Target } from '../support/light-socket.js'
@@ -31,7 +32,7 @@ export async function readAccounts(
     })
   } catch (error) {
     if (!(error instanceof AdminError)) throw error
-    if (error.kind === 'wrongSecret') throw new LoadError(`the gateway at ${api} does not take this secret`)
+    if (error.code === 'WRONG_SECRET') throw new LoadError(`the gateway at ${api} does not take this secret`)
     throw new LoadError(error.message)
   }
 }
@@ -41,7 +42,7 @@ function fromFile(path: string, connections: number): Account[] {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new LoadError(`--tokens ${path}: ${(error as NodeJS.ErrnoException).code}`)
+    throw new LoadError(`--tokens ${path}: ${codeOf(error)}`)
   }
   const accounts: Account[] = []
   for (const [n, line] of text.split('\n').entries()) {

@@ -9,7 +9,7 @@ import {
 } from '../../src/openim/proto/openim.js'
 import { kickFrame } from '../../src/openim/replies.js'
 import { RequestId } from '../../src/openim/requests.js'
-import { parseVerdict } from '../../src/sdk/openim-handshake.js'
+import { parseVerdict } from '../../src/openim/verdict.js'
 import { openimPath } from '../support/crowd.js'
 import { LightSocket, type SocketEnd, type Target } from '../support/light-socket.js'
 

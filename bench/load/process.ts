@@ -1,4 +1,5 @@
 /** A process of the load generator: a part of the clients, their coming and going, and what they count. */
+import { isTokenRefused, WireCode } from '../../src/openim/codes.js'
 import type { SubUserOnlineStatusElem } from '../../src/openim/proto/openim.js'
 import type { SocketEnd, Target } from '../support/light-socket.js'
 import { randomOf, watchedBy } from './choices.js'
@@ -44,9 +45,14 @@ const RETRY_S = [1, 2, 4, 8, 16]
 const PROBES = 4
 /** Tries to find somebody by chance who can leave. */
 const CHOICES_MAX = 20
-/** After these a client of OpenIM asks for another token instead of trying again: 1501 to 1507, 1602, 1613, 1614. */
-const isForGood = (errCode: number) => (errCode >= 1501 && errCode <= 1507) || FOR_GOOD.has(errCode)
-const FOR_GOOD: ReadonlySet<number> = new Set([1002, 1602, 1613, 1614])
+/** After these a client of OpenIM does not try again: it asks for another token, or gives up. */
+const isForGood = (errCode: number) => isTokenRefused(errCode) || FOR_GOOD.has(errCode)
+const FOR_GOOD: ReadonlySet<number> = new Set([
+  WireCode.NoPermissionError,
+  WireCode.ConnArgsErr,
+  WireCode.LoginConflict,
+  WireCode.TooManyConnectionsOfUser,
+])
 
 /** One user's device, through all its connections. */
 interface Device {

@@ -1,5 +1,7 @@
 /** A bench as a command: the benchmarks that were asked for, one after another, and what came of them. */
+
 import { readFileSync, writeFileSync } from 'node:fs'
+import { hasCode } from '../../src/errors/errors.js'
 import type { Benchmark } from './figures.js'
 import { type Choice, choose, type Options, readOptions } from './options.js'
 import { type Run, resultsText, withRun } from './results.js'
@@ -82,7 +84,7 @@ function savedRuns(file: URL): Run[] {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Run[]
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if (hasCode(error, 'ENOENT')) return []
     throw error
   }
 }

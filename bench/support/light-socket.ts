@@ -2,9 +2,11 @@
  * A WebSocket client made of a plain TCP socket. It reads the headers of frames and looks no further unless it is
  * told to: what a whole client costs a frame would hide what the server can do.
  */
+
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { CloseCode } from '../../src/openim/close-codes.js'
 
 /** One for all: nobody looks at what the server makes of it. */
 const KEY = randomBytes(16).toString('base64')
@@ -195,7 +197,7 @@ export abstract class LightSocket {
       this.#write(PONG, payload!)
       this.onPing()
     } else if (this.#opcode === CLOSE) {
-      this.#closeCode = payload!.length >= 2 ? payload!.readUInt16BE(0) : 1005
+      this.#closeCode = payload!.length >= 2 ? payload!.readUInt16BE(0) : CloseCode.NoCode
       this.goodbye()
       this.#socket.end()
     }

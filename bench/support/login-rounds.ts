@@ -1,6 +1,6 @@
 /** Rounds of logins: a group of clients comes, is counted by everyone who should know of it, and leaves. */
 import type { Redis } from 'ioredis'
-import { SUCCESS_TEXT } from '../../src/openim/wire-errors.js'
+import { SUCCESS_TEXT } from '../../src/openim/verdict.js'
 import { type Crowd, openimPath } from './crowd.js'
 import { cpuSecondsOf, type Gateway, residentBytes } from './gateway.js'
 import { mustBe } from './measure.js'

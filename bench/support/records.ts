@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import { loadTokenKeys } from '../../src/auth/keys.js'
 import { issueToken } from '../../src/auth/tokens.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { nextPlace } from '../../src/rules/logins/token-order.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
@@ -44,7 +45,7 @@ export async function makeTokens(userIds: readonly UserId[], platformId: Platfor
 
 /** From now on every gateway on this Redis takes them. */
 export async function recordTokens(client: Redis, issued: readonly IssuedToken[]): Promise<void> {
-  const platforms = new PlatformTable()
+  const platforms = new PlatformTable(OPENIM_PLATFORMS)
   const pipeline = client.pipeline()
   for (const { userId, platformId, token } of issued) {
     const key = plainKeys.tokens(userId, platforms.nameOf(platformId)!)

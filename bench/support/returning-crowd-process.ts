@@ -1,5 +1,5 @@
 /** A process of the returning crowd. */
-import { SUCCESS_TEXT } from '../../src/openim/wire-errors.js'
+import { SUCCESS_TEXT } from '../../src/openim/verdict.js'
 import { randomOf } from '../load/choices.js'
 import { LightSocket, type SocketEnd, type Target } from './light-socket.js'
 import type { ReturningAnswer, ReturningOrder } from './returning-crowd.js'

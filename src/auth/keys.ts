@@ -15,7 +15,7 @@ import {
 } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type CryptoKey, importPKCS8, importSPKI, type SignJWT } from 'jose'
-import { BadSettingError } from '../errors/errors.js'
+import { BadSettingError, codeOf } from '../errors/errors.js'
 import { fileStamp } from '../files/file-stamp.js'
 
 export type TokenAlgorithm = 'HS256' | 'RS256' | 'ES256'
@@ -354,7 +354,7 @@ async function readText(path: string, refuse: Refuse): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).trim()
   } catch (error) {
-    throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    throw refuse(`cannot be read (${codeOf(error)})`)
   }
 }
 
@@ -362,7 +362,7 @@ async function stampOf(path: string, refuse: Refuse): Promise<string> {
   try {
     return await fileStamp(path)
   } catch (error) {
-    throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    throw refuse(`cannot be read (${codeOf(error)})`)
   }
 }
 

@@ -18,8 +18,3 @@ export function recordRule(
 ): (userId: UserId) => boolean {
   return (userId) => areTokensMadeHere && !(openimCompat && isAdmin(userId))
 }
-
-/** The store answered that what it has of this user is of a wrong form. */
-export function isDamagedRecord(error: unknown): boolean {
-  return (error as { code?: unknown } | undefined)?.code === 'DAMAGED_RECORD'
-}

@@ -7,7 +7,7 @@
  */
 import type { KeyObject } from 'node:crypto'
 import { type CryptoKey, errors, type JWSHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose'
-import { WireCode, wireErrorText } from '../openim/wire-errors.js'
+import { WireCode, wireErrorText } from '../openim/codes.js'
 import type { Place } from '../rules/logins/token-order.js'
 import type { PlatformId, TokenState, UserId } from '../rules/types.js'
 import { canonicalToken } from './canonical-token.js'
@@ -37,6 +37,11 @@ export interface TokenFault {
   errCode: WireCode
   errMsg: string
   errDlt: string
+}
+
+/** `errDlt` never holds a token or a secret. */
+export function tokenFault(errCode: WireCode, errDlt: string): TokenFault {
+  return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt }
 }
 
 /** `expiresAtS`: Unix seconds, rounded down. */
@@ -81,8 +86,8 @@ export function verifyToken(
   options: { keys: TokenKeys; nowMs: number },
 ): TokenVerdict | Promise<TokenVerdict> {
   const { keys, nowMs } = options
-  if (token.length > TOKEN_BYTES_MAX) return fault(WireCode.TokenMalformedError, 'the token is too long')
-  if (!isSignatureCanonical(token)) return fault(WireCode.TokenMalformedError, 'the token is not a JWT')
+  if (token.length > TOKEN_BYTES_MAX) return tokenFault(WireCode.TokenMalformedError, 'the token is too long')
+  if (!isSignatureCanonical(token)) return tokenFault(WireCode.TokenMalformedError, 'the token is not a JWT')
   const { mac } = keys
   if (mac === undefined || !isUsualSecretToken(token)) {
     return openToken(token, keys, nowMs).then((payload) => verdictOn(payload, nowMs), faultOf)
@@ -97,17 +102,17 @@ export function verifyToken(
 /** On the claims of a token whose signature is right. */
 function verdictOn(payload: Readonly<Record<string, unknown>>, nowMs: number): TokenVerdict {
   const { UserID: userId, PlatformID: platformId, exp } = payload
-  if (exp === undefined) return fault(WireCode.TokenInvalidError, 'the token has no exp')
+  if (exp === undefined) return tokenFault(WireCode.TokenInvalidError, 'the token has no exp')
   if (userId === undefined || userId === '')
-    return fault(WireCode.TokenInvalidError, 'the token has no UserID')
-  if (platformId === undefined) return fault(WireCode.TokenInvalidError, 'the token has no PlatformID')
+    return tokenFault(WireCode.TokenInvalidError, 'the token has no UserID')
+  if (platformId === undefined) return tokenFault(WireCode.TokenInvalidError, 'the token has no PlatformID')
   // JSON's 1e999 reads as Infinity.
-  if (!Number.isFinite(exp)) return fault(WireCode.TokenMalformedError, 'exp is not a number')
-  if ((exp as number) > EXP_S_MAX) return fault(WireCode.TokenInvalidError, 'exp is out of range')
-  if (typeof userId !== 'string') return fault(WireCode.TokenMalformedError, 'UserID is not a string')
+  if (!Number.isFinite(exp)) return tokenFault(WireCode.TokenMalformedError, 'exp is not a number')
+  if ((exp as number) > EXP_S_MAX) return tokenFault(WireCode.TokenInvalidError, 'exp is out of range')
+  if (typeof userId !== 'string') return tokenFault(WireCode.TokenMalformedError, 'UserID is not a string')
   if (!Number.isSafeInteger(platformId))
-    return fault(WireCode.TokenMalformedError, 'PlatformID is not a whole number')
-  if ((platformId as number) < 1) return fault(WireCode.TokenInvalidError, 'PlatformID is out of range')
+    return tokenFault(WireCode.TokenMalformedError, 'PlatformID is not a whole number')
+  if ((platformId as number) < 1) return tokenFault(WireCode.TokenInvalidError, 'PlatformID is out of range')
   const expiresAtS = Math.floor(exp as number)
   // JWTs may have an exp between two seconds: such a token ends with the earlier one, here as everywhere else.
   if (expiresAtS * 1000 <= nowMs) return tokenExpiredError()
@@ -136,7 +141,7 @@ async function keyFor(keys: TokenKeys, kid: unknown): Promise<CryptoKey | KeyObj
 }
 
 export function tokenExpiredError(): TokenFault {
-  return fault(WireCode.TokenExpiredError, 'the token has expired')
+  return tokenFault(WireCode.TokenExpiredError, 'the token has expired')
 }
 
 /** What the store's answer about a token means; undefined = the token is good. */
@@ -145,19 +150,19 @@ export function tokenStateError(state: TokenState): TokenFault | undefined {
     case 'normal':
       return undefined
     case 'kicked':
-      return fault(WireCode.TokenKickedError, 'the token was revoked: by another login, or by hand')
+      return tokenFault(WireCode.TokenKickedError, 'the token was revoked: by another login, or by hand')
     case 'unknown':
-      return fault(WireCode.TokenNotExistError, 'the token is not on record')
+      return tokenFault(WireCode.TokenNotExistError, 'the token is not on record')
     default:
-      return fault(WireCode.TokenUnknownError, 'the token is no longer valid')
+      return tokenFault(WireCode.TokenUnknownError, 'the token is no longer valid')
   }
 }
 
 /** Whether a token was made for the user and platform that come with it; undefined = it was. */
 export function checkLogin(claims: Claims, sendId: string, platformId: number): TokenFault | undefined {
-  if (claims.userId !== sendId) return fault(WireCode.TokenInvalidError, 'the token is of another user')
+  if (claims.userId !== sendId) return tokenFault(WireCode.TokenInvalidError, 'the token is of another user')
   if (claims.platformId !== platformId)
-    return fault(WireCode.TokenInvalidError, 'the token is for another platform')
+    return tokenFault(WireCode.TokenInvalidError, 'the token is for another platform')
   return undefined
 }
 
@@ -167,20 +172,16 @@ export function adminCheck(adminUserIds: readonly UserId[]): (userId: UserId) =>
   return (userId) => admins.has(userId)
 }
 
-function fault(errCode: WireCode, errDlt: string): TokenFault {
-  return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt }
-}
-
 function faultOf(error: unknown): TokenFault {
   if (error instanceof errors.JWTExpired) return tokenExpiredError()
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.reason === 'check_failed')
-      return fault(WireCode.TokenNotValidYetError, 'the token is not valid yet')
-    return fault(WireCode.TokenMalformedError, `${error.claim} is not a number`)
+      return tokenFault(WireCode.TokenNotValidYetError, 'the token is not valid yet')
+    return tokenFault(WireCode.TokenMalformedError, `${error.claim} is not a number`)
   }
   if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) {
-    return fault(WireCode.TokenMalformedError, 'the token is not a JWT')
+    return tokenFault(WireCode.TokenMalformedError, 'the token is not a JWT')
   }
   // Another algorithm, an unknown key or critical header, or a signature that does not fit: one answer for all.
-  return fault(WireCode.TokenUnknownError, 'the token is not signed as it should be')
+  return tokenFault(WireCode.TokenUnknownError, 'the token is not signed as it should be')
 }

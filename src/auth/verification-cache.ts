@@ -5,7 +5,9 @@
  * those who ask. Digests are kept, never tokens. Refusals are not kept: there is no end of bad tokens, and they
  * would push the good ones out.
  */
+
 import type { TokenDigest } from '../rules/logins/token-digest.js'
+import { RecentMap } from '../rules/recent-map.js'
 import type { TokenKeys } from './keys.js'
 import { type TokenVerdict, tokenExpiredError } from './tokens.js'
 
@@ -21,13 +23,13 @@ export interface VerificationCacheOptions {
 
 export class VerificationCache {
   readonly #options: VerificationCacheOptions
-  /** Least recently used first. */
-  readonly #good = new Map<TokenDigest, Readonly<GoodVerdict>>()
+  readonly #good: RecentMap<TokenDigest, Readonly<GoodVerdict>>
   readonly #underWay = new Map<TokenDigest, Promise<TokenVerdict>>()
   #generation: number
 
   constructor(options: VerificationCacheOptions) {
     this.#options = options
+    this.#good = new RecentMap(options.max)
     this.#generation = options.keys.generation
   }
 
@@ -47,8 +49,10 @@ export class VerificationCache {
     this.#dropIfKeysChanged()
     const known = this.#good.get(digest)
     if (known === undefined) return this.#underWay.get(digest) ?? this.#verifyAnew(token, digest)
-    this.#good.delete(digest)
-    if (known.expiresAtS * 1000 <= this.#options.nowMs()) return tokenExpiredError()
+    if (known.expiresAtS * 1000 <= this.#options.nowMs()) {
+      this.#good.delete(digest)
+      return tokenExpiredError()
+    }
     this.#good.set(digest, known)
     return known
   }
@@ -82,7 +86,6 @@ export class VerificationCache {
   #keep(digest: TokenDigest, verdict: GoodVerdict): void {
     // Frozen, for everyone who asks gets this very object.
     this.#good.set(digest, Object.freeze(verdict))
-    if (this.#good.size > this.#options.max) this.#good.delete(this.#good.keys().next().value as TokenDigest)
   }
 
   #dropIfKeysChanged(): void {

@@ -3,6 +3,7 @@
  * file. Names without a prefix are also used by other programs; values that are recognizably theirs are left out.
  */
 import { readFileSync, statSync } from 'node:fs'
+import { codeOf, hasCode } from '../errors/errors.js'
 import type { Setting } from './kinds.js'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -78,8 +79,8 @@ function fromFile(name: string, path: string): Given {
       return refused(`which is longer than ${SECRET_FILE_BYTES_MAX} bytes`)
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    return refused(code === 'ENOENT' ? 'which does not exist' : `which cannot be read (${code ?? message})`)
+    if (hasCode(error, 'ENOENT')) return refused('which does not exist')
+    return refused(`which cannot be read (${codeOf(error) ?? (error as Error).message})`)
   }
   const value = text.replace(/\r?\n$/, '')
   if (value === '') return refused('which is empty')

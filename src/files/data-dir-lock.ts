@@ -9,7 +9,7 @@ import { createConnection, createServer, type Server } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { BadSettingError } from '../errors/errors.js'
+import { BadSettingError, hasCode } from '../errors/errors.js'
 
 const SOCKET = 'in-use.sock'
 /** The kernels' bound of a socket's path is 104 bytes or more, its end included. */
@@ -43,7 +43,7 @@ async function own(dataDir: string, path: string): Promise<Server | undefined> {
     try {
       return await listen(path)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return undefined
+      if (!hasCode(error, 'EADDRINUSE')) return undefined
     }
     const owner = await ownerAt(path)
     if (owner !== undefined) throw inUse(dataDir, owner)

@@ -4,7 +4,7 @@
  */
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { reasonOf } from '../errors/errors.js'
+import { reasonOf } from '../errors/reason.js'
 import { type Fault, faultAfter, partOf, type ReadyPart } from './readiness.js'
 import { inWords } from './reasons.js'
 

@@ -6,7 +6,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { BadSettingError } from '../errors/errors.js'
+import { BadSettingError, codeOf } from '../errors/errors.js'
 import { fileStamp } from '../files/file-stamp.js'
 
 /** A certificate that is renewed by hand or by ACME is renewed long before it ends. ms */
@@ -44,9 +44,9 @@ export async function readTlsPair({ certPath, keyPath }: TlsPaths): Promise<TlsP
   try {
     createSecureContext(secureOptions({ cert, key }))
   } catch (error) {
-    const { code = 'damaged' } = error as NodeJS.ErrnoException
+    const reason = codeOf(error) ?? 'damaged'
     throw new BadSettingError(
-      `TLS_KEY_FILE (${keyPath}) and TLS_CERT_FILE (${certPath}) do not serve together (${code}).`,
+      `TLS_KEY_FILE (${keyPath}) and TLS_CERT_FILE (${certPath}) do not serve together (${reason}).`,
     )
   }
   return { certPath, keyPath, cert, key, endsMs }
@@ -57,8 +57,8 @@ async function readPem(setting: string, path: string, expected: string): Promise
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new BadSettingError(`${setting} (${path}) cannot be read (${code}); expected ${expected} as PEM.`)
+    const reason = `cannot be read (${codeOf(error)})`
+    throw new BadSettingError(`${setting} (${path}) ${reason}; expected ${expected} as PEM.`)
   }
   if (text.includes('-----BEGIN ')) return text
   throw new BadSettingError(`${setting} (${path}) is no PEM; expected ${expected}.`)

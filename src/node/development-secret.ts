@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SECRET_BYTES_MIN } from '../config/kinds.js'
-import { BadSettingError } from '../errors/errors.js'
+import { BadSettingError, codeOf, hasCode } from '../errors/errors.js'
 
 const SECRET_BYTES = 32
 
@@ -23,7 +23,7 @@ export async function developmentSecret(dataDir: string): Promise<string> {
     await chmod(path, 0o600)
     if (Buffer.byteLength(secret) >= SECRET_BYTES_MIN) return secret
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error'
+    const reason = codeOf(error) ?? 'unknown error'
     throw new BadSettingError(
       `DATA_DIR cannot hold ${path} (${reason}); expected a directory that may be written.`,
     )
@@ -35,7 +35,7 @@ async function readIfPresent(path: string): Promise<string | undefined> {
   try {
     return (await readFile(path, 'utf8')).trim()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
 }
@@ -47,7 +47,7 @@ async function create(path: string): Promise<string> {
   try {
     await link(draft, path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (!hasCode(error, 'EEXIST')) throw error
   } finally {
     await rm(draft)
   }

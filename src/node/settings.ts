@@ -7,6 +7,7 @@ import type { Config } from '../config/config.js'
 import type { Liveness, Readiness } from '../health/readiness.js'
 import { createLog, type Log } from '../observe/log.js'
 import type { MetricsSnapshot } from '../observe/metrics.js'
+import { OPENIM_PLATFORMS } from '../openim/platforms.js'
 import type { Topology } from '../protocol/addresses.js'
 import { LoginPolicy, type Policy } from '../rules/logins/login-policy.js'
 import { PlatformTable, parsePlatforms } from '../rules/platforms.js'
@@ -41,7 +42,7 @@ export interface SupervisorVerbs {
 }
 
 export function platformTable(config: Config): PlatformTable {
-  return new PlatformTable(parsePlatforms(config.platforms))
+  return new PlatformTable(OPENIM_PLATFORMS, parsePlatforms(config.platforms))
 }
 
 /** Whom a login removes; where the old ones stay, nobody. */

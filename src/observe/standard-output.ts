@@ -9,6 +9,7 @@
 import { closeSync, constants, fstatSync, openSync, type Stats, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
+import { hasCode } from '../errors/errors.js'
 import { LineQueue, type Outcome } from './line-queue.js'
 
 const STDOUT = 1
@@ -51,7 +52,7 @@ function writeTo(fd: number, bytes: Uint8Array): Outcome {
   try {
     return writeSync(fd, bytes)
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 'full' : 'failed'
+    return hasCode(error, 'EAGAIN') ? 'full' : 'failed'
   }
 }
 

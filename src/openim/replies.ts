@@ -1,7 +1,7 @@
 /** The answers to a request, as envelopes. */
 import type { RequestLabels, ResponseEnvelope } from './codec/envelope.js'
+import { type WireCode, wireErrorText } from './codes.js'
 import { RequestId } from './requests.js'
-import { type WireCode, wireErrorText } from './wire-errors.js'
 
 /** `data` null = no byte slice at all; empty = an empty protobuf message. Clients tell the two apart. */
 export function success(request: RequestLabels, data: Uint8Array | null): ResponseEnvelope {

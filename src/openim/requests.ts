@@ -28,3 +28,6 @@ export const knownRequests: ReadonlySet<number> = new Set([
   RequestId.SetBackground,
   RequestId.SubscribeStatus,
 ])
+
+/** errMsg of a 500 to a request that OpenIM knows and this gateway does not serve. */
+export const NOT_SERVED_TEXT = 'known request, not served yet'

@@ -1,28 +1,13 @@
-/** The platforms: which device classes exist, what OpenIM calls them, and which of them log each other out. */
+/** The platforms: which kinds of devices exist, their names, and which of them log each other out. */
 import type { PlatformId } from './types.js'
 
-export interface Platform {
+export interface PlatformRow {
   id: PlatformId
   /** OpenIM's name, part of its Redis keys (`UID_PID_TOKEN_STATUS:<userID>:<name>`). */
   name: string
   /** Platforms of one class are alternatives of each other in the multi-login policies. */
   class: string
 }
-
-/** OpenIM's own table. */
-export const OPENIM_PLATFORMS: readonly Platform[] = [
-  { id: 1, name: 'IOS', class: 'Mobile' },
-  { id: 2, name: 'Android', class: 'Mobile' },
-  { id: 3, name: 'Windows', class: 'PC' },
-  { id: 4, name: 'OSX', class: 'PC' },
-  { id: 5, name: 'Web', class: 'Web' },
-  { id: 6, name: 'MiniWeb', class: 'MiniWeb' },
-  { id: 7, name: 'Linux', class: 'PC' },
-  { id: 8, name: 'APad', class: 'Pad' },
-  { id: 9, name: 'IPad', class: 'Pad' },
-  { id: 10, name: 'Admin', class: 'Admin' },
-  { id: 11, name: 'HarmonyOS', class: 'HarmonyOS' },
-]
 
 /** As lists of platforms are kept, compared and told: distinct, ascending. */
 export function distinct(platformIds: Iterable<PlatformId>): PlatformId[] {
@@ -33,17 +18,17 @@ export function distinct(platformIds: Iterable<PlatformId>): PlatformId[] {
 const PLATFORM_ID_MAX = 2 ** 31 - 1
 
 /**
- * OpenIM's platforms and the operator's own. One of OpenIM's, with its id and its name, is there to be put in another
- * class. Throws an Error when an id or a name is there twice.
+ * The standard platforms and the operator's own. An own row with the id and the name of a standard one puts that one
+ * in another class. Throws an Error when an id or a name is there twice.
  */
 export class PlatformTable {
-  readonly #byId = new Map<PlatformId, Platform>()
+  readonly #byId = new Map<PlatformId, PlatformRow>()
 
-  constructor(own: readonly Platform[] = []) {
-    const moved = own.filter(isOpenim)
-    const theirs = OPENIM_PLATFORMS.filter(({ id }) => !moved.some((platform) => platform.id === id))
+  /** `standard`: OpenIM's, `OPENIM_PLATFORMS`. */
+  constructor(standard: readonly PlatformRow[], own: readonly PlatformRow[] = []) {
+    const isMoved = ({ id, name }: PlatformRow) => own.some((row) => row.id === id && row.name === name)
     const names = new Set<string>()
-    for (const platform of [...theirs, ...own]) {
+    for (const platform of [...standard.filter((row) => !isMoved(row)), ...own]) {
       if (this.#byId.has(platform.id)) throw new Error(`Platform id ${platform.id} is there twice.`)
       if (names.has(platform.name)) throw new Error(`Platform name ${platform.name} is there twice.`)
       this.#byId.set(platform.id, platform)
@@ -66,25 +51,21 @@ export class PlatformTable {
   }
 
   /** Every platform. */
-  all(): Platform[] {
+  all(): PlatformRow[] {
     return [...this.#byId.values()]
   }
-}
-
-function isOpenim({ id, name }: Platform): boolean {
-  return OPENIM_PLATFORMS.some((platform) => platform.id === id && platform.name === name)
 }
 
 /**
  * Read platforms from a setting, `id:name:class` separated by commas: `12:Vision:Headset,13:Car:Car`. Spaces
  * around an entry and an empty text are fine. Throws an Error that names the entry and the form expected.
  */
-export function parsePlatforms(setting: string): Platform[] {
+export function parsePlatforms(setting: string): PlatformRow[] {
   const entries = setting.split(',').map((entry) => entry.trim())
   return entries.filter((entry) => entry !== '').map(parsePlatform)
 }
 
-function parsePlatform(entry: string): Platform {
+function parsePlatform(entry: string): PlatformRow {
   const [, id, name, platformClass] = /^(\d+):([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)$/.exec(entry) ?? []
   if (id === undefined || name === undefined || platformClass === undefined) {
     throw new Error(`Platform "${entry}" is not of the form id:name:class (letters, digits, - and _).`)

@@ -3,7 +3,7 @@
 /** OpenIM's user ID: 1 to 128 bytes, without `:`, `{`, `}` and control characters (see `checkUserId`). */
 export type UserId = string
 
-/** A device class of OpenIM: 1 iOS, 2 Android, ... 11 HarmonyOS; see `platforms.ts`. */
+/** A kind of device, by OpenIM's number; see `openim/platforms.ts`. */
 export type PlatformId = number
 
 /**

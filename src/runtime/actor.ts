@@ -1,6 +1,6 @@
 /** What an actor is made of, and what it may do. Examples: README.md beside this file. */
 import type { Log } from './environment.js'
-import type { RuntimeError } from './errors.js'
+import type { CodedError } from './errors.js'
 import type { ActorId, AnswerOf, Kinded, QuestionOf, Ref, ReplyTo, ThreadSlot } from './ref.js'
 import type { Supervision } from './supervision.js'
 
@@ -34,7 +34,7 @@ export type Signal =
 export type StopCause = 'stopped' | 'failed' | 'restarting'
 
 /** What came of an ask or of a promise. */
-export type Outcome<T> = { ok: true; value: T } | { ok: false; error: RuntimeError }
+export type Outcome<T> = { ok: true; value: T } | { ok: false; error: CodedError }
 
 /** An actor's hands. Valid for the actor's life; nothing here blocks. */
 export interface Context<M> {

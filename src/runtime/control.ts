@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
-import { runtimeError } from './errors.js'
+import { fromWire, runtimeError, toWire, type WireError } from './errors.js'
 import type { ThreadSlot } from './ref.js'
 
 /** Breakages that tests and drills may order: an uncaught error, a heap that fills up, or some seconds without a turn. */
@@ -38,6 +38,16 @@ Comlink.transferHandlers.set('port', {
   canHandle: (value): value is MessagePort => isPort(value),
   serialize: (port: MessagePort) => [port, [port as never]],
   deserialize: (port: MessagePort) => port,
+})
+
+/** Comlink's own way of sending what a call threw would lose the code of an error. */
+const { canHandle } = Comlink.transferHandlers.get('throw')!
+Comlink.transferHandlers.set('throw', {
+  canHandle: canHandle as (thrown: unknown) => thrown is { value: unknown },
+  serialize: ({ value }: { value: unknown }) => [toWire(value), []],
+  deserialize: (wire: WireError) => {
+    throw fromWire(wire)
+  },
 })
 
 export function exposeControl<T extends object>(verbs: T, port: MessagePort): void {

@@ -9,7 +9,7 @@ export {
   type StopCause,
 } from './actor.js'
 export { type Environment, type Log, realEnvironment, silentLog } from './environment.js'
-export { fromWire, RuntimeError, toWire, type WireError } from './errors.js'
+export { CodedError, hasCode, toWire, type WireError } from './errors.js'
 export {
   type ActorId,
   type AnswerOf,

@@ -148,7 +148,7 @@ export class ActorSystem implements CellHost {
     return isTaken
   }
 
-  /** Ask from outside of actors, for entry points such as a web server. Rejects with a RuntimeError. */
+  /** Ask from outside of actors, for entry points such as a web server. Rejects with a CodedError. */
   ask<T extends Kinded, K extends T['kind']>(
     to: Ref<T>,
     question: QuestionOf<T, K>,

@@ -1,15 +1,22 @@
 /** The server's side of OpenIM's REST: who holds the secret may make tokens for users, and take them away. */
+import { CodedError, type Retry } from '../errors/errors.js'
+import { retryOf } from '../openim/catalogue.js'
+import { WireCode } from '../openim/codes.js'
 import type { PlatformId, UserId } from '../rules/types.js'
 
-/** Why the gateway did not do what was asked; `kind` says whose fault it is. */
-export class AdminError extends Error {
+/** Why the gateway did not do what was asked. */
+export class AdminError extends CodedError {
   constructor(
-    readonly kind: 'unreachable' | 'wrongSecret' | 'refused',
+    readonly code: 'GATEWAY_UNREACHABLE' | 'WRONG_SECRET' | 'CALL_REFUSED',
     message: string,
     /** The gateway's number for it; absent when it did not answer. */
     readonly errCode?: number,
   ) {
     super(message)
+  }
+
+  get retry(): Retry {
+    return retryOf(this.errCode ?? WireCode.Success)
   }
 }
 
@@ -51,12 +58,13 @@ interface Answer {
   data?: unknown
 }
 
-/** OpenIM's NoPermissionError: the secret does not fit. */
-const NO_PERMISSION = 1002
-const UNCONFIRMED = 90_004
-
 /** The admin token has expired, or is no longer good: the secret gets another. */
-const STALE_TOKEN: ReadonlySet<number | undefined> = new Set([1501, 1505, 1506, 1507])
+const STALE_TOKEN: ReadonlySet<number | undefined> = new Set([
+  WireCode.TokenExpiredError,
+  WireCode.TokenUnknownError,
+  WireCode.TokenKickedError,
+  WireCode.TokenNotExistError,
+])
 
 /** Every method throws AdminError. */
 export class Admin {
@@ -107,7 +115,11 @@ export class Admin {
   async connections(userID: UserId): Promise<UserConnection[]> {
     const { connections, unansweredNodes } = await this.knownConnections(userID)
     if (unansweredNodes.length === 0) return connections
-    throw new AdminError('refused', `${unansweredNodes.join(', ')} did not answer in time`, UNCONFIRMED)
+    throw new AdminError(
+      'CALL_REFUSED',
+      `${unansweredNodes.join(', ')} did not answer in time`,
+      WireCode.NetworkError,
+    )
   }
 
   /** Those that are known, and the nodes that hold the user as well and have not answered. */
@@ -150,12 +162,12 @@ export class Admin {
       })
       answer = (await response.json()) as Answer
     } catch {
-      throw new AdminError('unreachable', `no gateway answers at ${this.#apiUrl}`)
+      throw new AdminError('GATEWAY_UNREACHABLE', `no gateway answers at ${this.#apiUrl}`)
     }
     const { errCode, errMsg, errDlt, data } = answer
     // The route decides the form of what it answers with.
-    if (errCode === 0 && data !== undefined) return data as T
-    const kind = errCode === NO_PERMISSION ? 'wrongSecret' : 'refused'
-    throw new AdminError(kind, `${path}: ${errCode} ${errMsg} ${errDlt}`.trimEnd(), errCode)
+    if (errCode === WireCode.Success && data !== undefined) return data as T
+    const code = errCode === WireCode.NoPermissionError ? 'WRONG_SECRET' : 'CALL_REFUSED'
+    throw new AdminError(code, `${path}: ${errCode} ${errMsg} ${errDlt}`.trimEnd(), errCode)
   }
 }

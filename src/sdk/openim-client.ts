@@ -2,7 +2,8 @@
 
 import { EventEmitter } from 'node:events'
 import { type RawData, WebSocket } from 'ws'
-import { PorchlightError } from '../errors/errors.js'
+import { CodedError } from '../errors/errors.js'
+import { CloseCode } from '../openim/close-codes.js'
 import { type FrameEncoding, frameEncoding } from '../openim/codec/encodings.js'
 import type { ResponseEnvelope } from '../openim/codec/envelope.js'
 import {
@@ -12,6 +13,8 @@ import {
   type SubUserOnlineStatusElem,
   SubUserOnlineStatusTips,
 } from '../openim/proto/openim.js'
+import { RequestId } from '../openim/requests.js'
+import { parseVerdict } from '../openim/verdict.js'
 import type { PlatformId, UserId } from '../rules/types.js'
 import {
   type ConnectOptions,
@@ -19,21 +22,15 @@ import {
   handshakeQuery,
   isMsgResp,
   noReason,
-  parseVerdict,
   readRefusal,
   refused,
 } from './openim-handshake.js'
-
-const KICK = 2002
-const LOGOUT = 2003
-const SET_BACKGROUND = 2004
-const SUBSCRIBE = 2005
 
 /** OpenIM's SDKs read messages up to this size. */
 const MESSAGE_BYTES_MAX = 1024 * 1024
 
 /** A reply did not come in time, or the connection ended before it. */
-export class RequestFailedError extends PorchlightError {
+export class RequestFailedError extends CodedError {
   readonly code = 'REQUEST_FAILED'
   readonly retry = 'later'
 }
@@ -147,8 +144,8 @@ export class OpenimClient extends EventEmitter<ClientEvents> {
   }
 
   private onEnvelope(response: ResponseEnvelope): void {
-    if (response.reqIdentifier === SUBSCRIBE) this.onStatuses(response)
-    if (response.reqIdentifier === KICK) {
+    if (response.reqIdentifier === RequestId.SubscribeStatus) this.onStatuses(response)
+    if (response.reqIdentifier === RequestId.Kick) {
       this.isKicked = true
       this.emit('kick')
     }
@@ -201,23 +198,23 @@ export class OpenimClient extends EventEmitter<ClientEvents> {
 
   /** Watch users. Resolves with the statuses of the reply, in its order; throws REQUEST_FAILED on an error reply. */
   async subscribe(userIds: readonly UserId[]): Promise<SubUserOnlineStatusElem[]> {
-    const data = await this.successful(SUBSCRIBE, encodeSubscription(userIds, []))
+    const data = await this.successful(RequestId.SubscribeStatus, encodeSubscription(userIds, []))
     return data === null ? [] : SubUserOnlineStatusTips.decode(data).subscribers
   }
 
   async unsubscribe(userIds: readonly UserId[]): Promise<void> {
-    await this.successful(SUBSCRIBE, encodeSubscription([], userIds))
+    await this.successful(RequestId.SubscribeStatus, encodeSubscription([], userIds))
   }
 
   async setBackground(isBackground: boolean): Promise<void> {
     const request = { userID: this.options.userId, isBackground }
-    await this.successful(SET_BACKGROUND, SetAppBackgroundStatusReq.encode(request).finish())
+    await this.successful(RequestId.SetBackground, SetAppBackgroundStatusReq.encode(request).finish())
   }
 
   /** The gateway closes the connection after its reply. */
   async logout(): Promise<void> {
     const request = { userID: this.options.userId, platformID: this.options.platformId }
-    await this.successful(LOGOUT, DelUserPushTokenReq.encode(request).finish())
+    await this.successful(RequestId.Logout, DelUserPushTokenReq.encode(request).finish())
   }
 
   private async successful(reqIdentifier: number, request: Uint8Array): Promise<Uint8Array | null> {
@@ -289,7 +286,7 @@ export class OpenimClient extends EventEmitter<ClientEvents> {
   }
 
   /** A goodbye: a close frame. Resolves when the connection has closed. */
-  close(code = 1000): Promise<void> {
+  close(code: number = CloseCode.Normal): Promise<void> {
     return this.closed(() => this.socket.close(code))
   }
 

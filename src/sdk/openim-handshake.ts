@@ -1,8 +1,10 @@
 /** The client's half of the handshake: what it asks for, and how it reads the verdict. */
 
 import type { IncomingMessage } from 'node:http'
-import { PorchlightError } from '../errors/errors.js'
+import { CodedError, type Retry } from '../errors/errors.js'
+import { retryOf } from '../openim/catalogue.js'
 import type { SdkType } from '../openim/codec/encodings.js'
+import { parseVerdict, type Verdict } from '../openim/verdict.js'
 import type { PlatformId, UserId } from '../rules/types.js'
 
 export interface ConnectOptions {
@@ -26,9 +28,8 @@ export interface ConnectOptions {
 }
 
 /** The gateway, or what stands before it, did not take the connection. `errCode` 0 = it gave no reason. */
-export class ConnectRefusedError extends PorchlightError {
+export class ConnectRefusedError extends CodedError {
   readonly code = 'CONNECT_REFUSED'
-  readonly retry = 'later'
   constructor(
     readonly errCode: number,
     readonly errMsg: string,
@@ -37,6 +38,10 @@ export class ConnectRefusedError extends PorchlightError {
     readonly via: 'frame' | 'http' | 'none',
   ) {
     super(`connection refused: ${errCode} ${errMsg} ${errDlt}`.trimEnd())
+  }
+
+  get retry(): Retry {
+    return retryOf(this.errCode)
   }
 }
 
@@ -67,21 +72,6 @@ export function handshakeQuery(options: ConnectOptions): string {
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
     .join('&')
-}
-
-export interface Verdict {
-  errCode: number
-  errMsg: string
-  errDlt: string
-}
-
-export function parseVerdict(text: string): Verdict | undefined {
-  try {
-    const { errCode, errMsg, errDlt } = JSON.parse(text) as Verdict
-    return { errCode, errMsg, errDlt }
-  } catch {
-    return undefined
-  }
 }
 
 export async function readRefusal(response: IncomingMessage): Promise<ConnectRefusedError> {

@@ -7,14 +7,12 @@
  */
 
 import type { Claims, TokenVerdict } from '../auth/tokens.js'
+import { Platform } from '../openim/platforms.js'
 import { readIssue } from '../rules/logins/token-order.js'
 import type { Ruling, TokenRules } from '../rules/logins/token-rules.js'
-import type { PlatformId, TokenRecord, UserId } from '../rules/types.js'
+import type { TokenRecord, UserId } from '../rules/types.js'
 import type { TokenStore } from './store-calls.js'
 import { latestLogin } from './token-lists.js'
-
-/** OpenIM's platform of administrators; users have no tokens for it. */
-export const ADMIN_PLATFORM: PlatformId = 10
 
 /** Of one administrator. Handing out young ones again keeps them far below. */
 export const ADMIN_TOKENS_MAX = 1_000
@@ -50,12 +48,12 @@ export class AdminTokens {
   /** Rejects as the store does. */
   async create(userId: UserId): Promise<AdminToken> {
     const { store, rules, ttlS, issue, obey, nowS } = this.#deps
-    const records = (await store.tokensOf(userId)).filter(({ platformId }) => platformId === ADMIN_PLATFORM)
+    const records = (await store.tokensOf(userId)).filter(({ platformId }) => platformId === Platform.Admin)
     const young = await this.#young(userId, records)
     if (young !== undefined) return young
-    const claims = { userId, platformId: ADMIN_PLATFORM }
+    const claims = { userId, platformId: Platform.Admin }
     const token = await issue(claims, ttlS, records)
-    await store.rememberToken(userId, ADMIN_PLATFORM, token, ttlS)
+    await store.rememberToken(userId, Platform.Admin, token, ttlS)
     await obey(userId, rules.judge({ ...claims, token }, records, nowS()))
     return { token, ttlS }
   }
@@ -63,7 +61,7 @@ export class AdminTokens {
   /** For the time that the store is away. */
   async createUnrecorded(userId: UserId): Promise<AdminToken> {
     const ttlS = Math.min(UNRECORDED_S, this.#deps.ttlS)
-    return { token: await this.#deps.issue({ userId, platformId: ADMIN_PLATFORM }, ttlS, []), ttlS }
+    return { token: await this.#deps.issue({ userId, platformId: Platform.Admin }, ttlS, []), ttlS }
   }
 
   /** A good one on record with nearly all of its life ahead. */
@@ -75,7 +73,7 @@ export class AdminTokens {
     if (leftS > ttlS || leftS < ttlS * (1 - YOUNG)) return undefined
     // Whoever signed it may have had another key.
     const verdict = await verify(youngest.token)
-    const isOwn = verdict.ok && verdict.userId === userId && verdict.platformId === ADMIN_PLATFORM
+    const isOwn = verdict.ok && verdict.userId === userId && verdict.platformId === Platform.Admin
     return isOwn ? { token: youngest.token, ttlS: leftS } : undefined
   }
 }

@@ -1,6 +1,6 @@
-/** The store as the token service calls it, with failures that can be told from those of whoever signs and verifies. */
+/** The store as the token service calls it. */
 
-import { isDamagedRecord } from '../auth/token-records.js'
+import { DamagedRecordError, hasCode, StoreUnavailableError } from '../errors/errors.js'
 import type { RefreshTokenRecords } from '../store/ports/refresh-token-records.js'
 import type { TokenRecords } from '../store/ports/token-records.js'
 
@@ -11,27 +11,13 @@ export type TokenStore = Pick<
 > &
   RefreshTokenRecords
 
-/** The store did not answer, or said no: nothing is known of what was asked. Retry: later, with the same call. */
-export class StoreAwayError extends Error {
-  constructor(override readonly cause: unknown) {
-    super('the store is out of reach')
-  }
-
-  /** The store answers, but not about this user: what stands there of them has the wrong form. Retry: never. */
-  get isDamaged(): boolean {
-    return isDamagedRecord(this.cause)
-  }
-}
-
-/** The same store, whose failures can be told from those of whoever signs and verifies. */
-export function tellApart(store: TokenStore): TokenStore {
-  const call = async <T>(answer: Promise<T>): Promise<T> => {
-    try {
-      return await answer
-    } catch (cause) {
-      throw new StoreAwayError(cause)
-    }
-  }
+/**
+ * The same store, whose every failure has one of two codes, so that none is taken for one of whoever signs and
+ * verifies: DAMAGED_RECORD where the store has something of a wrong form for the user, else STORE_UNAVAILABLE, and
+ * then the same call may be made again. What the store failed with is the cause.
+ */
+export function wrapStoreErrors(store: TokenStore): TokenStore {
+  const call = <T>(answer: Promise<T>): Promise<T> => answer.catch(wrapError)
   return {
     tokenState: (...args) => call(store.tokenState(...args)),
     tokensOf: (...args) => call(store.tokensOf(...args)),
@@ -42,4 +28,9 @@ export function tellApart(store: TokenStore): TokenStore {
     takeRefresh: (...args) => call(store.takeRefresh(...args)),
     forgetRefreshes: (...args) => call(store.forgetRefreshes(...args)),
   }
+}
+
+function wrapError(cause: unknown): never {
+  if (hasCode(cause, 'DAMAGED_RECORD')) throw new DamagedRecordError(cause.message, { cause })
+  throw new StoreUnavailableError('the store is out of reach', { cause })
 }

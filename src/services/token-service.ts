@@ -8,8 +8,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import { stateFault } from '../auth/token-records.js'
-import type { Claims, TokenFault, TokenVerdict } from '../auth/tokens.js'
-import { WireCode, wireErrorText } from '../openim/wire-errors.js'
+import { type Claims, type TokenFault, type TokenVerdict, tokenFault } from '../auth/tokens.js'
+import { hasCode } from '../errors/errors.js'
+import { WireCode } from '../openim/codes.js'
+import { Platform } from '../openim/platforms.js'
 import { ADMIN_KICK, TOKEN_ONLY } from '../rules/logins/eviction.js'
 import type { Policy } from '../rules/logins/login-policy.js'
 import { type TokenDigest, tokenDigest } from '../rules/logins/token-digest.js'
@@ -18,9 +20,9 @@ import { type Ruling, TokenRules } from '../rules/logins/token-rules.js'
 import type { PlatformTable } from '../rules/platforms.js'
 import type { PlatformId, TokenRecord, UserId } from '../rules/types.js'
 import { checkUserId } from '../rules/user-id.js'
-import { ADMIN_PLATFORM, ADMIN_TOKENS_MAX, AdminTokens } from './admin-tokens.js'
+import { ADMIN_TOKENS_MAX, AdminTokens } from './admin-tokens.js'
 import { RefreshTokens, readRefreshToken } from './refresh-tokens.js'
-import { StoreAwayError, type TokenStore, tellApart } from './store-calls.js'
+import { type TokenStore, wrapStoreErrors } from './store-calls.js'
 import { byPlatform, latestLogin, type OneToken, textsOf } from './token-lists.js'
 
 const MINUTE_S = 60
@@ -69,7 +71,7 @@ export interface IssuedToken {
   refresh?: { token: string; ttlS: number }
 }
 
-/** Every call rejects with StoreAwayError when the store is away, and may then be repeated. */
+/** Every call rejects as `wrapStoreErrors` does where the store fails. */
 export class TokenService {
   readonly #deps: TokenServiceDeps
   readonly #store: TokenStore
@@ -83,7 +85,7 @@ export class TokenService {
     const { settings, platforms } = deps
     const { refreshTokenExpireDays, loginPolicy: policy, refuseNew, maxTokensPerPlatform } = settings
     this.#deps = deps
-    this.#store = tellApart(deps.store)
+    this.#store = wrapStoreErrors(deps.store)
     const renewals = refreshTokenExpireDays > 0
     if (renewals) this.#refreshes = new RefreshTokens(this.#store, refreshTokenExpireDays * DAY_S)
     const rules = { policy, refuseNew, maxPerPlatform: maxTokensPerPlatform, renewals }
@@ -107,7 +109,7 @@ export class TokenService {
    *   1001  not an administrator        1002  tokens are made elsewhere
    */
   async createForAdmin(userId: UserId): Promise<IssuedToken | TokenFault> {
-    if (!this.#deps.isAdmin(userId)) return refusal(WireCode.ArgsError, 'userID: not an administrator')
+    if (!this.#deps.isAdmin(userId)) return tokenFault(WireCode.ArgsError, 'userID: not an administrator')
     if (this.#deps.issue === undefined) return MADE_ELSEWHERE
     try {
       return { ok: true, ...(await this.#admins.create(userId)) }
@@ -128,11 +130,11 @@ export class TokenService {
    * come just after it.
    */
   async create(claims: Claims): Promise<IssuedToken | TokenFault> {
-    if (claims.platformId === ADMIN_PLATFORM) {
-      return refusal(WireCode.NoPermissionError, 'platformID: 10 is for administrators')
+    if (claims.platformId === Platform.Admin) {
+      return tokenFault(WireCode.NoPermissionError, `platformID: ${Platform.Admin} is for administrators`)
     }
     if (this.#deps.isAdmin(claims.userId)) {
-      return refusal(WireCode.NoPermissionError, 'userID: an administrator has no user token')
+      return tokenFault(WireCode.NoPermissionError, 'userID: an administrator has no user token')
     }
     if (this.#deps.issue === undefined) return MADE_ELSEWHERE
     const { userId, platformId } = claims
@@ -168,7 +170,7 @@ export class TokenService {
 
   /** Whether it is an administrator's token, and the store cannot be asked, and need not be. */
   #isGoodBySignature(userId: UserId, error: unknown): boolean {
-    const isAway = error instanceof StoreAwayError && !error.isDamaged
+    const isAway = hasCode(error, 'STORE_UNAVAILABLE')
     return isAway && this.#deps.isAdmin(userId) && this.#deps.settings.authWhenStoreDown === 'allow'
   }
 
@@ -183,7 +185,7 @@ export class TokenService {
    */
   async refresh(refreshToken: string): Promise<IssuedToken | TokenFault> {
     const refreshes = this.#refreshes
-    if (refreshes === undefined) return refusal(WireCode.ArgsError, 'refresh tokens are off')
+    if (refreshes === undefined) return tokenFault(WireCode.ArgsError, 'refresh tokens are off')
     if (this.#deps.issue === undefined) return MADE_ELSEWHERE
     const claims = readRefreshToken(refreshToken)
     if (claims === undefined || !this.#mayHaveToken(claims)) return BAD_REFRESH_TOKEN
@@ -247,7 +249,7 @@ export class TokenService {
   async faultOf(userId: UserId, text: string): Promise<TokenFault | undefined> {
     const verdict = await this.#deps.verify(this.#deps.canonical(text))
     if (!verdict.ok) return verdict.errCode === WireCode.TokenExpiredError ? undefined : verdict
-    return verdict.userId === userId ? undefined : refusal(WireCode.ArgsError, 'token: is of another user')
+    return verdict.userId === userId ? undefined : tokenFault(WireCode.ArgsError, 'token: is of another user')
   }
 
   /** Kick one token of this user's (`faultOf`). One that has expired, or may not have a record, needs no kick. */
@@ -342,7 +344,7 @@ export class TokenService {
   /** Whether a user's device may have a token. */
   #mayHaveToken(claims: Claims): boolean {
     const { userId, platformId } = claims
-    return !this.#deps.isAdmin(userId) && platformId !== ADMIN_PLATFORM && this.#mayBeOnRecord(claims)
+    return !this.#deps.isAdmin(userId) && platformId !== Platform.Admin && this.#mayBeOnRecord(claims)
   }
 
   #mayBeOnRecord({ userId, platformId }: Claims): boolean {
@@ -363,10 +365,6 @@ export class TokenService {
   }
 }
 
-const NOBODYS = refusal(WireCode.TokenInvalidError, 'the token is of no user or platform that can be here')
-const MADE_ELSEWHERE = refusal(WireCode.NoPermissionError, 'tokens are made elsewhere')
-const BAD_REFRESH_TOKEN = refusal(WireCode.TokenInvalidError, 'the refresh token is not good')
-
-function refusal(errCode: WireCode, errDlt: string): TokenFault {
-  return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt }
-}
+const NOBODYS = tokenFault(WireCode.TokenInvalidError, 'the token is of no user or platform that can be here')
+const MADE_ELSEWHERE = tokenFault(WireCode.NoPermissionError, 'tokens are made elsewhere')
+const BAD_REFRESH_TOKEN = tokenFault(WireCode.TokenInvalidError, 'the refresh token is not good')

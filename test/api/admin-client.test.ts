@@ -1,6 +1,8 @@
 import t from 'tap'
 import { serveHttp } from '../../src/doors/rest/http-server.js'
 import { SecretGuard } from '../../src/doors/rest/wrong-secrets.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { Admin, AdminError } from '../../src/sdk/admin.js'
 import type { Teardown } from '../support/node.js'
 import { type Plan, room, SECRET } from './room.js'
@@ -14,53 +16,66 @@ async function serve(test: Teardown, plan: Plan = {}) {
 }
 
 t.test('an operator makes tokens, sees connections and ends them', async (t) => {
-  const login = { connectionId: 'c1', platformId: 5, nodeId: 'node-a', background: true }
+  const login = { connectionId: 'c1', platformId: Platform.Web, nodeId: 'node-a', background: true }
   const { admin, store, kicked } = await serve(t, {
     rest: { list: async () => ({ left: [login], unanswered: [] }) },
   })
-  const token = await admin.userToken('u1', 5)
+  const token = await admin.userToken('u1', Platform.Web)
   t.same(store.good('u1'), [token])
   t.same(await admin.connections('u1'), [
-    { connectionID: 'c1', platformID: 5, platform: 'Web', nodeID: 'node-a', isBackground: true },
+    { connectionID: 'c1', platformID: Platform.Web, platform: 'Web', nodeID: 'node-a', isBackground: true },
   ])
   t.equal(await admin.kick('u1', { connectionID: 'c1' }), 1)
   t.equal(await admin.kick('u1'), 1)
-  await admin.forceLogout('u1', 5)
-  t.same(kicked, [{ userId: 'u1', connectionId: 'c1' }, { userId: 'u1' }, { userId: 'u1', platformIds: [5] }])
+  await admin.forceLogout('u1', Platform.Web)
+  t.same(kicked, [
+    { userId: 'u1', connectionId: 'c1' },
+    { userId: 'u1' },
+    { userId: 'u1', platformIds: [Platform.Web] },
+  ])
   t.same(store.good('u1'), [])
 })
 
 t.test('a device that has a refresh token needs no administrator for new ones', async (t) => {
   const { admin, store } = await serve(t, { settings: { refreshTokenExpireDays: 7 } })
-  const first = await admin.userTokens('u1', 1)
+  const first = await admin.userTokens('u1', Platform.IOS)
   t.match(first, { expireTimeSeconds: 3_600, refreshExpireTimeSeconds: 7 * 86_400 })
   const second = await admin.refresh(first.refreshToken!)
   t.same(store.good('u1'), [first.token, second.token])
-  t.match(await failureOf(admin.refresh(first.refreshToken!)), { kind: 'refused', errCode: 1502 })
+  t.match(await failureOf(admin.refresh(first.refreshToken!)), {
+    code: 'CALL_REFUSED',
+    errCode: WireCode.TokenInvalidError,
+  })
 })
 
 t.test('who fails is told whose fault it is', async (t) => {
   const { admin } = await serve(t, { rest: { kick: () => Promise.reject(new Error('node-b is silent')) } })
   t.match(await failureOf(admin.kick('u1')), {
-    kind: 'refused',
-    errCode: 90_004,
+    code: 'CALL_REFUSED',
+    errCode: WireCode.NetworkError,
     message: /node-b is silent/,
   })
-  t.match(await failureOf(admin.userToken('a:b', 1)), { kind: 'refused', errCode: 1001 })
+  t.match(await failureOf(admin.userToken('a:b', Platform.IOS)), {
+    code: 'CALL_REFUSED',
+    errCode: WireCode.ArgsError,
+  })
   const { admin: other } = await serve(t, { rest: { secrets: new SecretGuard('another secret', 'salt') } })
-  t.match(await failureOf(other.login()), { kind: 'wrongSecret', errCode: 1002 })
+  t.match(await failureOf(other.login()), { code: 'WRONG_SECRET', errCode: WireCode.NoPermissionError })
   const nowhere = new Admin('http://127.0.0.1:1', SECRET)
-  t.match(await failureOf(nowhere.login()), { kind: 'unreachable', errCode: undefined })
+  t.match(await failureOf(nowhere.login()), { code: 'GATEWAY_UNREACHABLE', errCode: undefined })
 })
 
 t.test('a list that lacks a node is told as such, or refused where all are wanted', async (t) => {
-  const login = { connectionId: 'c1', platformId: 5, nodeId: 'node-a', background: false }
+  const login = { connectionId: 'c1', platformId: Platform.Web, nodeId: 'node-a', background: false }
   const { admin } = await serve(t, {
     rest: { list: async () => ({ left: [login], unanswered: ['node-b'] }) },
   })
   const known = await admin.knownConnections('u1')
   t.match(known, { connections: [{ connectionID: 'c1' }], unansweredNodes: ['node-b'] })
-  t.match(await failureOf(admin.connections('u1')), { errCode: 90_004, message: /node-b did not answer/ })
+  t.match(await failureOf(admin.connections('u1')), {
+    errCode: WireCode.NetworkError,
+    message: /node-b did not answer/,
+  })
 })
 
 t.test(

@@ -1,10 +1,11 @@
 import t from 'tap'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import { fakeToken, fakeVerify, NOW_MS, NOW_S } from '../auth/token-fakes.js'
 import { type Answer, room, SECRET } from './room.js'
 
 const ttlS = 90 * 86_400
-const HARMONY = 11
 
 // Making tokens
 
@@ -17,22 +18,22 @@ t.test('a server that knows the secret gets an admin token, and with it tokens f
   const token = String(admin.answer.data?.token)
   t.same(admin.answer.data, { token, expireTimeSeconds: 86_400 })
   t.equal(admin.headers.get('cache-control'), 'no-store')
-  t.same(store.held('imAdmin'), [{ platformId: 10, token, state: 'normal' }], 'it is on record')
+  t.same(store.held('imAdmin'), [{ platformId: Platform.Admin, token, state: 'normal' }], 'it is on record')
 
-  t.match(await fakeVerify(() => NOW_MS)(token), { ok: true, userId: 'imAdmin', platformId: 10 })
-  const user = await post('/auth/get_user_token', { userID: 'u1', platformID: 5 }, { token })
+  t.match(await fakeVerify(() => NOW_MS)(token), { ok: true, userId: 'imAdmin', platformId: Platform.Admin })
+  const user = await post('/auth/get_user_token', { userID: 'u1', platformID: Platform.Web }, { token })
   const userToken = String(user.answer.data?.token)
   t.same(user.answer.data, { token: userToken, expireTimeSeconds: ttlS })
   t.same(
     store.held('u1'),
-    [{ platformId: 5, token: userToken, state: 'normal' }],
+    [{ platformId: Platform.Web, token: userToken, state: 'normal' }],
     'a user token is on record',
   )
 
   const parsed = await post('/auth/parse_token', { token: userToken })
-  t.same(parsed.answer.data, { userID: 'u1', platformID: 5, expireTimeSeconds: NOW_S + ttlS })
+  t.same(parsed.answer.data, { userID: 'u1', platformID: Platform.Web, expireTimeSeconds: NOW_S + ttlS })
   const parsedAdmin = await post('/auth/parse_token', { token })
-  t.match(parsedAdmin.answer.data, { userID: 'imAdmin', platformID: 10 })
+  t.match(parsedAdmin.answer.data, { userID: 'imAdmin', platformID: Platform.Admin })
 })
 
 t.test('an admin token is for those who know the secret and are administrators', async (t) => {
@@ -40,25 +41,27 @@ t.test('an admin token is for those who know the secret and are administrators',
   for (const secret of ['', 'x', SECRET.slice(1), `${SECRET} `, SECRET.toLowerCase()]) {
     const { status, answer } = await post('/auth/get_admin_token', { secret, userID: 'imAdmin' })
     t.equal(status, 200)
-    t.match(answer, { errCode: 1002, errMsg: 'NoPermissionError' })
+    t.match(answer, { errCode: WireCode.NoPermissionError, errMsg: 'NoPermissionError' })
     t.notOk('data' in answer)
   }
-  t.match((await post('/auth/get_admin_token', { secret: SECRET, userID: 'u1' })).answer, { errCode: 1001 })
+  t.match((await post('/auth/get_admin_token', { secret: SECRET, userID: 'u1' })).answer, {
+    errCode: WireCode.ArgsError,
+  })
 })
 
 t.test('a user token is given for users and platforms that may have one', async (t) => {
   const { command, store } = room()
   const refused: [object, number][] = [
-    [{ userID: 'u1', platformID: 10 }, 1002],
-    [{ userID: 'imAdmin', platformID: 1 }, 1002],
-    [{ userID: 'u1', platformID: 0 }, 1001],
-    [{ userID: 'u1', platformID: 99 }, 1001],
-    [{ userID: 'u1', platformID: 1.5 }, 1001],
-    [{ userID: 'u1', platformID: '1' }, 1001],
-    [{ userID: 'u1' }, 1001],
-    [{ userID: '', platformID: 1 }, 1001],
-    [{ userID: 'a:b', platformID: 1 }, 1001],
-    [{ userID: '{a}', platformID: 1 }, 1001],
+    [{ userID: 'u1', platformID: Platform.Admin }, WireCode.NoPermissionError],
+    [{ userID: 'imAdmin', platformID: Platform.IOS }, WireCode.NoPermissionError],
+    [{ userID: 'u1', platformID: 0 }, WireCode.ArgsError],
+    [{ userID: 'u1', platformID: 99 }, WireCode.ArgsError],
+    [{ userID: 'u1', platformID: 1.5 }, WireCode.ArgsError],
+    [{ userID: 'u1', platformID: '1' }, WireCode.ArgsError],
+    [{ userID: 'u1' }, WireCode.ArgsError],
+    [{ userID: '', platformID: Platform.IOS }, WireCode.ArgsError],
+    [{ userID: 'a:b', platformID: Platform.IOS }, WireCode.ArgsError],
+    [{ userID: '{a}', platformID: Platform.IOS }, WireCode.ArgsError],
   ]
   for (const [body, errCode] of refused) {
     t.match(await command('/auth/get_user_token', body), { errCode }, JSON.stringify(body))
@@ -71,24 +74,37 @@ t.test('a user token is given for users and platforms that may have one', async 
 
 t.test('where tokens are made elsewhere, nobody gets one here', async (t) => {
   const { post } = room({ tokens: { issue: undefined, needsRecord: () => false } })
-  const refused = { errCode: 1002, errMsg: 'NoPermissionError', errDlt: 'tokens are made elsewhere' }
+  const refused = {
+    errCode: WireCode.NoPermissionError,
+    errMsg: 'NoPermissionError',
+    errDlt: 'tokens are made elsewhere',
+  }
   t.same((await post('/auth/get_admin_token', { secret: SECRET, userID: 'imAdmin' })).answer, refused)
-  const token = fakeToken({ UserID: 'imAdmin', PlatformID: 10, exp: NOW_S + 50 })
-  t.same((await post('/auth/get_user_token', { userID: 'u1', platformID: 1 }, { token })).answer, refused)
+  const token = fakeToken({ UserID: 'imAdmin', PlatformID: Platform.Admin, exp: NOW_S + 50 })
+  t.same(
+    (await post('/auth/get_user_token', { userID: 'u1', platformID: Platform.IOS }, { token })).answer,
+    refused,
+  )
 })
 
 t.test('a token that was revoked or never recorded is told apart from a good one', async (t) => {
   const { post, userToken, store } = room()
-  const token = await userToken('u1', 1)
-  const codes = { normal: 0, kicked: 1506, invalid: 1505, expired: 1505, unknown: 1507 } as const
+  const token = await userToken('u1', Platform.IOS)
+  const codes = {
+    normal: 0,
+    kicked: WireCode.TokenKickedError,
+    invalid: WireCode.TokenUnknownError,
+    expired: WireCode.TokenUnknownError,
+    unknown: WireCode.TokenNotExistError,
+  } as const
   for (const [state, errCode] of Object.entries(codes)) {
     store.set('u1', 1, token, state as keyof typeof codes)
     t.equal((await post('/auth/parse_token', { token })).answer.errCode, errCode, state)
   }
-  const old = fakeToken({ UserID: 'u1', PlatformID: 1, exp: 1 })
-  t.equal((await post('/auth/parse_token', { token: old })).answer.errCode, 1501)
+  const old = fakeToken({ UserID: 'u1', PlatformID: Platform.IOS, exp: 1 })
+  t.equal((await post('/auth/parse_token', { token: old })).answer.errCode, WireCode.TokenExpiredError)
   t.match((await post('/auth/parse_token', { token: '' })).answer, {
-    errCode: 1001,
+    errCode: WireCode.ArgsError,
     errDlt: /token: missing/,
   })
 })
@@ -99,7 +115,7 @@ t.test(
   'with refresh tokens on, a user token comes with one, and it gives new ones without a token',
   async (t) => {
     const { command, post } = room({ settings: { refreshTokenExpireDays: 7 } })
-    const { data } = await command('/auth/get_user_token', { userID: 'u1', platformID: 1 })
+    const { data } = await command('/auth/get_user_token', { userID: 'u1', platformID: Platform.IOS })
     t.match(data, { token: String, expireTimeSeconds: 3_600, refreshToken: String })
     t.equal(data?.refreshExpireTimeSeconds, 7 * 86_400)
     const renewed = await post('/auth/refresh_token', { refreshToken: data?.refreshToken })
@@ -109,14 +125,14 @@ t.test(
       userID: 'u1',
     })
     const again = await post('/auth/refresh_token', { refreshToken: data?.refreshToken })
-    t.match(again.answer, { errCode: 1502, errMsg: 'TokenInvalidError' })
+    t.match(again.answer, { errCode: WireCode.TokenInvalidError, errMsg: 'TokenInvalidError' })
   },
 )
 
 t.test('without refresh tokens, who asks for one is told so', async (t) => {
   const { post } = room()
   const { answer } = await post('/auth/refresh_token', { refreshToken: 'x' })
-  t.match(answer, { errCode: 1001, errMsg: 'ArgsError', errDlt: 'refresh tokens are off' })
+  t.match(answer, { errCode: WireCode.ArgsError, errMsg: 'ArgsError', errDlt: 'refresh tokens are off' })
 })
 
 // Taking them away
@@ -134,11 +150,12 @@ t.test(
         },
       },
     })
-    const web = await userToken('u1', 5)
-    for (const platformID of [1, 2, 3, 4, 6, 7, 8, 9, 10, HARMONY]) {
-      if (platformID !== 10) await userToken('u1', platformID)
+    const web = await userToken('u1', Platform.Web)
+    for (const platformID of Object.values(Platform)) {
+      if (platformID === Platform.Web) continue
+      if (platformID !== Platform.Admin) await userToken('u1', platformID)
       t.same(await command('/auth/force_logout', { userID: 'u1', platformID }), ok({}))
-      t.equal(goodThen.length, platformID === 10 ? 1 : 2, 'connections flag their own')
+      t.equal(goodThen.length, platformID === Platform.Admin ? 1 : 2, 'connections flag their own')
       t.same(store.good('u1'), [web])
       t.same(kicked.pop(), { userId: 'u1', platformIds: [platformID] })
     }
@@ -149,10 +166,10 @@ t.test('a logout that some node did not confirm says what is done and what is no
   const { command, userToken, store, reported } = room({
     rest: { kick: () => Promise.reject(new Error('node-b did not answer')) },
   })
-  await userToken('u1', 1)
-  const answer = await command('/auth/force_logout', { userID: 'u1', platformID: 1 })
+  await userToken('u1', Platform.IOS)
+  const answer = await command('/auth/force_logout', { userID: 'u1', platformID: Platform.IOS })
   t.same(answer, {
-    errCode: 90_004,
+    errCode: WireCode.NetworkError,
     errMsg: 'NetworkError',
     errDlt: 'the tokens are flagged; connections not confirmed by every node: node-b did not answer',
   })
@@ -162,11 +179,15 @@ t.test('a logout that some node did not confirm says what is done and what is no
 
 t.test('all tokens of a platform but one, or those of a list, can be taken away', async (t) => {
   const { command, userToken, store, kicked } = room({ settings: { loginPolicy: 0 } })
-  const tokens = [await userToken('u1', 1), await userToken('u1', 1), await userToken('u1', 5)]
-  const preserving = { userID: 'u1', platformID: 1, preservedToken: tokens[1] }
+  const tokens = [
+    await userToken('u1', Platform.IOS),
+    await userToken('u1', Platform.IOS),
+    await userToken('u1', Platform.Web),
+  ]
+  const preserving = { userID: 'u1', platformID: Platform.IOS, preservedToken: tokens[1] }
   t.same(await command('/auth/invalidate_token', preserving), ok({}))
   t.same(store.good('u1'), tokens.slice(1))
-  t.same(kicked.pop(), { userId: 'u1', platformIds: [1], spares: tokenDigest(tokens[1]!) })
+  t.same(kicked.pop(), { userId: 'u1', platformIds: [Platform.IOS], spares: tokenDigest(tokens[1]!) })
   t.same(await command('/auth/kick_tokens', { tokens: ['x', tokens[2]] }), ok({ skipped: [0] }))
   t.same(store.good('u1'), [tokens[1]])
   t.same(kicked, [{ userId: 'u1', token: tokenDigest(tokens[2]!) }])
@@ -174,17 +195,21 @@ t.test('all tokens of a platform but one, or those of a list, can be taken away'
 
 t.test('only administrators may make tokens for others and take them away', async (t) => {
   const { post, userToken, kicked, store } = room()
-  const token = await userToken('u1', 1)
+  const token = await userToken('u1', Platform.IOS)
   const calls: [string, object][] = [
-    ['/auth/get_user_token', { userID: 'u1', platformID: 1 }],
-    ['/auth/force_logout', { userID: 'u1', platformID: 1 }],
-    ['/auth/invalidate_token', { userID: 'u1', platformID: 1, preservedToken: '' }],
+    ['/auth/get_user_token', { userID: 'u1', platformID: Platform.IOS }],
+    ['/auth/force_logout', { userID: 'u1', platformID: Platform.IOS }],
+    ['/auth/invalidate_token', { userID: 'u1', platformID: Platform.IOS, preservedToken: '' }],
     ['/auth/kick_tokens', { tokens: [token] }],
   ]
   for (const [path, body] of calls) {
-    t.match((await post(path, body, { token })).answer, { errCode: 1002, errMsg: 'NoPermissionError' }, path)
-    t.match((await post(path, body)).answer, { errCode: 1001, errDlt: /token: missing/ }, path)
-    t.match((await post(path, body, { token: 'x' })).answer, { errCode: 1503 }, path)
+    t.match(
+      (await post(path, body, { token })).answer,
+      { errCode: WireCode.NoPermissionError, errMsg: 'NoPermissionError' },
+      path,
+    )
+    t.match((await post(path, body)).answer, { errCode: WireCode.ArgsError, errDlt: /token: missing/ }, path)
+    t.match((await post(path, body, { token: 'x' })).answer, { errCode: WireCode.TokenMalformedError }, path)
   }
   t.same(store.good('u1'), [token])
   t.same(kicked, [])
@@ -195,13 +220,17 @@ t.test('what is taken away has to be named well', async (t) => {
   const refused: [string, object, RegExp][] = [
     ['/auth/force_logout', { userID: 'u1' }, /^platformID: /],
     ['/auth/force_logout', { userID: 'u1', platformID: 12 }, /^platformID: not a known platform$/],
-    ['/auth/force_logout', { userID: '', platformID: 1 }, /^userID: is empty$/],
-    ['/auth/invalidate_token', { userID: 'u1', platformID: 1 }, /^preservedToken: /],
+    ['/auth/force_logout', { userID: '', platformID: Platform.IOS }, /^userID: is empty$/],
+    ['/auth/invalidate_token', { userID: 'u1', platformID: Platform.IOS }, /^preservedToken: /],
     ['/auth/kick_tokens', { tokens: 'x' }, /^tokens: /],
     ['/auth/kick_tokens', { tokens: [1] }, /^tokens\.0: /],
   ]
   for (const [path, body, errDlt] of refused) {
-    t.match(await command(path, body), { errCode: 1001, errDlt }, `${path} ${JSON.stringify(body)}`)
+    t.match(
+      await command(path, body),
+      { errCode: WireCode.ArgsError, errDlt },
+      `${path} ${JSON.stringify(body)}`,
+    )
   }
   t.same(kicked, [])
 })

@@ -4,6 +4,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import t, { type Test } from 'tap'
 import { BODY_BYTES_MAX } from '../../src/doors/rest/body.js'
 import { serveHttp } from '../../src/doors/rest/http-server.js'
+import { WireCode } from '../../src/openim/codes.js'
 import { type Answer, room, SECRET } from './room.js'
 
 const PATH = '/auth/get_admin_token'
@@ -86,7 +87,7 @@ t.test('a call without a body is told that it is empty', async (t) => {
   for (const [form, bytes] of Object.entries(forms)) {
     const heard = await say(port, [bytes])
     t.match(heard, /^HTTP\/1\.1 200 /, form)
-    t.match(answerIn(heard), { errCode: 1001, errDlt: /empty/ }, form)
+    t.match(answerIn(heard), { errCode: WireCode.ArgsError, errDlt: /empty/ }, form)
   }
   t.same(reported, [])
 })
@@ -138,7 +139,7 @@ t.test('a body is read however it is coded and labelled', async (t) => {
   for (const [body, headers, errDlt] of refused) {
     const response = await ask(body, headers)
     t.equal(response.status, 200)
-    t.match(await response.json(), { errCode: 1001, errDlt }, String(errDlt))
+    t.match(await response.json(), { errCode: WireCode.ArgsError, errDlt }, String(errDlt))
   }
   t.same(reported, [], 'none of it is a failure of ours')
 })
@@ -166,7 +167,7 @@ t.test('a body is bounded as it comes and as it unpacks', async (t) => {
   for (const [form, [bytes, status]] of Object.entries(forms)) {
     const heard = await say(port, bytes)
     t.match(heard, new RegExp(`^HTTP/1\\.1 ${status} `), form)
-    t.match(answerIn(heard), { errCode: status === 200 ? 0 : 1001 }, form)
+    t.match(answerIn(heard), { errCode: status === 200 ? 0 : WireCode.ArgsError }, form)
   }
 })
 
@@ -202,7 +203,7 @@ t.test(
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'PROPFIND']) {
       const response = await ask(method, PATH)
       t.equal(response.status, 404, method)
-      t.match(await response.json(), { errCode: 1004 }, method)
+      t.match(await response.json(), { errCode: WireCode.RecordNotFoundError }, method)
     }
     const head = await ask('HEAD', '/healthz')
     t.equal(head.status, 200)

@@ -1,13 +1,14 @@
 /** R-57: no token, refresh token or secret in what is answered to a failed call, or in what is reported. */
 import { inspect } from 'node:util'
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { FakeTokenStore, fakeToken, NOW_S } from '../auth/token-fakes.js'
 import { type Plan, room, SECRET } from './room.js'
 
 /** Every call that takes a token anywhere, once for each text of `tokens` in each place. */
 function callsWith(tokens: string[]): { path: string; body: unknown; token: string }[] {
   return tokens.flatMap((text) => {
-    const device = { userID: 'u1', platformID: 1 }
+    const device = { userID: 'u1', platformID: Platform.IOS }
     const bodies: [string, unknown][] = [
       ['/auth/get_admin_token', { secret: text, userID: 'imAdmin' }],
       ['/auth/get_admin_token', { secret: SECRET, userID: text }],
@@ -31,7 +32,7 @@ function callsWith(tokens: string[]): { path: string; body: unknown; token: stri
       ['/connection/list', { userID: text }],
       ['/connection/kick', { userID: 'u1' }],
       ['/connection/kick', { userID: 'u1', token: text }],
-      ['/connection/kick', { userID: 'u1', token: text, platformID: 1 }],
+      ['/connection/kick', { userID: 'u1', token: text, platformID: Platform.IOS }],
       ['/connection/kick', { userID: text, connectionID: text }],
       ['/connection/kick', { userID: 'u1', connectionID: 'c1' }],
     ]
@@ -81,13 +82,13 @@ for (const [name, plan] of Object.entries(plans)) {
 /** Good and bad ones of every kind, and the parts that must not be found anywhere. */
 async function someTokens(): Promise<{ tokens: string[]; secrets: string[] }> {
   const { adminToken, command, userToken } = room({ settings: { refreshTokenExpireDays: 7 } })
-  const { data } = await command('/auth/get_user_token', { userID: 'u1', platformID: 1 })
+  const { data } = await command('/auth/get_user_token', { userID: 'u1', platformID: Platform.IOS })
   const tokens = [
     await adminToken(),
-    await userToken('u1', 5),
+    await userToken('u1', Platform.Web),
     String(data?.token),
     String(data?.refreshToken),
-    fakeToken({ UserID: 'u1', PlatformID: 1, exp: NOW_S }),
+    fakeToken({ UserID: 'u1', PlatformID: Platform.IOS, exp: NOW_S }),
     `${data?.token}x`,
     'not-a-token-at-all',
   ]

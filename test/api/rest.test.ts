@@ -2,6 +2,8 @@ import { connect } from 'node:net'
 import t from 'tap'
 import { BODY_BYTES_MAX } from '../../src/doors/rest/body.js'
 import { serveHttp } from '../../src/doors/rest/http-server.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { FakeTokenStore, fakeToken, NOW_S } from '../auth/token-fakes.js'
 import { room, SECRET } from './room.js'
 
@@ -11,9 +13,9 @@ t.test('every call names its operation, and a call with a token carries it', asy
   const { app, post } = room()
   const bare = await app.request('/auth/parse_token', { method: 'POST', body: '{"token":"x"}' })
   t.equal(bare.status, 200)
-  t.match(await bare.json(), { errCode: 1001, errMsg: 'ArgsError', errDlt: /operationID/ })
-  t.match((await post('/auth/get_user_token', { userID: 'u1', platformID: 1 })).answer, {
-    errCode: 1001,
+  t.match(await bare.json(), { errCode: WireCode.ArgsError, errMsg: 'ArgsError', errDlt: /operationID/ })
+  t.match((await post('/auth/get_user_token', { userID: 'u1', platformID: Platform.IOS })).answer, {
+    errCode: WireCode.ArgsError,
     errDlt: /token/,
   })
 })
@@ -32,7 +34,7 @@ t.test('a body of the wrong form is refused with what is wrong; unknown fields a
   for (const [body, errDlt] of bodies) {
     const { status, answer } = await post('/auth/get_admin_token', body)
     t.equal(status, 200)
-    t.match(answer, { errCode: 1001, errMsg: 'ArgsError', errDlt }, JSON.stringify(body))
+    t.match(answer, { errCode: WireCode.ArgsError, errMsg: 'ArgsError', errDlt }, JSON.stringify(body))
   }
   t.equal((await post('/auth/get_admin_token', { ...withoutToken, extra: [1] })).answer.errCode, 0)
 })
@@ -43,7 +45,7 @@ t.test('a body is read up to its bound and no further', async (t) => {
   t.equal((await post('/auth/get_admin_token', body.padEnd(BODY_BYTES_MAX))).answer.errCode, 0)
   const long = await post('/auth/get_admin_token', body.padEnd(BODY_BYTES_MAX + 1))
   t.equal(long.status, 413)
-  t.match(long.answer, { errCode: 1001, errDlt: /262144/ })
+  t.match(long.answer, { errCode: WireCode.ArgsError, errDlt: /262144/ })
 })
 
 t.test('while the store is away no user token is given, and the caller is told to come back', async (t) => {
@@ -55,12 +57,12 @@ t.test('while the store is away no user token is given, and the caller is told t
   const { post, adminToken, reported } = room({ store, settings: { authWhenStoreDown: 'allow' } })
   const token = await adminToken()
   isAway = true
-  const userToken = fakeToken({ UserID: 'u1', PlatformID: 1, exp: NOW_S + 50 })
+  const userToken = fakeToken({ UserID: 'u1', PlatformID: Platform.IOS, exp: NOW_S + 50 })
   const calls: [string, object][] = [
-    ['/auth/get_user_token', { userID: 'u1', platformID: 1 }],
+    ['/auth/get_user_token', { userID: 'u1', platformID: Platform.IOS }],
     ['/auth/parse_token', { token: userToken }],
-    ['/auth/force_logout', { userID: 'u1', platformID: 1 }],
-    ['/auth/invalidate_token', { userID: 'u1', platformID: 1, preservedToken: '' }],
+    ['/auth/force_logout', { userID: 'u1', platformID: Platform.IOS }],
+    ['/auth/invalidate_token', { userID: 'u1', platformID: Platform.IOS, preservedToken: '' }],
     ['/auth/kick_tokens', { tokens: [userToken] }],
     ['/connection/kick', { userID: 'u1' }],
     ['/connection/kick', { userID: 'u1', token: userToken }],
@@ -68,7 +70,11 @@ t.test('while the store is away no user token is given, and the caller is told t
   for (const [path, body] of calls) {
     const { status, answer } = await post(path, body, { token })
     t.equal(status, 200)
-    t.match(answer, { errCode: 90_002, errMsg: 'DatabaseError', errDlt: /try again later/ }, path)
+    t.match(
+      answer,
+      { errCode: WireCode.DatabaseError, errMsg: 'DatabaseError', errDlt: /try again later/ },
+      path,
+    )
     t.notOk('data' in answer)
     t.notMatch(JSON.stringify(answer), 'ECONNREFUSED')
   }
@@ -82,7 +88,7 @@ t.test('a failure of our own is reported, and answered without its text', async 
   const { post, reported } = room({ tokens: { issue: () => Promise.reject(new Error('inner detail')) } })
   const { status, answer } = await post('/auth/get_admin_token', withoutToken)
   t.equal(status, 500)
-  t.match(answer, { errCode: 500, errMsg: 'ServerInternalError' })
+  t.match(answer, { errCode: WireCode.ServerInternalError, errMsg: 'ServerInternalError' })
   t.notMatch(JSON.stringify(answer), 'inner detail')
   t.match(reported, [{ message: 'inner detail' }])
 })
@@ -91,7 +97,7 @@ t.test('an unknown path or method is answered in the same form', async (t) => {
   const { app, post } = room()
   const unknown = await post('/auth/nothing', {})
   t.equal(unknown.status, 404)
-  t.match(unknown.answer, { errCode: 1004, errMsg: 'RecordNotFoundError' })
+  t.match(unknown.answer, { errCode: WireCode.RecordNotFoundError, errMsg: 'RecordNotFoundError' })
   t.equal((await app.request('/auth/get_admin_token')).status, 404)
 })
 

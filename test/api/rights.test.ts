@@ -3,6 +3,8 @@ import t from 'tap'
 import { RateTable } from '../../src/doors/rest/rate-table.js'
 import { allRoutes } from '../../src/doors/rest/routes.js'
 import { SecretGuard } from '../../src/doors/rest/wrong-secrets.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import { room, SECRET } from './room.js'
 
@@ -10,21 +12,21 @@ const MINUTE_MS = 60_000
 const ADDRESS = '192.0.2.1'
 
 t.test('every path is closed to whom the table does not name', async (t) => {
-  const routes = allRoutes(new PlatformTable())
+  const routes = allRoutes(new PlatformTable(OPENIM_PLATFORMS))
   t.ok(routes.length > 9, `${routes.length} paths`)
   for (const { path, may } of routes) {
     const { post, userToken } = room()
-    const token = await userToken('u1', 1)
+    const token = await userToken('u1', Platform.IOS)
     const none = (await post(path, {})).answer
     const user = (await post(path, {}, { token })).answer
     if (may === 'admin') {
-      t.match(none, { errCode: 1001, errDlt: 'token: missing' }, path)
-      t.match(user, { errCode: 1002 }, path)
+      t.match(none, { errCode: WireCode.ArgsError, errDlt: 'token: missing' }, path)
+      t.match(user, { errCode: WireCode.NoPermissionError }, path)
     } else if (may === 'token') {
-      t.match(none, { errCode: 1001, errDlt: 'token: missing' }, path)
-      t.match(user, { errCode: 1001, errDlt: /^userIDs/ }, path)
+      t.match(none, { errCode: WireCode.ArgsError, errDlt: 'token: missing' }, path)
+      t.match(user, { errCode: WireCode.ArgsError, errDlt: /^userIDs/ }, path)
     } else {
-      t.match(none, { errCode: 1001, errDlt: /secret|token|refreshToken/i }, path)
+      t.match(none, { errCode: WireCode.ArgsError, errDlt: /secret|token|refreshToken/i }, path)
     }
   }
 })
@@ -33,12 +35,18 @@ t.test('A10: a revoked token of an administrator opens nothing', async (t) => {
   const { post, adminToken, tokenOf } = room()
   const lost = await adminToken()
   const credentials = { secret: SECRET, userID: 'imAdmin' }
-  const revoked = await post('/auth/force_logout', { userID: 'imAdmin', platformID: 10 }, { token: lost })
+  const revoked = await post(
+    '/auth/force_logout',
+    { userID: 'imAdmin', platformID: Platform.Admin },
+    { token: lost },
+  )
   t.equal(revoked.answer.errCode, 0)
-  const routes = allRoutes(new PlatformTable()).filter(({ may }) => may === 'admin' || may === 'token')
+  const routes = allRoutes(new PlatformTable(OPENIM_PLATFORMS)).filter(
+    ({ may }) => may === 'admin' || may === 'token',
+  )
   for (const { path } of routes)
-    t.match((await post(path, {}, { token: lost })).answer, { errCode: 1506 }, path)
-  t.match((await post('/auth/parse_token', { token: lost })).answer, { errCode: 1506 })
+    t.match((await post(path, {}, { token: lost })).answer, { errCode: WireCode.TokenKickedError }, path)
+  t.match((await post('/auth/parse_token', { token: lost })).answer, { errCode: WireCode.TokenKickedError })
   const next = await tokenOf('/auth/get_admin_token', credentials)
   t.equal((await post('/connection/list', { userID: 'u1' }, { token: next })).answer.errCode, 0)
 })
@@ -47,7 +55,7 @@ t.test('each act of an administrator is written down: who, from where, what, on 
   const { post, userToken, adminToken, audited } = room({
     rest: { kick: async () => ({ gone: 0, left: [], unanswered: ['node-b'] }) },
   })
-  const user = await userToken('u1', 5)
+  const user = await userToken('u1', Platform.Web)
   const token = await adminToken()
   audited.splice(0)
   const act = async (path: string, body: object) => {
@@ -55,23 +63,28 @@ t.test('each act of an administrator is written down: who, from where, what, on 
     return audited.splice(0)
   }
   const by = { kind: 'act', by: 'imAdmin', address: '203.0.113.7' }
-  t.match(await act('/auth/get_user_token', { userID: 'u2', platformID: 1 }), [
-    { ...by, path: '/auth/get_user_token', on: { userID: 'u2', platformID: 1 }, errCode: 0 },
+  t.match(await act('/auth/get_user_token', { userID: 'u2', platformID: Platform.IOS }), [
+    { ...by, path: '/auth/get_user_token', on: { userID: 'u2', platformID: Platform.IOS }, errCode: 0 },
   ])
-  t.match(await act('/connection/kick', { userID: 'u2', platformID: 1 }), [
-    { ...by, on: { userID: 'u2', platformID: 1 }, errCode: 90_004, reason: /node-b/ },
+  t.match(await act('/connection/kick', { userID: 'u2', platformID: Platform.IOS }), [
+    {
+      ...by,
+      on: { userID: 'u2', platformID: Platform.IOS },
+      errCode: WireCode.NetworkError,
+      reason: /node-b/,
+    },
   ])
   t.match(await act('/connection/list', { userID: 'u2' }), [{ ...by, on: { userID: 'u2' } }])
   t.match(await act('/auth/kick_tokens', { tokens: [user, 'x'] }), [{ ...by, on: { userIDs: ['u1'] } }])
-  t.match(await act('/auth/force_logout', { userID: 'a:b', platformID: 1 }), [
-    { ...by, errCode: 1001, reason: /userID/, on: {} },
+  t.match(await act('/auth/force_logout', { userID: 'a:b', platformID: Platform.IOS }), [
+    { ...by, errCode: WireCode.ArgsError, reason: /userID/, on: {} },
   ])
   t.same(await act('/user/get_users_status', { userIDs: ['u1'] }), [], 'reading is no act')
 })
 
 t.test('each wrong secret and each refused admin call is written down', async (t) => {
   const { post, userToken, audited } = room()
-  const token = await userToken('u1', 5)
+  const token = await userToken('u1', Platform.Web)
   audited.splice(0)
   await post('/auth/get_admin_token', { secret: 'wrong', userID: 'imAdmin' })
   await post('/auth/get_admin_token', { secret: SECRET, userID: 'somebody' })
@@ -80,12 +93,12 @@ t.test('each wrong secret and each refused admin call is written down', async (t
   await post('/connection/kick', { userID: 'u2' }, { token: 'forged' })
   await post('/connection/kick', { userID: 'u2' })
   t.match(audited, [
-    { kind: 'refused', path: '/auth/get_admin_token', address: ADDRESS, errCode: 1002 },
-    { kind: 'refused', errCode: 1001, reason: 'userID: not an administrator', on: undefined },
+    { kind: 'refused', path: '/auth/get_admin_token', address: ADDRESS, errCode: WireCode.NoPermissionError },
+    { kind: 'refused', errCode: WireCode.ArgsError, reason: 'userID: not an administrator', on: undefined },
     { kind: 'refused', path: '/auth/refresh_token' },
-    { kind: 'refused', path: '/connection/kick', by: 'u1', errCode: 1002 },
-    { kind: 'refused', by: undefined, errCode: 1503 },
-    { kind: 'refused', by: undefined, errCode: 1001 },
+    { kind: 'refused', path: '/connection/kick', by: 'u1', errCode: WireCode.NoPermissionError },
+    { kind: 'refused', by: undefined, errCode: WireCode.TokenMalformedError },
+    { kind: 'refused', by: undefined, errCode: WireCode.ArgsError },
   ])
 })
 
@@ -94,11 +107,16 @@ t.test('wrong secrets are slowed for their address, and for no other', async (t)
   const { post } = room({ rest: { nowMs: () => nowMs } })
   const guess = async (secret: string, address = ADDRESS) =>
     (await post('/auth/get_admin_token', { secret, userID: 'imAdmin' }, {}, address)).answer
-  for (let tries = 0; tries < 10; tries++) t.equal((await guess(`wrong ${tries}`)).errCode, 1002)
+  for (let tries = 0; tries < 10; tries++)
+    t.equal((await guess(`wrong ${tries}`)).errCode, WireCode.NoPermissionError)
   const held = await guess(SECRET)
-  t.match(held, { errCode: 1612, errDlt: /come back in 6 s$/ }, 'not even the right one is looked at')
+  t.match(
+    held,
+    { errCode: WireCode.TooManyLogins, errDlt: /come back in 6 s$/ },
+    'not even the right one is looked at',
+  )
   t.equal((await guess(SECRET, '192.0.2.2')).errCode, 0)
-  for (let tries = 0; tries < 100; tries++) t.equal((await guess('wrong')).errCode, 1612)
+  for (let tries = 0; tries < 100; tries++) t.equal((await guess('wrong')).errCode, WireCode.TooManyLogins)
   nowMs += 6_000
   t.equal((await guess(SECRET)).errCode, 0, 'what was not looked at has not prolonged the wait')
 })
@@ -126,27 +144,29 @@ t.test('calls from one address have a rate, which those of administrators do not
   const token = await adminToken()
   for (let calls = 0; calls < 20; calls++) {
     t.equal(
-      (await post('/auth/get_user_token', { userID: 'u1', platformID: 1 }, { token })).answer.errCode,
+      (await post('/auth/get_user_token', { userID: 'u1', platformID: Platform.IOS }, { token })).answer
+        .errCode,
       0,
     )
   }
   const parse = async (address: string) =>
     (await post('/auth/parse_token', { token: 'x' }, {}, address)).answer
-  for (let calls = 0; calls < 4; calls++) t.equal((await parse(ADDRESS)).errCode, 1503)
+  for (let calls = 0; calls < 4; calls++)
+    t.equal((await parse(ADDRESS)).errCode, WireCode.TokenMalformedError)
   t.match(await parse(ADDRESS), {
-    errCode: 1610,
+    errCode: WireCode.TooManyRequests,
     errDlt: /too many calls from this address, come back in 1 s/,
   })
-  t.equal((await parse('192.0.2.2')).errCode, 1503)
+  t.equal((await parse('192.0.2.2')).errCode, WireCode.TokenMalformedError)
   t.match(
     (await post('/connection/kick', {}, { token: 'x' })).answer,
-    { errCode: 1610 },
+    { errCode: WireCode.TooManyRequests },
     'bad tokens use it up',
   )
   t.equal((await post('/connection/list', { userID: 'u1' }, { token })).answer.errCode, 0)
   nowMs += 200
-  t.equal((await parse(ADDRESS)).errCode, 1503)
-  t.same(served.at(-1), ['/auth/parse_token', 1503])
+  t.equal((await parse(ADDRESS)).errCode, WireCode.TokenMalformedError)
+  t.same(served.at(-1), ['/auth/parse_token', WireCode.TokenMalformedError])
 })
 
 t.test('a rate lets so many pass at once and in each period, and forgets nobody by number', async (t) => {

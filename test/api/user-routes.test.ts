@@ -1,5 +1,7 @@
 import t from 'tap'
 import { RateTable } from '../../src/doors/rest/rate-table.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { watchRule } from '../../src/rules/presence/watch-policy.js'
 import { room } from './room.js'
 
@@ -15,12 +17,12 @@ t.test('who is where is told in the order asked, with null for whoever is nowher
       },
     },
   })
-  const token = await userToken('cid', 1)
+  const token = await userToken('cid', Platform.IOS)
   const { answer } = await post(PATH, { userID: 'cid', userIDs: ['bob', 'ann'] }, { token })
   t.same(answer.data, {
     statusList: [
       { userID: 'bob', status: 0, platformIDs: null },
-      { userID: 'ann', status: 1, platformIDs: [1, 5] },
+      { userID: 'ann', status: 1, platformIDs: [Platform.IOS, Platform.Web] },
     ],
   })
   t.same(asked, [['bob', 'ann']])
@@ -32,7 +34,11 @@ t.test('a thousand users may be asked for, and no more', async (t) => {
   const many = Array.from({ length: 1_001 }, (_, n) => `user-${n}`)
   t.equal((await command(PATH, { userIDs: many.slice(1) })).errCode, 0)
   for (const userIDs of [many, [], [1], ['ann', null], 'ann', undefined]) {
-    t.match(await command(PATH, { userIDs }), { errCode: 1001, errMsg: 'ArgsError', errDlt: /^userIDs/ })
+    t.match(await command(PATH, { userIDs }), {
+      errCode: WireCode.ArgsError,
+      errMsg: 'ArgsError',
+      errDlt: /^userIDs/,
+    })
   }
 })
 
@@ -40,7 +46,7 @@ t.test('whoever cannot be a user is nowhere, and costs no others their answer', 
   const asked: string[][] = []
   const whereabouts = async (userIds: string[]) => {
     asked.push(userIds)
-    return userIds.map((userId) => ({ userId, platformIds: [5] }))
+    return userIds.map((userId) => ({ userId, platformIds: [Platform.Web] }))
   }
   const { command } = room({ rest: { whereabouts } })
   const strange = ['', 'a:b', '{3F2504E0-4F89}', 'x'.repeat(129), 'a\u0000b', '\ud800']
@@ -66,13 +72,16 @@ t.test('with WATCH_POLICY=admin users are told of themselves alone, administrato
   const { command, post, userToken } = room({
     rest: {
       mayWatch: watchRule('admin', isAdmin),
-      whereabouts: async (userIds) => userIds.map((userId) => ({ userId, platformIds: [5] })),
+      whereabouts: async (userIds) => userIds.map((userId) => ({ userId, platformIds: [Platform.Web] })),
     },
   })
-  const token = await userToken('ann', 1)
+  const token = await userToken('ann', Platform.IOS)
   t.equal((await post(PATH, { userIDs: ['ann'] }, { token })).answer.errCode, 0)
   for (const userIDs of [['bob'], ['ann', 'bob'], ['ann', 'a:b']]) {
-    t.match((await post(PATH, { userIDs }, { token })).answer, { errCode: 1002, errDlt: /WATCH_POLICY/ })
+    t.match((await post(PATH, { userIDs }, { token })).answer, {
+      errCode: WireCode.NoPermissionError,
+      errDlt: /WATCH_POLICY/,
+    })
   }
   t.equal((await command(PATH, { userIDs: ['ann', 'bob'] })).errCode, 0)
   const open = watchRule('open', isAdmin)
@@ -91,12 +100,18 @@ t.test('users ask about so many a second, and administrators about as many as th
   })
   const many = Array.from({ length: 1_000 }, (_, n) => `user-${n}`)
   const ask = async (token: string) => (await post(PATH, { userIDs: many }, { token })).answer
-  const ann = await userToken('ann', 1)
+  const ann = await userToken('ann', Platform.IOS)
   nowMs += 1_000
   t.equal((await ask(ann)).errCode, 0)
-  t.match(await ask(ann), { errCode: 1610, errDlt: 'you ask about too many users, come back in 1 s' })
-  t.equal((await ask(await userToken('bob', 1))).errCode, 0, 'each user for themselves')
-  t.match(await ask(await userToken('cid', 1)), { errCode: 1610, errDlt: /from this address/ })
+  t.match(await ask(ann), {
+    errCode: WireCode.TooManyRequests,
+    errDlt: 'you ask about too many users, come back in 1 s',
+  })
+  t.equal((await ask(await userToken('bob', Platform.IOS))).errCode, 0, 'each user for themselves')
+  t.match(await ask(await userToken('cid', Platform.IOS)), {
+    errCode: WireCode.TooManyRequests,
+    errDlt: /from this address/,
+  })
   for (let calls = 0; calls < 20; calls++) t.equal((await command(PATH, { userIDs: many })).errCode, 0)
   nowMs += 1_000
   t.equal((await ask(ann)).errCode, 0)
@@ -105,9 +120,16 @@ t.test('users ask about so many a second, and administrators about as many as th
 t.test('nobody is told anything without a token, or while the store is away', async (t) => {
   const whereabouts = () => Promise.reject(new Error('ECONNREFUSED'))
   const { post, command, reported } = room({ rest: { whereabouts } })
-  t.equal((await post(PATH, { userIDs: ['ann'] })).answer.errCode, 1001)
-  t.match(await command(PATH, { userIDs: ['ann'] }), { errCode: 90_002, errDlt: /try again later/ })
+  t.equal((await post(PATH, { userIDs: ['ann'] })).answer.errCode, WireCode.ArgsError)
+  t.match(await command(PATH, { userIDs: ['ann'] }), {
+    errCode: WireCode.DatabaseError,
+    errDlt: /try again later/,
+  })
   t.equal(reported.length, 1)
   const half = room({ rest: { whereabouts: async () => [] } })
-  t.equal((await half.command(PATH, { userIDs: ['ann'] })).errCode, 90_002, 'a user who could not be read')
+  t.equal(
+    (await half.command(PATH, { userIDs: ['ann'] })).errCode,
+    WireCode.DatabaseError,
+    'a user who could not be read',
+  )
 })

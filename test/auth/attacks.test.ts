@@ -11,13 +11,12 @@ import { canonicalToken } from '../../src/auth/canonical-token.js'
 import { loadTokenKeys, type TokenAlgorithm, type TokenKeys } from '../../src/auth/keys.js'
 import { TOKEN_BYTES_MAX, verifyToken } from '../../src/auth/tokens.js'
 import { loadConfig } from '../../src/config/config.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 
 const SECRET = 'Gq4zW9mT1xJ7vB2nK5pL'
 const NOW_S = 1_700_000_000
-const claims = { UserID: 'u1', PlatformID: 5, exp: NOW_S + 60 }
-const UNKNOWN = 1505
-const MALFORMED = 1503
-const INVALID = 1502
+const claims = { UserID: 'u1', PlatformID: Platform.Web, exp: NOW_S + 60 }
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -139,11 +138,15 @@ t.test('R-52: a public key is no secret to sign with, in whatever form', async (
   for (const [form, secret] of Object.entries(forms)) {
     const asHmac = forge({ alg: 'HS256', typ: 'JWT' }, claims, hmac(secret))
     for (const node of everyNode)
-      t.equal(await node.codeOf(asHmac), UNKNOWN, `${form}, ${node.algorithm} node`)
+      t.equal(await node.codeOf(asHmac), WireCode.TokenUnknownError, `${form}, ${node.algorithm} node`)
     // The header of the node's own algorithm does not make an HMAC a signature either.
     for (const node of [nodes.RS256, nodes.ES256]) {
       const disguised = forge({ alg: node.algorithm, typ: 'JWT' }, claims, hmac(secret))
-      t.equal(await node.codeOf(disguised), UNKNOWN, `${form} disguised, ${node.algorithm} node`)
+      t.equal(
+        await node.codeOf(disguised),
+        WireCode.TokenUnknownError,
+        `${form} disguised, ${node.algorithm} node`,
+      )
     }
   }
 })
@@ -160,11 +163,15 @@ t.test('R-52: a token of another algorithm never gets as far as a key', async (t
       const signed = tokenFor(node, { alg })
       const [header, payload] = signed.split('.')
       const what = `${JSON.stringify(alg)} at a node of ${algorithm}`
-      t.equal(await node.codeOf(signed), UNKNOWN, `${what}, signed`)
-      t.equal(await node.codeOf(`${header}.${payload}.`), UNKNOWN, `${what}, unsigned`)
+      t.equal(await node.codeOf(signed), WireCode.TokenUnknownError, `${what}, signed`)
+      t.equal(await node.codeOf(`${header}.${payload}.`), WireCode.TokenUnknownError, `${what}, unsigned`)
     }
     for (const alg of [null, undefined, 0, true, '', [algorithm], { alg: algorithm }]) {
-      t.equal(await node.codeOf(tokenFor(node, { alg })), MALFORMED, `${JSON.stringify(alg)} is no name`)
+      t.equal(
+        await node.codeOf(tokenFor(node, { alg })),
+        WireCode.TokenMalformedError,
+        `${JSON.stringify(alg)} is no name`,
+      )
     }
     t.equal(node.asked, 0)
   }
@@ -186,9 +193,9 @@ t.test('R-52: other hashes and paddings with the right keys are refused', async 
     [nodes.ES256, 'ES256', ecSign(ec.privateKey, 'der')],
   ]
   for (const [node, alg, signer] of made) {
-    t.equal(await node.codeOf(forge({ alg, typ: 'JWT' }, claims, signer)), UNKNOWN, alg)
+    t.equal(await node.codeOf(forge({ alg, typ: 'JWT' }, claims, signer)), WireCode.TokenUnknownError, alg)
     const disguised = forge({ alg: node.algorithm, typ: 'JWT' }, claims, signer)
-    t.equal(await node.codeOf(disguised), UNKNOWN, `${alg} as ${node.algorithm}`)
+    t.equal(await node.codeOf(disguised), WireCode.TokenUnknownError, `${alg} as ${node.algorithm}`)
   }
 })
 
@@ -216,7 +223,11 @@ t.test('R-52: a token brings no key of its own', async (t) => {
     ]
     for (const header of brought) {
       const made = forge({ alg: node.algorithm, typ: 'JWT', ...header }, claims, attackers[node.algorithm])
-      t.equal(await node.codeOf(made), UNKNOWN, `${Object.keys(header)}, ${node.algorithm} node`)
+      t.equal(
+        await node.codeOf(made),
+        WireCode.TokenUnknownError,
+        `${Object.keys(header)}, ${node.algorithm} node`,
+      )
       t.equal(await node.codeOf(tokenFor(node, header)), 0, 'and it does no harm under a good signature')
     }
   }
@@ -250,15 +261,19 @@ t.test('R-52: the name of a key is a name, not a path, an address, a query or a 
   names.push(null, 0, 1, true, false, ['a'], { a: 1 }, { toString: 'a' }, [], [['a']])
   for (const kid of names) {
     const token = tokenFor(named, { kid })
-    t.equal(await named.codeOf(token), UNKNOWN, JSON.stringify(kid).slice(0, 40))
+    t.equal(await named.codeOf(token), WireCode.TokenUnknownError, JSON.stringify(kid).slice(0, 40))
     const [header, payload] = token.split('.')
-    t.equal(await named.codeOf(`${header}.${payload}.`), UNKNOWN, 'nor does it stand for an empty key')
+    t.equal(
+      await named.codeOf(`${header}.${payload}.`),
+      WireCode.TokenUnknownError,
+      'nor does it stand for an empty key',
+    )
   }
   // HS256 has one key, whatever its name: with the content of /dev/null for a secret nothing can be signed.
   for (const kid of ['../../dev/null', '/proc/sys/kernel/randomize_va_space']) {
     for (const content of ['', '2\n', '2']) {
       const made = forge({ alg: 'HS256', typ: 'JWT', kid }, claims, hmac(content))
-      t.equal(await nodes.HS256.codeOf(made), UNKNOWN)
+      t.equal(await nodes.HS256.codeOf(made), WireCode.TokenUnknownError)
     }
   }
 })
@@ -267,34 +282,34 @@ t.test('R-52: no token is without an end, and no time is anything but a number',
   const { exp: _exp, ...endless } = claims
   const raw = (member: string) => JSON.stringify(endless).replace(/\}$/, `,${member}}`)
   const codes: [unknown, number][] = [
-    [endless, INVALID],
-    [{ ...endless, Exp: claims.exp, EXP: claims.exp }, INVALID],
-    [{ ...endless, exp: null }, MALFORMED],
-    [{ ...endless, exp: String(claims.exp) }, MALFORMED],
-    [{ ...endless, exp: '' }, MALFORMED],
-    [{ ...endless, exp: true }, MALFORMED],
-    [{ ...endless, exp: [claims.exp] }, MALFORMED],
-    [{ ...endless, exp: { valueOf: claims.exp } }, MALFORMED],
-    [raw('"exp":1e999'), MALFORMED],
-    [raw('"exp":-1e999'), 1501],
-    [raw('"exp":NaN'), MALFORMED],
-    [raw('"exp":1e300'), INVALID],
-    [raw('"exp":9007199254740993'), INVALID],
-    [raw('"exp":253402300800'), INVALID],
+    [endless, WireCode.TokenInvalidError],
+    [{ ...endless, Exp: claims.exp, EXP: claims.exp }, WireCode.TokenInvalidError],
+    [{ ...endless, exp: null }, WireCode.TokenMalformedError],
+    [{ ...endless, exp: String(claims.exp) }, WireCode.TokenMalformedError],
+    [{ ...endless, exp: '' }, WireCode.TokenMalformedError],
+    [{ ...endless, exp: true }, WireCode.TokenMalformedError],
+    [{ ...endless, exp: [claims.exp] }, WireCode.TokenMalformedError],
+    [{ ...endless, exp: { valueOf: claims.exp } }, WireCode.TokenMalformedError],
+    [raw('"exp":1e999'), WireCode.TokenMalformedError],
+    [raw('"exp":-1e999'), WireCode.TokenExpiredError],
+    [raw('"exp":NaN'), WireCode.TokenMalformedError],
+    [raw('"exp":1e300'), WireCode.TokenInvalidError],
+    [raw('"exp":9007199254740993'), WireCode.TokenInvalidError],
+    [raw('"exp":253402300800'), WireCode.TokenInvalidError],
     [raw('"exp":253402300799'), 0],
-    [raw('"exp":-1'), 1501],
-    [raw('"exp":-0'), 1501],
-    [raw('"exp":0'), 1501],
-    [raw(`"exp":${NOW_S}.999`), 1501],
+    [raw('"exp":-1'), WireCode.TokenExpiredError],
+    [raw('"exp":-0'), WireCode.TokenExpiredError],
+    [raw('"exp":0'), WireCode.TokenExpiredError],
+    [raw(`"exp":${NOW_S}.999`), WireCode.TokenExpiredError],
     [raw(`"exp":${NOW_S + 1}.5`), 0],
     [raw(`"exp":${NOW_S + 60}e0`), 0],
-    [{ ...claims, nbf: String(NOW_S) }, MALFORMED],
-    [{ ...claims, nbf: null }, MALFORMED],
-    [{ ...claims, nbf: [NOW_S] }, MALFORMED],
-    [{ ...claims, nbf: NOW_S + 16 }, 1504],
-    [{ ...claims, iat: String(NOW_S) }, MALFORMED],
-    [{ ...claims, iat: {} }, MALFORMED],
-    [{ ...claims, iat: null }, MALFORMED],
+    [{ ...claims, nbf: String(NOW_S) }, WireCode.TokenMalformedError],
+    [{ ...claims, nbf: null }, WireCode.TokenMalformedError],
+    [{ ...claims, nbf: [NOW_S] }, WireCode.TokenMalformedError],
+    [{ ...claims, nbf: NOW_S + 16 }, WireCode.TokenNotValidYetError],
+    [{ ...claims, iat: String(NOW_S) }, WireCode.TokenMalformedError],
+    [{ ...claims, iat: {} }, WireCode.TokenMalformedError],
+    [{ ...claims, iat: null }, WireCode.TokenMalformedError],
   ]
   for (const [payload, code] of codes) {
     const text = typeof payload === 'string' ? payload : JSON.stringify(payload)
@@ -304,24 +319,33 @@ t.test('R-52: no token is without an end, and no time is anything but a number',
 
 t.test('R-52: claims are the members of the payload itself, the last of a name', async (t) => {
   const codes: [string, number][] = [
-    [`{"__proto__":${JSON.stringify(claims)}}`, INVALID],
-    [`{"constructor":{"prototype":${JSON.stringify(claims)}}}`, INVALID],
-    [`[${JSON.stringify(claims)}]`, MALFORMED],
-    ['"text"', MALFORMED],
-    [`{"UserID":"u1","PlatformID":5,"exp":${NOW_S + 60},"exp":1}`, 1501],
+    [`{"__proto__":${JSON.stringify(claims)}}`, WireCode.TokenInvalidError],
+    [`{"constructor":{"prototype":${JSON.stringify(claims)}}}`, WireCode.TokenInvalidError],
+    [`[${JSON.stringify(claims)}]`, WireCode.TokenMalformedError],
+    ['"text"', WireCode.TokenMalformedError],
+    [`{"UserID":"u1","PlatformID":5,"exp":${NOW_S + 60},"exp":1}`, WireCode.TokenExpiredError],
     [`{"UserID":"u1","PlatformID":5,"exp":1,"exp":${NOW_S + 60}}`, 0],
-    [`{"UserID":"u1","UserID":7,"PlatformID":5,"exp":${NOW_S + 60}}`, MALFORMED],
-    [`${JSON.stringify(claims)}{}`, MALFORMED],
-    [`${JSON.stringify(claims).slice(0, -1)}`, MALFORMED],
+    [`{"UserID":"u1","UserID":7,"PlatformID":5,"exp":${NOW_S + 60}}`, WireCode.TokenMalformedError],
+    [`${JSON.stringify(claims)}{}`, WireCode.TokenMalformedError],
+    [`${JSON.stringify(claims).slice(0, -1)}`, WireCode.TokenMalformedError],
   ]
   for (const [payload, code] of codes) {
     t.equal(await nodes.HS256.codeOf(tokenFor(nodes.HS256, {}, payload)), code, payload)
   }
   // Two algorithms in one header: whichever counts, the signature has to fit it.
   const { HS256: node } = nodes
-  t.equal(await node.codeOf(forge('{"alg":"HS256","alg":"none"}', claims, hmac(SECRET))), UNKNOWN)
-  t.equal(await node.codeOf(forge('{"alg":"none","alg":"HS256"}', claims, () => Buffer.alloc(0))), UNKNOWN)
-  t.equal(await node.codeOf(forge('{"__proto__":{"alg":"HS256"}}', claims, hmac(SECRET))), MALFORMED)
+  t.equal(
+    await node.codeOf(forge('{"alg":"HS256","alg":"none"}', claims, hmac(SECRET))),
+    WireCode.TokenUnknownError,
+  )
+  t.equal(
+    await node.codeOf(forge('{"alg":"none","alg":"HS256"}', claims, () => Buffer.alloc(0))),
+    WireCode.TokenUnknownError,
+  )
+  t.equal(
+    await node.codeOf(forge('{"__proto__":{"alg":"HS256"}}', claims, hmac(SECRET))),
+    WireCode.TokenMalformedError,
+  )
 })
 
 t.test('R-52: a token longer than its bound is refused before anything of it is read', async (t) => {
@@ -331,10 +355,10 @@ t.test('R-52: a token longer than its bound is refused before anything of it is 
     const short = padded(0).length
     // Base64 makes four characters of three bytes.
     const long = padded(Math.ceil(((TOKEN_BYTES_MAX - short) * 3) / 4) + 3)
-    t.equal(await node.codeOf(long), MALFORMED)
-    t.equal(await node.codeOf(padded(1_000_000)), MALFORMED)
-    t.equal(await node.codeOf('.'.repeat(1_000_000)), MALFORMED)
-    t.equal(await node.codeOf(`${'['.repeat(TOKEN_BYTES_MAX)}.e30.x`), MALFORMED)
+    t.equal(await node.codeOf(long), WireCode.TokenMalformedError)
+    t.equal(await node.codeOf(padded(1_000_000)), WireCode.TokenMalformedError)
+    t.equal(await node.codeOf('.'.repeat(1_000_000)), WireCode.TokenMalformedError)
+    t.equal(await node.codeOf(`${'['.repeat(TOKEN_BYTES_MAX)}.e30.x`), WireCode.TokenMalformedError)
     t.equal(node.asked, 0)
     const fits = padded(Math.floor(((TOKEN_BYTES_MAX - short) * 3) / 4) - 3)
     t.ok(fits.length <= TOKEN_BYTES_MAX && fits.length > TOKEN_BYTES_MAX - 10)
@@ -346,15 +370,15 @@ t.test('R-52: a token longer than its bound is refused before anything of it is 
 t.test('R-52: a header that must be understood is not passed over', async (t) => {
   for (const node of everyNode) {
     const headers: [object, number][] = [
-      [{ crit: ['x'], x: 1 }, UNKNOWN],
-      [{ crit: ['exp'], exp: 1 }, UNKNOWN],
-      [{ crit: ['alg'] }, UNKNOWN],
-      [{ crit: ['__proto__'] }, UNKNOWN],
-      [{ crit: [] }, MALFORMED],
-      [{ crit: 'x', x: 1 }, MALFORMED],
-      [{ crit: ['b64'] }, MALFORMED],
-      [{ crit: ['b64'], b64: 'false' }, MALFORMED],
-      [{ crit: ['b64'], b64: false }, MALFORMED],
+      [{ crit: ['x'], x: 1 }, WireCode.TokenUnknownError],
+      [{ crit: ['exp'], exp: 1 }, WireCode.TokenUnknownError],
+      [{ crit: ['alg'] }, WireCode.TokenUnknownError],
+      [{ crit: ['__proto__'] }, WireCode.TokenUnknownError],
+      [{ crit: [] }, WireCode.TokenMalformedError],
+      [{ crit: 'x', x: 1 }, WireCode.TokenMalformedError],
+      [{ crit: ['b64'] }, WireCode.TokenMalformedError],
+      [{ crit: ['b64'], b64: 'false' }, WireCode.TokenMalformedError],
+      [{ crit: ['b64'], b64: false }, WireCode.TokenMalformedError],
     ]
     for (const [header, code] of headers) {
       t.equal(await node.codeOf(tokenFor(node, header)), code, `${JSON.stringify(header)}, ${node.algorithm}`)
@@ -362,7 +386,7 @@ t.test('R-52: a header that must be understood is not passed over', async (t) =>
     // RFC 7797: a payload that is not encoded. A JWT must not have one.
     const signed = `${encode({ alg: node.algorithm, b64: false, crit: ['b64'] })}.{"UserID":"u1"}`
     const unencoded = `${signed}.${signers[node.algorithm](signed).toString('base64url')}`
-    t.equal(await node.codeOf(unencoded), MALFORMED)
+    t.equal(await node.codeOf(unencoded), WireCode.TokenMalformedError)
   }
 })
 
@@ -386,7 +410,11 @@ t.test('R-52: what is no JWT of three parts is malformed', async (t) => {
       `${token}.${token}`,
     ]
     for (const text of wrong)
-      t.equal(await node.codeOf(text), MALFORMED, `${text.slice(0, 40)}, ${node.algorithm}`)
+      t.equal(
+        await node.codeOf(text),
+        WireCode.TokenMalformedError,
+        `${text.slice(0, 40)}, ${node.algorithm}`,
+      )
     t.equal(node.asked, 0)
   }
 })
@@ -419,7 +447,12 @@ t.test('R-52: a token has one spelling, so that a revoked one cannot come back i
       respelled[`spare bits ${bits}`] = other
     }
     for (const [how, text] of Object.entries(respelled)) {
-      t.ok([MALFORMED, UNKNOWN].includes(await node.codeOf(text)), `${how}, ${node.algorithm}`)
+      t.ok(
+        ([WireCode.TokenMalformedError, WireCode.TokenUnknownError] as number[]).includes(
+          await node.codeOf(text),
+        ),
+        `${how}, ${node.algorithm}`,
+      )
     }
   }
 })
@@ -434,18 +467,18 @@ t.test('R-52: a signature that is cut, stretched or off by one bit is none', asy
     for (let bit = 0; bit < signature.length * 8; bit++) {
       const flipped = Buffer.from(signature)
       flipped[bit >> 3]! ^= 1 << (bit & 7)
-      if ((await codeWith(flipped)) !== UNKNOWN) t.fail(`bit ${bit} of ${node.algorithm}`)
+      if ((await codeWith(flipped)) !== WireCode.TokenUnknownError) t.fail(`bit ${bit} of ${node.algorithm}`)
     }
     for (let length = 0; length < signature.length; length++) {
-      if ((await codeWith(signature.subarray(0, length))) !== UNKNOWN)
+      if ((await codeWith(signature.subarray(0, length))) !== WireCode.TokenUnknownError)
         t.fail(`${length} bytes of ${node.algorithm}`)
     }
     const zero = Buffer.alloc(1)
-    t.equal(await codeWith(Buffer.concat([signature, zero])), UNKNOWN)
-    t.equal(await codeWith(Buffer.concat([zero, signature])), UNKNOWN)
-    t.equal(await codeWith(Buffer.concat([signature, signature])), UNKNOWN)
-    t.equal(await codeWith(Buffer.alloc(signature.length)), UNKNOWN, 'all zero')
-    t.equal(await codeWith(Buffer.alloc(signature.length, 0xff)), UNKNOWN, 'all ones')
+    t.equal(await codeWith(Buffer.concat([signature, zero])), WireCode.TokenUnknownError)
+    t.equal(await codeWith(Buffer.concat([zero, signature])), WireCode.TokenUnknownError)
+    t.equal(await codeWith(Buffer.concat([signature, signature])), WireCode.TokenUnknownError)
+    t.equal(await codeWith(Buffer.alloc(signature.length)), WireCode.TokenUnknownError, 'all zero')
+    t.equal(await codeWith(Buffer.alloc(signature.length, 0xff)), WireCode.TokenUnknownError, 'all ones')
   }
 })
 
@@ -457,7 +490,7 @@ t.test('R-52: ES256 takes no r or s that is zero or a multiple of the order', as
   for (const r of extremes) {
     for (const s of extremes) {
       const made = forge({ alg: 'ES256', typ: 'JWT' }, claims, () => Buffer.concat([r, s]))
-      t.equal(await nodes.ES256.codeOf(made), UNKNOWN)
+      t.equal(await nodes.ES256.codeOf(made), WireCode.TokenUnknownError)
     }
   }
 })
@@ -486,12 +519,12 @@ t.test('R-52: the second form of an ES256 signature makes no second token', asyn
 t.test('R-52: a signature serves the token that it was made for, and its own kind of node', async (t) => {
   for (const node of everyNode) {
     const [header, payload, signature] = tokenFor(node).split('.') as [string, string, string]
-    const admin = encode({ ...claims, UserID: 'imAdmin', PlatformID: 10 })
-    t.equal(await node.codeOf(`${header}.${admin}.${signature}`), UNKNOWN)
+    const admin = encode({ ...claims, UserID: 'imAdmin', PlatformID: Platform.Admin })
+    t.equal(await node.codeOf(`${header}.${admin}.${signature}`), WireCode.TokenUnknownError)
     const otherHeader = encode({ typ: 'JWT', alg: node.algorithm })
-    t.equal(await node.codeOf(`${otherHeader}.${payload}.${signature}`), UNKNOWN)
+    t.equal(await node.codeOf(`${otherHeader}.${payload}.${signature}`), WireCode.TokenUnknownError)
     for (const other of everyNode) {
-      if (other !== node) t.equal(await other.codeOf(tokenFor(node)), UNKNOWN)
+      if (other !== node) t.equal(await other.codeOf(tokenFor(node)), WireCode.TokenUnknownError)
     }
   }
 })

@@ -6,10 +6,12 @@ import { SignJWT } from 'jose'
 import t from 'tap'
 import { loadTokenKeys, type TokenAlgorithm, type TokenKeys } from '../../src/auth/keys.js'
 import { issueToken, verifyToken } from '../../src/auth/tokens.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { nextPlace } from '../../src/rules/logins/token-order.js'
 
 const START_MS = 1_700_000_000_000
-const claims = { userId: 'u1', platformId: 5 }
+const claims = { userId: 'u1', platformId: Platform.Web }
 const ttlS = 3_600
 
 const rsa = [newRsa(2048), newRsa(2048)] as const
@@ -75,7 +77,7 @@ async function load(algorithm: TokenAlgorithm, publicKeys: string, privateKey = 
 
 /** A token of another maker. */
 function tokenBy(algorithm: TokenAlgorithm, { privateKey }: Pair, kid?: string): Promise<string> {
-  return new SignJWT({ UserID: 'u1', PlatformID: 5 })
+  return new SignJWT({ UserID: 'u1', PlatformID: Platform.Web })
     .setProtectedHeader({ alg: algorithm, typ: 'JWT', ...(kid === undefined ? {} : { kid }) })
     .setExpirationTime(START_MS / 1000 + ttlS)
     .sign(privateKey)
@@ -100,10 +102,10 @@ t.test('a PEM file has one key, which checks tokens whatever name they give it',
     t.equal(await verify(await tokenBy(algorithm, pairs[0], 'any name')), 0)
     t.equal(
       await verify(await tokenBy(algorithm, pairs[0], 7 as unknown as string)),
-      1505,
+      WireCode.TokenUnknownError,
       'a number is no name',
     )
-    t.equal(await verify(await tokenBy(algorithm, pairs[1])), 1505)
+    t.equal(await verify(await tokenBy(algorithm, pairs[1])), WireCode.TokenUnknownError)
   }
 })
 
@@ -131,15 +133,19 @@ t.test('of several keys, the one that a token names checks it', async (t) => {
   const { verify } = await load('ES256', jwks(jwk(ec[0], { kid: 'a' }), jwk(ec[1], { kid: 'b' })))
   t.equal(await verify(await tokenBy('ES256', ec[0], 'a')), 0)
   t.equal(await verify(await tokenBy('ES256', ec[1], 'b')), 0)
-  t.equal(await verify(await tokenBy('ES256', ec[0], 'b')), 1505, 'no other key is tried')
-  t.equal(await verify(await tokenBy('ES256', ec[0], 'c')), 1505)
-  t.equal(await verify(await tokenBy('ES256', ec[0])), 1505, 'which one is not said')
+  t.equal(
+    await verify(await tokenBy('ES256', ec[0], 'b')),
+    WireCode.TokenUnknownError,
+    'no other key is tried',
+  )
+  t.equal(await verify(await tokenBy('ES256', ec[0], 'c')), WireCode.TokenUnknownError)
+  t.equal(await verify(await tokenBy('ES256', ec[0])), WireCode.TokenUnknownError, 'which one is not said')
 })
 
 t.test('a key that is alone serves tokens without a kid, and any kid if it has none itself', async (t) => {
   const named = await load('ES256', jwks(jwk(ec[0], { kid: 'a' })))
   t.equal(await named.verify(await tokenBy('ES256', ec[0])), 0)
-  t.equal(await named.verify(await tokenBy('ES256', ec[0], 'b')), 1505)
+  t.equal(await named.verify(await tokenBy('ES256', ec[0], 'b')), WireCode.TokenUnknownError)
   const unnamed = await load('ES256', jwks(jwk(ec[0])))
   t.equal(await unnamed.verify(await tokenBy('ES256', ec[0], 'b')), 0)
 })
@@ -159,7 +165,7 @@ t.test('keys that are not for checking tokens of this algorithm are passed over'
   t.equal(await verify(await tokenBy('ES256', ec[1], 'own')), 0)
   t.equal(await verify(await tokenBy('ES256', ec[1])), 0, 'and do not count')
   for (const kid of ['alg', 'use', 'ops'])
-    t.equal(await verify(await tokenBy('ES256', ec[0], kid)), 1505, kid)
+    t.equal(await verify(await tokenBy('ES256', ec[0], kid)), WireCode.TokenUnknownError, kid)
 })
 
 t.test('a file that does not serve is refused with what is expected, and without its content', async (t) => {
@@ -277,10 +283,10 @@ t.test('a key that was added is found once a token names it, a second after the 
   const { verify, clock, path, keys } = await load('ES256', jwks(jwk(ec[0], { kid: 'a' })))
   const token = await tokenBy('ES256', ec[1], 'b')
   clock.nowMs += 5_000
-  t.equal(await verify(token), 1505, 'not there yet; this was a look')
+  t.equal(await verify(token), WireCode.TokenUnknownError, 'not there yet; this was a look')
   put(jwks(jwk(ec[0], { kid: 'a' }), jwk(ec[1], { kid: 'b' })), path)
   clock.nowMs += 999
-  t.equal(await verify(token), 1505, 'unknown names do not make it look more often')
+  t.equal(await verify(token), WireCode.TokenUnknownError, 'unknown names do not make it look more often')
   t.equal(keys.generation, 1)
   clock.nowMs += 1
   t.equal(await verify(token), 0)
@@ -299,7 +305,7 @@ t.test('a key that was removed ends its tokens within half a minute', async (t) 
   t.equal(keys.refresh(), undefined)
   t.equal(await verify(token), 0)
   clock.nowMs += 1
-  t.equal(await verify(token), 1505)
+  t.equal(await verify(token), WireCode.TokenUnknownError)
   t.equal(keys.generation, 2)
 })
 
@@ -308,7 +314,7 @@ t.test('a PEM that was replaced is taken up within half a minute', async (t) => 
   put(pem(rsa[1]), path)
   clock.nowMs += 30_000
   t.equal(await verify(await tokenBy('RS256', rsa[1])), 0)
-  t.equal(await verify(await tokenBy('RS256', rsa[0])), 1505)
+  t.equal(await verify(await tokenBy('RS256', rsa[0])), WireCode.TokenUnknownError)
 })
 
 t.test('everyone who comes while the file is looked at waits for one and the same look', async (t) => {
@@ -335,7 +341,7 @@ t.test('a clock that is set back does not put off the next look', async (t) => {
   const { verify, clock, path } = await load('ES256', pem(ec[0]))
   put(pem(ec[1]), path)
   clock.nowMs -= 3_600_000
-  t.equal(await verify(await tokenBy('ES256', ec[0])), 1505)
+  t.equal(await verify(await tokenBy('ES256', ec[0])), WireCode.TokenUnknownError)
 })
 
 t.test('a file that is damaged or gone leaves the old keys in use, and is reported once', async (t) => {
@@ -359,7 +365,7 @@ t.test('a file that is damaged or gone leaves the old keys in use, and is report
   t.equal(keys.generation, 1)
 
   put(pem(ec[1]), path)
-  t.equal(await lookAgain(), 1505, 'the new key is taken up')
+  t.equal(await lookAgain(), WireCode.TokenUnknownError, 'the new key is taken up')
   t.equal(reports.length, 2)
   rmSync(path)
   await lookAgain()

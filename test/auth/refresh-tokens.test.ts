@@ -1,20 +1,19 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { Claims, TokenFault } from '../../src/auth/tokens.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import { checkUserId } from '../../src/rules/user-id.js'
 import { RefreshTokens, readRefreshToken } from '../../src/services/refresh-tokens.js'
 import type { IssuedToken, TokenService } from '../../src/services/token-service.js'
 import { FakeTokenStore, fakeService, NOW_MS } from './token-fakes.js'
 
-const IOS = 1
-const IPAD = 9
-const WEB = 5
 const DAY_S = 86_400
 const SETTINGS = { refreshTokenExpireDays: 30, accessTokenExpireMin: 60 }
 const REFUSED = {
   ok: false,
-  errCode: 1502,
+  errCode: WireCode.TokenInvalidError,
   errMsg: 'TokenInvalidError',
   errDlt: 'the refresh token is not good',
 }
@@ -36,13 +35,13 @@ async function login(service: TokenService, claims: Claims) {
 t.test('a refresh token says whose it is, and is on record by digests alone', async (t) => {
   const store = new FakeTokenStore()
   const refreshes = new RefreshTokens(store, 7 * DAY_S)
-  const text = await refreshes.make({ userId: 'zoë', platformId: 11 })
+  const text = await refreshes.make({ userId: 'zoë', platformId: Platform.HarmonyOS })
   t.match(text, /^em_Dqw\.11\.[A-Za-z0-9_-]{43}$/)
-  t.same(readRefreshToken(text), { userId: 'zoë', platformId: 11 })
+  t.same(readRefreshToken(text), { userId: 'zoë', platformId: Platform.HarmonyOS })
   t.equal(store.refreshes.get(`zoë 11 ${tokenDigest(text)}`), 7 * DAY_S)
   t.same(new Set(store.refreshes.values()), new Set([7 * DAY_S]))
   t.notMatch(JSON.stringify([...store.refreshes]), text.slice(-43))
-  t.not(await refreshes.make({ userId: 'zoë', platformId: 11 }), text)
+  t.not(await refreshes.make({ userId: 'zoë', platformId: Platform.HarmonyOS }), text)
 })
 
 t.test('every user and platform can be read back from a refresh token', async (t) => {
@@ -61,7 +60,9 @@ t.test('every user and platform can be read back from a refresh token', async (t
   )
   t.ok(read >= 100)
   const longest = 'x'.repeat(128)
-  t.match(readRefreshToken(await refreshes.make({ userId: longest, platformId: 1 })), { userId: longest })
+  t.match(readRefreshToken(await refreshes.make({ userId: longest, platformId: Platform.IOS })), {
+    userId: longest,
+  })
 })
 
 t.test("what has not the form of a refresh token is nobody's", async (t) => {
@@ -94,7 +95,7 @@ t.test("what has not the form of a refresh token is nobody's", async (t) => {
 t.test('a refresh gives new tokens, uses the old one up, and leaves the device its connection', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store, SETTINGS)
-  const created = await service.create(u1(IOS))
+  const created = await service.create(u1(Platform.IOS))
   t.match(created, { ok: true, ttlS: 3_600, refresh: { ttlS: 30 * DAY_S } })
   const first = tokensOf(created)
   const renewed = await service.refresh(first.refresh)
@@ -102,7 +103,7 @@ t.test('a refresh gives new tokens, uses the old one up, and leaves the device i
   const second = tokensOf(renewed)
   t.not(second.refresh, first.refresh)
   t.same(store.good('u1'), [first.access, second.access], 'the token of the open connection is not kicked')
-  t.match(await service.check(second.access), { ok: true, ...u1(IOS) })
+  t.match(await service.check(second.access), { ok: true, ...u1(Platform.IOS) })
   t.same(await service.refresh(first.refresh), REFUSED)
   const third = tokensOf(await service.refresh(second.refresh))
   t.match(await service.check(third.access), { ok: true })
@@ -111,7 +112,7 @@ t.test('a refresh gives new tokens, uses the old one up, and leaves the device i
 t.test('whatever is wrong with a refresh token, the answer is one', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store, SETTINGS)
-  const { refresh } = await login(service, u1(IOS))
+  const { refresh } = await login(service, u1(Platform.IOS))
   const recorded = store.records.size
   const [user, , random] = refresh.split('.')
   const refreshes = new RefreshTokens(store, DAY_S)
@@ -121,7 +122,7 @@ t.test('whatever is wrong with a refresh token, the answer is one', async (t) =>
     `${user}.1.${'A'.repeat(43)}`,
     `dTI.1.${random}`,
     // These are on record, but nobody may have them.
-    await refreshes.make({ userId: 'imAdmin', platformId: IOS }),
+    await refreshes.make({ userId: 'imAdmin', platformId: Platform.IOS }),
     await refreshes.make(u1(10)),
     await refreshes.make(u1(99)),
   ]
@@ -134,8 +135,12 @@ t.test('whatever is wrong with a refresh token, the answer is one', async (t) =>
 t.test('where refresh tokens are off, there are none', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store, { refreshTokenExpireDays: 0 })
-  t.match(await service.create(u1(IOS)), { ok: true, ttlS: 90 * DAY_S, refresh: undefined })
-  t.match(await service.refresh('x'), { ok: false, errCode: 1001, errDlt: 'refresh tokens are off' })
+  t.match(await service.create(u1(Platform.IOS)), { ok: true, ttlS: 90 * DAY_S, refresh: undefined })
+  t.match(await service.refresh('x'), {
+    ok: false,
+    errCode: WireCode.ArgsError,
+    errDlt: 'refresh tokens are off',
+  })
   t.equal(store.refreshes.size, 0)
 })
 
@@ -143,7 +148,7 @@ t.test('renewals are bound by the maximum, which has room for the token before',
   const store = new FakeTokenStore()
   let nowMs = NOW_MS
   const service = fakeService(store, { ...SETTINGS, maxTokensPerPlatform: 1 }, { nowMs: () => nowMs })
-  const tokens = [await login(service, u1(IOS))]
+  const tokens = [await login(service, u1(Platform.IOS))]
   for (let count = 0; count < 3; count++) {
     nowMs += 60_000
     tokens.push(tokensOf(await service.refresh(tokens.at(-1)!.refresh)))
@@ -159,11 +164,11 @@ t.test(
   async (t) => {
     const store = new FakeTokenStore()
     const service = fakeService(store, { ...SETTINGS, loginPolicy: 1 })
-    const first = await login(service, u1(IOS))
+    const first = await login(service, u1(Platform.IOS))
     const second = tokensOf(await service.refresh(first.refresh))
-    const web = await login(service, u1(WEB))
+    const web = await login(service, u1(Platform.Web))
     t.same(store.good('u1'), [first.access, second.access, web.access])
-    const next = await login(service, u1(IOS))
+    const next = await login(service, u1(Platform.IOS))
     t.same(store.good('u1'), [web.access, next.access])
     t.same(await service.refresh(second.refresh), REFUSED)
     t.ok((await service.refresh(web.refresh)).ok)
@@ -175,13 +180,13 @@ t.test('a logout ends the refresh tokens of its platforms', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store, SETTINGS)
   const [ios, ipad, web] = [
-    await login(service, u1(IOS)),
-    await login(service, u1(IPAD)),
-    await login(service, u1(WEB)),
+    await login(service, u1(Platform.IOS)),
+    await login(service, u1(Platform.IPad)),
+    await login(service, u1(Platform.Web)),
   ]
-  await service.forceLogout('u1', IOS)
+  await service.forceLogout('u1', Platform.IOS)
   t.same(await service.refresh(ios!.refresh), REFUSED)
-  await service.invalidate('u1', IPAD, ipad!.access)
+  await service.invalidate('u1', Platform.IPad, ipad!.access)
   t.same(await service.refresh(ipad!.refresh), REFUSED)
   const renewed = tokensOf(await service.refresh(web!.refresh))
   await service.forceLogout('u1')
@@ -208,7 +213,7 @@ t.test('of callers with one refresh token, one gets new ones', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), async (scheduler) => {
       const { store, start, service } = scheduled(scheduler, {})
-      const { access, refresh } = await login(service, u1(IOS))
+      const { access, refresh } = await login(service, u1(Platform.IOS))
       start()
       const calls = [1, 2, 3].map(() => service.refresh(refresh))
       const outcomes = await scheduler.waitFor(Promise.all(calls))
@@ -225,9 +230,9 @@ t.test('no refresh slips through a forced logout at the same time', async (t) =>
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), async (scheduler) => {
       const { store, start, service } = scheduled(scheduler, {})
-      const { refresh } = await login(service, u1(IOS))
+      const { refresh } = await login(service, u1(Platform.IOS))
       start()
-      const both = Promise.all([service.refresh(refresh), service.forceLogout('u1', IOS)])
+      const both = Promise.all([service.refresh(refresh), service.forceLogout('u1', Platform.IOS)])
       const [renewed] = await scheduler.waitFor(both)
       won[renewed.ok ? 1 : 0]!++
       return store.good('u1').length === 0 && store.refreshes.size === 0
@@ -244,9 +249,9 @@ t.test('no refresh of a device slips through the login that takes its place', as
     fc.asyncProperty(fc.scheduler(), fc.boolean(), anySkewMs, async (scheduler, isFirst, skewMs) => {
       const { store, start, service } = scheduled(scheduler, { loginPolicy: 1 })
       const elsewhere = fakeService(store, { ...SETTINGS, loginPolicy: 1 }, { nowMs: () => NOW_MS + skewMs })
-      const old = await login(service, u1(IOS))
+      const old = await login(service, u1(Platform.IOS))
       start()
-      const calls = [() => elsewhere.refresh(old.refresh), () => service.create(u1(IOS))]
+      const calls = [() => elsewhere.refresh(old.refresh), () => service.create(u1(Platform.IOS))]
       const running = (isFirst ? calls : calls.toReversed()).map((call) => call())
       const outcomes = await scheduler.waitFor(Promise.all(running))
       const [renewed, created] = isFirst ? outcomes : outcomes.toReversed()
@@ -266,7 +271,7 @@ t.test('a login that a forced logout kicks has no refresh token left', async (t)
     fc.asyncProperty(fc.scheduler(), async (scheduler) => {
       const { store, start, service } = scheduled(scheduler, {})
       start()
-      const both = Promise.all([service.create(u1(IOS)), service.forceLogout('u1')])
+      const both = Promise.all([service.create(u1(Platform.IOS)), service.forceLogout('u1')])
       const [created] = await scheduler.waitFor(both)
       if (store.good('u1').includes(tokensOf(created).access)) return true
       kicked++
@@ -283,7 +288,7 @@ t.test('a store that goes away in the middle gives no tokens', async (t) => {
     if (isAway && call === 'rememberToken') throw new Error('gone')
   })
   const service = fakeService(store, SETTINGS)
-  const { access, refresh } = await login(service, u1(IOS))
+  const { access, refresh } = await login(service, u1(Platform.IOS))
   isAway = true
   await t.rejects(service.refresh(refresh), { cause: { message: 'gone' } })
   isAway = false

@@ -1,7 +1,8 @@
 /** Tokens without cryptography, and a store of them in memory. */
 
-import type { TokenVerdict } from '../../src/auth/tokens.js'
-import { WireCode, wireErrorText } from '../../src/openim/wire-errors.js'
+import { type TokenVerdict, tokenFault } from '../../src/auth/tokens.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../src/rules/types.js'
 import type { TokenStore } from '../../src/services/store-calls.js'
@@ -32,16 +33,12 @@ export function fakeIssue(nowMs: () => number) {
 export function fakeVerify(nowMs: () => number) {
   return async (token: string): Promise<TokenVerdict> => {
     const [head, body, signature] = token.split('.')
-    if (head !== 'fake' || body === undefined) return fault(WireCode.TokenMalformedError, 'not a JWT')
-    if (signature !== 'sig') return fault(WireCode.TokenUnknownError, 'not signed as it should be')
+    if (head !== 'fake' || body === undefined) return tokenFault(WireCode.TokenMalformedError, 'not a JWT')
+    if (signature !== 'sig') return tokenFault(WireCode.TokenUnknownError, 'not signed as it should be')
     const { UserID, PlatformID, exp } = JSON.parse(Buffer.from(body, 'base64url').toString())
-    if (exp * 1000 <= nowMs()) return fault(WireCode.TokenExpiredError, 'expired')
+    if (exp * 1000 <= nowMs()) return tokenFault(WireCode.TokenExpiredError, 'expired')
     return { ok: true, userId: UserID, platformId: PlatformID, expiresAtS: exp }
   }
-}
-
-function fault(errCode: WireCode, errDlt: string): TokenVerdict {
-  return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt }
 }
 
 /** What a store keeps of tokens. Every call goes through `gate`, which may delay it or make it fail. */
@@ -126,7 +123,7 @@ export class FakeTokenStore implements TokenStore {
   }
 }
 
-export const platforms = new PlatformTable()
+export const platforms = new PlatformTable(OPENIM_PLATFORMS)
 export const isAdmin = (userId: UserId) => userId === 'imAdmin'
 
 const SETTINGS: TokenSettings = {

@@ -2,17 +2,14 @@ import fc from 'fast-check'
 import t from 'tap'
 import { recordRule, stateFault } from '../../src/auth/token-records.js'
 import type { Claims } from '../../src/auth/tokens.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { ADMIN_KICK, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
 import { LoginPolicy, POLICIES } from '../../src/rules/logins/login-policy.js'
-import { StoreAwayError } from '../../src/services/store-calls.js'
 import type { TokenService } from '../../src/services/token-service.js'
 import { FakeTokenStore, fakeIssue, fakeService, fakeToken, NOW_MS, NOW_S, platforms } from './token-fakes.js'
 
 const DAY_S = 86_400
-const IOS = 1
-const ANDROID = 2
-const WEB = 5
-const HARMONY = 11
 
 const allIds = platforms.all().map(({ id }) => id)
 
@@ -30,18 +27,18 @@ const u1 = (platformId: number): Claims => ({ userId: 'u1', platformId })
 t.test('a new token is on record before anyone has it, and says whose it is', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store)
-  const issued = await service.create(u1(HARMONY))
+  const issued = await service.create(u1(Platform.HarmonyOS))
   t.match(issued, { ok: true, ttlS: 90 * DAY_S, refresh: undefined })
   const token = issued.ok ? issued.token : ''
-  t.same(store.held('u1'), [{ platformId: HARMONY, token, state: 'normal' }])
-  t.match(await service.check(token), { ok: true, ...u1(HARMONY), expiresAtS: NOW_S + 90 * DAY_S })
+  t.same(store.held('u1'), [{ platformId: Platform.HarmonyOS, token, state: 'normal' }])
+  t.match(await service.check(token), { ok: true, ...u1(Platform.HarmonyOS), expiresAtS: NOW_S + 90 * DAY_S })
 })
 
 t.test('the last of many tokens made in one millisecond is the one that stays', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store)
   for (let count = 0; count < 20; count++) {
-    const token = await tokenOf(service, u1(WEB))
+    const token = await tokenOf(service, u1(Platform.Web))
     t.same(store.good('u1'), [token])
   }
 })
@@ -49,10 +46,10 @@ t.test('the last of many tokens made in one millisecond is the one that stays', 
 t.test('a login through a node whose clock is behind is no older than those before it', async (t) => {
   const store = new FakeTokenStore()
   const late = fakeService(store, {}, { nowMs: () => NOW_MS - 60_000 })
-  await tokenOf(fakeService(store), u1(WEB))
-  const token = await tokenOf(late, u1(WEB))
+  await tokenOf(fakeService(store), u1(Platform.Web))
+  const token = await tokenOf(late, u1(Platform.Web))
   t.same(store.good('u1'), [token])
-  const next = await tokenOf(fakeService(store), u1(WEB))
+  const next = await tokenOf(fakeService(store), u1(Platform.Web))
   t.same(store.good('u1'), [next])
 })
 
@@ -64,11 +61,11 @@ t.test(
     const old = fakeToken({ iat: 1, exp: NOW_S + 50.5 })
     const endless = fakeToken({ iat: 2 })
     const others = fakeToken({ iat: 3, exp: NOW_S + 50 })
-    store.set('u1', IOS, old, 'normal')
-    store.set('u1', ANDROID, endless, 'normal')
-    store.set('u1', WEB, others, 'normal')
-    store.set('u2', IOS, others, 'normal')
-    const token = await tokenOf(service, u1(IOS))
+    store.set('u1', Platform.IOS, old, 'normal')
+    store.set('u1', Platform.Android, endless, 'normal')
+    store.set('u1', Platform.Web, others, 'normal')
+    store.set('u2', Platform.IOS, others, 'normal')
+    const token = await tokenOf(service, u1(Platform.IOS))
     t.same(store.good('u1').sort(), [others, token].sort())
     t.same(store.good('u2'), [others])
     t.same(
@@ -83,19 +80,21 @@ t.test(
 
 t.test('tokens that expired long ago leave the record when a new one is made', async (t) => {
   const store = new FakeTokenStore()
-  const expired = [IOS, WEB].map((platformId) => fakeToken({ platformId, iat: 1, exp: NOW_S - 1_000 }))
-  store.set('u1', IOS, expired[0]!, 'normal')
-  store.set('u1', WEB, expired[1]!, 'kicked')
-  const token = await tokenOf(fakeService(store), u1(IOS))
-  t.same(store.held('u1'), [{ platformId: IOS, token, state: 'normal' }])
+  const expired = [Platform.IOS, Platform.Web].map((platformId) =>
+    fakeToken({ platformId, iat: 1, exp: NOW_S - 1_000 }),
+  )
+  store.set('u1', Platform.IOS, expired[0]!, 'normal')
+  store.set('u1', Platform.Web, expired[1]!, 'kicked')
+  const token = await tokenOf(fakeService(store), u1(Platform.IOS))
+  t.same(store.held('u1'), [{ platformId: Platform.IOS, token, state: 'normal' }])
 })
 
 t.test('where the old login stays, a new token takes the place of none', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store, { refuseNew: true, maxTokensPerPlatform: 2 })
-  const tokens = [await tokenOf(service, u1(IOS)), await tokenOf(service, u1(IOS))]
+  const tokens = [await tokenOf(service, u1(Platform.IOS)), await tokenOf(service, u1(Platform.IOS))]
   t.same(store.good('u1'), tokens)
-  tokens.push(await tokenOf(service, u1(IOS)))
+  tokens.push(await tokenOf(service, u1(Platform.IOS)))
   t.same(store.good('u1'), tokens.slice(1), 'the maximum holds all the same')
 })
 
@@ -104,17 +103,20 @@ t.test(
   async (t) => {
     const store = new FakeTokenStore()
     const service = fakeService(store)
-    t.match(await service.create({ userId: 'imAdmin', platformId: IOS }), { ok: false, errCode: 1002 })
-    t.match(await service.create(u1(10)), { ok: false, errCode: 1002 })
-    t.match(await service.createForAdmin('u1'), { ok: false, errCode: 1001 })
+    t.match(await service.create({ userId: 'imAdmin', platformId: Platform.IOS }), {
+      ok: false,
+      errCode: WireCode.NoPermissionError,
+    })
+    t.match(await service.create(u1(10)), { ok: false, errCode: WireCode.NoPermissionError })
+    t.match(await service.createForAdmin('u1'), { ok: false, errCode: WireCode.ArgsError })
     const elsewhere = fakeService(store, { refreshTokenExpireDays: 1 }, { issue: undefined })
     const refused = {
       ok: false,
-      errCode: 1002,
+      errCode: WireCode.NoPermissionError,
       errMsg: 'NoPermissionError',
       errDlt: 'tokens are made elsewhere',
     }
-    t.same(await elsewhere.create(u1(IOS)), refused)
+    t.same(await elsewhere.create(u1(Platform.IOS)), refused)
     t.same(await elsewhere.createForAdmin('imAdmin'), refused)
     t.same(await elsewhere.refresh('x'), refused)
     t.equal(store.records.size, 0)
@@ -129,9 +131,9 @@ t.test('a store that goes away at any step fails the call, with its own error as
     const store = new FakeTokenStore(async (call) => {
       if (call === failing && --count === 0) throw cause
     })
-    store.set('u1', IOS, fakeToken({ iat: 1, exp: NOW_S + 50 }), 'normal')
-    const made = fakeService(store, { refreshTokenExpireDays: 1 }).create(u1(IOS))
-    await t.rejects(made, { constructor: StoreAwayError, cause }, `step ${at}: ${failing}`)
+    store.set('u1', Platform.IOS, fakeToken({ iat: 1, exp: NOW_S + 50 }), 'normal')
+    const made = fakeService(store, { refreshTokenExpireDays: 1 }).create(u1(Platform.IOS))
+    await t.rejects(made, { code: 'STORE_UNAVAILABLE', retry: 'later', cause }, `step ${at}: ${failing}`)
   }
 })
 
@@ -139,7 +141,7 @@ t.test(
   "a signer's failure is not the store's, and a signer that ignores the order is found out",
   async (t) => {
     const issue = () => Promise.reject(new Error('no key'))
-    const failed = fakeService(new FakeTokenStore(), {}, { issue }).create(u1(IOS))
+    const failed = fakeService(new FakeTokenStore(), {}, { issue }).create(u1(Platform.IOS))
     await t.rejects(failed, { constructor: Error, message: 'no key' })
     const sign = fakeIssue(() => NOW_MS)
     const deaf = fakeService(
@@ -147,13 +149,11 @@ t.test(
       {},
       { issue: (token, ttlS) => sign({ ...token, jti: 'own' }, ttlS) },
     )
-    await t.rejects(deaf.create(u1(IOS)), { message: /iat and jti/ })
+    await t.rejects(deaf.create(u1(Platform.IOS)), { message: /iat and jti/ })
   },
 )
 
 // Of administrators
-
-const ADMIN = 10
 
 async function adminToken(service: TokenService, userId = 'imAdmin'): Promise<string> {
   const issued = await service.createForAdmin(userId)
@@ -167,17 +167,17 @@ t.test("an administrator's token is on record and lives by a setting of its own"
   const issued = await service.createForAdmin('imAdmin')
   t.match(issued, { ok: true, ttlS: 1_800, refresh: undefined })
   const token = issued.ok ? issued.token : ''
-  t.same(store.held('imAdmin'), [{ platformId: ADMIN, token, state: 'normal' }])
-  t.match(await service.check(token), { ok: true, userId: 'imAdmin', platformId: ADMIN })
-  const unrecorded = fakeToken({ UserID: 'imAdmin', PlatformID: ADMIN, exp: NOW_S + 50 })
-  t.match(await service.check(unrecorded), { errCode: 1507 })
+  t.same(store.held('imAdmin'), [{ platformId: Platform.Admin, token, state: 'normal' }])
+  t.match(await service.check(token), { ok: true, userId: 'imAdmin', platformId: Platform.Admin })
+  const unrecorded = fakeToken({ UserID: 'imAdmin', PlatformID: Platform.Admin, exp: NOW_S + 50 })
+  t.match(await service.check(unrecorded), { errCode: WireCode.TokenNotExistError })
 })
 
 t.test("an administrator's token is revoked in each of the ways that others are", async (t) => {
   const ways: ((service: TokenService, token: string) => Promise<unknown>)[] = [
-    (service) => service.forceLogout('imAdmin', ADMIN),
+    (service) => service.forceLogout('imAdmin', Platform.Admin),
     (service) => service.forceLogout('imAdmin'),
-    (service) => service.invalidate('imAdmin', ADMIN, 'another'),
+    (service) => service.invalidate('imAdmin', Platform.Admin, 'another'),
     (service, token) => service.kickTokens([token]),
     (service, token) => service.kickTokenOf('imAdmin', token),
   ]
@@ -186,7 +186,7 @@ t.test("an administrator's token is revoked in each of the ways that others are"
     const service = fakeService(store)
     const token = await adminToken(service)
     await way(service, token)
-    t.match(await service.check(token), { errCode: 1506 }, `way ${at}`)
+    t.match(await service.check(token), { errCode: WireCode.TokenKickedError }, `way ${at}`)
     const next = await adminToken(service)
     t.not(next, token, 'and a kicked one is not handed out again')
     t.match(await service.check(next), { ok: true })
@@ -217,8 +217,8 @@ t.test('a token that was signed with another key is not handed out again', async
     {
       verify: async (text) =>
         text === token
-          ? { ok: false, errCode: 1505, errMsg: '', errDlt: '' }
-          : { ok: true, userId: 'imAdmin', platformId: ADMIN, expiresAtS: NOW_S + 50 },
+          ? { ok: false, errCode: WireCode.TokenUnknownError, errMsg: '', errDlt: '' }
+          : { ok: true, userId: 'imAdmin', platformId: Platform.Admin, expiresAtS: NOW_S + 50 },
     },
   )
   t.not(await adminToken(rotated), token)
@@ -228,11 +228,11 @@ t.test('while the store is away an administrator is let in as AUTH_WHEN_STORE_DO
   const store = new FakeTokenStore()
   const token = await adminToken(fakeService(store))
   const away = new FakeTokenStore(() => Promise.reject(new Error('away')))
-  const refused = { constructor: StoreAwayError, message: 'the store is out of reach' }
+  const refused = { code: 'STORE_UNAVAILABLE', message: 'the store is out of reach' }
   await t.rejects(fakeService(away, { authWhenStoreDown: 'deny' }).check(token), refused)
   const service = fakeService(away, { authWhenStoreDown: 'allow' })
   t.match(await service.check(token), { ok: true, userId: 'imAdmin' })
-  const user = fakeToken({ UserID: 'u1', PlatformID: IOS, exp: NOW_S + 50 })
+  const user = fakeToken({ UserID: 'u1', PlatformID: Platform.IOS, exp: NOW_S + 50 })
   await t.rejects(service.check(user), refused, 'users ask nothing over REST that cannot wait')
   const damaged = Object.assign(new Error('WRONGTYPE'), { code: 'DAMAGED_RECORD' })
   const strange = new FakeTokenStore(() => Promise.reject(damaged))
@@ -247,10 +247,14 @@ t.test('whose tokens need a record follows from who makes them', async (t) => {
   t.same(needs(true, true), [true, false], "OpenIM's own services record none of administrators")
   t.same(needs(false, false), [false, false])
   const compat = fakeService(new FakeTokenStore(), {}, { needsRecord: (userId) => userId !== 'imAdmin' })
-  const theirs = fakeToken({ UserID: 'imAdmin', PlatformID: ADMIN, exp: NOW_S + 50 })
+  const theirs = fakeToken({ UserID: 'imAdmin', PlatformID: Platform.Admin, exp: NOW_S + 50 })
   t.match(await compat.check(theirs), { ok: true })
   await compat.kickTokens([theirs])
-  t.match(await compat.check(theirs), { errCode: 1506 }, 'and can be kicked all the same')
+  t.match(
+    await compat.check(theirs),
+    { errCode: WireCode.TokenKickedError },
+    'and can be kicked all the same',
+  )
 })
 
 t.test(
@@ -258,10 +262,12 @@ t.test(
   async (t) => {
     const service = fakeService(new FakeTokenStore(() => Promise.reject(new Error('asked'))))
     for (const claims of [
-      { UserID: 'a:b', PlatformID: 1 },
+      { UserID: 'a:b', PlatformID: Platform.IOS },
       { UserID: 'u1', PlatformID: 99 },
     ]) {
-      t.match(await service.check(fakeToken({ ...claims, exp: NOW_S + 50 })), { errCode: 1502 })
+      t.match(await service.check(fakeToken({ ...claims, exp: NOW_S + 50 })), {
+        errCode: WireCode.TokenInvalidError,
+      })
     }
   },
 )
@@ -313,7 +319,7 @@ t.test('of three logins at once on one platform, exactly one stays', async (t) =
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), anySkews, async (scheduler, skewsMs) => {
       const { store, services } = nodes(scheduler, skewsMs, { loginPolicy: 1 })
-      await scheduler.waitFor(Promise.all(services.map((service) => tokenOf(service, u1(WEB)))))
+      await scheduler.waitFor(Promise.all(services.map((service) => tokenOf(service, u1(Platform.Web)))))
       runs++
       return store.good('u1').length === 1
     }),
@@ -330,7 +336,7 @@ t.test('a login after another, on whatever nodes, is the one that stays', async 
   ]) {
     const store = new FakeTokenStore()
     for (const skewMs of skewsMs) {
-      const token = await tokenOf(fakeService(store, {}, { nowMs: () => NOW_MS + skewMs }), u1(WEB))
+      const token = await tokenOf(fakeService(store, {}, { nowMs: () => NOW_MS + skewMs }), u1(Platform.Web))
       t.same(store.good('u1'), [token])
     }
   }
@@ -341,28 +347,37 @@ t.test('a login after another, on whatever nodes, is the one that stays', async 
 t.test('a token is as good as its signature, its times and its record', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store)
-  const token = await tokenOf(service, u1(IOS))
-  const codes = { normal: 0, kicked: 1506, invalid: 1505, expired: 1505, unknown: 1507 } as const
+  const token = await tokenOf(service, u1(Platform.IOS))
+  const codes = {
+    normal: 0,
+    kicked: WireCode.TokenKickedError,
+    invalid: WireCode.TokenUnknownError,
+    expired: WireCode.TokenUnknownError,
+    unknown: WireCode.TokenNotExistError,
+  } as const
   for (const [state, errCode] of Object.entries(codes)) {
-    store.set('u1', IOS, token, state as keyof typeof codes)
+    store.set('u1', Platform.IOS, token, state as keyof typeof codes)
     t.match(await service.check(token), errCode === 0 ? { ok: true } : { ok: false, errCode }, state)
   }
-  t.match(await service.check('x'), { ok: false, errCode: 1503 })
-  t.match(await service.check(`${token}x`), { ok: false, errCode: 1505 })
-  t.match(await service.check(fakeToken({ UserID: 'u1', exp: NOW_S })), { ok: false, errCode: 1501 })
+  t.match(await service.check('x'), { ok: false, errCode: WireCode.TokenMalformedError })
+  t.match(await service.check(`${token}x`), { ok: false, errCode: WireCode.TokenUnknownError })
+  t.match(await service.check(fakeToken({ UserID: 'u1', exp: NOW_S })), {
+    ok: false,
+    errCode: WireCode.TokenExpiredError,
+  })
 })
 
 t.test('a token that was made elsewhere is good without a record, until it is kicked', async (t) => {
   t.equal(stateFault('unknown', false), undefined)
-  t.match(stateFault('unknown', true), { errCode: 1507 })
-  t.match(stateFault('kicked', false), { errCode: 1506 })
+  t.match(stateFault('unknown', true), { errCode: WireCode.TokenNotExistError })
+  t.match(stateFault('kicked', false), { errCode: WireCode.TokenKickedError })
   t.equal(stateFault('normal', true), undefined)
 
   const service = fakeService(new FakeTokenStore(), {}, { issue: undefined, needsRecord: () => false })
-  const token = fakeToken({ UserID: 'u1', PlatformID: IOS, iat: 1, exp: NOW_S + 50 })
-  t.match(await service.check(token), { ok: true, ...u1(IOS) })
+  const token = fakeToken({ UserID: 'u1', PlatformID: Platform.IOS, iat: 1, exp: NOW_S + 50 })
+  t.match(await service.check(token), { ok: true, ...u1(Platform.IOS) })
   t.same((await service.kickTokens([token])).skipped, [])
-  t.match(await service.check(token), { ok: false, errCode: 1506 })
+  t.match(await service.check(token), { ok: false, errCode: WireCode.TokenKickedError })
 })
 
 // Taking away
@@ -373,17 +388,18 @@ t.test(
     const store = new FakeTokenStore()
     const service = fakeService(store, { loginPolicy: 0 })
     for (const userId of ['u1', 'u2']) {
-      for (const platformId of [HARMONY, HARMONY, WEB]) await tokenOf(service, { userId, platformId })
+      for (const platformId of [Platform.HarmonyOS, Platform.HarmonyOS, Platform.Web])
+        await tokenOf(service, { userId, platformId })
     }
     const [kicked] = store.held('u1')
-    store.set('u1', HARMONY, kicked!.token, 'kicked')
-    await service.forceLogout('u1', HARMONY)
+    store.set('u1', Platform.HarmonyOS, kicked!.token, 'kicked')
+    await service.forceLogout('u1', Platform.HarmonyOS)
     t.same(
       store.held('u1').map(({ platformId, state }) => [platformId, state]),
       [
-        [HARMONY, 'kicked'],
-        [HARMONY, 'kicked'],
-        [WEB, 'normal'],
+        [Platform.HarmonyOS, 'kicked'],
+        [Platform.HarmonyOS, 'kicked'],
+        [Platform.Web, 'normal'],
       ],
     )
     t.same(
@@ -401,14 +417,14 @@ t.test('to invalidate keeps one token of a platform, and the other platforms', a
   const store = new FakeTokenStore()
   const service = fakeService(store, { loginPolicy: 0 })
   const [, kept, , web] = [
-    await tokenOf(service, u1(IOS)),
-    await tokenOf(service, u1(IOS)),
-    await tokenOf(service, u1(IOS)),
-    await tokenOf(service, u1(WEB)),
+    await tokenOf(service, u1(Platform.IOS)),
+    await tokenOf(service, u1(Platform.IOS)),
+    await tokenOf(service, u1(Platform.IOS)),
+    await tokenOf(service, u1(Platform.Web)),
   ]
-  await service.invalidate('u1', IOS, kept!)
+  await service.invalidate('u1', Platform.IOS, kept!)
   t.same(store.good('u1'), [kept, web])
-  await service.invalidate('u1', IOS, 'no such token')
+  await service.invalidate('u1', Platform.IOS, 'no such token')
   t.same(store.good('u1'), [web])
 })
 
@@ -417,10 +433,10 @@ t.test(
   async (t) => {
     const store = new FakeTokenStore()
     const service = fakeService(store, { loginPolicy: 0 })
-    const mine = [await tokenOf(service, u1(IOS)), await tokenOf(service, u1(WEB))]
-    const his = await tokenOf(service, { userId: 'u2', platformId: IOS })
+    const mine = [await tokenOf(service, u1(Platform.IOS)), await tokenOf(service, u1(Platform.Web))]
+    const his = await tokenOf(service, { userId: 'u2', platformId: Platform.IOS })
     const admin = await service.createForAdmin('imAdmin')
-    const expired = fakeToken({ UserID: 'u1', PlatformID: IOS, exp: NOW_S })
+    const expired = fakeToken({ UserID: 'u1', PlatformID: Platform.IOS, exp: NOW_S })
     const strange = fakeToken({ UserID: 'u1', PlatformID: 99, exp: NOW_S + 50 })
     const list = [mine[0]!, 'x', his, admin.ok ? admin.token : '', expired, strange, `${mine[1]}x`]
     t.same((await service.kickTokens(list)).skipped, [1, 4, 5, 6])
@@ -432,10 +448,10 @@ t.test(
 t.test('one token is kicked for its own user; one that has expired needs no kick', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store)
-  const token = await tokenOf(service, u1(IOS))
-  const expired = fakeToken({ UserID: 'u1', PlatformID: IOS, exp: NOW_S })
-  t.match(await service.faultOf('u2', token), { errCode: 1001 })
-  t.match(await service.faultOf('u1', 'x'), { errCode: 1503 })
+  const token = await tokenOf(service, u1(Platform.IOS))
+  const expired = fakeToken({ UserID: 'u1', PlatformID: Platform.IOS, exp: NOW_S })
+  t.match(await service.faultOf('u2', token), { errCode: WireCode.ArgsError })
+  t.match(await service.faultOf('u1', 'x'), { errCode: WireCode.TokenMalformedError })
   t.equal(await service.faultOf('u1', expired), undefined)
   t.equal(await service.faultOf('u1', token), undefined)
   for (const [userId, text] of [

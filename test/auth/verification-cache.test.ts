@@ -1,6 +1,8 @@
 import t from 'tap'
 import { type TokenVerdict, tokenExpiredError } from '../../src/auth/tokens.js'
 import { VerificationCache } from '../../src/auth/verification-cache.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 
 const START_MS = 1_700_000_000_000
@@ -8,10 +10,15 @@ const EXPIRES_AT_S = START_MS / 1000 + 60
 const good = (userId: string): TokenVerdict => ({
   ok: true,
   userId,
-  platformId: 5,
+  platformId: Platform.Web,
   expiresAtS: EXPIRES_AT_S,
 })
-const bad: TokenVerdict = { ok: false, errCode: 1505, errMsg: 'TokenUnknownError', errDlt: '' }
+const bad: TokenVerdict = {
+  ok: false,
+  errCode: WireCode.TokenUnknownError,
+  errMsg: 'TokenUnknownError',
+  errDlt: '',
+}
 
 /** A cache over a verifier that is answered by hand; tokens that begin with `bad` are. */
 function setUp(max = 100) {

@@ -3,6 +3,7 @@
  * what is wrong; afterwards nodes are ready again, and what watchers and the store say must be what the sockets are.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Platform } from '../../src/openim/platforms.js'
 import type { UserId } from '../../src/rules/types.js'
 import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import { becomesReady, lacks } from '../health/room.js'
@@ -11,8 +12,6 @@ import { askRest } from '../support/rest.js'
 import type { ChaosFault } from './faults.js'
 import type { Place } from './places.js'
 
-const ANDROID = 2
-const WEB = 5
 /** A fault that nobody may notice lasts so long. */
 const UNNOTICED_MS = 1_000
 const AGREE_MS = 60_000
@@ -33,14 +32,14 @@ export class Crowd {
   async come(): Promise<void> {
     const { nodes } = this.place
     for (const [n, node] of nodes.entries()) {
-      const watcher = await node.login(`watcher-${n}`, WEB)
+      const watcher = await node.login(`watcher-${n}`, Platform.Web)
       await watcher.subscribe([...this.#users])
       this.#watchers.push(watcher)
     }
     for (const [n, userId] of this.#users.entries()) {
       const node = nodes[n % 2]!
-      await node.token(userId, ANDROID)
-      if (n % 3 !== 0) this.#online.set(userId, await node.login(userId, ANDROID))
+      await node.token(userId, Platform.Android)
+      if (n % 3 !== 0) this.#online.set(userId, await node.login(userId, Platform.Android))
     }
   }
 
@@ -53,7 +52,7 @@ export class Crowd {
       if (client !== undefined) await client.close()
       else {
         const node = this.place.nodes[n % 2]!
-        const back = await node.login(userId, ANDROID).catch(() => undefined)
+        const back = await node.login(userId, Platform.Android).catch(() => undefined)
         if (back !== undefined) this.#online.set(userId, back)
       }
     }
@@ -71,7 +70,7 @@ export class Crowd {
       statusList.map(({ userID, platformIDs }) => [userID, (platformIDs ?? []).join()]),
     )
     for (const userId of this.#users) {
-      const is = this.#online.has(userId) ? String(ANDROID) : ''
+      const is = this.#online.has(userId) ? String(Platform.Android) : ''
       if (recorded.get(userId) !== is)
         found.push(`${userId} is on [${is}], Redis says [${recorded.get(userId)}]`)
       for (const [n, watcher] of this.#watchers.entries()) {

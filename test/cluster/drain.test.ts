@@ -1,13 +1,12 @@
 /** A node that is told to stop: its clients are sent away at a rate, and nobody who comes back elsewhere seems to leave. */
 import { once } from 'node:events'
 import t from 'tap'
+import { CloseCode } from '../../src/openim/close-codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 import { claimants } from '../support/tokens.js'
 import { startStore } from './races.js'
 
-const ANDROID = 2
-const WEB = 5
-const GOING_AWAY = 1001
 const GRACE_MS = 1_500
 const CLIENTS = 30
 const DRAIN_RATE = 40
@@ -24,10 +23,10 @@ t.test('a node that drains hands its users over: none of those who come back is 
   const staying = await TestNode.start(t, env)
   const userIds = Array.from({ length: CLIENTS }, (_, n) => `user-${n}`)
   const [stranger] = userIds as [string]
-  const watcher = await staying.login('watcher', WEB)
+  const watcher = await staying.login('watcher', Platform.Web)
   await watcher.subscribe(userIds)
-  const clients = await Promise.all(userIds.map((userId) => going.login(userId, ANDROID)))
-  for (const userId of userIds) await seesOn(watcher, userId, [ANDROID])
+  const clients = await Promise.all(userIds.map((userId) => going.login(userId, Platform.Android)))
+  for (const userId of userIds) await seesOn(watcher, userId, [Platform.Android])
   const toldBefore = new Map(userIds.map((userId) => [userId, toldOf(watcher, userId)]))
 
   const beganMs = performance.now()
@@ -35,8 +34,8 @@ t.test('a node that drains hands its users over: none of those who come back is 
   const back = clients.map(async (client, n) => {
     const [code] = await once(client, 'close')
     closedMs.push(performance.now() - beganMs)
-    t.equal(code, GOING_AWAY)
-    if (userIds[n] !== stranger) await staying.login(userIds[n]!, ANDROID)
+    t.equal(code, CloseCode.GoingAway)
+    if (userIds[n] !== stranger) await staying.login(userIds[n]!, Platform.Android)
   })
   const stopped = going.supervisor.stop()
   await Promise.all(back)
@@ -65,10 +64,10 @@ t.test('a node that has no time for the grace shows its users offline at once', 
   const env = { REDIS_URL: url, OFFLINE_GRACE_MS: '60000', SHUTDOWN_TIMEOUT_MS: '5000' }
   const going = await TestNode.start(t, env)
   const staying = await TestNode.start(t, env)
-  const watcher = await staying.login('watcher', WEB)
+  const watcher = await staying.login('watcher', Platform.Web)
   await watcher.subscribe(['ann'])
-  await going.login('ann', ANDROID)
-  await seesOn(watcher, 'ann', [ANDROID])
+  await going.login('ann', Platform.Android)
+  await seesOn(watcher, 'ann', [Platform.Android])
   t.ok(await going.supervisor.stop())
   await seesOn(watcher, 'ann', [])
   await eventually(async () =>

@@ -1,5 +1,6 @@
 /** Whole nodes on a Redis as operators have it, told of it by their settings alone. */
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { Keys } from '../../src/store/redis/keys.js'
 import { aclRules } from '../../src/store/redis/server/rights.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
@@ -7,9 +8,6 @@ import { startRedisCluster } from '../support/redis.js'
 import { redisEnv } from '../support/redis-env.js'
 import { startRedisSentinel } from '../support/redis-sentinel.js'
 
-const WEB = 5
-const ANDROID = 2
-const IOS = 1
 /** A fail-over of Sentinel takes some seconds, on a busy machine more. */
 const FAIL_OVER_TRIES = 4
 
@@ -20,10 +18,10 @@ t.test('two nodes on a Cluster with TLS, client certificates, a user and a prefi
   t.teardown(() => cluster.stop())
   const env = { ...redisEnv(cluster.access), REDIS_PREFIX: prefix }
   const [a, b] = [await TestNode.start(t, env), await TestNode.start(t, env)]
-  const watcher = await b.login('watcher', WEB)
+  const watcher = await b.login('watcher', Platform.Web)
   await watcher.subscribe(['ann'])
-  const ann = await a.login('ann', ANDROID)
-  await seesOn(watcher, 'ann', [ANDROID])
+  const ann = await a.login('ann', Platform.Android)
+  await seesOn(watcher, 'ann', [Platform.Android])
   await ann.close()
   await seesOn(watcher, 'ann', [])
   const names = await Promise.all(cluster.masters.map((master) => master.client().keys('*')))
@@ -39,13 +37,13 @@ t.test('when the master behind Sentinel dies, presence that was told stays true'
   t.teardown(() => sentinel.stop())
   const env = redisEnv(sentinel.access)
   const [a, b] = [await TestNode.start(t, env), await TestNode.start(t, env)]
-  const watcher = await b.login('watcher', WEB)
+  const watcher = await b.login('watcher', Platform.Web)
   const users = ['ann', 'bob', 'cid']
   await watcher.subscribe(users)
-  for (const user of users) await a.login(user, ANDROID)
-  for (const user of users) await seesOn(watcher, user, [ANDROID])
+  for (const user of users) await a.login(user, Platform.Android)
+  for (const user of users) await seesOn(watcher, user, [Platform.Android])
   // Made while there is a store to write it to.
-  await a.token('ann', IOS)
+  await a.token('ann', Platform.IOS)
 
   await sentinel.master.kill()
   await eventually(async () => (await a.metric('porchlight_store_up')) === 0 || undefined)
@@ -59,14 +57,18 @@ t.test('when the master behind Sentinel dies, presence that was told stays true'
     )
       break
   }
-  await eventually(() => a.login('ann', IOS).catch(() => undefined))
-  await seesOn(watcher, 'ann', [IOS, ANDROID])
+  await eventually(() => a.login('ann', Platform.IOS).catch(() => undefined))
+  await seesOn(watcher, 'ann', [Platform.IOS, Platform.Android])
   for (const user of users)
     t.notOk(toldOf(watcher, user).slice(1).includes(''), `${user} never seemed to leave`)
   // Who asks the store anew is told the same.
   // Each node finds the new master by itself.
-  const late = await eventually(() => b.login('late', WEB).catch(() => undefined))
+  const late = await eventually(() => b.login('late', Platform.Web).catch(() => undefined))
   for (const { userID, onlinePlatformIDs } of await late.subscribe(users)) {
-    t.same([...onlinePlatformIDs].sort(), userID === 'ann' ? [IOS, ANDROID] : [ANDROID], userID)
+    t.same(
+      [...onlinePlatformIDs].sort(),
+      userID === 'ann' ? [Platform.IOS, Platform.Android] : [Platform.Android],
+      userID,
+    )
   }
 })

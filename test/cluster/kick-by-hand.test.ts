@@ -1,8 +1,11 @@
 /** Kicks over REST, through a node that does not hold the user: whom they end, and that the token is good nowhere. */
+
+import slotOf from 'cluster-key-slot'
 import t, { type Test } from 'tap'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
-import { slotOf } from '../../src/store/redis/server/routing.js'
 import { ChildNode } from '../support/child-node.js'
 import { Device } from '../support/device.js'
 import { eventually, TestNode } from '../support/node.js'
@@ -11,13 +14,6 @@ import { askRest } from '../support/rest.js'
 import { recordedState, recordKey } from '../support/tokens.js'
 import { Wire } from '../support/wire.js'
 import { GOOD, KICKED, newDevice, seed, startNodes, startStore } from './races.js'
-
-const IOS = 1
-const ANDROID = 2
-const WEB = 5
-const HARMONY = 11
-const TOKEN_KICKED = 1506
-const TOKEN_NOT_ON_RECORD = 1507
 
 /** Its kick frame has come, and its connection has ended. */
 async function isKicked(device: Device): Promise<void> {
@@ -60,10 +56,10 @@ t.test('kicks over REST, on three nodes', async (t) => {
   /** An iPhone and a browser on one node, an Android on another, and somebody else. */
   async function household(t: Test, userId: UserId) {
     const home = {
-      phone: await arrive(userId, IOS, a),
-      web: await arrive(userId, WEB, a),
-      android: await arrive(userId, ANDROID, b),
-      stranger: await arrive(`${userId}-other`, IOS, a),
+      phone: await arrive(userId, Platform.IOS, a),
+      web: await arrive(userId, Platform.Web, a),
+      android: await arrive(userId, Platform.Android, b),
+      stranger: await arrive(`${userId}-other`, Platform.IOS, a),
     }
     await listed(c, userId, 3)
     /** Exactly these were kicked, and their tokens are good nowhere; the others have noticed nothing. */
@@ -72,7 +68,7 @@ t.test('kicks over REST, on three nodes', async (t) => {
         // Its token was flagged before it was told.
         await isKicked(device)
         for (const node of nodes)
-          t.equal(await refusalOf(t, device, node), TOKEN_KICKED, 'its token is good nowhere')
+          t.equal(await refusalOf(t, device, node), WireCode.TokenKickedError, 'its token is good nowhere')
         t.equal(await recordedState(redis, device), KICKED)
       }
       for (const device of Object.values(home)) {
@@ -112,14 +108,14 @@ t.test('kicks over REST, on three nodes', async (t) => {
 
   await t.test('a user on one platform', async (t) => {
     const { web, onlyKicked } = await household(t, 'platform')
-    t.equal(await c.admin.kick('platform', { platformID: WEB }), 1)
+    t.equal(await c.admin.kick('platform', { platformID: Platform.Web }), 1)
     await onlyKicked([web])
   })
 
   await t.test('one connection of the list', async (t) => {
     const { android, onlyKicked } = await household(t, 'one')
     const { connectionID } = (await c.admin.connections('one')).find(
-      ({ platformID }) => platformID === ANDROID,
+      ({ platformID }) => platformID === Platform.Android,
     )!
     t.equal(await c.admin.kick('one', { connectionID }), 1)
     await onlyKicked([android])
@@ -127,13 +123,13 @@ t.test('kicks over REST, on three nodes', async (t) => {
   })
 
   await t.test('one connection of two that were made with the same token', async (t) => {
-    const first = await arrive('twins', WEB, a)
-    const second = new Device('twins', WEB, first.token)
+    const first = await arrive('twins', Platform.Web, a)
+    const second = new Device('twins', Platform.Web, first.token)
     await second.login(t, b)
     const { connectionID } = (await listed(c, 'twins', 2)).find(({ nodeID }) => nodeID === a.nodeId)!
     t.equal(await c.admin.kick('twins', { connectionID }), 1)
     await isKicked(first)
-    t.equal(await refusalOf(t, first, c), TOKEN_KICKED)
+    t.equal(await refusalOf(t, first, c), WireCode.TokenKickedError)
   })
 
   await t.test('the logins of one token', async (t) => {
@@ -144,9 +140,9 @@ t.test('kicks over REST, on three nodes', async (t) => {
 
   await t.test('/auth/force_logout, on HarmonyOS', async (t) => {
     const { onlyKicked } = await household(t, 'harmony')
-    const tablet = await arrive('harmony', HARMONY, b)
+    const tablet = await arrive('harmony', Platform.HarmonyOS, b)
     await listed(c, 'harmony', 4)
-    await c.admin.forceLogout('harmony', HARMONY)
+    await c.admin.forceLogout('harmony', Platform.HarmonyOS)
     await onlyKicked([tablet])
   })
 
@@ -159,10 +155,10 @@ t.test('kicks over REST, on three nodes', async (t) => {
 
   await t.test('/auth/invalidate_token spares the one that is preserved', async (t) => {
     const { phone, onlyKicked } = await household(t, 'spared')
-    const second = await arrive('spared', IOS, b)
-    const kept = await arrive('spared', IOS, c)
+    const second = await arrive('spared', Platform.IOS, b)
+    const kept = await arrive('spared', Platform.IOS, c)
     await listed(c, 'spared', 5)
-    const preserving = { userID: 'spared', platformID: IOS, preservedToken: kept.token }
+    const preserving = { userID: 'spared', platformID: Platform.IOS, preservedToken: kept.token }
     t.match(await askRest(c, '/auth/invalidate_token', preserving), { errCode: 0 })
     await onlyKicked([phone, second])
     t.equal(await kept.client!.ping('here'), 'here')
@@ -170,11 +166,11 @@ t.test('kicks over REST, on three nodes', async (t) => {
   })
 
   await t.test('a user who logs out and in again is out of reach of the kick before', async (t) => {
-    const phone = await arrive('returns', IOS, a)
+    const phone = await arrive('returns', Platform.IOS, a)
     await listed(c, 'returns', 1)
     t.equal(await c.admin.kick('returns'), 1)
     await isKicked(phone)
-    const anew = await newDevice(redis, 'returns', IOS)
+    const anew = await newDevice(redis, 'returns', Platform.IOS)
     t.ok(await anew.login(t, a), 'with a new token he is welcome')
     t.same((await listed(c, 'returns', 1)).length, 1)
     t.equal(await anew.client!.ping('here'), 'here')
@@ -194,7 +190,7 @@ t.test('a login that was under way when its token was kicked does not stay', asy
   for (const [name, kick] of Object.entries(kicks)) {
     // Found good there a moment ago, so that the next login asks nobody; and what the store says comes late.
     wire.delayMaxMs = 0
-    const device = await newDevice(redis, `overtaken-${name}`, IOS)
+    const device = await newDevice(redis, `overtaken-${name}`, Platform.IOS)
     await device.login(t, far)
     await device.client!.close()
     await listed(near, device.userId, 0)
@@ -203,7 +199,7 @@ t.test('a login that was under way when its token was kicked does not stay', asy
     if (await device.login(t, far))
       await isKicked(device).catch((error: Error) => t.fail(`${name}: ${error.message}`))
     t.equal(device.isIn, false, `kicked by ${name}`)
-    t.equal(await refusalOf(t, device, far), TOKEN_KICKED)
+    t.equal(await refusalOf(t, device, far), WireCode.TokenKickedError)
   }
   wire.delayMaxMs = 0
 })
@@ -223,7 +219,7 @@ t.test('no login stays that met the kick of its token at the same instant', asyn
   ]
   for (let n = 0; n < USERS; n += AT_ONCE) {
     const some = await Promise.all(
-      Array.from({ length: AT_ONCE }, (_, m) => newDevice(redis, `at-once-${n + m}`, IOS)),
+      Array.from({ length: AT_ONCE }, (_, m) => newDevice(redis, `at-once-${n + m}`, Platform.IOS)),
     )
     devices.push(...some)
     await Promise.all(
@@ -278,8 +274,8 @@ t.test('R-28: a kick during a fail-over of Redis takes effect, or says that it f
   // Whose presence and whose tokens are on the first master: slots are shared out evenly, in order.
   const isOnFirst = (key: string) => slotOf(key) < Math.floor(16_384 / 3)
   const ids = Array.from({ length: 1_000 }, (_, n) => `lost-${n}`)
-  const userId = ids.find((id) => isOnFirst(`ONLINE:${id}`) && isOnFirst(recordKey(id, IOS)))!
-  const device = await newDevice(redis, userId, IOS)
+  const userId = ids.find((id) => isOnFirst(`ONLINE:${id}`) && isOnFirst(recordKey(id, Platform.IOS)))!
+  const device = await newDevice(redis, userId, Platform.IOS)
   await device.login(t, a)
   await listed(b, userId, 1)
   await cluster.masters[0]!.client().call('WAIT', 1, 5_000)
@@ -296,7 +292,10 @@ t.test('R-28: a kick during a fail-over of Redis takes effect, or says that it f
   await isKicked(device)
   for (const node of [a, b]) {
     const code = await refusalOf(t, device, node)
-    t.ok(code === TOKEN_KICKED || code === TOKEN_NOT_ON_RECORD, `${code}: the token is good no more`)
+    t.ok(
+      code === WireCode.TokenKickedError || code === WireCode.TokenNotExistError,
+      `${code}: the token is good no more`,
+    )
   }
 })
 
@@ -304,7 +303,7 @@ t.test('a kick while Redis hangs says that it failed, and takes effect when it i
   const { server, redis } = await startStore(t)
   const env = { REDIS_URL: server.url }
   const [a, b] = (await startNodes(t, 2, env)) as [TestNode, TestNode]
-  const device = await newDevice(redis, 'ann', IOS)
+  const device = await newDevice(redis, 'ann', Platform.IOS)
   await device.login(t, a)
   const [connection] = await listed(b, 'ann', 1)
   await a.admin.login()
@@ -315,7 +314,7 @@ t.test('a kick while Redis hangs says that it failed, and takes effect when it i
   const calls: [string, object][] = [
     ['/connection/kick', { userID: 'ann' }],
     ['/connection/kick', { userID: 'ann', connectionID }],
-    ['/auth/force_logout', { userID: 'ann', platformID: IOS }],
+    ['/auth/force_logout', { userID: 'ann', platformID: Platform.IOS }],
   ]
   await Promise.all(
     calls.map(async ([path, body]) => {
@@ -329,7 +328,7 @@ t.test('a kick while Redis hangs says that it failed, and takes effect when it i
   await kickUntilDone(t, b, device, KICK_DEADLINE_MS)
   t.same(await b.admin.connections('ann'), [])
   await isKicked(device)
-  for (const node of [a, b]) t.equal(await refusalOf(t, device, node), TOKEN_KICKED)
+  for (const node of [a, b]) t.equal(await refusalOf(t, device, node), WireCode.TokenKickedError)
 })
 
 t.test('F26: while a node hangs, what the others have is told, and who has not answered', async (t) => {
@@ -338,16 +337,19 @@ t.test('F26: while a node hangs, what the others have is told, and who has not a
   const env = { REDIS_URL: server.url, NODE_LEASE_MS: '300000' }
   const here = await TestNode.start(t, env)
   const hangs = await ChildNode.start(t, env)
-  const [phone, web] = [await newDevice(redis, 'ann', IOS), await newDevice(redis, 'ann', WEB)]
+  const [phone, web] = [
+    await newDevice(redis, 'ann', Platform.IOS),
+    await newDevice(redis, 'ann', Platform.Web),
+  ]
   await phone.login(t, here)
   await web.login(t, hangs)
   await listed(here, 'ann', 2)
   hangs.freeze()
   t.teardown(() => hangs.thaw())
   const { connections, unansweredNodes } = await here.admin.knownConnections('ann')
-  t.match(connections, [{ platformID: IOS, nodeID: here.nodeId }])
+  t.match(connections, [{ platformID: Platform.IOS, nodeID: here.nodeId }])
   t.same(unansweredNodes, [hangs.nodeId])
   const kick = await askRest(here, '/connection/kick', { userID: 'ann' }, KICK_DEADLINE_MS)
-  t.match(kick, { errCode: 90_004, data: { kicked: 1, unansweredNodes: [hangs.nodeId] } })
+  t.match(kick, { errCode: WireCode.NetworkError, data: { kicked: 1, unansweredNodes: [hangs.nodeId] } })
   await isKicked(phone)
 })

@@ -3,6 +3,8 @@
  * the tokens.
  */
 import t from 'tap'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import type { UserId } from '../../src/rules/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { ChildNode } from '../support/child-node.js'
@@ -24,12 +26,6 @@ import {
   statesOf,
 } from './races.js'
 
-const ANDROID = 2
-const IOS = 1
-const WEB = 5
-const IPAD = 9
-const TOKEN_KICKED = 1506
-
 t.comment(`seed ${seed}`)
 
 t.test(
@@ -37,11 +33,14 @@ t.test(
   async (t) => {
     const { url, redis } = await startStore(t)
     const [a, b] = (await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })) as [TestNode, TestNode]
-    const watchers = await Promise.all([a.login('watcher-a', WEB), b.login('watcher-b', WEB)])
+    const watchers = await Promise.all([
+      a.login('watcher-a', Platform.Web),
+      b.login('watcher-b', Platform.Web),
+    ])
     for (const watcher of watchers) await watcher.subscribe(['ann'])
-    const phone = await newDevice(redis, 'ann', ANDROID)
+    const phone = await newDevice(redis, 'ann', Platform.Android)
     await phone.login(t, a)
-    for (const watcher of watchers) await seesOn(watcher, 'ann', [ANDROID])
+    for (const watcher of watchers) await seesOn(watcher, 'ann', [Platform.Android])
     const old = phone.client!
     old.pause()
 
@@ -61,9 +60,9 @@ t.test(
     // Home again, and what comes after: by then the watchers have been told of whatever happened before.
     await phone.client!.terminate()
     t.ok(await phone.login(t, a), 'and it may come back once more')
-    const web = await newDevice(redis, 'ann', WEB)
+    const web = await newDevice(redis, 'ann', Platform.Web)
     await web.login(t, b)
-    for (const watcher of watchers) await seesOn(watcher, 'ann', [ANDROID, WEB])
+    for (const watcher of watchers) await seesOn(watcher, 'ann', [Platform.Android, Platform.Web])
     t.ok(phone.isIn)
     for (const watcher of watchers)
       t.same(toldOf(watcher, 'ann'), ['', '2', '2,5'], 'never offline in between')
@@ -87,10 +86,10 @@ t.test(
     for (const wire of wires) wire.delayMaxMs = 500
 
     async function race(userId: UserId): Promise<{ userId: UserId; logins: Device[]; b: Device }> {
-      const first = await newDevice(redis, userId, ANDROID)
-      const b = await newDevice(redis, userId, ANDROID)
+      const first = await newDevice(redis, userId, Platform.Android)
+      const b = await newDevice(redis, userId, Platform.Android)
       // The same token, a login of its own.
-      const again = new Device(userId, ANDROID, first.token)
+      const again = new Device(userId, Platform.Android, first.token)
       const anyNode = () => Math.floor(random() * nodes.length)
       const from = anyNode()
       // On three nodes; for half of the users on some of them, so that one may have logins before and after another's.
@@ -138,7 +137,7 @@ t.test(
     t.equal((await wrong()).length, 0, 'and it is still so')
     for (const { logins } of races) {
       t.ok(
-        logins.every(({ refusals }) => refusals.every((code) => code === TOKEN_KICKED)),
+        logins.every(({ refusals }) => refusals.every((code) => code === WireCode.TokenKickedError)),
         'nobody was refused but for a kicked token',
       )
       const which = ['A', 'B', 'A again'].filter((_, n) => logins[n]!.isIn).join(' and ')
@@ -150,8 +149,8 @@ t.test(
 )
 
 for (const { policy, platforms } of [
-  { policy: '5', platforms: [ANDROID, IPAD] },
-  { policy: '4', platforms: [ANDROID, IOS] },
+  { policy: '5', platforms: [Platform.Android, Platform.IPad] },
+  { policy: '4', platforms: [Platform.Android, Platform.IOS] },
 ]) {
   t.test(
     `R-25: two devices that reconnect by themselves under policy ${policy}: one is told to stop, and rest comes`,
@@ -198,7 +197,7 @@ for (const { policy, platforms } of [
         t.ok(stays.isIn && goes.isFinal && !goes.isIn)
         t.same(stays.kicks, 0)
         t.ok(goes.kicks <= 1, 'one kick at most')
-        t.ok(goes.refusals.every((code) => code === TOKEN_KICKED))
+        t.ok(goes.refusals.every((code) => code === WireCode.TokenKickedError))
       }
       const sum = (of: (device: Device) => number) => pairs.flat().reduce((total, one) => total + of(one), 0)
       t.comment(`seed ${seed}: ${sum(({ logins }) => logins)} logins, ${sum(({ kicks }) => kicks)} kicks`)
@@ -224,8 +223,8 @@ t.test('R-26: a node that hangs holds up no login on the others, and obeys when 
     const userIds = Array.from({ length: USERS }, (_, n) => `${name}-${n}`)
     await forEachSome(userIds, AT_ONCE, async (userId) => {
       const [there, comes] = [
-        await newDevice(redis, userId, ANDROID),
-        await newDevice(redis, userId, ANDROID),
+        await newDevice(redis, userId, Platform.Android),
+        await newDevice(redis, userId, Platform.Android),
       ]
       await there.login(t, holder)
       pairs.push([there, comes])
@@ -286,8 +285,8 @@ t.test('a node that hung for longer than its lease gives way to those who came m
   const pairs: [Device, Device][] = []
   for (let n = 0; n < 20; n++) {
     const pair: [Device, Device] = [
-      await newDevice(redis, `late-${n}`, ANDROID),
-      await newDevice(redis, `late-${n}`, ANDROID),
+      await newDevice(redis, `late-${n}`, Platform.Android),
+      await newDevice(redis, `late-${n}`, Platform.Android),
     ]
     await pair[0].login(t, hanging)
     pairs.push(pair)
@@ -321,7 +320,10 @@ t.test('logins while shards are hosted anew on both nodes: one of two stays', as
   const pairs = await Promise.all(
     Array.from({ length: PAIRS }, async (_, n): Promise<[Device, Device]> => {
       const userId = `rehosted-${n}`
-      return [await newDevice(redis, userId, ANDROID), await newDevice(redis, userId, ANDROID)]
+      return [
+        await newDevice(redis, userId, Platform.Android),
+        await newDevice(redis, userId, Platform.Android),
+      ]
     }),
   )
   for (const [there] of pairs) await there.login(t, a)

@@ -3,14 +3,13 @@
  * Each that answers stays, whatever the policy; one that does not goes in silence.
  */
 import t, { type Test } from 'tap'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { Device } from '../support/device.js'
 import { eventually, seesOn, type TestNode, toldOf } from '../support/node.js'
 import { recordedState } from '../support/tokens.js'
 import { allNodesList, GOOD, newDevice, startNodes, startStore } from './races.js'
 
-const WEB = 5
-const IOS = 1
-const TOO_MANY_OF_USER = 1614
 const ROUNDS = 3
 
 /** A connection more with the token of a device. */
@@ -56,9 +55,9 @@ for (const env of SETTINGS) {
     async (t) => {
       const { url, redis } = await startStore(t)
       const nodes = await startNodes(t, 2, { REDIS_URL: url, ...env })
-      const watcher = await nodes[1]!.login('watcher', WEB)
+      const watcher = await nodes[1]!.login('watcher', Platform.Web)
       await watcher.subscribe(['ann'])
-      const tabs = [await newDevice(redis, 'ann', WEB)]
+      const tabs = [await newDevice(redis, 'ann', Platform.Web)]
       tabs.push(tabOf(tabs[0]!), tabOf(tabs[0]!))
       const half = tabOf(tabs[0]!)
       await half.login(t, nodes[0]!)
@@ -69,7 +68,7 @@ for (const env of SETTINGS) {
       t.teardown(() => {
         for (const end of ends) end()
       })
-      await seesOn(watcher, 'ann', [WEB])
+      await seesOn(watcher, 'ann', [Platform.Web])
 
       for (let round = 0; round < ROUNDS; round++) {
         const tab = tabs[round % tabs.length]!
@@ -93,10 +92,10 @@ for (const env of SETTINGS) {
       }
       t.equal(await recordedState(redis, tabs[0]!), GOOD)
       t.same(await allNodesList(nodes, 'ann'), [3, 3])
-      const phone = await newDevice(redis, 'bob', IOS)
+      const phone = await newDevice(redis, 'bob', Platform.IOS)
       await watcher.subscribe(['bob'])
       await phone.login(t, nodes[0]!)
-      await seesOn(watcher, 'bob', [IOS])
+      await seesOn(watcher, 'bob', [Platform.IOS])
       t.same(toldOf(watcher, 'ann').slice(-1), ['5'])
       t.ok(toldOf(watcher, 'ann').length <= 2, 'and watchers heard of one device that came')
     },
@@ -107,12 +106,12 @@ t.test('at a cap each connection of a device counts, and a half-open one makes r
   const { url, redis } = await startStore(t)
   const env = { REDIS_URL: url, LOGIN_POLICY: '1', MAX_CONNECTIONS_PER_USER_PLATFORM: '2' }
   const nodes = await startNodes(t, 2, env)
-  const tabs = [await newDevice(redis, 'ann', WEB)]
+  const tabs = [await newDevice(redis, 'ann', Platform.Web)]
   tabs.push(tabOf(tabs[0]!))
   for (const [n, tab] of tabs.entries()) t.ok(await tab.login(t, nodes[n]!))
   const third = tabOf(tabs[0]!)
   for (const node of nodes) t.notOk(await third.login(t, node), 'both answer')
-  t.same(third.refusals, [TOO_MANY_OF_USER, TOO_MANY_OF_USER])
+  t.same(third.refusals, [WireCode.TooManyConnectionsOfUser, WireCode.TooManyConnectionsOfUser])
   for (const [n, tab] of tabs.entries()) {
     tab.client!.pause()
     t.ok(
@@ -130,12 +129,12 @@ t.test('another token, and a kick by hand, end every tab of a device on every no
   const { url, redis } = await startStore(t)
   const nodes = await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })
   const ends: Record<string, (first: Device) => Promise<unknown>> = {
-    'another token': async ({ userId }) => (await newDevice(redis, userId, WEB)).login(t, nodes[1]!),
+    'another token': async ({ userId }) => (await newDevice(redis, userId, Platform.Web)).login(t, nodes[1]!),
     'a kick of the token': ({ userId, token }) => nodes[1]!.admin.kick(userId, { token }),
     'a kick of the user': ({ userId }) => nodes[1]!.admin.kick(userId),
   }
   for (const [name, end] of Object.entries(ends)) {
-    const tabs = [await newDevice(redis, name.replaceAll(' ', '-'), WEB)]
+    const tabs = [await newDevice(redis, name.replaceAll(' ', '-'), Platform.Web)]
     tabs.push(tabOf(tabs[0]!), tabOf(tabs[0]!))
     for (const [n, tab] of tabs.entries()) await tab.login(t, nodes[n % 2]!)
     await eventually(async () => (await allNodesList(nodes, tabs[0]!.userId)).join() === '3,3' || undefined)

@@ -1,10 +1,8 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { eventually, seesOn, TestNode } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 
-const IOS = 1
-const ANDROID = 2
-const WEB = 5
 const TTL_S = 1800
 
 t.test("beside OpenIM's own services on one Redis", async (t) => {
@@ -32,7 +30,7 @@ t.test("beside OpenIM's own services on one Redis", async (t) => {
     )
 
   await t.test('the record and the notices are what OpenIM would have made, step by step', async (t) => {
-    const phone = await a.login('ann', ANDROID)
+    const phone = await a.login('ann', Platform.Android)
     await becomes('ann', ['2'])
     const score = Number(await redis.zscore('ONLINE:ann', '2'))
     const [nowS] = await redis.time()
@@ -42,7 +40,7 @@ t.test("beside OpenIM's own services on one Redis", async (t) => {
     )
     t.ok(Math.abs((await redis.ttl('ONLINE:ann')) - TTL_S) <= 2, 'the key lives as long')
 
-    const web = await b.login('ann', WEB)
+    const web = await b.login('ann', Platform.Web)
     await becomes('ann', ['2', '5'])
     await phone.close()
     await becomes('ann', ['5'])
@@ -57,16 +55,16 @@ t.test("beside OpenIM's own services on one Redis", async (t) => {
   })
 
   await t.test("a device on an OpenIM gateway is shown to this gateway's watchers", async (t) => {
-    const watcher = await a.login('watcher', WEB)
+    const watcher = await a.login('watcher', Platform.Web)
     await watcher.subscribe(['bob'])
     const [nowS] = await redis.time()
-    await redis.zadd('ONLINE:bob', Number(nowS) + TTL_S, String(IOS))
+    await redis.zadd('ONLINE:bob', Number(nowS) + TTL_S, String(Platform.IOS))
     await redis.publish('online_change', '1:bob')
-    await seesOn(watcher, 'bob', [IOS])
-    const here = await b.login('bob', WEB)
-    await seesOn(watcher, 'bob', [IOS, WEB])
+    await seesOn(watcher, 'bob', [Platform.IOS])
+    const here = await b.login('bob', Platform.Web)
+    await seesOn(watcher, 'bob', [Platform.IOS, Platform.Web])
     await here.close()
-    await seesOn(watcher, 'bob', [IOS])
+    await seesOn(watcher, 'bob', [Platform.IOS])
     t.same(await record('bob'), ['1'], "OpenIM's own device is left alone")
     await redis.del('ONLINE:bob')
     await redis.publish('online_change', 'bob')
@@ -74,7 +72,7 @@ t.test("beside OpenIM's own services on one Redis", async (t) => {
   })
 
   await t.test('a notice that overlooks a device here is answered by asserting it again', async (t) => {
-    const user = await a.login('cid', ANDROID)
+    const user = await a.login('cid', Platform.Android)
     await becomes('cid', ['2'])
     await redis.del('ONLINE:cid')
     await redis.publish('online_change', 'cid')
@@ -86,14 +84,14 @@ t.test("beside OpenIM's own services on one Redis", async (t) => {
   await t.test(
     "a token that OpenIM's auth service put on record is accepted, a kicked one is not",
     async (t) => {
-      const token = await a.token('dan', ANDROID)
+      const token = await a.token('dan', Platform.Android)
       const key = 'UID_PID_TOKEN_STATUS:dan:Android'
       t.equal(await redis.hget(key, token), '0', 'ours is where theirs are')
-      await b.login('dan', ANDROID, { token })
+      await b.login('dan', Platform.Android, { token })
       await redis.hset(key, token, '2')
-      await t.rejects(b.login('dan', ANDROID, { token }), /1506/)
+      await t.rejects(b.login('dan', Platform.Android, { token }), /1506/)
       await redis.del(key)
-      await t.rejects(b.login('dan', ANDROID, { token }), /1507/)
+      await t.rejects(b.login('dan', Platform.Android, { token }), /1507/)
     },
   )
 })

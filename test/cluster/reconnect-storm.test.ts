@@ -1,13 +1,12 @@
 /** R-41: every client is cut, and all come back at once. */
 import { once } from 'node:events'
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { Wire } from '../support/wire.js'
 import { forEachSome, startStore } from './races.js'
 
-const ANDROID = 2
-const WEB = 5
 const CLIENTS = 400
 const RATE = 150
 
@@ -24,7 +23,7 @@ t.test(
     const users = await Promise.all(
       Array.from({ length: CLIENTS }, async (_, n) => ({
         userId: `user-${n}`,
-        token: await node.token(`user-${n}`, ANDROID),
+        token: await node.token(`user-${n}`, Platform.Android),
       })),
     )
     let refusals = 0
@@ -36,7 +35,7 @@ t.test(
             url: `ws://127.0.0.1:${wire.port}`,
             token,
             userId,
-            platformId: ANDROID,
+            platformId: Platform.Android,
           })
           t.teardown(() => client.terminate())
           return client
@@ -50,9 +49,9 @@ t.test(
     }
     const clients: OpenimClient[] = []
     await forEachSome(users, 50, async (user) => void clients.push(await comeIn(user)))
-    const watcher = await node.login('watcher', WEB)
+    const watcher = await node.login('watcher', Platform.Web)
     await watcher.subscribe(users.map(({ userId }) => userId))
-    for (const { userId } of users) await seesOn(watcher, userId, [ANDROID])
+    for (const { userId } of users) await seesOn(watcher, userId, [Platform.Android])
     const lookups = await node.metric('porchlight_token_lookups_total')
     const admitted = await node.metric('porchlight_logins_total')
 

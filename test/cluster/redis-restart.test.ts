@@ -1,9 +1,7 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
-
-const WEB = 5
-const ANDROID = 2
 
 t.test(
   'Redis goes away and comes back empty: no client is disconnected, and all is right again',
@@ -12,12 +10,12 @@ t.test(
     t.teardown(() => redis.stop())
     const env = { REDIS_URL: redis.url, OFFLINE_GRACE_MS: '0' }
     const [a, b] = await Promise.all([TestNode.start(t, env), TestNode.start(t, env)])
-    const watcher = await b.login('watcher', WEB)
-    const stays = await a.login('stays', ANDROID)
-    const leaves = await a.login('leaves', ANDROID)
+    const watcher = await b.login('watcher', Platform.Web)
+    const stays = await a.login('stays', Platform.Android)
+    const leaves = await a.login('leaves', Platform.Android)
     await watcher.subscribe(['stays', 'leaves', 'comes'])
-    for (const id of ['stays', 'leaves']) await seesOn(watcher, id, [ANDROID])
-    const comes = await a.token('comes', ANDROID)
+    for (const id of ['stays', 'leaves']) await seesOn(watcher, id, [Platform.Android])
+    const comes = await a.token('comes', Platform.Android)
 
     await redis.kill()
     await leaves.close()
@@ -33,7 +31,7 @@ t.test(
     t.same(
       await watcher.subscribe(['watcher', 'nobody']),
       [
-        { userID: 'watcher', onlinePlatformIDs: [WEB] },
+        { userID: 'watcher', onlinePlatformIDs: [Platform.Web] },
         { userID: 'nobody', onlinePlatformIDs: [] },
       ],
       'who asks meanwhile is told what this node knows',
@@ -48,7 +46,7 @@ t.test(
     t.same(toldOf(watcher, 'stays'), ['2'], 'whoever stayed never appeared to leave')
 
     await client.hset('UID_PID_TOKEN_STATUS:comes:Android', comes, '0')
-    await a.login('comes', ANDROID, { token: comes })
-    await seesOn(watcher, 'comes', [ANDROID])
+    await a.login('comes', Platform.Android, { token: comes })
+    await seesOn(watcher, 'comes', [Platform.Android])
   },
 )

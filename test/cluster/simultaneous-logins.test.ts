@@ -1,6 +1,8 @@
 /** Logins at the same instant on several nodes: as many stay as may, and the others are told. */
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import type { Device } from '../support/device.js'
 import { eventually, type TestNode } from '../support/node.js'
 import { claimants } from '../support/tokens.js'
@@ -17,10 +19,6 @@ import {
   statesOf,
 } from './races.js'
 
-const ANDROID = 2
-const TOKEN_KICKED = 1506
-const LOGIN_CONFLICT = 1613
-const TOO_MANY_OF_USER = 1614
 /** Longer than any of these tests: the clients are silent. */
 const READ_TIMEOUT_MS = '600000'
 
@@ -34,7 +32,10 @@ async function meet(
     const some = await Promise.all(
       Array.from({ length: atOnce }, async (_, m): Promise<[Device, Device]> => {
         const userId = `pair-${n + m}`
-        return [await newDevice(redis, userId, ANDROID), await newDevice(redis, userId, ANDROID)]
+        return [
+          await newDevice(redis, userId, Platform.Android),
+          await newDevice(redis, userId, Platform.Android),
+        ]
       }),
     )
     await Promise.all(some.flatMap((pair) => pair.map((device, m) => device.login(t, nodes[m]!))))
@@ -60,7 +61,7 @@ t.test(
       if ((await claimants(redis, stays.userId)).join() !== holder) return 'the claims'
       if (stays.kicks !== 0 || stays.refusals.length > 0) return 'who stays was kicked or refused'
       if (goes.kicks + goes.refusals.length !== 1) return 'who goes was not told once'
-      if (goes.refusals.some((code) => code !== TOKEN_KICKED)) return 'a strange refusal'
+      if (goes.refusals.some((code) => code !== WireCode.TokenKickedError)) return 'a strange refusal'
       return undefined
     }
     const faults = async () => {
@@ -92,7 +93,7 @@ t.test('LOGIN_CONFLICT=refuse-new: of two at the same instant one is taken, the 
       stays !== undefined &&
       stays.kicks + stays.refusals.length === 0 &&
       goes.logins === 0 &&
-      goes.refusals.join() === String(LOGIN_CONFLICT)
+      goes.refusals.join() === String(WireCode.LoginConflict)
     if (!isRight) t.fail(await describe(redis, pair))
   }
   const states = await Promise.all(pairs.map((pair) => statesOf(redis, pair)))
@@ -115,7 +116,7 @@ t.test('MAX_CONNECTIONS_PER_USER: of 20 logins at once on two nodes as many stay
   const nodes = await startNodes(t, 2, env)
   const crowd = await Promise.all(
     Array.from({ length: USERS }, (_, n) =>
-      Promise.all(Array.from({ length: LOGINS }, () => newDevice(redis, `many-${n}`, ANDROID))),
+      Promise.all(Array.from({ length: LOGINS }, () => newDevice(redis, `many-${n}`, Platform.Android))),
     ),
   )
   await forEachSome(crowd, 5, async (devices) => {
@@ -123,7 +124,9 @@ t.test('MAX_CONNECTIONS_PER_USER: of 20 logins at once on two nodes as many stay
   })
   for (const devices of crowd) {
     const inside = devices.filter(({ isIn }) => isIn)
-    const refused = devices.filter(({ refusals }) => refusals.join() === String(TOO_MANY_OF_USER))
+    const refused = devices.filter(
+      ({ refusals }) => refusals.join() === String(WireCode.TooManyConnectionsOfUser),
+    )
     t.same([inside.length, refused.length], [CAP, LOGINS - CAP], devices[0]!.userId)
     t.same(await allNodesList(nodes, devices[0]!.userId), [CAP, CAP])
   }
@@ -138,6 +141,6 @@ t.test('MAX_CONNECTIONS_PER_USER: of 20 logins at once on two nodes as many stay
     await eventually(async () => (await outside[0]!.login(t, nodes[1]!)) || undefined)
     t.ok(outside[0]!.isIn, 'when one has left, one more may come')
     t.notOk(await outside[1]!.login(t, nodes[0]!), 'and not two')
-    t.equal(outside[1]!.refusals.at(-1), TOO_MANY_OF_USER)
+    t.equal(outside[1]!.refusals.at(-1), WireCode.TooManyConnectionsOfUser)
   }
 })

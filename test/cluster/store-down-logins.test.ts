@@ -1,8 +1,11 @@
 /** Logins while the store is out of reach, what it costs to come back, and what survives a restart. */
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
+import { parseVerdict } from '../../src/openim/verdict.js'
 import type { UserId } from '../../src/rules/types.js'
-import { handshakeQuery, parseVerdict } from '../../src/sdk/openim-handshake.js'
+import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import { plainKeys } from '../../src/store/redis/keys.js'
 import { Device } from '../support/device.js'
 import { temporaryFolder } from '../support/leftovers.js'
@@ -11,11 +14,6 @@ import type { RedisServer } from '../support/redis.js'
 import { claimants, recordedState, recordKey, signToken } from '../support/tokens.js'
 import { Wire } from '../support/wire.js'
 import { allNodesList, GOOD, KICKED, newDevice, startStore, statesOf } from './races.js'
-
-const ANDROID = 2
-const TOKEN_KICKED = 1506
-const TOO_MANY_LOGINS = 1612
-const STORE_AWAY = 90_002
 
 /** What it has survives a crash. */
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
@@ -29,8 +27,8 @@ async function knowsTheStore(node: TestNode, isUp: boolean): Promise<void> {
 t.test('AUTH_WHEN_STORE_DOWN=deny: only a token that was checked a short while ago lets in', async (t) => {
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url })
-  const known = await newDevice(redis, 'known', ANDROID)
-  const unknown = await newDevice(redis, 'unknown', ANDROID)
+  const known = await newDevice(redis, 'known', Platform.Android)
+  const unknown = await newDevice(redis, 'unknown', Platform.Android)
   await known.login(t, node)
   await known.client!.close()
   await server.kill()
@@ -39,7 +37,7 @@ t.test('AUTH_WHEN_STORE_DOWN=deny: only a token that was checked a short while a
   t.notOk(await unknown.login(t, node))
   t.same(
     unknown.refusals,
-    [STORE_AWAY],
+    [WireCode.DatabaseError],
     'the other is told that the store is away, not that its token is bad',
   )
 })
@@ -47,13 +45,13 @@ t.test('AUTH_WHEN_STORE_DOWN=deny: only a token that was checked a short while a
 t.test('AUTH_WHEN_STORE_DOWN=deny: a check that was long ago counts no more', async (t) => {
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url, TOKEN_CACHE_S: '0' })
-  const known = await newDevice(redis, 'known', ANDROID)
+  const known = await newDevice(redis, 'known', Platform.Android)
   await known.login(t, node)
   await known.client!.close()
   await server.kill()
   await knowsTheStore(node, false)
   t.notOk(await known.login(t, node))
-  t.same(known.refusals, [STORE_AWAY])
+  t.same(known.refusals, [WireCode.DatabaseError])
 })
 
 t.test(
@@ -64,28 +62,30 @@ t.test(
     const env = { REDIS_URL: wire.url, AUTH_WHEN_STORE_DOWN: 'allow', LOGIN_POLICY: '1' }
     const node = await TestNode.start(t, env)
     const [good, kickedBefore, flaggedMeanwhile, flaggedBefore, notOnRecord] = await Promise.all([
-      newDevice(redis, 'good', ANDROID),
-      newDevice(redis, 'kicked-before', ANDROID),
-      newDevice(redis, 'flagged-meanwhile', ANDROID),
-      newDevice(redis, 'flagged-before', ANDROID),
-      signToken('not-on-record', ANDROID).then((token) => new Device('not-on-record', ANDROID, token)),
+      newDevice(redis, 'good', Platform.Android),
+      newDevice(redis, 'kicked-before', Platform.Android),
+      newDevice(redis, 'flagged-meanwhile', Platform.Android),
+      newDevice(redis, 'flagged-before', Platform.Android),
+      signToken('not-on-record', Platform.Android).then(
+        (token) => new Device('not-on-record', Platform.Android, token),
+      ),
     ])
     await kickedBefore.login(t, node)
-    await redis.hset(recordKey('flagged-before', ANDROID), flaggedBefore.token, KICKED)
+    await redis.hset(recordKey('flagged-before', Platform.Android), flaggedBefore.token, KICKED)
 
     wire.cut()
     await knowsTheStore(node, false)
     // Through this node, which can tell nobody now, not even whether somebody else holds the user.
     await node.admin.kick('kicked-before', { token: kickedBefore.token }).catch(() => {})
     t.notOk(await kickedBefore.login(t, node))
-    t.same(kickedBefore.refusals, [TOKEN_KICKED], 'a token kicked through this node is refused')
+    t.same(kickedBefore.refusals, [WireCode.TokenKickedError], 'a token kicked through this node is refused')
     for (const device of [good, flaggedMeanwhile, flaggedBefore, notOnRecord])
       t.ok(await device.login(t, node))
     t.equal(await node.metric('porchlight_unchecked_logins_total'), 4)
-    const forged = new Device('forged', ANDROID, `${good.token.slice(0, -4)}AAAA`)
+    const forged = new Device('forged', Platform.Android, `${good.token.slice(0, -4)}AAAA`)
     t.notOk(await forged.login(t, node), 'but not with a bad signature')
 
-    await redis.hset(recordKey('flagged-meanwhile', ANDROID), flaggedMeanwhile.token, KICKED)
+    await redis.hset(recordKey('flagged-meanwhile', Platform.Android), flaggedMeanwhile.token, KICKED)
     wire.mend()
     await knowsTheStore(node, true)
     for (const device of [flaggedMeanwhile, flaggedBefore, notOnRecord]) {
@@ -108,7 +108,10 @@ t.test(
     const env = { AUTH_WHEN_STORE_DOWN: 'allow', LOGIN_POLICY: '1' }
     const far = await TestNode.start(t, { ...env, REDIS_URL: wire.url })
     const near = await TestNode.start(t, { ...env, REDIS_URL: server.url })
-    const [kicked, stays] = [await newDevice(redis, 'ann', ANDROID), await newDevice(redis, 'ann', ANDROID)]
+    const [kicked, stays] = [
+      await newDevice(redis, 'ann', Platform.Android),
+      await newDevice(redis, 'ann', Platform.Android),
+    ]
     await kicked.login(t, near)
     await stays.login(t, near)
     await eventually(() => (kicked.isIn ? undefined : true))
@@ -134,7 +137,7 @@ t.test(
       const wire = await Wire.start(t, server.port)
       const far = await TestNode.start(t, { REDIS_URL: wire.url, LOGIN_POLICY: policy })
       const near = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: policy })
-      const kicked = await newDevice(redis, `kicked-${policy}`, ANDROID)
+      const kicked = await newDevice(redis, `kicked-${policy}`, Platform.Android)
       await kicked.login(t, far)
       const isOn = (nodes: number) => async () =>
         (await claimants(redis, kicked.userId)).length === nodes || undefined
@@ -162,8 +165,11 @@ t.test(
     const wire = await Wire.start(t, server.port)
     const far = await TestNode.start(t, { REDIS_URL: wire.url, LOGIN_POLICY: '1' })
     const near = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: '1' })
-    const [first, b] = [await newDevice(redis, 'ann', ANDROID), await newDevice(redis, 'ann', ANDROID)]
-    const again = new Device('ann', ANDROID, first.token)
+    const [first, b] = [
+      await newDevice(redis, 'ann', Platform.Android),
+      await newDevice(redis, 'ann', Platform.Android),
+    ]
+    const again = new Device('ann', Platform.Android, first.token)
     await first.login(t, far)
     await first.client!.close()
     await first.login(t, near)
@@ -193,13 +199,16 @@ t.test('a login that the store knows of, but not the node that asked, locks nobo
   const env = { LOGIN_POLICY: '1', LOGIN_CONFLICT: 'refuse-new', LOGINS_PER_MIN_PER_USER: '100000' }
   const far = await TestNode.start(t, { ...env, REDIS_URL: wire.url })
   const near = await TestNode.start(t, { ...env, REDIS_URL: server.url })
-  const [unlucky, other] = [await newDevice(redis, 'ann', ANDROID), await newDevice(redis, 'ann', ANDROID)]
+  const [unlucky, other] = [
+    await newDevice(redis, 'ann', Platform.Android),
+    await newDevice(redis, 'ann', Platform.Android),
+  ]
   wire.muteAfter = plainKeys.seats('ann')
   const login = unlucky.login(t, far)
   await eventually(async () => (await redis.exists(plainKeys.seats('ann'))) || undefined)
   wire.cut()
   t.notOk(await login)
-  t.same(unlucky.refusals, [STORE_AWAY])
+  t.same(unlucky.refusals, [WireCode.DatabaseError])
   wire.mend()
   await knowsTheStore(far, true)
   await eventually(async () => (await other.login(t, near)) || undefined).catch(() =>
@@ -236,7 +245,10 @@ for (const { name, outage } of [
     )
     const pairs = await Promise.all(
       Array.from({ length: USERS }, (_, n) =>
-        Promise.all([newDevice(redis, `both-${n}`, ANDROID), newDevice(redis, `both-${n}`, ANDROID)]),
+        Promise.all([
+          newDevice(redis, `both-${n}`, Platform.Android),
+          newDevice(redis, `both-${n}`, Platform.Android),
+        ]),
       ),
     )
     const end = await outage(server, wires)
@@ -281,7 +293,7 @@ t.test('R-41: clients that come back again and again with their tokens cost one 
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url, LOGIN_POLICY: '1' })
   const devices = await Promise.all(
-    Array.from({ length: CLIENTS }, (_, n) => newDevice(redis, `storm-${n}`, ANDROID)),
+    Array.from({ length: CLIENTS }, (_, n) => newDevice(redis, `storm-${n}`, Platform.Android)),
   )
   for (let time = 0; time < TIMES; time++) {
     const accepted = await Promise.all(devices.map((device) => device.login(t, node)))
@@ -296,13 +308,17 @@ t.test('R-41: clients that come back again and again with their tokens cost one 
 t.test('tokens of the embedded store survive a restart: good ones and kicked ones', async (t) => {
   const env = { DATA_DIR: temporaryFolder('survives'), LOGIN_POLICY: '1' }
   const before = await TestNode.start(t, env)
-  const good = new Device('good', ANDROID, await before.token('good', ANDROID))
-  const kicked = new Device('kicked', ANDROID, await before.token('kicked', ANDROID))
-  const loser = new Device('loser', ANDROID, await before.token('loser', ANDROID))
+  const good = new Device('good', Platform.Android, await before.token('good', Platform.Android))
+  const kicked = new Device('kicked', Platform.Android, await before.token('kicked', Platform.Android))
+  const loser = new Device('loser', Platform.Android, await before.token('loser', Platform.Android))
   for (const device of [good, kicked, loser]) t.ok(await device.login(t, before))
   t.equal(await before.admin.kick('kicked'), 1)
   // Another login takes the place of this one, which flags its token.
-  const winner = new Device('loser', ANDROID, await before.admin.userToken('loser', ANDROID))
+  const winner = new Device(
+    'loser',
+    Platform.Android,
+    await before.admin.userToken('loser', Platform.Android),
+  )
   t.ok(await winner.login(t, before))
   await eventually(() => (loser.isIn ? undefined : true))
   t.ok(await before.supervisor.stop())
@@ -312,7 +328,7 @@ t.test('tokens of the embedded store survive a restart: good ones and kicked one
   t.ok(await winner.login(t, after))
   for (const device of [kicked, loser]) {
     t.notOk(await device.login(t, after))
-    t.equal(device.refusals.at(-1), TOKEN_KICKED)
+    t.equal(device.refusals.at(-1), WireCode.TokenKickedError)
   }
 })
 
@@ -320,17 +336,17 @@ t.test('LOGINS_PER_MIN_PER_USER: who comes too often is told when to come again'
   const LIMIT = 5
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url, LOGINS_PER_MIN_PER_USER: String(LIMIT) })
-  const often = await newDevice(redis, 'often', ANDROID)
-  const other = await newDevice(redis, 'other', ANDROID)
+  const often = await newDevice(redis, 'often', Platform.Android)
+  const other = await newDevice(redis, 'other', Platform.Android)
   const login = (token: string) => refusal(node.wsUrl, { userId: 'often', token })
   // Whoever guesses tokens must not lock the user out.
   const wrong = [`${often.token.slice(0, -4)}AAAA`, other.token, 'no token']
   for (const token of [...wrong, ...wrong]) {
     const { errCode } = (await login(token))!
-    t.ok(errCode >= 1501 && errCode <= 1507, `${errCode}`)
+    t.ok(errCode >= WireCode.TokenExpiredError && errCode <= WireCode.TokenNotExistError, `${errCode}`)
   }
   for (let n = 0; n < LIMIT; n++) t.equal(await login(often.token), undefined)
-  t.match(await login(often.token), { errCode: TOO_MANY_LOGINS, errDlt: /come back in 1[012] s$/ })
+  t.match(await login(often.token), { errCode: WireCode.TooManyLogins, errDlt: /come back in 1[012] s$/ })
   t.ok(await other.login(t, node), 'another user is not touched')
   // The token is good: who waits is let in again.
   t.equal(await recordedState(redis, often), GOOD)
@@ -343,14 +359,17 @@ t.test(
     const { server, redis } = await startStore(t)
     const node = await TestNode.start(t, { REDIS_URL: server.url, LOGINS_PER_MIN_PER_ADDRESS: String(LIMIT) })
     const users = await Promise.all(
-      Array.from({ length: LIMIT + 1 }, (_, n) => newDevice(redis, `user-${n}`, ANDROID)),
+      Array.from({ length: LIMIT + 1 }, (_, n) => newDevice(redis, `user-${n}`, Platform.Android)),
     )
     const login = (n: number, from: string) => refusal(node.wsUrl, users[n]!, from)
     t.match(await refusal(node.wsUrl, { userId: 'user-0', token: 'no token' }, '127.0.0.2'), {
-      errCode: 1503,
+      errCode: WireCode.TokenMalformedError,
     })
     for (let n = 0; n < LIMIT - 1; n++) t.equal(await login(n, '127.0.0.2'), undefined)
-    t.match(await login(LIMIT, '127.0.0.2'), { errCode: TOO_MANY_LOGINS, errDlt: /come back in 1[012] s$/ })
+    t.match(await login(LIMIT, '127.0.0.2'), {
+      errCode: WireCode.TooManyLogins,
+      errDlt: /come back in 1[012] s$/,
+    })
     t.equal(await login(LIMIT, '127.0.0.3'), undefined, 'another address is not touched')
   },
 )
@@ -361,7 +380,7 @@ function refusal(
   { userId, token }: { userId: UserId; token: string },
   localAddress = '127.0.0.1',
 ): Promise<{ errCode: number; errDlt: string } | undefined> {
-  const query = handshakeQuery({ url: wsUrl, userId, platformId: ANDROID, token })
+  const query = handshakeQuery({ url: wsUrl, userId, platformId: Platform.Android, token })
   const socket = new WebSocket(`${wsUrl}?${query}`, { localAddress })
   return new Promise((resolve, reject) => {
     socket.on('error', reject)

@@ -1,20 +1,18 @@
 /** A store that hangs: clients stay, logins need not wait for it, and it is all right again when it goes on. */
 import t from 'tap'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { eventually, seesOn, TestNode } from '../support/node.js'
 import { startStore } from './races.js'
-
-const ANDROID = 2
-const WEB = 5
-const DATABASE_ERROR = 90_002
 
 t.test('R-38: while the store hangs the node says so and since when, and asks nothing of it', async (t) => {
   const { url, server } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: url, OFFLINE_GRACE_MS: '0' })
-  const watcher = await node.login('watcher', WEB)
+  const watcher = await node.login('watcher', Platform.Web)
   await watcher.subscribe(['ann', 'bob'])
-  const [ann, bob] = [await node.login('ann', ANDROID), await node.login('bob', ANDROID)]
-  await seesOn(watcher, 'bob', [ANDROID])
-  await node.token('cid', ANDROID)
+  const [ann, bob] = [await node.login('ann', Platform.Android), await node.login('bob', Platform.Android)]
+  await seesOn(watcher, 'bob', [Platform.Android])
+  await node.token('cid', Platform.Android)
   const lookups = () => node.metric('porchlight_token_lookups_total')
   const storePart = async () => {
     const { parts } = (await (await fetch(`${node.apiUrl}/readyz`)).json()) as {
@@ -33,7 +31,7 @@ t.test('R-38: while the store hangs the node says so and since when, and asks no
   t.ok(Date.parse(down.since!) >= beganMs && Date.parse(down.since!) <= Date.now())
   t.equal(await node.metric('porchlight_store_up'), 0)
   const before = await lookups()
-  await t.rejects(node.login('cid', ANDROID), new RegExp(String(DATABASE_ERROR)))
+  await t.rejects(node.login('cid', Platform.Android), new RegExp(String(WireCode.DatabaseError)))
   t.equal(await lookups(), before + 1)
   t.equal(await ann.ping('still here'), 'still here')
   await bob.close()
@@ -45,7 +43,7 @@ t.test('R-38: while the store hangs the node says so and since when, and asks no
   await eventually(async () =>
     (await node.metric('porchlight_assertions_waiting')) === 0 ? true : undefined,
   )
-  const cid = await node.login('cid', ANDROID)
+  const cid = await node.login('cid', Platform.Android)
   t.equal(await cid.ping('in'), 'in')
   t.equal(await node.metric('porchlight_anti_entropy_finds_total'), 0)
 })

@@ -1,9 +1,8 @@
 /** What two nodes on one store promise to watchers. Run on one Redis and on a Redis Cluster. */
 import type { Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 
-const WEB = 5
-const ANDROID = 2
 const GRACE_MS = 400
 
 /** `env`: how a node reaches the store. */
@@ -12,20 +11,20 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
   const [a, b] = await Promise.all([TestNode.start(t, settings), TestNode.start(t, settings)])
 
   await t.test('a login on one node is pushed to a watcher on the other; so is a clean close', async (t) => {
-    const watcher = await b.login('watcher-close', WEB)
+    const watcher = await b.login('watcher-close', Platform.Web)
     t.same(await watcher.subscribe(['u-close']), [{ userID: 'u-close', onlinePlatformIDs: [] }])
-    const user = await a.login('u-close', ANDROID)
-    await seesOn(watcher, 'u-close', [ANDROID])
+    const user = await a.login('u-close', Platform.Android)
+    await seesOn(watcher, 'u-close', [Platform.Android])
     await user.close()
     await seesOn(watcher, 'u-close', [])
     t.same(toldOf(watcher, 'u-close'), ['', '2', ''])
   })
 
   await t.test('a logout is pushed to the other node', async (t) => {
-    const watcher = await b.login('watcher-logout', WEB)
-    const user = await a.login('u-logout', ANDROID, { sdkType: 'go', compression: true })
+    const watcher = await b.login('watcher-logout', Platform.Web)
+    const user = await a.login('u-logout', Platform.Android, { sdkType: 'go', compression: true })
     await watcher.subscribe(['u-logout'])
-    await seesOn(watcher, 'u-logout', [ANDROID])
+    await seesOn(watcher, 'u-logout', [Platform.Android])
     await user.logout()
     await seesOn(watcher, 'u-logout', [])
     t.ok(user.closeCode !== undefined || (await user.close()) === undefined, 'the node closed the socket')
@@ -34,10 +33,10 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
   await t.test(
     'a broken socket is pushed to the other node when the grace is over, not before',
     async (t) => {
-      const watcher = await b.login('watcher-broken', WEB)
-      const user = await a.login('u-broken', ANDROID)
+      const watcher = await b.login('watcher-broken', Platform.Web)
+      const user = await a.login('u-broken', Platform.Android)
       await watcher.subscribe(['u-broken'])
-      await seesOn(watcher, 'u-broken', [ANDROID])
+      await seesOn(watcher, 'u-broken', [Platform.Android])
       const brokenMs = performance.now()
       user.terminate()
       await seesOn(watcher, 'u-broken', [])
@@ -48,13 +47,16 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
   await t.test(
     'two platforms on two nodes: closing one leaves the other, with no false offline',
     async (t) => {
-      const watchers = [await a.login('watcher-two-a', WEB), await b.login('watcher-two-b', WEB)]
+      const watchers = [
+        await a.login('watcher-two-a', Platform.Web),
+        await b.login('watcher-two-b', Platform.Web),
+      ]
       for (const watcher of watchers) await watcher.subscribe(['u-two'])
-      const phone = await a.login('u-two', ANDROID)
-      const web = await b.login('u-two', WEB)
-      for (const watcher of watchers) await seesOn(watcher, 'u-two', [ANDROID, WEB])
+      const phone = await a.login('u-two', Platform.Android)
+      const web = await b.login('u-two', Platform.Web)
+      for (const watcher of watchers) await seesOn(watcher, 'u-two', [Platform.Android, Platform.Web])
       await phone.close()
-      for (const watcher of watchers) await seesOn(watcher, 'u-two', [WEB])
+      for (const watcher of watchers) await seesOn(watcher, 'u-two', [Platform.Web])
       await web.close()
       for (const watcher of watchers) await seesOn(watcher, 'u-two', [])
       for (const watcher of watchers) {
@@ -66,17 +68,19 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
   )
 
   await t.test('the same platform on two nodes: closing one changes nothing for watchers', async (t) => {
-    const watcher = await b.login('watcher-same', WEB)
-    const first = await a.login('u-same', ANDROID)
+    const watcher = await b.login('watcher-same', Platform.Web)
+    const first = await a.login('u-same', Platform.Android)
     await watcher.subscribe(['u-same'])
-    await seesOn(watcher, 'u-same', [ANDROID])
+    await seesOn(watcher, 'u-same', [Platform.Android])
     const toldBefore = toldOf(watcher, 'u-same').length
-    const second = await b.login('u-same', ANDROID, { token: await a.token('u-same', ANDROID) })
+    const second = await b.login('u-same', Platform.Android, {
+      token: await a.token('u-same', Platform.Android),
+    })
     await eventually(async () => ((await b.admin.connections('u-same')).length === 2 ? true : undefined))
     await first.close()
     // A change that comes after: what the close would have caused has been told by then.
-    const marker = await a.login('u-same', WEB)
-    await seesOn(watcher, 'u-same', [ANDROID, WEB])
+    const marker = await a.login('u-same', Platform.Web)
+    await seesOn(watcher, 'u-same', [Platform.Android, Platform.Web])
     await marker.close()
     await second.close()
     await seesOn(watcher, 'u-same', [])
@@ -84,15 +88,17 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
   })
 
   await t.test('a user who moves to the other node within the grace never appears to leave', async (t) => {
-    const watcher = await a.login('watcher-move', WEB)
-    const there = await a.login('u-move', ANDROID)
+    const watcher = await a.login('watcher-move', Platform.Web)
+    const there = await a.login('u-move', Platform.Android)
     await watcher.subscribe(['u-move'])
-    await seesOn(watcher, 'u-move', [ANDROID])
+    await seesOn(watcher, 'u-move', [Platform.Android])
     const toldBefore = toldOf(watcher, 'u-move').length
     there.terminate()
-    const here = await b.login('u-move', ANDROID, { token: await a.token('u-move', ANDROID) })
-    const marker = await b.login('u-move', WEB)
-    await seesOn(watcher, 'u-move', [ANDROID, WEB])
+    const here = await b.login('u-move', Platform.Android, {
+      token: await a.token('u-move', Platform.Android),
+    })
+    const marker = await b.login('u-move', Platform.Web)
+    await seesOn(watcher, 'u-move', [Platform.Android, Platform.Web])
     await marker.close()
     await here.close()
     await seesOn(watcher, 'u-move', [])
@@ -101,10 +107,13 @@ export async function twoNodesSuite(t: Test, env: Record<string, string>): Promi
 
   await t.test('two hundred users at once: every watcher ends with what the sockets say', async (t) => {
     const ids = Array.from({ length: 200 }, (_, n) => `crowd-${n}`)
-    const watchers = await Promise.all([a.login('watcher-crowd-a', WEB), b.login('watcher-crowd-b', WEB)])
+    const watchers = await Promise.all([
+      a.login('watcher-crowd-a', Platform.Web),
+      b.login('watcher-crowd-b', Platform.Web),
+    ])
     for (const watcher of watchers) await watcher.subscribe(ids)
-    const users = await Promise.all(ids.map((id, n) => (n % 2 === 0 ? a : b).login(id, ANDROID)))
-    for (const watcher of watchers) for (const id of ids) await seesOn(watcher, id, [ANDROID])
+    const users = await Promise.all(ids.map((id, n) => (n % 2 === 0 ? a : b).login(id, Platform.Android)))
+    for (const watcher of watchers) for (const id of ids) await seesOn(watcher, id, [Platform.Android])
     await Promise.all(users.map((user) => user.close()))
     for (const watcher of watchers) for (const id of ids) await seesOn(watcher, id, [])
     for (const watcher of watchers) {

@@ -1,14 +1,15 @@
 import { createHmac } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { frameEncoding } from '../../src/openim/codec/encodings.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { eventually, seesOn, TestNode } from '../support/node.js'
 
-const WEB = 5
-const ANDROID = 2
-const SUBSCRIBE = 2005
 const SECRET = 'a secret for tests, long enough'
 
 t.test('bad input gets its error, and the others go on undisturbed', async (t) => {
@@ -20,14 +21,14 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
     WATCHES_PER_CONNECTION_MAX: '10',
     REQUESTS_PER_S_MAX: '50',
   })
-  const watcher = await node.login('bystander', WEB)
+  const watcher = await node.login('bystander', Platform.Web)
   await watcher.subscribe(['neighbour'])
 
   /** After each attack: a bystander is still told what happens to others. */
   async function othersGoOn(t: Test): Promise<void> {
     t.equal(watcher.closeCode, undefined, 'the bystander is still connected')
-    const neighbour = await node.login('neighbour', ANDROID)
-    await seesOn(watcher, 'neighbour', [ANDROID])
+    const neighbour = await node.login('neighbour', Platform.Android)
+    await seesOn(watcher, 'neighbour', [Platform.Android])
     await neighbour.close()
     await seesOn(watcher, 'neighbour', [])
   }
@@ -56,9 +57,13 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
       { sdkType: 'go' },
       { sdkType: 'go', compression: true },
     ] as const) {
-      const client = await node.login('malformed', ANDROID, options)
+      const client = await node.login('malformed', Platform.Android, options)
       client.sendRaw(Uint8Array.of(0xff, 0xfe, 1, 2, 3))
-      t.equal(await closeCodeOf(client), 1006, `${JSON.stringify(options)}: closed without a close frame`)
+      t.equal(
+        await closeCodeOf(client),
+        CloseCode.NoCloseFrame,
+        `${JSON.stringify(options)}: closed without a close frame`,
+      )
     }
     await othersGoOn(t)
   })
@@ -66,45 +71,45 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
   await t.test(
     'a text frame that is not a ping closes its connection; a ping is echoed verbatim',
     async (t) => {
-      const client = await node.login('text', ANDROID)
+      const client = await node.login('text', Platform.Android)
       t.equal(await client.ping('hello'), 'hello')
       t.same(await client.ping({ a: [1, null] }), { a: [1, null] })
       client.sendRaw('not json')
-      t.equal(await closeCodeOf(client), 1006)
+      t.equal(await closeCodeOf(client), CloseCode.NoCloseFrame)
       await othersGoOn(t)
     },
   )
 
   await t.test('an oversized message is answered with close code 1009', async (t) => {
-    const client = await node.login('oversized', ANDROID)
+    const client = await node.login('oversized', Platform.Android)
     client.sendRaw(new Uint8Array(4097))
-    t.equal(await closeCodeOf(client), 1009)
+    t.equal(await closeCodeOf(client), CloseCode.MessageTooLong)
     await othersGoOn(t)
   })
 
   await t.test('a ping with a long body is answered with close code 1009', async (t) => {
-    const client = await node.login('talker', ANDROID)
+    const client = await node.login('talker', Platform.Android)
     t.equal(await client.ping('x'.repeat(4_000)), 'x'.repeat(4_000))
     client.sendRaw(JSON.stringify({ type: 'ping', body: 'x'.repeat(4_080) }))
-    t.equal(await closeCodeOf(client), 1009)
+    t.equal(await closeCodeOf(client), CloseCode.MessageTooLong)
     await othersGoOn(t)
   })
 
   await t.test('a gzip bomb is answered with close code 1009', async (t) => {
-    const client = await node.login('bomb', ANDROID, { sdkType: 'go', compression: true })
+    const client = await node.login('bomb', Platform.Android, { sdkType: 'go', compression: true })
     const bomb = gzipSync(new Uint8Array(3_000_000))
     t.ok(bomb.length < 4096, `${bomb.length} bytes that would become 3 MB`)
     client.sendRaw(bomb)
-    t.equal(await closeCodeOf(client), 1009)
+    t.equal(await closeCodeOf(client), CloseCode.MessageTooLong)
     await othersGoOn(t)
   })
 
   await t.test('an envelope in the name of another user closes its connection', async (t) => {
-    const client = await node.login('impostor', ANDROID)
+    const client = await node.login('impostor', Platform.Android)
     const data = SubUserOnlineStatus.encode({ subscribeUserID: ['victim'], unsubscribeUserID: [] }).finish()
     client.sendRaw(
       frameEncoding('js', false).encodeRequest({
-        reqIdentifier: SUBSCRIBE,
+        reqIdentifier: RequestId.SubscribeStatus,
         token: '',
         sendID: 'victim',
         operationID: 'o',
@@ -112,17 +117,17 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
         data,
       }),
     )
-    t.equal(await closeCodeOf(client), 1006)
+    t.equal(await closeCodeOf(client), CloseCode.NoCloseFrame)
     await othersGoOn(t)
   })
 
   await t.test('requests: unreadable data, unknown and not served ones, too many watches', async (t) => {
-    const client = await node.login('asker', ANDROID)
-    const unreadable = await client.request(SUBSCRIBE, Uint8Array.of(0x0a, 0x7f, 1))
-    t.match(unreadable, { errCode: 1001, errMsg: /ArgsError/, data: null })
+    const client = await node.login('asker', Platform.Android)
+    const unreadable = await client.request(RequestId.SubscribeStatus, Uint8Array.of(0x0a, 0x7f, 1))
+    t.match(unreadable, { errCode: WireCode.ArgsError, errMsg: /ArgsError/, data: null })
 
-    const notServed = await client.request(1001, new Uint8Array())
-    t.match(notServed, { errCode: 500, errMsg: /not served/ })
+    const notServed = await client.request(RequestId.NewestSeq, new Uint8Array())
+    t.match(notServed, { errCode: WireCode.ServerInternalError, errMsg: /not served/ })
 
     const ids = Array.from({ length: 11 }, (_, n) => `someone-${n}`)
     await t.rejects(client.subscribe(ids), /1611/)
@@ -144,44 +149,56 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
     )
 
     client.request(4242, new Uint8Array()).catch(() => {})
-    t.equal(await closeCodeOf(client), 1006, 'an unknown request closes the connection')
+    t.equal(await closeCodeOf(client), CloseCode.NoCloseFrame, 'an unknown request closes the connection')
     await othersGoOn(t)
   })
 
   await t.test(
     'more requests than allowed are answered with 1610, a flood is closed with 1008',
     async (t) => {
-      const client = await node.login('flooder', ANDROID)
+      const client = await node.login('flooder', Platform.Android)
       const codes: number[] = []
       const answers = Array.from({ length: 300 }, () =>
-        client.request(1001, new Uint8Array()).then(
+        client.request(RequestId.NewestSeq, new Uint8Array()).then(
           ({ errCode }) => codes.push(errCode),
           () => {},
         ),
       )
-      t.equal(await closeCodeOf(client), 1008)
+      t.equal(await closeCodeOf(client), CloseCode.PolicyViolation)
       await Promise.all(answers)
-      t.ok(codes.includes(500) && codes.includes(1610), `first served, then told to slow down`)
+      t.ok(
+        codes.includes(WireCode.ServerInternalError) && codes.includes(WireCode.TooManyRequests),
+        `first served, then told to slow down`,
+      )
       await othersGoOn(t)
     },
   )
 
   await t.test('logins are refused: each kind of bad token, unknown platform, bad arguments', async (t) => {
     const url = node.wsUrl
-    const good = { url, token: await node.token('eve', ANDROID), userId: 'eve', platformId: ANDROID }
+    const good = {
+      url,
+      token: await node.token('eve', Platform.Android),
+      userId: 'eve',
+      platformId: Platform.Android,
+    }
     const nowS = Math.floor(Date.now() / 1000)
-    const claims = { UserID: 'eve', PlatformID: ANDROID, exp: nowS + 1000, iat: nowS }
+    const claims = { UserID: 'eve', PlatformID: Platform.Android, exp: nowS + 1000, iat: nowS }
     const kinds: [string, number, string][] = [
-      ['not a JWT', 1503, 'nonsense'],
-      ['expired', 1501, jwt({ ...claims, exp: nowS - 10 })],
-      ['not valid yet', 1504, jwt({ ...claims, nbf: nowS + 1000 })],
-      ['signed with another key', 1505, jwt(claims, 'another secret, also long enough')],
-      ['algorithm none', 1505, jwt(claims, '', 'none')],
-      ['HS512, not pinned', 1505, jwt(claims, SECRET, 'HS512')],
-      ['of another user', 1502, jwt({ ...claims, UserID: 'adam' })],
-      ['for another platform', 1502, jwt({ ...claims, PlatformID: WEB })],
-      ['without exp', 1502, jwt({ UserID: 'eve', PlatformID: ANDROID })],
-      ['not on record', 1507, jwt(claims)],
+      ['not a JWT', WireCode.TokenMalformedError, 'nonsense'],
+      ['expired', WireCode.TokenExpiredError, jwt({ ...claims, exp: nowS - 10 })],
+      ['not valid yet', WireCode.TokenNotValidYetError, jwt({ ...claims, nbf: nowS + 1000 })],
+      [
+        'signed with another key',
+        WireCode.TokenUnknownError,
+        jwt(claims, 'another secret, also long enough'),
+      ],
+      ['algorithm none', WireCode.TokenUnknownError, jwt(claims, '', 'none')],
+      ['HS512, not pinned', WireCode.TokenUnknownError, jwt(claims, SECRET, 'HS512')],
+      ['of another user', WireCode.TokenInvalidError, jwt({ ...claims, UserID: 'adam' })],
+      ['for another platform', WireCode.TokenInvalidError, jwt({ ...claims, PlatformID: Platform.Web })],
+      ['without exp', WireCode.TokenInvalidError, jwt({ UserID: 'eve', PlatformID: Platform.Android })],
+      ['not on record', WireCode.TokenNotExistError, jwt(claims)],
     ]
     for (const [kind, code, token] of kinds) {
       t.same(
@@ -190,12 +207,32 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
         `${kind}: ${code}, over HTTP and as a frame`,
       )
     }
-    t.same(await refusedWith({ ...good, platformId: 77 }), [1602, 1602], 'unknown platform')
-    t.same(await refusedWith({ ...good, userId: '' }), [1602, 1602], 'no user')
-    t.same(await refusedWith({ ...good, userId: 'a{b}' }), [1602, 1602], 'a user ID that cannot be a key')
-    t.same(await refusedWith({ ...good, token: '' }), [1602, 1602], 'no token')
+    t.same(
+      await refusedWith({ ...good, platformId: 77 }),
+      [WireCode.ConnArgsErr, WireCode.ConnArgsErr],
+      'unknown platform',
+    )
+    t.same(
+      await refusedWith({ ...good, userId: '' }),
+      [WireCode.ConnArgsErr, WireCode.ConnArgsErr],
+      'no user',
+    )
+    t.same(
+      await refusedWith({ ...good, userId: 'a{b}' }),
+      [WireCode.ConnArgsErr, WireCode.ConnArgsErr],
+      'a user ID that cannot be a key',
+    )
+    t.same(
+      await refusedWith({ ...good, token: '' }),
+      [WireCode.ConnArgsErr, WireCode.ConnArgsErr],
+      'no token',
+    )
     const foreign = { ...good, headers: { origin: 'https://evil.example' } }
-    t.same(await refusedWith(foreign), [1002, 1002], 'a page of another origin')
+    t.same(
+      await refusedWith(foreign),
+      [WireCode.NoPermissionError, WireCode.NoPermissionError],
+      'a page of another origin',
+    )
     await othersGoOn(t)
   })
 
@@ -203,12 +240,12 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
     'more connections than allowed are refused with 1601, and the place is free again after',
     async (t) => {
       const clients: OpenimClient[] = []
-      for (let n = 0; n < 11; n++) clients.push(await node.login(`many-${n}`, ANDROID))
-      const token = await node.token('one-too-many', ANDROID)
-      const options = { url: node.wsUrl, token, userId: 'one-too-many', platformId: ANDROID }
-      t.same(await refusedWith(options), [1601, 1601])
+      for (let n = 0; n < 11; n++) clients.push(await node.login(`many-${n}`, Platform.Android))
+      const token = await node.token('one-too-many', Platform.Android)
+      const options = { url: node.wsUrl, token, userId: 'one-too-many', platformId: Platform.Android }
+      t.same(await refusedWith(options), [WireCode.ConnOverMaxNumLimit, WireCode.ConnOverMaxNumLimit])
       for (const client of clients) await client.close()
-      const last = await eventually(() => node.login('one-too-many', ANDROID).catch(() => undefined))
+      const last = await eventually(() => node.login('one-too-many', Platform.Android).catch(() => undefined))
       await last.close()
       await othersGoOn(t)
     },

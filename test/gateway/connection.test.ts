@@ -3,7 +3,10 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import { connection } from '../../actors/io/connection.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as TokenSync from '../../src/protocol/token-sync.js'
@@ -14,11 +17,6 @@ import { connectionArgs } from '../support/connection-args.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 
-const WEB = 5
-const ANDROID = 2
-const LOGOUT = 2003
-const SET_BACKGROUND = 2004
-const SUBSCRIBE = 2005
 const READ_TIMEOUT_MS = 1_000
 
 t.test('a connection, by the rules of the wire', async (t) => {
@@ -42,11 +40,11 @@ t.test('a connection, by the rules of the wire', async (t) => {
   await t.test(
     'who asked for a verdict gets it as the first frame, in these bytes; others get nothing',
     async (t) => {
-      const asked = await bareLogin('asked', WEB, true)
+      const asked = await bareLogin('asked', Platform.Web, true)
       await eventually(() => asked.frames[0])
       t.same(asked.frames[0]?.data.toString(), '{"errCode":0,"errMsg":"","errDlt":""}')
       t.equal(asked.frames[0]?.isBinary, false)
-      const silent = await bareLogin('silent', ANDROID, false)
+      const silent = await bareLogin('silent', Platform.Android, false)
       silent.socket.ping('payload')
       const [payload] = (await once(silent.socket, 'pong')) as [Buffer]
       t.equal(payload.toString(), 'payload', 'a ping comes back with its payload')
@@ -56,12 +54,12 @@ t.test('a connection, by the rules of the wire', async (t) => {
 
   await t.test('a silent connection is dropped when its time is up; one that pings stays', async (t) => {
     const sinceMs = performance.now()
-    const quiet = await bareLogin('quiet', ANDROID, false)
-    const pinging = await node.login('pinging', ANDROID)
+    const quiet = await bareLogin('quiet', Platform.Android, false)
+    const pinging = await node.login('pinging', Platform.Android)
     const pings = setInterval(() => void pinging.ping('x').catch(() => {}), READ_TIMEOUT_MS / 4)
     t.teardown(() => clearInterval(pings))
     const [code] = (await once(quiet.socket, 'close')) as [number]
-    t.equal(code, 1006, 'without a close frame')
+    t.equal(code, CloseCode.NoCloseFrame, 'without a close frame')
     t.ok(performance.now() - sinceMs >= READ_TIMEOUT_MS - 50, 'not before')
     t.equal(pinging.closeCode, undefined)
     clearInterval(pings)
@@ -70,8 +68,8 @@ t.test('a connection, by the rules of the wire', async (t) => {
   await t.test(
     'a browser that only answers pings stays connected, and only browsers are pinged',
     async (t) => {
-      const browser = await bareLogin('browser', WEB, false)
-      const phone = await bareLogin('phone', ANDROID, false)
+      const browser = await bareLogin('browser', Platform.Web, false)
+      const phone = await bareLogin('phone', Platform.Android, false)
       let phonePings = 0
       phone.socket.on('ping', () => phonePings++)
       const start = performance.now()
@@ -83,52 +81,52 @@ t.test('a connection, by the rules of the wire', async (t) => {
   )
 
   await t.test('replies: each with its msgIncr, data null or empty as OpenIM has it', async (t) => {
-    const client = await node.login('replies', ANDROID)
+    const client = await node.login('replies', Platform.Android)
     const background = SetAppBackgroundStatusReq.encode({ userID: 'replies', isBackground: true }).finish()
-    t.match(await client.request(SET_BACKGROUND, background), { errCode: 0, data: null })
+    t.match(await client.request(RequestId.SetBackground, background), { errCode: 0, data: null })
     const nobody = SubUserOnlineStatus.encode({ subscribeUserID: [], unsubscribeUserID: ['x'] }).finish()
-    const reply = await client.request(SUBSCRIBE, nobody)
+    const reply = await client.request(RequestId.SubscribeStatus, nobody)
     t.match(reply, { errCode: 0, errMsg: '' })
     t.equal(reply.data?.length, 0, 'an empty message, not none')
-    const logout = await client.request(LOGOUT, new Uint8Array())
+    const logout = await client.request(RequestId.Logout, new Uint8Array())
     t.match(logout, { errCode: 0 })
     t.equal(logout.data?.length, 0)
-    t.equal(await eventually(() => client.closeCode), 1006, 'and the connection is closed')
+    t.equal(await eventually(() => client.closeCode), CloseCode.NoCloseFrame, 'and the connection is closed')
   })
 
   await t.test(
     'subscriptions: order is kept, repeats are answered once, who is in both lists ends subscribed',
     async (t) => {
-      const watcher = await node.login('watcher', WEB)
-      await node.login('here', ANDROID)
+      const watcher = await node.login('watcher', Platform.Web)
+      await node.login('here', Platform.Android)
       const reply = await watcher.subscribe(['b', 'here', 'b', 'a'])
       t.same(
         reply.map(({ userID }) => userID),
         ['b', 'here', 'a'],
       )
-      t.same(reply[1]?.onlinePlatformIDs, [ANDROID])
+      t.same(reply[1]?.onlinePlatformIDs, [Platform.Android])
 
       const both = SubUserOnlineStatus.encode({ subscribeUserID: ['both'], unsubscribeUserID: ['both', 'a'] })
-      await watcher.request(SUBSCRIBE, both.finish())
-      const a = await node.login('a', ANDROID)
-      const inBoth = await node.login('both', ANDROID)
-      await seesOn(watcher, 'both', [ANDROID])
+      await watcher.request(RequestId.SubscribeStatus, both.finish())
+      const a = await node.login('a', Platform.Android)
+      const inBoth = await node.login('both', Platform.Android)
+      await seesOn(watcher, 'both', [Platform.Android])
       t.same(toldOf(watcher, 'a'), [''], 'who was unsubscribed is not told of any more')
       await Promise.all([a.close(), inBoth.close()])
     },
   )
 
   await t.test('a user who watches himself is told of his own devices', async () => {
-    const web = await node.login('self', WEB)
+    const web = await node.login('self', Platform.Web)
     await web.subscribe(['self'])
-    const phone = await node.login('self', ANDROID)
-    await seesOn(web, 'self', [ANDROID, WEB])
+    const phone = await node.login('self', Platform.Android)
+    await seesOn(web, 'self', [Platform.Android, Platform.Web])
     await phone.close()
-    await seesOn(web, 'self', [WEB])
+    await seesOn(web, 'self', [Platform.Web])
   })
 
   await t.test('the packed form of the arguments logs in as well', async (t) => {
-    const client = await node.login('packed', ANDROID, { form: 'v' })
+    const client = await node.login('packed', Platform.Android, { form: 'v' })
     t.equal(await client.ping('hi'), 'hi')
     await client.close()
   })
@@ -176,7 +174,7 @@ t.test(
     system.answer(tokenSync.lastReplyTo()!, true, null)
     world.settle()
     t.same(acts, ['07ff8201fe0fa400', 'drop'])
-    system.tell(ref, { kind: 'closed', code: 1006, clean: false })
+    system.tell(ref, { kind: 'closed', code: CloseCode.NoCloseFrame, clean: false })
     world.settle()
     t.match(shard.heard, [{ kind: 'connected' }, { kind: 'disconnected', userId: 'ann', clean: true }])
     t.ok(isPlaceFree)
@@ -187,7 +185,7 @@ t.test('requests of a connection do not wait for each other, even when the store
   const redis = await startRedis()
   t.teardown(() => redis.stop())
   const node = await TestNode.start(t, { REDIS_URL: redis.url })
-  const client = await node.login('ann', WEB)
+  const client = await node.login('ann', Platform.Web)
   process.kill(redis.pid, 'SIGSTOP')
   t.teardown(() => process.kill(redis.pid, 'SIGCONT'))
   let isAnswered = false
@@ -205,9 +203,9 @@ t.test('who is upgraded before the verdict may speak at once, and may leave', as
   const redis = await startRedis()
   t.teardown(() => redis.stop())
   const node = await TestNode.start(t, { REDIS_URL: redis.url, MAX_CONNECTIONS: '1' })
-  const [ann, bob] = [await node.token('ann', WEB), await node.token('bob', WEB)]
+  const [ann, bob] = [await node.token('ann', Platform.Web), await node.token('bob', Platform.Web)]
   const open = async (userId: string, token: string) => {
-    const query = handshakeQuery({ url: '', token, userId, platformId: WEB, isMsgResp: true })
+    const query = handshakeQuery({ url: '', token, userId, platformId: Platform.Web, isMsgResp: true })
     const socket = new WebSocket(`${node.wsUrl}?${query}`)
     await once(socket, 'open')
     return socket
@@ -231,6 +229,6 @@ t.test('who is upgraded before the verdict may speak at once, and may leave', as
   const leaver = await eventually(() => open('bob', bob).catch(() => undefined))
   leaver.terminate()
   process.kill(redis.pid, 'SIGCONT')
-  const last = await eventually(() => node.login('bob', WEB).catch(() => undefined))
+  const last = await eventually(() => node.login('bob', Platform.Web).catch(() => undefined))
   t.equal(last.closeCode, undefined, 'the only place was given back')
 })

@@ -5,11 +5,10 @@
  * end. Its user stayed online for ever, and its place and its seat were never free again.
  */
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { eventually, noNativeTransport, seesOn, TestNode } from '../support/node.js'
 import { closeFrame, frame, Opcode, rawLogin } from '../support/raw-socket.js'
 
-const ANDROID = 2
-const WEB = 5
 const CONNECTIONS_PER_USER = 2
 /** More than the mailbox of a connection holds. */
 const FRAMES = 1_100
@@ -36,13 +35,13 @@ for (const transport of ['uws', 'ws'] as const) {
       OFFLINE_GRACE_MS: '100',
       MAX_CONNECTIONS_PER_USER: String(CONNECTIONS_PER_USER),
     })
-    const watcher = await node.login('watcher', WEB)
+    const watcher = await node.login('watcher', Platform.Web)
     await watcher.subscribe(['ghost'])
     for (const [what, one] of Object.entries(before)) {
       for (const [end, bytes] of Object.entries(last)) {
         await t.test(`${what}, then ${end}`, async () => {
-          const socket = await rawLogin(node, 'ghost', ANDROID)
-          await seesOn(watcher, 'ghost', [ANDROID])
+          const socket = await rawLogin(node, 'ghost', Platform.Android)
+          await seesOn(watcher, 'ghost', [Platform.Android])
           socket.end(Buffer.concat([...Array(FRAMES).fill(one), bytes]))
           await seesOn(watcher, 'ghost', [])
           socket.destroy()
@@ -51,7 +50,7 @@ for (const transport of ['uws', 'ws'] as const) {
     }
     await eventually(async () => ((await node.metric('porchlight_connections')) === 1 ? true : undefined))
     t.equal(await node.metric('porchlight_connections'), 1, 'the watcher alone')
-    for (let n = 0; n < CONNECTIONS_PER_USER; n++) await node.login('ghost', ANDROID)
+    for (let n = 0; n < CONNECTIONS_PER_USER; n++) await node.login('ghost', Platform.Android)
     t.pass('every seat is free again')
   })
 }

@@ -7,17 +7,16 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import { eventually, noNativeTransport, TestNode } from '../support/node.js'
 
-const ANDROID = 2
-const WEB = 5
 const ROUNDS = 30
 
 /** A bare socket, logged in or about to be. */
 async function bare(node: TestNode, userId: string, isPatient: boolean): Promise<Socket> {
-  const token = await node.token(userId, ANDROID)
-  const query = handshakeQuery({ url: '', token, userId, platformId: ANDROID, isMsgResp: true })
+  const token = await node.token(userId, Platform.Android)
+  const query = handshakeQuery({ url: '', token, userId, platformId: Platform.Android, isMsgResp: true })
   const tcp = connect(node.supervisor.wsPort, '127.0.0.1')
   tcp.on('error', () => {})
   tcp.write(
@@ -45,10 +44,10 @@ function openHose(tcp: Socket, frame: Buffer): () => void {
 
 /** Requests, changes and logins of others. */
 async function othersGoOn(t: Test, node: TestNode, name: string): Promise<void> {
-  const client = await node.login(`neighbour-${name}`, WEB)
+  const client = await node.login(`neighbour-${name}`, Platform.Web)
   for (let round = 0; round < ROUNDS; round++) await client.ping('x')
   t.equal((await client.subscribe([`friend-${name}`])).length, 1)
-  const friend = await node.login(`friend-${name}`, ANDROID)
+  const friend = await node.login(`friend-${name}`, Platform.Android)
   await client.waitForStatus(`friend-${name}`, (now) => now.length > 0, 30_000)
   await Promise.all([friend.close(), client.close()])
 }

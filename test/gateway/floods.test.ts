@@ -1,16 +1,15 @@
 /** R-58: clients that flood are limited, each connection and each user by itself, and nobody else is touched. */
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
+import { CloseCode } from '../../src/openim/close-codes.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
 import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import { seesOn, TestNode } from '../support/node.js'
 
-const ANDROID = 2
-const WEB = 5
-const SET_BACKGROUND = 2004
-const SUBSCRIBE = 2005
-const TOO_MANY_REQUESTS = 1610
-const POLICY_VIOLATION = 1008
+const POLICY_VIOLATION = CloseCode.PolicyViolation
 const PER_CONNECTION = 40
 const PER_USER = 60
 const FLOOD = PER_CONNECTION * 3
@@ -20,37 +19,40 @@ t.test('R-58: floods of status, background, pings and unknown requests', async (
     REQUESTS_PER_S_MAX: String(PER_CONNECTION),
     REQUESTS_PER_S_PER_USER: String(PER_USER),
   })
-  const bystander = await node.login('bystander', WEB)
+  const bystander = await node.login('bystander', Platform.Web)
   await bystander.subscribe(['friend'])
 
   /** The bystander is served and told of changes, whatever goes on. */
   const othersGoOn = async (t: Test) => {
     t.equal(await bystander.ping('still here'), 'still here')
-    const friend = await node.login('friend', ANDROID)
-    await seesOn(bystander, 'friend', [ANDROID])
+    const friend = await node.login('friend', Platform.Android)
+    await seesOn(bystander, 'friend', [Platform.Android])
     await friend.close()
     await seesOn(bystander, 'friend', [])
   }
   const data = {
-    [SUBSCRIBE]: SubUserOnlineStatus.encode({ subscribeUserID: ['x'], unsubscribeUserID: [] }).finish(),
-    [SET_BACKGROUND]: SetAppBackgroundStatusReq.encode({ userID: 'f', isBackground: true }).finish(),
+    [RequestId.SubscribeStatus]: SubUserOnlineStatus.encode({
+      subscribeUserID: ['x'],
+      unsubscribeUserID: [],
+    }).finish(),
+    [RequestId.SetBackground]: SetAppBackgroundStatusReq.encode({ userID: 'f', isBackground: true }).finish(),
   }
 
-  for (const request of [SUBSCRIBE, SET_BACKGROUND] as const) {
+  for (const request of [RequestId.SubscribeStatus, RequestId.SetBackground] as const) {
     await t.test(`${request}: served, then told to slow down, then closed`, async (t) => {
-      const client = await node.login(`flooder-${request}`, ANDROID)
+      const client = await node.login(`flooder-${request}`, Platform.Android)
       const served = await sendMany(client, PER_CONNECTION / 2, request, data[request])
       t.same([...new Set(served)], [0])
       const closed = once(client, 'close')
       const codes = await sendMany(client, FLOOD, request, data[request])
       t.same((await closed)[0], POLICY_VIOLATION)
-      t.ok(codes.includes(TOO_MANY_REQUESTS))
+      t.ok(codes.includes(WireCode.TooManyRequests))
       await othersGoOn(t)
     })
   }
 
   await t.test('pings: closed as a flood', async (t) => {
-    const client = await node.login('pinger', ANDROID)
+    const client = await node.login('pinger', Platform.Android)
     const closed = once(client, 'close')
     for (let n = 0; n < FLOOD; n++) client.sendRaw('{"type":"ping","body":"x"}')
     t.same((await closed)[0], POLICY_VIOLATION)
@@ -59,7 +61,7 @@ t.test('R-58: floods of status, background, pings and unknown requests', async (
 
   await t.test('unknown requests: closed at the first, counted under one label', async (t) => {
     for (let n = 0; n < 20; n++) {
-      const client = await node.login(`stranger-${n}`, ANDROID)
+      const client = await node.login(`stranger-${n}`, Platform.Android)
       const closed = once(client, 'close')
       client.request(7_000 + n, new Uint8Array()).catch(() => {})
       await closed
@@ -71,14 +73,16 @@ t.test('R-58: floods of status, background, pings and unknown requests', async (
   })
 
   await t.test('a user with several connections has one limit for all of them', async (t) => {
-    const clients = await Promise.all([1, 2, 3].map(() => node.login('many', ANDROID)))
+    const clients = await Promise.all([1, 2, 3].map(() => node.login('many', Platform.Android)))
     const each = PER_CONNECTION - 5
     const codes = await Promise.all(
-      clients.map((client) => sendMany(client, each, SUBSCRIBE, data[SUBSCRIBE])),
+      clients.map((client) =>
+        sendMany(client, each, RequestId.SubscribeStatus, data[RequestId.SubscribeStatus]),
+      ),
     )
     const all = codes.flat()
     t.equal(all.length, 3 * each, 'each request has an answer')
-    t.ok(all.includes(TOO_MANY_REQUESTS), 'though no connection asked for more than it may')
+    t.ok(all.includes(WireCode.TooManyRequests), 'though no connection asked for more than it may')
     t.ok(all.filter((code) => code === 0).length >= PER_USER / 2)
     for (const client of clients) t.equal(client.closeCode, undefined, 'and none is closed')
     await othersGoOn(t)

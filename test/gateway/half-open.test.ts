@@ -1,6 +1,7 @@
 /** R-14: clients that vanish without a word, as behind a link that has gone: no FIN, no RST, nothing. */
 import { readdirSync, readlinkSync } from 'node:fs'
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { ChildNode } from '../support/child-node.js'
@@ -9,8 +10,6 @@ import { SECRET } from '../support/node.js'
 import { until } from '../support/redis.js'
 import { Wire } from '../support/wire.js'
 
-const ANDROID = 2
-const WEB = 5
 const CLIENTS = 300
 const READ_TIMEOUT_MS = 2_000
 const GRACE_MS = 500
@@ -25,8 +24,13 @@ t.test('clients that fall silent without closing are gone after the timeout and 
   })
   const wire = await Wire.start(t, node.wsPort)
   const admin = new Admin(node.apiUrl, SECRET)
-  const token = await admin.userToken('watcher', WEB)
-  const watcher = await OpenimClient.connect({ url: node.wsUrl, userId: 'watcher', platformId: WEB, token })
+  const token = await admin.userToken('watcher', Platform.Web)
+  const watcher = await OpenimClient.connect({
+    url: node.wsUrl,
+    userId: 'watcher',
+    platformId: Platform.Web,
+    token,
+  })
   const pings = setInterval(() => void watcher.ping('here').catch(() => {}), PING_MS)
   t.teardown(() => {
     clearInterval(pings)
@@ -39,7 +43,11 @@ t.test('clients that fall silent without closing are gone after the timeout and 
   const ends: number[] = []
   const clients: LightClient[] = []
   for (const userId of userIds) {
-    const login = { userId, platformId: ANDROID, token: await admin.userToken(userId, ANDROID) }
+    const login = {
+      userId,
+      platformId: Platform.Android,
+      token: await admin.userToken(userId, Platform.Android),
+    }
     const client = await LightClient.login({ ...login, port: wire.port })
     client.onEnd = (code) => ends.push(code)
     const alive = setInterval(() => client.ping(), PING_MS)
@@ -49,7 +57,8 @@ t.test('clients that fall silent without closing are gone after the timeout and 
     })
     clients.push(client)
   }
-  for (const userId of userIds) await watcher.waitForStatus(userId, (on) => on.join() === `${ANDROID}`)
+  for (const userId of userIds)
+    await watcher.waitForStatus(userId, (on) => on.join() === `${Platform.Android}`)
   // Longer than the timeout: it is the silence that ends them, not their age.
   await new Promise((resolve) => setTimeout(resolve, READ_TIMEOUT_MS + PING_MS))
   t.equal(await node.metric('porchlight_connections'), CLIENTS + 1, 'who pings stays')

@@ -6,7 +6,9 @@ import {
   QUERY_LENGTH_MAX,
   refusal,
 } from '../../src/doors/websocket/handshake.js'
-import { errorJson, SUCCESS_TEXT, WireCode, wireErrorText } from '../../src/openim/wire-errors.js'
+import { WireCode, wireErrorText } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
+import { encodeVerdict, SUCCESS_TEXT } from '../../src/openim/verdict.js'
 import { checkUserId } from '../../src/rules/user-id.js'
 
 const isKnown = (platformId: number): boolean => platformId >= 1 && platformId <= 11
@@ -18,7 +20,7 @@ const packed = (value: unknown): string => `v=${Buffer.from(JSON.stringify(value
 const ARGS: HandshakeArgs = {
   token: 'T',
   userId: 'u1',
-  platformId: 5,
+  platformId: Platform.Web,
   operationId: 'op',
   sdkType: 'go',
   isCompressed: false,
@@ -35,7 +37,7 @@ t.test('what is asked for is understood', async (t) => {
     [
       'the Go SDK',
       'sendID=u1&token=T&platformID=1&operationID=op&isBackground=false&compression=gzip',
-      { platformId: 1, isCompressed: true },
+      { platformId: Platform.IOS, isCompressed: true },
     ],
     [
       'the browser SDK',
@@ -87,7 +89,7 @@ t.test('what is asked for is understood', async (t) => {
     ['an empty v', `${FULL}&v=`, {}],
     [
       'a v, which is all that counts',
-      `${packed({ token: 'T', userID: 'u1', platformID: 5, operationID: 'op' })}&token=X&sendID=u2&platformID=x&compression=gzip`,
+      `${packed({ token: 'T', userID: 'u1', platformID: Platform.Web, operationID: 'op' })}&token=X&sendID=u2&platformID=x&compression=gzip`,
       {},
       'gzip',
     ],
@@ -96,7 +98,7 @@ t.test('what is asked for is understood', async (t) => {
       packed({
         token: 'T',
         userID: 'u1',
-        platformID: 5,
+        platformID: Platform.Web,
         operationID: 'op',
         compression: 'gzip',
         sdkType: 'js',
@@ -108,7 +110,7 @@ t.test('what is asked for is understood', async (t) => {
     ],
     [
       'a v with nulls and keys in another case',
-      packed({ TOKEN: 'T', userid: 'u1', platformID: 5, operationId: 'op', compression: null }),
+      packed({ TOKEN: 'T', userid: 'u1', platformID: Platform.Web, operationId: 'op', compression: null }),
       {},
     ],
   ]
@@ -131,12 +133,12 @@ t.test('switches are read as Go reads them', async (t) => {
   for (const bad of ['tRue', 'yes', '2', 'on', '01', '%20true']) {
     t.match(
       parse(`${FULL}&isMsgResp=${bad}`),
-      { error: { errCode: 1602, errDlt: 'isMsgResp is not bool' } },
+      { error: { errCode: WireCode.ConnArgsErr, errDlt: 'isMsgResp is not bool' } },
       bad,
     )
     t.match(parse(`${FULL}&isBackground=${bad}`), {
       error: {
-        errCode: 500,
+        errCode: WireCode.ServerInternalError,
         errMsg: 'ServerInternalError',
         errDlt: 'isBackground is not bool',
         respond: 'http',
@@ -180,27 +182,34 @@ t.test('what is missing or malformed is refused over HTTP with 1602, the first f
     [packed({}), 'token is empty'],
     [packed({ token: 'T' }), 'sendID is empty'],
     [packed({ token: 'T', userID: 'u1' }), 'platformID is unknown'],
-    [packed({ token: 'T', userID: 'u1', platformID: 5, sdkType: 'x' }), 'sdkType is unknown'],
+    [packed({ token: 'T', userID: 'u1', platformID: Platform.Web, sdkType: 'x' }), 'sdkType is unknown'],
   ]
   for (const [query, errDlt] of cases) {
-    const error = { errCode: 1602, errMsg: ARGS_TEXT, errDlt, respond: 'http' }
+    const error = { errCode: WireCode.ConnArgsErr, errMsg: ARGS_TEXT, errDlt, respond: 'http' }
     t.same(parse(query), { ok: false, error }, `${query.slice(0, 60)}: ${errDlt}`)
   }
 })
 
 t.test('a refusal after the arguments goes where the client listens', async (t) => {
-  const error = { errCode: 1501, errMsg: 'TokenExpiredError', errDlt: 'expired' }
+  const error = { errCode: WireCode.TokenExpiredError, errMsg: 'TokenExpiredError', errDlt: 'expired' }
   t.same(refusal(ARGS, WireCode.TokenExpiredError, 'expired'), { ...error, respond: 'http' })
   t.same(refusal({ ...ARGS, isMsgResp: true }, WireCode.TokenExpiredError, 'expired'), {
     ...error,
     respond: 'frame',
   })
-  t.match(connectionLimitError('full'), { errCode: 1601, errMsg: 'ConnOverMaxNumLimit', respond: 'http' })
+  t.match(connectionLimitError('full'), {
+    errCode: WireCode.ConnOverMaxNumLimit,
+    errMsg: 'ConnOverMaxNumLimit',
+    respond: 'http',
+  })
 })
 
 t.test('verdicts have their keys in order, and success its exact bytes', async (t) => {
   t.equal(SUCCESS_TEXT, '{"errCode":0,"errMsg":"","errDlt":""}')
-  t.equal(errorJson(1602, 'a"b', 'ü\n'), '{"errCode":1602,"errMsg":"a\\"b","errDlt":"ü\\n"}')
+  t.equal(
+    encodeVerdict({ errCode: WireCode.ConnArgsErr, errMsg: 'a"b', errDlt: 'ü\n' }),
+    '{"errCode":1602,"errMsg":"a\\"b","errDlt":"ü\\n"}',
+  )
   t.equal(wireErrorText(WireCode.TokenKickedError), 'TokenKickedError')
   t.equal(wireErrorText(WireCode.ConnArgsErr), ARGS_TEXT)
   t.equal(wireErrorText(WireCode.Success), '')

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { jsonCodec } from '../../src/openim/codec/json.js'
+import { RequestId } from '../../src/openim/requests.js'
 
 const decode = (text: string) => jsonCodec.decodeRequest(Buffer.from(text))
 
@@ -13,7 +14,13 @@ const EMPTY = {
 }
 
 t.test("a response has every key, in OpenIM's order", async (t) => {
-  const response = { reqIdentifier: 2005, msgIncr: 'u1_1', operationID: 'o"p', errCode: 0, errMsg: '' }
+  const response = {
+    reqIdentifier: RequestId.SubscribeStatus,
+    msgIncr: 'u1_1',
+    operationID: 'o"p',
+    errCode: 0,
+    errMsg: '',
+  }
   const encode = (data: Uint8Array | null): string =>
     Buffer.from(jsonCodec.encodeResponse({ ...response, data })).toString()
   const head = '{"reqIdentifier":2005,"msgIncr":"u1_1","operationID":"o\\"p","errCode":0,"errMsg":"","data":'
@@ -26,7 +33,7 @@ t.test("a response has every key, in OpenIM's order", async (t) => {
 t.test('a request as the JavaScript SDK writes it is read', async (t) => {
   t.same(decode('{"reqIdentifier":2005,"sendID":"u1","operationID":"op","msgIncr":"m","data":"CgJ1MQ=="}'), {
     ...EMPTY,
-    reqIdentifier: 2005,
+    reqIdentifier: RequestId.SubscribeStatus,
     sendID: 'u1',
     operationID: 'op',
     msgIncr: 'm',

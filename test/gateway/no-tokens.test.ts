@@ -13,7 +13,10 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { freePort } from '../../src/doors/websocket/transport/port-check.js'
 import { frameEncoding } from '../../src/openim/codec/encodings.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import { endsWithThisProcess } from '../support/leftovers.js'
@@ -22,9 +25,6 @@ import { startRedis } from '../support/redis.js'
 import { recordKey } from '../support/tokens.js'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
-const ANDROID = 2
-const WEB = 5
-const SUBSCRIBE = 2005
 const UNKNOWN_REQUEST = 4242
 const HOUR_S = 3_600
 /** The gateway's own bound is 8 KiB, that of its HTTP parser less than this. */
@@ -239,7 +239,7 @@ interface Login {
 }
 
 /** The query of a login, in all forms in which clients bring it. */
-function forms({ token, userId = 'ann', platformId = ANDROID }: Login): string[] {
+function forms({ token, userId = 'ann', platformId = Platform.Android }: Login): string[] {
   const options = { url: '', token, userId, platformId }
   return [
     `?${handshakeQuery({ ...options, isMsgResp: true })}`,
@@ -286,7 +286,7 @@ async function saysNoSecret(t: Test, node: WatchedNode): Promise<void> {
 
 t.test('the search would see a secret, wherever it was said', async (t) => {
   const watch = new Watch()
-  const token = watch.secret(jwt({ UserID: 'ann', PlatformID: ANDROID, exp: 1 }))
+  const token = watch.secret(jwt({ UserID: 'ann', PlatformID: Platform.Android, exp: 1 }))
   const signature = token.slice(token.lastIndexOf('.') + 1)
   watch.hear('stdout', 'a line\nand another\n')
   t.same(watch.leaks(), [])
@@ -312,7 +312,7 @@ t.test('a node says no token and no secret, whatever it is asked', async (t) => 
   const { watch } = node
 
   await t.test('logins with tokens that are good, in every form', async (t) => {
-    const { token } = await node.userToken('ann', ANDROID)
+    const { token } = await node.userToken('ann', Platform.Android)
     for (const query of forms({ token })) {
       watch.secret(query.slice(3))
       const { code, socket } = await node.knock(query)
@@ -323,26 +323,38 @@ t.test('a node says no token and no secret, whatever it is asked', async (t) => 
   })
 
   await t.test('logins with tokens that are bad, in every form', async (t) => {
-    const { token: good } = await node.userToken('ann', ANDROID)
-    const { token: bobs } = await node.userToken('bob', ANDROID)
+    const { token: good } = await node.userToken('ann', Platform.Android)
+    const { token: bobs } = await node.userToken('bob', Platform.Android)
     const nowS = Math.floor(Date.now() / 1000)
-    const claims = { UserID: 'ann', PlatformID: ANDROID, exp: nowS + HOUR_S, iat: nowS }
+    const claims = { UserID: 'ann', PlatformID: Platform.Android, exp: nowS + HOUR_S, iat: nowS }
     const cases: [string, number, Login][] = [
-      ['a bad signature', 1505, { token: forged(good) }],
-      ['another secret', 1505, { token: jwt(claims, 'another secret, also long enough') }],
-      ['no algorithm', 1505, { token: jwt(claims, '', 'none') }],
-      ['expired', 1501, { token: jwt({ ...claims, exp: nowS - 10 }) }],
-      ['not valid yet', 1504, { token: jwt({ ...claims, nbf: nowS + HOUR_S }) }],
-      ['of another user', 1502, { token: bobs }],
-      ['of another platform', 1502, { token: good, platformId: WEB }],
-      ['not on record', 1507, { token: jwt(claims) }],
-      ['claims of the wrong type', 1503, { token: jwt({ ...claims, UserID: { good } }) }],
-      ['no JWT', 1503, { token: `${good.replaceAll('.', '-')}` }],
-      ['too long for a token', 1503, { token: `${good}${good}`.repeat(5).slice(0, 5_000) }],
-      ['spelled otherwise', 1503, { token: `${good}==` }],
-      ['as a user ID', 1602, { token: good, userId: good }],
-      ['as a user ID that cannot be', 1602, { token: good, userId: `{${good}}` }],
-      ['unknown platform', 1602, { token: good, platformId: 77 }],
+      ['a bad signature', WireCode.TokenUnknownError, { token: forged(good) }],
+      [
+        'another secret',
+        WireCode.TokenUnknownError,
+        { token: jwt(claims, 'another secret, also long enough') },
+      ],
+      ['no algorithm', WireCode.TokenUnknownError, { token: jwt(claims, '', 'none') }],
+      ['expired', WireCode.TokenExpiredError, { token: jwt({ ...claims, exp: nowS - 10 }) }],
+      ['not valid yet', WireCode.TokenNotValidYetError, { token: jwt({ ...claims, nbf: nowS + HOUR_S }) }],
+      ['of another user', WireCode.TokenInvalidError, { token: bobs }],
+      ['of another platform', WireCode.TokenInvalidError, { token: good, platformId: Platform.Web }],
+      ['not on record', WireCode.TokenNotExistError, { token: jwt(claims) }],
+      [
+        'claims of the wrong type',
+        WireCode.TokenMalformedError,
+        { token: jwt({ ...claims, UserID: { good } }) },
+      ],
+      ['no JWT', WireCode.TokenMalformedError, { token: `${good.replaceAll('.', '-')}` }],
+      [
+        'too long for a token',
+        WireCode.TokenMalformedError,
+        { token: `${good}${good}`.repeat(5).slice(0, 5_000) },
+      ],
+      ['spelled otherwise', WireCode.TokenMalformedError, { token: `${good}==` }],
+      ['as a user ID', WireCode.ConnArgsErr, { token: good, userId: good }],
+      ['as a user ID that cannot be', WireCode.ConnArgsErr, { token: good, userId: `{${good}}` }],
+      ['unknown platform', WireCode.ConnArgsErr, { token: good, platformId: 77 }],
     ]
     for (const [kind, code, login] of cases) {
       watch.secret(login.token)
@@ -353,8 +365,8 @@ t.test('a node says no token and no secret, whatever it is asked', async (t) => 
   })
 
   await t.test('queries that are over-long or malformed, and tokens where none belong', async (t) => {
-    const { token } = await node.userToken('ann', ANDROID)
-    const base = `sendID=ann&platformID=${ANDROID}`
+    const { token } = await node.userToken('ann', Platform.Android)
+    const base = `sendID=ann&platformID=${Platform.Android}`
     const pack = (text: string) => Buffer.from(text).toString('base64url')
     const queries = [
       `?${base}&token=${token}${'x'.repeat(LONG)}`,
@@ -372,10 +384,10 @@ t.test('a node says no token and no secret, whatever it is asked', async (t) => 
       `?v=${token}`,
       `?v=${pack(token)}`,
       `?v=${pack(JSON.stringify([token]))}`,
-      `?v=${pack(JSON.stringify({ token: [token], userID: 'ann', platformID: ANDROID }))}`,
+      `?v=${pack(JSON.stringify({ token: [token], userID: 'ann', platformID: Platform.Android }))}`,
       `?v=${pack(JSON.stringify({ token, userID: token, platformID: token }))}`,
-      `?v=${pack(JSON.stringify({ token, userID: 'ann', platformID: ANDROID, sdkType: token }))}`,
-      `?v=${pack(JSON.stringify({ token, userID: 'ann', platformID: ANDROID }))}.${token}`,
+      `?v=${pack(JSON.stringify({ token, userID: 'ann', platformID: Platform.Android, sdkType: token }))}`,
+      `?v=${pack(JSON.stringify({ token, userID: 'ann', platformID: Platform.Android }))}.${token}`,
     ]
     for (const query of queries) {
       const { code } = await node.knock(query)
@@ -385,25 +397,30 @@ t.test('a node says no token and no secret, whatever it is asked', async (t) => 
     t.equal(tooLong.code, -1, 'there is an end to what HTTP takes')
     for (const header of ['token', 'cookie', 'authorization', 'x-forwarded-for', 'user-agent']) {
       const { code } = await node.knock(`?${base}`, { [header]: token })
-      t.equal(code, 1602, `a token in the header ${header} is none`)
+      t.equal(code, WireCode.ConnArgsErr, `a token in the header ${header} is none`)
     }
-    t.equal((await node.knock(`?${base}`, { origin: `https://${token}` })).code, 1002)
+    t.equal((await node.knock(`?${base}`, { origin: `https://${token}` })).code, WireCode.NoPermissionError)
     for (const path of [`/?${base}&token=${token}`, `/${token}`]) await node.visit(path)
   })
 
   await t.test('sockets whose frames hold tokens', async (t) => {
-    const { token } = await node.userToken('cid', ANDROID)
+    const { token } = await node.userToken('cid', Platform.Android)
     const [query] = forms({ token, userId: 'cid' })
     const closes: [string, (string | Uint8Array)[]][] = [
       ['not JSON', [token]],
       ['not a ping', [JSON.stringify({ type: token })]],
       ['not an envelope', [Buffer.from(token)]],
       ['gzip where none is', [gzipSync(token)]],
-      ['in the name of another', [envelope({ token, sendID: token, reqIdentifier: SUBSCRIBE })]],
+      [
+        'in the name of another',
+        [envelope({ token, sendID: token, reqIdentifier: RequestId.SubscribeStatus })],
+      ],
       ['unknown request', [envelope({ token, sendID: 'cid', reqIdentifier: UNKNOWN_REQUEST })]],
       [
         'a flood',
-        Array.from({ length: 200 }, () => envelope({ token, sendID: 'cid', reqIdentifier: SUBSCRIBE })),
+        Array.from({ length: 200 }, () =>
+          envelope({ token, sendID: 'cid', reqIdentifier: RequestId.SubscribeStatus }),
+        ),
       ],
     ]
     for (const [kind, frames] of closes) {
@@ -417,23 +434,23 @@ t.test('a node says no token and no secret, whatever it is asked', async (t) => 
   })
 
   await t.test('a login that is kicked by another, and comes back', async (t) => {
-    const { token } = await node.userToken('dan', WEB)
-    const [query] = forms({ token, userId: 'dan', platformId: WEB })
+    const { token } = await node.userToken('dan', Platform.Web)
+    const [query] = forms({ token, userId: 'dan', platformId: Platform.Web })
     const { socket } = await node.knock(query!)
     const closed = once(socket, 'close')
     const [second] = forms({
-      token: (await node.userToken('dan', WEB)).token,
+      token: (await node.userToken('dan', Platform.Web)).token,
       userId: 'dan',
-      platformId: WEB,
+      platformId: Platform.Web,
     })
     t.equal((await node.knock(second!)).code, 0)
     await closed
-    t.equal((await node.knock(query!)).code, 1506)
+    t.equal((await node.knock(query!)).code, WireCode.TokenKickedError)
   })
 
   await t.test('REST, with good and bad tokens, refresh tokens and secrets', async (t) => {
     const admin = await node.adminToken()
-    const ann = await node.userToken('ann', ANDROID)
+    const ann = await node.userToken('ann', Platform.Android)
     const refused = new Map<string, number>()
     const bad = [ann.token, ann.refreshToken, forged(admin), forged(ann.token), `${SECRET} `, '']
     for (const text of bad) {
@@ -448,14 +465,29 @@ t.test('a node says no token and no secret, whatever it is asked', async (t) => 
     for (const code of ['0', '1001', '1002', '1502', '1503', '1505', '1506'])
       t.ok(codes.has(code), `some were answered with ${code}`)
 
-    const { refreshToken } = await node.userToken('eve', ANDROID)
+    const { refreshToken } = await node.userToken('eve', Platform.Android)
     t.equal((await node.post('/auth/refresh_token', { refreshToken })).errCode, 0)
-    t.equal((await node.post('/auth/refresh_token', { refreshToken })).errCode, 1502, 'it is used up')
-    t.equal((await node.post(`/auth/${admin}`, '')).errCode, 1004)
-    t.equal((await node.post(`/${admin}/x?token=${admin}`, '')).errCode, 1004)
-    t.equal((await node.post('/auth/parse_token', `{"token":"${admin}`)).errCode, 1001, 'half a body')
-    t.equal((await node.post('/auth/parse_token', admin.repeat(500))).errCode, 1001, 'too long a body')
-    t.equal((await node.post('/auth/parse_token', { token: admin }, { operationID: '' })).errCode, 1001)
+    t.equal(
+      (await node.post('/auth/refresh_token', { refreshToken })).errCode,
+      WireCode.TokenInvalidError,
+      'it is used up',
+    )
+    t.equal((await node.post(`/auth/${admin}`, '')).errCode, WireCode.RecordNotFoundError)
+    t.equal((await node.post(`/${admin}/x?token=${admin}`, '')).errCode, WireCode.RecordNotFoundError)
+    t.equal(
+      (await node.post('/auth/parse_token', `{"token":"${admin}`)).errCode,
+      WireCode.ArgsError,
+      'half a body',
+    )
+    t.equal(
+      (await node.post('/auth/parse_token', admin.repeat(500))).errCode,
+      WireCode.ArgsError,
+      'too long a body',
+    )
+    t.equal(
+      (await node.post('/auth/parse_token', { token: admin }, { operationID: '' })).errCode,
+      WireCode.ArgsError,
+    )
     for (const path of [`/metrics?token=${admin}`, `/readyz?token=${admin}`, `/${admin}`])
       await node.read(path)
   })
@@ -465,7 +497,7 @@ t.test('a node says no token and no secret, whatever it is asked', async (t) => 
 
 /** Every route that takes a token somewhere, with this text in its place. */
 function callsWith(text: string): [path: string, body: unknown][] {
-  const device = { userID: 'ann', platformID: ANDROID }
+  const device = { userID: 'ann', platformID: Platform.Android }
   return [
     ['/auth/get_admin_token', { secret: text, userID: 'imAdmin' }],
     ['/auth/get_admin_token', { secret: SECRET, userID: text }],
@@ -498,13 +530,13 @@ t.test('a node whose store fails, and then is away, says none either', async (t)
   node.watch.secret(password)
 
   const admin = await node.adminToken()
-  const { token, refreshToken } = await node.userToken('ann', ANDROID)
-  const { token: damaged } = await node.userToken('bob', ANDROID)
-  await client.set(recordKey('bob', ANDROID), 'no record of tokens is a string')
+  const { token, refreshToken } = await node.userToken('ann', Platform.Android)
+  const { token: damaged } = await node.userToken('bob', Platform.Android)
+  await client.set(recordKey('bob', Platform.Android), 'no record of tokens is a string')
   const calls: [path: string, body: object][] = [
-    ['/auth/get_user_token', { userID: 'bob', platformID: ANDROID }],
+    ['/auth/get_user_token', { userID: 'bob', platformID: Platform.Android }],
     ['/auth/parse_token', { token: damaged }],
-    ['/auth/invalidate_token', { userID: 'bob', platformID: ANDROID, preservedToken: damaged }],
+    ['/auth/invalidate_token', { userID: 'bob', platformID: Platform.Android, preservedToken: damaged }],
     ['/auth/kick_tokens', { tokens: [damaged] }],
     ['/connection/kick', { userID: 'bob', token: damaged }],
   ]
@@ -515,15 +547,16 @@ t.test('a node whose store fails, and then is away, says none either', async (t)
 
   await t.test('records that cannot be read', async (t) => {
     for (const query of forms({ token: damaged, userId: 'bob' })) {
-      t.equal((await node.knock(query)).code, 90007)
+      t.equal((await node.knock(query)).code, WireCode.DataError)
     }
     t.notOk((await codes()).includes(0), 'all fail')
   })
 
   await t.test('nothing that can be read', async (t) => {
     await redis.kill()
-    const another = node.watch.secret(jwt({ UserID: 'ann', PlatformID: ANDROID, exp: 4e9, iat: 1 }))
-    for (const query of forms({ token: another })) t.equal((await node.knock(query)).code, 90002)
+    const another = node.watch.secret(jwt({ UserID: 'ann', PlatformID: Platform.Android, exp: 4e9, iat: 1 }))
+    for (const query of forms({ token: another }))
+      t.equal((await node.knock(query)).code, WireCode.DatabaseError)
     for (const query of forms({ token })) await node.knock(query)
     t.notOk((await codes()).includes(0), 'all fail')
     t.not((await node.post('/auth/refresh_token', { refreshToken })).errCode, 0)

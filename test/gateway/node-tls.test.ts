@@ -10,6 +10,7 @@ import { checkSettings } from '../../src/cli/check.js'
 import { loadConfig } from '../../src/config/config.js'
 import { Supervisor } from '../../src/node/supervisor.js'
 import { createLog } from '../../src/observe/log.js'
+import { WireCode } from '../../src/openim/codes.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually, noNativeTransport, testEnv } from '../support/node.js'
 import { install, makeCertificate } from '../support/own-certificates.js'
@@ -60,7 +61,11 @@ for (const transport of ['uws', 'ws'] as const) {
       },
     )
     const verdict = once(client, 'message')
-    t.match(JSON.parse(String((await verdict)[0])), { errCode: 1503 }, 'the gateway was reached')
+    t.match(
+      JSON.parse(String((await verdict)[0])),
+      { errCode: WireCode.TokenMalformedError },
+      'the gateway was reached',
+    )
     const open = connect({ port: apiPort, host: '127.0.0.1', ca: old.cert })
     await once(open, 'secureConnect')
 

@@ -3,10 +3,14 @@ import t, { type Test } from 'tap'
 import { parseHandshake, refusal } from '../../src/doors/websocket/handshake.js'
 import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { type FrameEncoding, frameEncoding } from '../../src/openim/codec/encodings.js'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
 import { parseTextFrame } from '../../src/openim/text-frames.js'
-import { errorJson, SUCCESS_TEXT, WireCode } from '../../src/openim/wire-errors.js'
+import { encodeVerdict, SUCCESS_TEXT } from '../../src/openim/verdict.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 
 interface Owner {
@@ -27,11 +31,11 @@ async function startGateway(
         const handshake = parseHandshake(request.query, request.header('compression'), () => true)
         if (!handshake.ok) {
           const { errCode, errMsg, errDlt } = handshake.error
-          return request.refuse(200, 'application/json', errorJson(errCode, errMsg, errDlt))
+          return request.refuse(200, 'application/json', encodeVerdict({ errCode, errMsg, errDlt }))
         }
         const { args } = handshake
         const error = args.token === 'good' ? undefined : refusal(args, WireCode.TokenInvalidError, 'bad')
-        const verdict = error && errorJson(error.errCode, error.errMsg, error.errDlt)
+        const verdict = error && encodeVerdict(error)
         if (verdict !== undefined && error?.respond === 'http') {
           return request.refuse(200, 'application/json', verdict)
         }
@@ -54,9 +58,12 @@ async function startGateway(
         const request = owner.encoding.decodeRequest(data, 1e6)
         const { reqIdentifier, msgIncr, operationID } = request
         const reply = { reqIdentifier, msgIncr, operationID, errCode: 0, errMsg: '' }
-        if (reqIdentifier === 1003) return
-        if (reqIdentifier !== 2005) {
-          const refused = reqIdentifier === 2004 ? {} : { errCode: 500, errMsg: 'no' }
+        if (reqIdentifier === RequestId.SendMessage) return
+        if (reqIdentifier !== RequestId.SubscribeStatus) {
+          const refused =
+            reqIdentifier === RequestId.SetBackground
+              ? {}
+              : { errCode: WireCode.ServerInternalError, errMsg: 'no' }
           owner.socket?.send(owner.encoding.encodeResponse({ ...reply, ...refused, data: null }), true)
           return
         }
@@ -82,13 +89,20 @@ async function startGateway(
   const port = await transport.listen('127.0.0.1', 0)
   const push = (userID: string, onlinePlatformIDs: number[]): void => {
     const data = SubUserOnlineStatusTips.encode({ subscribers: [{ userID, onlinePlatformIDs }] }).finish()
-    const response = { reqIdentifier: 2005, msgIncr: '', operationID: '', errCode: 0, errMsg: '', data }
+    const response = {
+      reqIdentifier: RequestId.SubscribeStatus,
+      msgIncr: '',
+      operationID: '',
+      errCode: 0,
+      errMsg: '',
+      data,
+    }
     for (const { encoding, socket } of owners) socket?.send(encoding.encodeResponse(response), true)
   }
   return { url: `ws://127.0.0.1:${port}/`, owners, push }
 }
 
-const USER = { token: 'good', userId: 'u1', platformId: 5 }
+const USER = { token: 'good', userId: 'u1', platformId: Platform.Web }
 
 for (const sdkType of ['js', 'go'] as const) {
   for (const compression of [false, true]) {
@@ -125,9 +139,9 @@ for (const sdkType of ['js', 'go'] as const) {
 t.test('a refused client learns the code, as a frame or over HTTP', async (t) => {
   const { url } = await startGateway(t)
   const cases = [
-    { options: { token: 'bad' }, errCode: 1502, via: 'frame' },
-    { options: { token: 'bad', sdkType: 'go' as const }, errCode: 1502, via: 'http' },
-    { options: { userId: 'a:b' }, errCode: 1602, via: 'http' },
+    { options: { token: 'bad' }, errCode: WireCode.TokenInvalidError, via: 'frame' },
+    { options: { token: 'bad', sdkType: 'go' as const }, errCode: WireCode.TokenInvalidError, via: 'http' },
+    { options: { userId: 'a:b' }, errCode: WireCode.ConnArgsErr, via: 'http' },
   ]
   for (const { options, errCode, via } of cases) {
     const error = await OpenimClient.connect({ url, ...USER, ...options }).catch((error: unknown) => error)
@@ -142,13 +156,15 @@ t.test('a refused client learns the code, as a frame or over HTTP', async (t) =>
 t.test('what waits when the connection ends, or for too long, is rejected', async (t) => {
   const { url, owners } = await startGateway(t)
   const client = await OpenimClient.connect({ url, ...USER, timeoutMs: 200 })
-  await t.rejects(client.request(1003, Buffer.alloc(0)), { message: /no reply to 1003 within 200 ms/ })
+  await t.rejects(client.request(RequestId.SendMessage, Buffer.alloc(0)), {
+    message: /no reply to 1003 within 200 ms/,
+  })
   await t.rejects(
     client.waitForStatus('x', () => true, 20),
     { message: /no such status within 20 ms/ },
   )
   const pending = Promise.all([
-    t.rejects(client.request(1003, Buffer.alloc(0)), { message: /closed with 4005/ }),
+    t.rejects(client.request(RequestId.SendMessage, Buffer.alloc(0)), { message: /closed with 4005/ }),
     t.rejects(
       client.waitForStatus('x', () => true),
       { message: /closed with 4005/ },
@@ -157,7 +173,7 @@ t.test('what waits when the connection ends, or for too long, is rejected', asyn
   owners[0].socket?.end(4005, 'x')
   await pending
   t.equal(client.closeCode, 4005)
-  await t.rejects(client.request(1003, Buffer.alloc(0)), { message: /closed with 4005/ })
+  await t.rejects(client.request(RequestId.SendMessage, Buffer.alloc(0)), { message: /closed with 4005/ })
   await client.close()
 })
 
@@ -168,15 +184,22 @@ t.test('a goodbye is clean, a break is not, a kick is known', async (t) => {
   t.same(await owners[0].closed, { code: 4000, clean: true })
   const broken = await OpenimClient.connect({ url, ...USER })
   await broken.terminate()
-  t.same(await owners[1].closed, { code: 1006, clean: false })
+  t.same(await owners[1].closed, { code: CloseCode.NoCloseFrame, clean: false })
   const kicked = await OpenimClient.connect({ url, ...USER })
   const kick = once(kicked, 'kick')
   const close = once(kicked, 'close')
   const { encoding, socket } = owners[2]
-  const frame = { reqIdentifier: 2002, msgIncr: '', operationID: '', errCode: 0, errMsg: '', data: null }
+  const frame = {
+    reqIdentifier: RequestId.Kick,
+    msgIncr: '',
+    operationID: '',
+    errCode: 0,
+    errMsg: '',
+    data: null,
+  }
   socket?.send(encoding.encodeResponse(frame), true)
   socket?.drop()
   await kick
-  t.same(await close, [1006])
+  t.same(await close, [CloseCode.NoCloseFrame])
   t.equal(kicked.isKicked, true)
 })

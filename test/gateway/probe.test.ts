@@ -2,6 +2,7 @@
 import t from 'tap'
 import { connection } from '../../actors/io/connection.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as TokenSync from '../../src/protocol/token-sync.js'
@@ -124,7 +125,7 @@ t.test('a client that does not answer goes in silence, and its place is free at 
   tell({ kind: 'kick', by: 7 })
   tell({ kind: 'probe' })
   world.advance(PROBE_MS)
-  tell({ kind: 'closed', code: 1006, clean: false })
+  tell({ kind: 'closed', code: CloseCode.NoCloseFrame, clean: false })
   world.advance(PROBE_MS)
   t.same([acts.length, shard.heard.length], [3, 2], 'and is given up once')
   t.same(counts.closes, { replaced: 1 })
@@ -139,7 +140,7 @@ t.test('a kick that comes during a probe is carried out, and told', async (t) =>
   t.same(acts, ['ping'], 'its token is flagged first')
   system.answer(tokenSync.lastReplyTo()!, true, null)
   world.advance(PROBE_MS)
-  tell({ kind: 'closed', code: 1006, clean: false })
+  tell({ kind: 'closed', code: CloseCode.NoCloseFrame, clean: false })
   t.same([acts, counts.closes], [['ping', 'send', 'drop', 'place'], { kick: 1 }])
 })
 

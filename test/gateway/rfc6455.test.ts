@@ -5,6 +5,7 @@
 import t, { type Test } from 'tap'
 import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'
 import type { Socket, Transport } from '../../src/doors/websocket/transport/transport.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { noNativeTransport } from '../support/node.js'
 import { maskedFrame, RawPeer } from '../support/raw-peer.js'
 import { Opcode } from '../support/raw-socket.js'
@@ -14,8 +15,7 @@ import { FRAMING } from './rfc6455/framing.js'
 import { TEXTS } from './rfc6455/texts.js'
 
 /** As codes of closes: no close frame came; it had no code. */
-const NO_CLOSE_FRAME = 1006
-const NO_CODE = 1005
+const NO_CLOSE_FRAME = CloseCode.NoCloseFrame
 
 interface Owner {
   socket?: Socket
@@ -99,7 +99,10 @@ async function check(t: Test, peer: RawPeer, { answers, expected }: Case): Promi
       break
     case 'failed':
       t.same(others, answers.map(plain).slice(0, others.length))
-      t.ok([NO_CLOSE_FRAME, NO_CODE, ...expected.codes].includes(closeCode), `failed with ${closeCode}`)
+      t.ok(
+        [NO_CLOSE_FRAME, CloseCode.NoCode, ...expected.codes].includes(closeCode),
+        `failed with ${closeCode}`,
+      )
   }
 }
 
@@ -130,7 +133,10 @@ for (const name of ['uws', 'ws'] as const) {
       t.notMatch(peer.head, /sec-websocket-(extensions|protocol)/i)
       peer.socket.write(maskedFrame(Opcode.text, 'deflated', { rsv: 4 }))
       const { frames, closeCode } = await peer.end()
-      t.ok(closeCode === 1006 || closeCode === 1002, `a compressed frame failed with ${closeCode}`)
+      t.ok(
+        closeCode === CloseCode.NoCloseFrame || closeCode === 1002,
+        `a compressed frame failed with ${closeCode}`,
+      )
       t.ok(frames.every(({ opcode }) => opcode === Opcode.close))
     })
 

@@ -1,11 +1,11 @@
 /** A process that stood still (a paused virtual machine, swap) does not blame its clients for it. */
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { ChildNode } from '../support/child-node.js'
 import { noNativeTransport, SECRET } from '../support/node.js'
 
-const ANDROID = 2
 const CLIENTS = 20
 const READ_TIMEOUT_MS = 2_000
 const PING_MS = READ_TIMEOUT_MS * 0.6
@@ -22,8 +22,13 @@ for (const transport of ['uws', 'ws'] as const) {
     const clients = await Promise.all(
       Array.from({ length: CLIENTS }, async (_, n) => {
         const userId = `user-${n}`
-        const token = await admin.userToken(userId, ANDROID)
-        const client = await OpenimClient.connect({ url: node.wsUrl, token, userId, platformId: ANDROID })
+        const token = await admin.userToken(userId, Platform.Android)
+        const client = await OpenimClient.connect({
+          url: node.wsUrl,
+          token,
+          userId,
+          platformId: Platform.Android,
+        })
         const pings = setInterval(() => void client.ping('x').catch(() => {}), PING_MS)
         t.teardown(() => {
           clearInterval(pings)

@@ -4,7 +4,9 @@ import { connection, type FromTransport } from '../../actors/io/connection.js'
 import { Hub } from '../../src/doors/websocket/hub.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
 import { frameEncoding } from '../../src/openim/codec/encodings.js'
+import { WireCode } from '../../src/openim/codes.js'
 import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
 import type * as Connection from '../../src/protocol/connection.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
@@ -13,7 +15,6 @@ import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { connectionArgs } from '../support/connection-args.js'
 
-const SUBSCRIBE = 2005
 const encoding = frameEncoding('js', false)
 
 function setUp() {
@@ -63,7 +64,7 @@ function setUp() {
     asked: () => fanOut.heard.map((message) => (message.kind === 'request' ? message.userIds : [])),
     ask(subscribeUserID: string[], unsubscribeUserID: string[] = []): void {
       const data = SubUserOnlineStatus.encode({ subscribeUserID, unsubscribeUserID }).finish()
-      const labels = { reqIdentifier: SUBSCRIBE, sendID: 'ann', operationID: '', msgIncr: '' }
+      const labels = { reqIdentifier: RequestId.SubscribeStatus, sendID: 'ann', operationID: '', msgIncr: '' }
       tell({ kind: 'frame', data: encoding.encodeRequest({ ...labels, token: '', data }), isBinary: true })
     },
     board: (...userIds: string[]) => {
@@ -96,7 +97,7 @@ t.test('what the fan-out refuses is answered by its reason, and nothing is watch
   room.tell({ kind: 'notWatched', requestId: 2, reason: 'full' })
   t.same(
     room.answers.map(({ errCode }) => errCode),
-    [1610, 1611],
+    [WireCode.TooManyRequests, WireCode.TooManyWatches],
   )
   t.same(room.counts.overShare, { waitingWatches: 1, watchedUsers: 1 })
   t.equal(room.topics.size, 0)
@@ -108,7 +109,7 @@ t.test('users who are asked for twice before the answer count once', async (t) =
   room.ask(['c', 'b', 'a'])
   t.same(room.answers, [], 'neither is refused')
   room.ask(['d'])
-  t.match(room.answers, [{ errCode: 1611 }])
+  t.match(room.answers, [{ errCode: WireCode.TooManyWatches }])
   room.ask([], ['a', 'b', 'c'])
   t.match(room.answers[1], { errCode: 0 }, 'taken out of what waits')
   for (const requestId of [1, 2]) room.tell({ kind: 'watched', requestId })

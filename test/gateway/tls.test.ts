@@ -1,9 +1,11 @@
 /** M7: TLS of its own on the WebSocket port, with a certificate that is replaced while connections are open. */
+
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
+import { codeOf } from '../../src/errors/errors.js'
 import { readTlsPair } from '../../src/net/tls-files.js'
 import { noNativeTransport } from '../support/node.js'
 import { type Certificate, makeCertificate } from '../support/own-certificates.js'
@@ -22,7 +24,7 @@ async function shownTo(port: number, options: object = {}): Promise<string> {
     await once(socket, 'secureConnect')
     return String(socket.getPeerCertificate().subject.CN)
   } catch (error) {
-    return String((error as NodeJS.ErrnoException).code)
+    return String(codeOf(error))
   } finally {
     socket.destroy()
   }

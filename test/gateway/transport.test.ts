@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { assertPortFree } from '../../src/doors/websocket/transport/port-check.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { noNativeTransport } from '../support/node.js'
 import {
   BACKPRESSURE_BYTES_MAX,
@@ -242,8 +243,8 @@ for (const name of ['uws', 'ws'] as const) {
       const bench = await setup(t)
       const cases = [
         { leave: (c: WebSocket) => c.close(4001, 'bye'), code: 4001, clean: true },
-        { leave: (c: WebSocket) => c.close(), code: 1005, clean: true },
-        { leave: (c: WebSocket) => c.terminate(), code: 1006, clean: false },
+        { leave: (c: WebSocket) => c.close(), code: CloseCode.NoCode, clean: true },
+        { leave: (c: WebSocket) => c.terminate(), code: CloseCode.NoCloseFrame, clean: false },
       ]
       for (const { leave, code, clean } of cases) {
         const { client, owner, socket } = await bench.pair()
@@ -306,8 +307,8 @@ for (const name of ['uws', 'ws'] as const) {
           client.send('go')
         }
         t.same(await received, ['published', big], where)
-        t.same(await closed, { code: 1006, reason: '' }, where)
-        t.match(await bench.next('closed'), { owner, code: 1006, clean: false })
+        t.same(await closed, { code: CloseCode.NoCloseFrame, reason: '' }, where)
+        t.match(await bench.next('closed'), { owner, code: CloseCode.NoCloseFrame, clean: false })
       }
       t.equal(bench.count('closed'), 2)
     })
@@ -330,8 +331,8 @@ for (const name of ['uws', 'ws'] as const) {
       const { client, owner } = await bench.pair()
       const closed = closeOf(client)
       client.send(Buffer.alloc(MESSAGE_BYTES_MAX + 1))
-      t.match(await closed, { code: 1009 })
-      t.match(await bench.next('closed'), { owner, code: 1009, clean: false })
+      t.match(await closed, { code: CloseCode.MessageTooLong })
+      t.match(await bench.next('closed'), { owner, code: CloseCode.MessageTooLong, clean: false })
       t.equal(bench.count('message'), 0)
     })
 
@@ -339,7 +340,7 @@ for (const name of ['uws', 'ws'] as const) {
       const bench = await setup(t)
       const { client } = await bench.pair()
       client.send(Buffer.alloc(MESSAGE_BYTES_MAX * 10))
-      t.match(await bench.next('closed'), { code: 1006, clean: false })
+      t.match(await bench.next('closed'), { code: CloseCode.NoCloseFrame, clean: false })
       const tcp = await deafPeer(bench.port)
       t.ok((await bench.next('upgrade')).request.accept({ id: 1 }))
       tcp.write(Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]))
@@ -374,7 +375,7 @@ for (const name of ['uws', 'ws'] as const) {
           if (!tcp.destroyed) tcp.write(hose, () => setImmediate(write))
         }
         write()
-        t.match(await bench.next('closed'), { owner, code: 1008, clean: false })
+        t.match(await bench.next('closed'), { owner, code: CloseCode.PolicyViolation, clean: false })
         t.match(await bench.next('overShare'), { reason })
         tcp.resume()
         await cut
@@ -394,10 +395,10 @@ for (const name of ['uws', 'ws'] as const) {
       const tcp = await deafPeer(bench.port)
       const socket = (await bench.next('upgrade')).request.accept({ id: 1 })!
       while (socket.send(Buffer.alloc(50_000), true) === 'sent');
-      socket.end(1001, 'the node goes away')
+      socket.end(CloseCode.GoingAway, 'the node goes away')
       const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0])
       tcp.write(Buffer.concat(Array<Buffer>(3 * FRAMES_PER_S).fill(ping)))
-      t.match(await bench.next('closed'), { code: 1001, clean: false })
+      t.match(await bench.next('closed'), { code: CloseCode.GoingAway, clean: false })
       t.match(await bench.next('overShare'), { reason: 'frames' })
       tcp.destroy()
     })
@@ -408,7 +409,7 @@ for (const name of ['uws', 'ws'] as const) {
       const socket = (await bench.next('upgrade')).request.accept({ id: 1 })!
       tcp.resume()
       const cut = new Promise((resolve) => tcp.once('close', resolve))
-      socket.end(1008, 'enough')
+      socket.end(CloseCode.PolicyViolation, 'enough')
       await bench.next('closed')
       await cut
       t.equal(bench.count('closed'), 1)
@@ -450,7 +451,7 @@ for (const name of ['uws', 'ws'] as const) {
           peak = Math.max(peak, socket.bufferedBytes())
           await new Promise((resolve) => setImmediate(resolve))
         }
-        t.match(await bench.next('closed'), { owner, code: 1013, clean: false })
+        t.match(await bench.next('closed'), { owner, code: CloseCode.TryAgainLater, clean: false })
         t.ok(peak <= BACKPRESSURE_BYTES_MAX + piece.length, `at most ${peak} bytes were buffered`)
         t.equal(bench.transport.subscriberCount('u'), 1)
         const received = frames(healthy.client, 1)

@@ -1,13 +1,11 @@
 /** A1: two clients that watched and unwatched, within every limit, ended the process. Counts here, not the clock. */
 import t from 'tap'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
+import { RequestId } from '../../src/openim/requests.js'
 import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import { seesOn, TestNode } from '../support/node.js'
-
-const ANDROID = 2
-const WEB = 5
-const SUBSCRIBE = 2005
-const TOO_MANY_WATCHES = 1611
 
 async function codeOf(
   client: OpenimClient,
@@ -15,7 +13,7 @@ async function codeOf(
 ): Promise<number> {
   const { watch = [], unwatch = [] } = lists
   const data = SubUserOnlineStatus.encode({ subscribeUserID: watch, unsubscribeUserID: unwatch }).finish()
-  return (await client.request(SUBSCRIBE, data)).errCode
+  return (await client.request(RequestId.SubscribeStatus, data)).errCode
 }
 
 function names(count: number, prefix: string): string[] {
@@ -31,22 +29,22 @@ t.test('what a node watches is bounded, whoever churns', async (t) => {
     WATCHED_USERS_MAX: String(max),
     SHARD_THREADS: '0',
   })
-  const honest = await node.login('honest', WEB)
+  const honest = await node.login('honest', Platform.Web)
   await honest.subscribe(['friend'])
-  const churners = await Promise.all(names(4, 'churner').map((name) => node.login(name, ANDROID)))
+  const churners = await Promise.all(names(4, 'churner').map((name) => node.login(name, Platform.Android)))
   let [accepted, peak] = [0, 0]
   for (let turn = 0; turn < 15; turn++) {
     for (const [n, client] of churners.entries()) {
       await codeOf(client, { unwatch: names(50, `${n}-${turn - 1}`) })
       const code = await codeOf(client, { watch: names(50, `${n}-${turn}`) })
-      t.ok([0, TOO_MANY_WATCHES].includes(code), `${code}`)
+      t.ok([0, WireCode.TooManyWatches].includes(code), `${code}`)
       if (code === 0) accepted += 50
     }
     peak = Math.max(peak, await node.metric('porchlight_watched_users'))
   }
   t.ok(accepted > max, `${accepted} were watched for a while: those that lingered made room`)
   t.ok(peak <= max, `at most ${peak} at once`)
-  const friend = await node.login('friend', ANDROID)
-  await seesOn(honest, 'friend', [ANDROID])
+  const friend = await node.login('friend', Platform.Android)
+  await seesOn(honest, 'friend', [Platform.Android])
   await friend.close()
 })

@@ -4,6 +4,7 @@ import { rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { Disk } from '../../src/health/disk.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { TestNode } from '../support/node.js'
 import { until } from '../support/redis.js'
@@ -99,7 +100,7 @@ t.test('a disk that is really full is told as full', async (t) => {
   await lacks(node, 'disk', /the disk is full/)
   await rm(filler)
   await becomesReady(node)
-  const client = await node.login('ann', 5)
+  const client = await node.login('ann', Platform.Web)
   t.equal(await client.ping('in'), 'in')
 })
 

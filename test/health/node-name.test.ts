@@ -1,13 +1,14 @@
 /** F11: two processes with one NODE_ID took each other's name for ever, and both said that they were ready. */
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { CloseCode } from '../../src/openim/close-codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { ChildNode } from '../support/child-node.js'
 import { eventually, seesOn, TestNode } from '../support/node.js'
 import { startRedis, until } from '../support/redis.js'
 import { becomesReady, lacks, readyz } from './room.js'
 
-const WEB = 5
 const LEASE_MS = 4_000
 
 async function start(t: Test) {
@@ -33,7 +34,7 @@ t.test(
     const { env, client, epochs } = await start(t)
     const first = await TestNode.start(t, env)
     await becomesReady(first)
-    const ann = await first.login('ann', WEB)
+    const ann = await first.login('ann', Platform.Web)
     const second = await TestNode.start(t, env)
     const said = await lacks(first, 'node-id', /another process has the NODE_ID gw-0 .*NODE_ID of its own/)
     t.equal(said.status, 503)
@@ -42,15 +43,15 @@ t.test(
       { ready: true },
       'the store is not to blame',
     )
-    t.equal(await eventually(() => ann.closeCode), 1001, 'its clients are sent away')
+    t.equal(await eventually(() => ann.closeCode), CloseCode.GoingAway, 'its clients are sent away')
     await becomesReady(second)
-    const bob = { userId: 'bob', platformId: WEB, token: await second.token('bob', WEB) }
+    const bob = { userId: 'bob', platformId: Platform.Web, token: await second.token('bob', Platform.Web) }
     await t.rejects(OpenimClient.connect({ url: first.wsUrl, ...bob }), /1601/)
 
-    const watcher = await second.login('watcher', WEB)
+    const watcher = await second.login('watcher', Platform.Web)
     await watcher.subscribe(['ann'])
-    await second.login('ann', WEB, { token: await second.token('ann', WEB) })
-    await seesOn(watcher, 'ann', [WEB])
+    await second.login('ann', Platform.Web, { token: await second.token('ann', Platform.Web) })
+    await seesOn(watcher, 'ann', [Platform.Web])
     const before = await epochs()
     const calls = await scriptCalls(client)
     await until('both have renewed or looked', async () => (await scriptCalls(client)) > calls + 8)
@@ -59,7 +60,7 @@ t.test(
 
     await second.supervisor.stop()
     await becomesReady(first)
-    const back = await first.login('ann', WEB)
+    const back = await first.login('ann', Platform.Web)
     t.equal(await back.ping('in'), 'in')
   },
 )
@@ -92,7 +93,7 @@ t.test('a sync thread that is hosted anew is no other process', async (t) => {
   const { env } = await start(t)
   const node = await TestNode.start(t, env)
   await becomesReady(node)
-  const ann = await node.login('ann', WEB)
+  const ann = await node.login('ann', Platform.Web)
   const { host } = node.supervisor
   host.control(host.threads.find(({ role }) => role === 'sync')!).fault('throw')
   await until('sync is hosted anew', () => host.restarts.sync === 1)

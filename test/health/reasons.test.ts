@@ -1,5 +1,5 @@
 import t from 'tap'
-import { reasonOf } from '../../src/errors/errors.js'
+import { reasonOf } from '../../src/errors/reason.js'
 import { inWords } from '../../src/health/reasons.js'
 
 t.test('F10: a failure of many is told by what each failed with', (t) => {

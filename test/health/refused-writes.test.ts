@@ -2,12 +2,12 @@
 import { rm } from 'node:fs/promises'
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { TestNode } from '../support/node.js'
 import { startRedis, until } from '../support/redis.js'
 import { becomesReady, lacks, partOf } from './room.js'
 
 const LEASE_MS = '1500'
-const WEB = 5
 
 interface Refusal {
   what: string
@@ -75,7 +75,7 @@ t.test('a store that takes no writes is not ready, and says why, until one has w
       t.equal(await node.metric('porchlight_store_down_seconds'), 0)
     })
   }
-  const user = await node.login('ann', WEB)
+  const user = await node.login('ann', Platform.Web)
   t.equal(await user.ping('in'), 'in')
 })
 
@@ -100,7 +100,7 @@ async function failToSave(client: Redis): Promise<void> {
 
 t.test('who may log in without the store is ready without it: it only warns', async (t) => {
   const { redis, node, client } = await start(t, { AUTH_WHEN_STORE_DOWN: 'allow' })
-  const token = await node.token('ann', WEB)
+  const token = await node.token('ann', Platform.Web)
   for (const [begin, end, reason] of [
     [() => client.replicaof('127.0.0.1', 1), () => client.replicaof('NO', 'ONE'), /replica/],
     [() => redis.kill(), () => redis.restart(), /nobody listens|ECONNREFUSED|closed/],
@@ -112,7 +112,7 @@ t.test('who may log in without the store is ready without it: it only warns', as
       said.parts.find(({ name }) => name === 'store'),
       { ready: false, warning: true },
     )
-    const user = await node.login('ann', WEB, { token })
+    const user = await node.login('ann', Platform.Web, { token })
     t.equal(await user.ping('in'), 'in')
     await user.close()
     await end()

@@ -1,6 +1,7 @@
 /** A store that counts as reachable, and answers late or not at all. */
 import t from 'tap'
 import { StoreUnavailableError } from '../../src/errors/errors.js'
+import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
 import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
@@ -16,7 +17,6 @@ import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'
 import { APART, SETTINGS } from './virtual-cluster.js'
 
-const ANDROID = 2
 const HOUR_S = 3_600
 
 /** Has failures of its own. */
@@ -53,7 +53,7 @@ class BalkyStore extends MemoryStore {
 class Place {
   readonly world = new World({ seed: 1 })
   readonly backend = new MemoryBackend(() => this.#wallMs())
-  readonly #platforms = new PlatformTable()
+  readonly #platforms = new PlatformTable(OPENIM_PLATFORMS)
   readonly #policy: LoginPolicy
 
   constructor(policy: Policy) {
@@ -83,9 +83,9 @@ class Place {
   }
 
   async token(jti: string): Promise<string> {
-    const place = { userId: 'ann', platformId: ANDROID, issuedAtS: 0, jti }
+    const place = { userId: 'ann', platformId: Platform.Android, issuedAtS: 0, jti }
     const token = spellToken(place, this.#wallMs(), HOUR_S)
-    await this.backend.tokens.set('ann', ANDROID, token, 'normal', HOUR_S)
+    await this.backend.tokens.set('ann', Platform.Android, token, 'normal', HOUR_S)
     return token
   }
 
@@ -103,11 +103,11 @@ t.test('who came in unchecked is asked about until the store has an answer', asy
   const { node, store } = place.start('node')
   await place.run(1_000)
   const token = await place.token('1')
-  const client = node.connect(0, 0, 'ann', ANDROID, token)!
+  const client = node.connect(0, 0, 'ann', Platform.Android, token)!
   await place.run(1_000)
   t.equal(client.state, 'in')
   // Of this the node does not hear: its connection is just gone.
-  await place.backend.tokens.kick('ann', ANDROID, [token], ADMIN_KICK, HOUR_S).saved
+  await place.backend.tokens.kick('ann', Platform.Android, [token], ADMIN_KICK, HOUR_S).saved
   store().refusals = 3
   store().events!.reachable(false, 'a test')
   store().events!.reachable(true, 'a test')
@@ -121,16 +121,16 @@ t.test('a login that is kicked while its number is on the way removes nobody', a
   const place = new Place(1)
   const [far, near] = [place.start('far'), place.start('near')]
   await place.run(1_000)
-  const stays = near.node.connect(0, 0, 'ann', ANDROID, await place.token('1'))!
+  const stays = near.node.connect(0, 0, 'ann', Platform.Android, await place.token('1'))!
   await place.run(1_000)
   const [assertsFrom, kicksFrom] = [gate(), gate()]
   far.store().assertsFrom = assertsFrom.promise
   far.store().kicksFrom = kicksFrom.promise
   const token = await place.token('2')
-  const kicked = far.node.connect(0, 0, 'ann', ANDROID, token)!
+  const kicked = far.node.connect(0, 0, 'ann', Platform.Android, token)!
   await place.run(100)
   t.equal(kicked.state, 'in')
-  await near.store().kickTokens('ann', ANDROID, [token], ADMIN_KICK, HOUR_S)
+  await near.store().kickTokens('ann', Platform.Android, [token], ADMIN_KICK, HOUR_S)
   await place.run(100)
   assertsFrom.open()
   await place.run(1_000)

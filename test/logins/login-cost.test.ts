@@ -1,10 +1,10 @@
 /** What logins cost the cluster, counted in calls of the store and in messages that nodes hear of each other. */
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { type Traffic, VirtualCluster } from './virtual-cluster.js'
 
 const LOGINS = 40
 const SETTLE_MS = 2_000
-const PHONE = 1
 
 interface Cost {
   /** Calls of the store a login, by method. */
@@ -19,13 +19,14 @@ async function costOfLogins(nodes: number, moves: number): Promise<Cost> {
   const tokens: string[][] = []
   for (let user = 0; user < LOGINS; user++) {
     tokens[user] = []
-    for (let login = 0; login <= moves; login++) tokens[user]!.push(await cluster.grant(`u${user}`, PHONE))
+    for (let login = 0; login <= moves; login++)
+      tokens[user]!.push(await cluster.grant(`u${user}`, Platform.IOS))
   }
   await cluster.run(SETTLE_MS)
   const before = structuredClone(cluster.traffic)
   for (let login = 0; login <= moves; login++) {
     for (let user = 0; user < LOGINS; user++) {
-      cluster.login((user + login) % nodes, `u${user}`, PHONE, tokens[user]![login]!)
+      cluster.login((user + login) % nodes, `u${user}`, Platform.IOS, tokens[user]![login]!)
       // One by one: logins that gather in a batch would cost less.
       await cluster.run(50)
     }
@@ -63,11 +64,11 @@ t.test('a second connection of a device costs one question to the node of the fi
   for (const policy of [0, 1] as const) {
     const cluster = new VirtualCluster({ seed: 1, nodes: 4, policy, delayMaxMs: 2 })
     await cluster.run(SETTLE_MS)
-    const token = await cluster.grant('ann', PHONE)
-    cluster.login(0, 'ann', PHONE, token)
+    const token = await cluster.grant('ann', Platform.IOS)
+    cluster.login(0, 'ann', Platform.IOS, token)
     await cluster.run(SETTLE_MS)
     const before = structuredClone(cluster.traffic)
-    cluster.login(1, 'ann', PHONE, token)
+    cluster.login(1, 'ann', Platform.IOS, token)
     await cluster.run(SETTLE_MS)
     t.same(
       perLogin(before, cluster.traffic, 1),

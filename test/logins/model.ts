@@ -6,10 +6,11 @@
  * model says what any order of them has in common, and takes over what happened.
  */
 import fc from 'fast-check'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import type { Policy } from '../../src/rules/logins/login-policy.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
-import { ADMIN_PLATFORM } from '../../src/services/admin-tokens.js'
 import { CLASSES, PLATFORMS, POLICY_NUMBERS, removes } from './facts.js'
 import { GRACE_MS, type VirtualClient, VirtualCluster } from './virtual-cluster.js'
 
@@ -23,10 +24,6 @@ const QUIET_AT_DOOR_MS = 2_400
 const QUIET_AFTER_LOSS_MS = 3_000
 /** On top, where a socket that does not answer is waited for. */
 const QUIET_HALF_OPEN_MS = 6_000
-
-const KICKED = 1506
-const CONFLICT = 1613
-const FULL = 1614
 
 interface Token {
   userId: UserId
@@ -92,10 +89,10 @@ function kick(world: World, logins: Login[]): void {
 function expectLogin(world: World, login: Login): void {
   const { token } = login
   world.logins.push(login)
-  if (!token.isGood) return expectRefusal(login, KICKED)
+  if (!token.isGood) return expectRefusal(login, WireCode.TokenKickedError)
   const rivals = inside(world).filter((other) => conflicts(world, token, other.token))
-  if (world.refusesNew && rivals.length > 0) return expectRefusal(login, CONFLICT)
-  if (!hasRoom(world, login, rivals)) return expectRefusal(login, FULL)
+  if (world.refusesNew && rivals.length > 0) return expectRefusal(login, WireCode.LoginConflict)
+  if (!hasRoom(world, login, rivals)) return expectRefusal(login, WireCode.TooManyConnectionsOfUser)
   endHalfOpen(world, login)
   kick(world, rivals)
 }
@@ -199,7 +196,7 @@ class MakeToken implements Step {
   async run(world: World, cluster: VirtualCluster): Promise<void> {
     const { node, userId, platformId } = this
     // Users get no token for the administrators' platform by the rules.
-    if (!this.byRules || platformId === ADMIN_PLATFORM) {
+    if (!this.byRules || platformId === Platform.Admin) {
       const text = await cluster.grant(userId, platformId)
       world.tokens.push({ userId, platformId, text, isGood: true })
       return
@@ -444,7 +441,7 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
     }
     const isRacer = racers.includes(login)
     if (isRacer && !wasGood.has(login.token)) {
-      if (login.errCode !== KICKED) throw new Error('a bad token was not refused')
+      if (login.errCode !== WireCode.TokenKickedError) throw new Error('a bad token was not refused')
       continue
     }
     const reasons = isRacer && world.refusesNew ? [...rivals, ...before] : rivals
@@ -466,7 +463,8 @@ function judgeRace(world: World, before: Login[], racers: Login[], wasGood: Set<
   for (const token of wasGood) {
     const holders = [...before, ...racers].filter((login) => login.token === token)
     if (holders.some(isIn)) continue
-    if (holders.some((login) => login.kicks > 0 || login.errCode === KICKED)) token.isGood = false
+    if (holders.some((login) => login.kicks > 0 || login.errCode === WireCode.TokenKickedError))
+      token.isGood = false
   }
 }
 

@@ -3,8 +3,10 @@
  * store whose answers and notes take a seeded time. Only the sockets, the tokens' signatures and the clock are made
  * up: a token is its own claims.
  */
+
 import type { Seating } from '../../actors/shard/presence-shard.js'
 import { tokenStore } from '../../src/node/token-store.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as TokenSync from '../../src/protocol/token-sync.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
@@ -73,7 +75,7 @@ function wallMs(world: World): number {
 export class VirtualCluster {
   readonly world: World
   readonly backend: MemoryBackend
-  readonly platforms = new PlatformTable()
+  readonly platforms = new PlatformTable(OPENIM_PLATFORMS)
   readonly policy: LoginPolicy
   readonly seating: Seating | undefined
   readonly nodes: VirtualNode[]

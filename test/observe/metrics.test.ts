@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createMetrics, mergeSnapshots, metricsTable } from '../../src/observe/metrics.js'
 import { watchThread } from '../../src/observe/thread-health.js'
+import { RequestId } from '../../src/openim/requests.js'
 
 /** The value of one line of the scraper's text; undefined when there is no such line. */
 function readingOf(body: string, series: string): number | undefined {
@@ -36,7 +37,7 @@ t.test('plain numbers are collected when a snapshot is taken, not before', async
   const metrics = createMetrics()
   const room = { requests: 0, actors: 0 }
   metrics.onSnapshot((report) => {
-    report.total('requests', room.requests, { req: 2005 })
+    report.total('requests', room.requests, { req: RequestId.SubscribeStatus })
     report.level('actors', room.actors)
   })
   const read = async () => {

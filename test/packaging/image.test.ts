@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:f
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { GatewayProcess } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually } from '../support/node.js'
@@ -140,7 +141,7 @@ t.test("the Dockerfile's steps make a folder that serves, with nothing else in i
   t.equal(healthOn(image, gateway.apiPort), 0)
   gateway.kill('SIGTERM')
   t.same(await gateway.exit, { code: 0, signal: null }, gateway.output)
-  t.equal(await eventually(() => client.closeCode), 1001)
+  t.equal(await eventually(() => client.closeCode), CloseCode.GoingAway)
   t.equal(healthOn(image, gateway.apiPort), 1)
 
   const env = { ...image.env, AUTH_SECRET: '' }

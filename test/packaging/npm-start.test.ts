@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } 
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import t from 'tap'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { GatewayProcess } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually } from '../support/node.js'
@@ -63,7 +64,7 @@ t.test('SIGTERM to npm start reaches the gateway, which drains and exits with 0'
   const client = await gateway.login('ann')
   gateway.kill('SIGTERM')
   t.same(await gateway.exit, { code: 0, signal: null }, gateway.output)
-  t.equal(await eventually(() => client.closeCode), 1001)
+  t.equal(await eventually(() => client.closeCode), CloseCode.GoingAway)
   t.equal((await gateway.readiness()).status, 0, 'nobody holds the ports')
 })
 

@@ -3,6 +3,7 @@
  * the truth. The bug: a status that a full link refused was noted as told, and never told again.
  */
 import t from 'tap'
+import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
 import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { UserId } from '../../src/rules/types.js'
@@ -15,7 +16,6 @@ import { VirtualNode } from '../support/virtual-node.js'
 import { pass } from '../support/virtual-time.js'
 import { readToken, spellToken } from '../support/virtual-tokens.js'
 
-const ANDROID = 2
 const USERS = 60
 const ROUNDS = 4
 const HOUR_S = 3_600
@@ -25,7 +25,7 @@ t.test('watchers on this node and on another learn what full links refused at fi
   const world = new World({ seed: 1, linkLimits, linkDelayMs: () => 10 })
   const wallMs = () => Date.UTC(2026, 0) + world.nowMs
   const backend = new MemoryBackend(wallMs)
-  const platforms = new PlatformTable()
+  const platforms = new PlatformTable(OPENIM_PLATFORMS)
   const nodes = ['a', 'b'].map(
     (name) =>
       new VirtualNode(
@@ -48,8 +48,8 @@ t.test('watchers on this node and on another learn what full links refused at fi
   const users = Array.from({ length: USERS }, (_, n) => `user-${n}`)
   const login = (node: number, userId: UserId): VirtualClient => {
     const jti = `${userId} ${world.nowMs}`
-    const token = spellToken({ userId, platformId: ANDROID, issuedAtS: 0, jti }, wallMs(), HOUR_S)
-    return nodes[node]!.connect(0, node, userId, ANDROID, token)!
+    const token = spellToken({ userId, platformId: Platform.Android, issuedAtS: 0, jti }, wallMs(), HOUR_S)
+    return nodes[node]!.connect(0, node, userId, Platform.Android, token)!
   }
   const told: Map<UserId, string>[] = []
   for (const node of [0, 1]) {
@@ -76,7 +76,7 @@ t.test('watchers on this node and on another learn what full links refused at fi
     const online = here.filter(({ state }) => state === 'in').map(({ userId }) => userId)
     t.ok(online.length > USERS / 2, `${online.length} got in`)
     for (const known of told) {
-      const shown = users.filter((userId) => known.get(userId) === String(ANDROID))
+      const shown = users.filter((userId) => known.get(userId) === String(Platform.Android))
       t.same(shown, online, 'everybody in is shown online, and nobody else')
     }
     // All at once, and each is a change of its own.

@@ -1,5 +1,6 @@
 /** Which nodes count, in whatever order the registry and word of mouth say so. */
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { Membership, type Registry } from '../../src/rules/cluster/membership.js'
 import { GONE_CONFIRM_MS } from '../../src/rules/presence/watch-index.js'
 
@@ -54,7 +55,7 @@ const heldBy = (...holders: string[]) => [
   {
     userId: 'ann',
     version: 1,
-    claims: holders.map((holder) => ({ platformId: 1, holder })),
+    claims: holders.map((holder) => ({ platformId: Platform.IOS, holder })),
     foreign: [],
   },
 ]

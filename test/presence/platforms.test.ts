@@ -1,8 +1,9 @@
 import t from 'tap'
-import { OPENIM_PLATFORMS, PlatformTable, parsePlatforms } from '../../src/rules/platforms.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
+import { PlatformTable, parsePlatforms } from '../../src/rules/platforms.js'
 
 t.test("OpenIM's eleven platforms have their names and classes", async (t) => {
-  const table = new PlatformTable()
+  const table = new PlatformTable(OPENIM_PLATFORMS)
   t.equal(OPENIM_PLATFORMS.length, 11)
   t.same([table.nameOf(1), table.classOf(1)], ['IOS', 'Mobile'])
   t.same([table.nameOf(7), table.classOf(7)], ['Linux', 'PC'])
@@ -11,7 +12,7 @@ t.test("OpenIM's eleven platforms have their names and classes", async (t) => {
 })
 
 t.test('an unknown platform has neither name nor class', async (t) => {
-  const table = new PlatformTable()
+  const table = new PlatformTable(OPENIM_PLATFORMS)
   for (const id of [0, -1, 12, 1.5, Number.NaN]) {
     t.notOk(table.isKnown(id))
     t.equal(table.nameOf(id), undefined)
@@ -20,7 +21,7 @@ t.test('an unknown platform has neither name nor class', async (t) => {
 })
 
 t.test('more platforms come from a setting', async (t) => {
-  const table = new PlatformTable(parsePlatforms('12:Vision:Headset, 13:Car:Car'))
+  const table = new PlatformTable(OPENIM_PLATFORMS, parsePlatforms('12:Vision:Headset, 13:Car:Car'))
   t.same([table.nameOf(12), table.classOf(12), table.classOf(13)], ['Vision', 'Headset', 'Car'])
   t.equal(table.all().length, 13)
   t.same(parsePlatforms(''), [])
@@ -41,17 +42,19 @@ t.test('a setting of another form is refused by the entry that is wrong', async 
 })
 
 t.test("one of OpenIM's platforms can be put in another class", async (t) => {
-  const table = new PlatformTable(parsePlatforms('8:APad:Mobile,12:Vision:Pad'))
+  const table = new PlatformTable(OPENIM_PLATFORMS, parsePlatforms('8:APad:Mobile,12:Vision:Pad'))
   t.same(
     [8, 9, 12].map((id) => table.classOf(id)),
     ['Mobile', 'Pad', 'Pad'],
   )
   t.equal(table.all().length, 12)
-  t.throws(() => new PlatformTable(parsePlatforms('8:APad:Mobile,8:APad:Pad')), { message: /id 8/ })
+  t.throws(() => new PlatformTable(OPENIM_PLATFORMS, parsePlatforms('8:APad:Mobile,8:APad:Pad')), {
+    message: /id 8/,
+  })
 })
 
 t.test('an id or a name that is there already is refused', async (t) => {
-  t.throws(() => new PlatformTable(parsePlatforms('5:Other:Other')), { message: /id 5/ })
-  t.throws(() => new PlatformTable(parsePlatforms('12:Web:Other')), { message: /name Web/ })
-  t.throws(() => new PlatformTable(parsePlatforms('12:A:A,12:B:B')), { message: /id 12/ })
+  t.throws(() => new PlatformTable(OPENIM_PLATFORMS, parsePlatforms('5:Other:Other')), { message: /id 5/ })
+  t.throws(() => new PlatformTable(OPENIM_PLATFORMS, parsePlatforms('12:Web:Other')), { message: /name Web/ })
+  t.throws(() => new PlatformTable(OPENIM_PLATFORMS, parsePlatforms('12:A:A,12:B:B')), { message: /id 12/ })
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { ADMIN_KICK, type Eviction, TOKEN_ONLY } from '../../src/rules/logins/eviction.js'
 import {
   type ConnectionKey,
@@ -488,7 +489,7 @@ t.test(
 )
 
 const NOBODY: Obeying = { leaving: [], probed: [], isChanged: false, isWaiting: false }
-const ANY = { platformId: 5, background: false, thread: 0, token: 'T' }
+const ANY = { platformId: Platform.Web, background: false, thread: 0, token: 'T' }
 
 /** A roster with these logins of ann's, given their numbers in this order: `undefined` = it waits. */
 function rosterWith(...logins: { key: number; number?: number; platformId?: PlatformId; token?: string }[]) {
@@ -506,7 +507,7 @@ const loginKeys = (roster: Roster) => roster.logins('ann').map(({ key }) => key)
 
 t.test('with a grace of nothing a broken socket is gone at once', async (t) => {
   const roster = new Roster(0)
-  roster.connect('ann', { key: 1, platformId: 5, background: false, thread: 0, token: 'T' })
+  roster.connect('ann', { key: 1, platformId: Platform.Web, background: false, thread: 0, token: 'T' })
   t.equal(roster.disconnect('ann', 1, false, 10), true)
   t.same(roster.shownPlatforms('ann'), [])
   t.equal(roster.graceDueMs(), undefined)
@@ -514,7 +515,7 @@ t.test('with a grace of nothing a broken socket is gone at once', async (t) => {
 
 t.test('a user who broke off is shown for the grace, and unreachable at once', async (t) => {
   const roster = new Roster(GRACE_MS)
-  roster.connect('ann', { key: 1, platformId: 5, background: false, thread: 0, token: 'T' })
+  roster.connect('ann', { key: 1, platformId: Platform.Web, background: false, thread: 0, token: 'T' })
   roster.disconnect('ann', 1, false, 1_000)
   t.same([roster.shownPlatforms('ann'), roster.reachablePlatforms('ann')], [[5], []])
   t.equal(roster.graceDueMs(), 1_000 + GRACE_MS)
@@ -528,7 +529,7 @@ t.test(
   async (t) => {
     const roster = new Roster(GRACE_MS)
     const versionOf = (userId: UserId) => roster.standingOf(userId).version
-    roster.connect('ann', { key: 1, platformId: 5, background: false, thread: 0, token: 'T' })
+    roster.connect('ann', { key: 1, platformId: Platform.Web, background: false, thread: 0, token: 'T' })
     roster.recorded('ann', 7)
     roster.recorded('ann', 3)
     t.equal(versionOf('ann'), 7)
@@ -605,7 +606,7 @@ t.test('an eviction is obeyed by those with a smaller number only', async (t) =>
 t.test(
   'a login that leaves is no login any more, but shown and reachable until its socket has closed',
   async (t) => {
-    const roster = rosterWith({ key: 1, number: 5 }, { key: 2, number: 6, platformId: 1 })
+    const roster = rosterWith({ key: 1, number: 5 }, { key: 2, number: 6, platformId: Platform.IOS })
     roster.evict({ userId: 'ann', before: 6 })
     t.same(loginKeys(roster), [2])
     t.same(
@@ -624,32 +625,32 @@ t.test(
 t.test('an eviction may be for platforms, for one connection, for a token, or for all but one', async (t) => {
   const all = () =>
     rosterWith(
-      { key: 1, number: 1, platformId: 1, token: 'a' },
-      { key: 2, number: 2, platformId: 2, token: 'b' },
-      { key: 3, number: 3, platformId: 2, token: 'c' },
+      { key: 1, number: 1, platformId: Platform.IOS, token: 'a' },
+      { key: 2, number: 2, platformId: Platform.Android, token: 'b' },
+      { key: 3, number: 3, platformId: Platform.Android, token: 'c' },
     )
   const met = (order: Omit<Parameters<Roster['evict']>[0], 'userId' | 'before'>) =>
     all().evict({ userId: 'ann', before: ADMIN_KICK, ...order }).leaving
   t.same(met({}), [1, 2, 3])
-  t.same(met({ platformIds: [2, 7] }), [2, 3])
+  t.same(met({ platformIds: [Platform.Android, Platform.Linux] }), [2, 3])
   t.same(met({ platformIds: [] }), [])
   t.same(met({ key: 2 }), [2])
   t.same(met({ key: 9 }), [])
   t.same(met({ token: 'c' }), [3])
   t.same(met({ spares: 'b' }), [1, 3])
-  t.same(met({ platformIds: [1], token: 'c' }), [])
+  t.same(met({ platformIds: [Platform.IOS], token: 'c' }), [])
 })
 
 t.test('connections with the newcomer’s token are probed, and no rivals', async (t) => {
   const roster = rosterWith(
     { key: 1, number: 1, token: 'a' },
     { key: 2, number: 2, token: 'b' },
-    { key: 3, number: 3, token: 'b', platformId: 1 },
+    { key: 3, number: 3, token: 'b', platformId: Platform.IOS },
     { key: 4, number: 12, token: 'b' },
     { key: 5, token: 'b' },
   )
   t.same(
-    roster.evict({ userId: 'ann', before: 9, platformIds: [5], newcomer: 'b' }),
+    roster.evict({ userId: 'ann', before: 9, platformIds: [Platform.Web], newcomer: 'b' }),
     { ...NOBODY, leaving: [1], probed: [2, 3, 5] },
     'on whatever platforms, and whether they have their numbers; who came later is not suspect',
   )
@@ -701,12 +702,12 @@ t.test('who waits for his number makes an eviction wait, unless it is by hand', 
 })
 
 t.test('a place without a socket goes at once, and what is shown changes with it', async (t) => {
-  const roster = rosterWith({ key: 1, number: 5 }, { key: 2, platformId: 1 })
+  const roster = rosterWith({ key: 1, number: 5 }, { key: 2, platformId: Platform.IOS })
   roster.hold('ann', 3, 0)
   for (const key of [1, 2]) roster.disconnect('ann', key, false, 0)
   t.same(roster.shownPlatforms('ann'), [1, 3, 5])
   t.same(roster.evict({ userId: 'ann', before: UNNUMBERED }), NOBODY, 'by no number at all')
-  t.same(roster.evict({ userId: 'ann', before: 5, platformIds: [5] }), NOBODY, 'by its own number')
+  t.same(roster.evict({ userId: 'ann', before: 5, platformIds: [Platform.Web] }), NOBODY, 'by its own number')
   t.same(
     roster.evict({ userId: 'ann', before: 5 }),
     { ...NOBODY, isChanged: true },
@@ -728,10 +729,10 @@ t.test('a broken place beside an open one of its platform goes without a change'
 t.test('what a device left behind broken goes when it is somewhere else', async (t) => {
   const roster = rosterWith(
     { key: 1, number: 5, token: 'a' },
-    { key: 2, number: 6, token: 'a', platformId: 1 },
+    { key: 2, number: 6, token: 'a', platformId: Platform.IOS },
   )
   roster.disconnect('ann', 1, false, 0)
-  t.same(roster.evict({ userId: 'ann', before: 7, platformIds: [5], newcomer: 'a' }), {
+  t.same(roster.evict({ userId: 'ann', before: 7, platformIds: [Platform.Web], newcomer: 'a' }), {
     ...NOBODY,
     probed: [2],
     isChanged: true,
@@ -742,7 +743,7 @@ t.test('what a device left behind broken goes when it is somewhere else', async 
 t.test('a login here removes those that came before it, whatever their numbers', async (t) => {
   const roster = rosterWith(
     { key: 1, number: 5, token: 'a' },
-    { key: 2, platformId: 1, token: 'b' },
+    { key: 2, platformId: Platform.IOS, token: 'b' },
     { key: 3, token: 'b' },
     { key: 4, token: 'c' },
   )
@@ -753,7 +754,7 @@ t.test('a login here removes those that came before it, whatever their numbers',
 })
 
 t.test('a login here also ends what its user left behind here', async (t) => {
-  const roster = rosterWith({ key: 1, number: 5, platformId: 1 }, { key: 2 })
+  const roster = rosterWith({ key: 1, number: 5, platformId: Platform.IOS }, { key: 2 })
   roster.hold('ann', 2, 0)
   roster.disconnect('ann', 1, false, 0)
   t.same(roster.evictBefore('ann', 2, [1, 2]), { ...NOBODY, isChanged: true })

@@ -2,11 +2,13 @@
  * Several nodes in one virtual world: real presence shards and sync actors on real memory stores, and io threads
  * that are only what a shard sees of them. Frames take a seeded time, and so do the store's answers.
  */
+
 import { type Args, newShardCounts, presenceShard } from '../../actors/shard/presence-shard.js'
 import { newSyncCounts } from '../../actors/sync/counts.js'
 import { startSync } from '../../actors/sync/start-sync.js'
 import { newHealth } from '../../actors/sync/store-health.js'
 import { StoreUnavailableError } from '../../src/errors/errors.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import {
   Addresses,
   CLUSTER_SYNC,
@@ -246,7 +248,7 @@ class SimulatedNode {
   #spawnShard(system: ActorSystem, shard: number): void {
     const counts = newShardCounts()
     const settings = { ...SETTINGS, nodeId: this.#nodeId }
-    const policy = new LoginPolicy(0, new PlatformTable())
+    const policy = new LoginPolicy(0, new PlatformTable(OPENIM_PLATFORMS))
     const args = {
       shard,
       settings,

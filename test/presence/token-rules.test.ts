@@ -1,23 +1,17 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
 import { POLICIES, type Policy } from '../../src/rules/logins/login-policy.js'
 import { compareIssue, isRenewal, nextPlace, readIssue } from '../../src/rules/logins/token-order.js'
 import { type HeldToken, type TokenRuleSettings, TokenRules } from '../../src/rules/logins/token-rules.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { PlatformId } from '../../src/rules/types.js'
 
-const IOS = 1
-const ANDROID = 2
-const WINDOWS = 3
-const OSX = 4
-const WEB = 5
-const APAD = 8
-const IPAD = 9
 const NOW_S = 1_700_000_000
 const NOW_MS = NOW_S * 1000
 const RANDOM = '89abcdef'
 
-const platforms = new PlatformTable()
+const platforms = new PlatformTable(OPENIM_PLATFORMS)
 const allIds = platforms.all().map(({ id }) => id)
 const isPc = (platformId: PlatformId) => platforms.classOf(platformId) === 'PC'
 
@@ -76,30 +70,42 @@ t.test(
 )
 
 t.test('tokens of platforms that share a place are weighed against each other', async (t) => {
-  const pads = [held(IPAD, 2), held(APAD, 1)]
-  t.same(staying({ policy: 4 }, held(WEB, 3), pads), [pads[0]], 'one of a class, the newest')
-  t.same(staying({ policy: 1 }, held(WEB, 3), pads), pads, 'one of each platform')
-  const devices = [held(IOS, 3), held(ANDROID, 1), held(WEB, 2), held(ANDROID, 2)]
+  const pads = [held(Platform.IPad, 2), held(Platform.APad, 1)]
+  t.same(staying({ policy: 4 }, held(Platform.Web, 3), pads), [pads[0]], 'one of a class, the newest')
+  t.same(staying({ policy: 1 }, held(Platform.Web, 3), pads), pads, 'one of each platform')
+  const devices = [
+    held(Platform.IOS, 3),
+    held(Platform.Android, 1),
+    held(Platform.Web, 2),
+    held(Platform.Android, 2),
+  ]
   t.same(
-    staying({ policy: 5 }, held(OSX, 4), devices),
+    staying({ policy: 5 }, held(Platform.OSX, 4), devices),
     [devices[3]],
     'beside a PC one device, Android if there is',
   )
-  const others = [held(IOS, 3), held(WEB, 2)]
-  t.same(staying({ policy: 5 }, held(OSX, 4), others), [others[0]], 'without Android, the newest')
-  t.same(staying({ policy: 4 }, held(WEB, 4), [held(IOS, 2), held(ANDROID, 1)]).length, 1)
-  t.equal(staying({ policy: 4 }, held(WEB, 4), [held(IOS, 2), held(ANDROID, 1)])[0]?.platformId, IOS)
+  const others = [held(Platform.IOS, 3), held(Platform.Web, 2)]
+  t.same(staying({ policy: 5 }, held(Platform.OSX, 4), others), [others[0]], 'without Android, the newest')
+  t.same(
+    staying({ policy: 4 }, held(Platform.Web, 4), [held(Platform.IOS, 2), held(Platform.Android, 1)]).length,
+    1,
+  )
+  t.equal(
+    staying({ policy: 4 }, held(Platform.Web, 4), [held(Platform.IOS, 2), held(Platform.Android, 1)])[0]
+      ?.platformId,
+    Platform.IOS,
+  )
 })
 
 t.test('where several stay, the maximum counts those of a platform with the newcomer', async (t) => {
-  const web = [1, 2, 3].map((iat) => held(WEB, iat))
-  const ios = [1, 2, 3, 4].map((iat) => held(IOS, iat))
+  const web = [1, 2, 3].map((iat) => held(Platform.Web, iat))
+  const ios = [1, 2, 3, 4].map((iat) => held(Platform.IOS, iat))
   const settings = { policy: 0, maxPerPlatform: 3 } as const
-  t.same(staying(settings, held(WEB, 9), [...web, ...ios]), [...web.slice(1), ...ios.slice(1)])
-  t.same(staying({ policy: 0, maxPerPlatform: 1 }, held(WEB, 9), web), [])
-  const windows = [1, 2, 3].map((iat) => held(WINDOWS, iat))
-  t.same(staying({ ...settings, policy: 5 }, held(WINDOWS, 9), windows), windows.slice(1))
-  t.same(staying({ ...settings, policy: 5 }, held(OSX, 9), windows), windows, 'another PC platform')
+  t.same(staying(settings, held(Platform.Web, 9), [...web, ...ios]), [...web.slice(1), ...ios.slice(1)])
+  t.same(staying({ policy: 0, maxPerPlatform: 1 }, held(Platform.Web, 9), web), [])
+  const windows = [1, 2, 3].map((iat) => held(Platform.Windows, iat))
+  t.same(staying({ ...settings, policy: 5 }, held(Platform.Windows, 9), windows), windows.slice(1))
+  t.same(staying({ ...settings, policy: 5 }, held(Platform.OSX, 9), windows), windows, 'another PC platform')
 })
 
 t.test('where a new login is refused, its token takes the place of none', async (t) => {
@@ -110,21 +116,24 @@ t.test('where a new login is refused, its token takes the place of none', async 
       t.same(rules({ policy, refuseNew: true }).clearedBy(id), [])
     }
   }
-  t.equal(staying({ policy: 1, refuseNew: true, maxPerPlatform: 2 }, held(IOS, 3), tokens).length, 21)
+  t.equal(
+    staying({ policy: 1, refuseNew: true, maxPerPlatform: 2 }, held(Platform.IOS, 3), tokens).length,
+    21,
+  )
 })
 
 t.test('where tokens are renewed, those that a device still uses stay', async (t) => {
-  const ios = [held(IOS, 1), held(IOS, 2)]
+  const ios = [held(Platform.IOS, 1), held(Platform.IOS, 2)]
   for (const policy of [1, 4] as const) {
-    t.same(staying({ policy, renewals: true }, held(WEB, 3), ios), ios)
+    t.same(staying({ policy, renewals: true }, held(Platform.Web, 3), ios), ios)
     t.same(
-      staying({ policy, renewals: true }, held(IOS, 3), ios),
+      staying({ policy, renewals: true }, held(Platform.IOS, 3), ios),
       [],
       'but not those of a login that has to go',
     )
   }
-  t.same(staying({ policy: 5, renewals: true }, held(OSX, 3), ios), ios)
-  t.same(staying({ policy: 0, renewals: true, maxPerPlatform: 1 }, held(IOS, 3), ios), [ios[1]])
+  t.same(staying({ policy: 5, renewals: true }, held(Platform.OSX, 3), ios), ios)
+  t.same(staying({ policy: 0, renewals: true, maxPerPlatform: 1 }, held(Platform.IOS, 3), ios), [ios[1]])
 })
 
 t.test('the platforms that a newcomer clears are those on which none of two tokens stays', async (t) => {
@@ -139,25 +148,29 @@ t.test('the platforms that a newcomer clears are those on which none of two toke
 t.test(
   'a token that has expired counts for nothing, and is forgotten when no clock can be that late',
   async (t) => {
-    const expired = held(IOS, 2, { exp: NOW_S })
-    const long = { ...held(IOS, 3, { exp: NOW_S - 300 }), state: 'kicked' }
-    const good = held(IOS, 1)
-    const ruling = rules({ policy: 1 }).judge(held(WEB, 4), [expired, long, good], NOW_S)
+    const expired = held(Platform.IOS, 2, { exp: NOW_S })
+    const long = { ...held(Platform.IOS, 3, { exp: NOW_S - 300 }), state: 'kicked' }
+    const good = held(Platform.IOS, 1)
+    const ruling = rules({ policy: 1 }).judge(held(Platform.Web, 4), [expired, long, good], NOW_S)
     t.same(ruling, { kick: [], forget: [long] }, 'the good one is not measured against one that is past')
-    const kicked = rules({ policy: 0, maxPerPlatform: 2 }).judge(held(IOS, 4), [expired, long, good], NOW_S)
+    const kicked = rules({ policy: 0, maxPerPlatform: 2 }).judge(
+      held(Platform.IOS, 4),
+      [expired, long, good],
+      NOW_S,
+    )
     t.same(kicked.kick, [])
   },
 )
 
 t.test('only good tokens are kicked, and a token that cannot be read is the oldest', async (t) => {
-  const states = ['kicked', 'invalid', 'expired'].map((state, at) => ({ ...held(IOS, at), state }))
-  t.same(rules({ policy: 1 }).judge(held(IOS, 9), states, NOW_S), { kick: [], forget: [] })
+  const states = ['kicked', 'invalid', 'expired'].map((state, at) => ({ ...held(Platform.IOS, at), state }))
+  t.same(rules({ policy: 1 }).judge(held(Platform.IOS, 9), states, NOW_S), { kick: [], forget: [] })
   const unreadable = ['', 'x', 'a.b.c', 'fake.bnVsbA.sig', tokenText({ iat: 'now' }), tokenText([])].map(
-    (token): HeldToken => ({ platformId: IOS, token, state: 'normal' }),
+    (token): HeldToken => ({ platformId: Platform.IOS, token, state: 'normal' }),
   )
-  const readable = held(IOS, -1)
+  const readable = held(Platform.IOS, -1)
   for (const token of unreadable) {
-    const { kick, forget } = rules({ policy: 1 }).judge(held(WEB, 9), [readable, token], NOW_S)
+    const { kick, forget } = rules({ policy: 1 }).judge(held(Platform.Web, 9), [readable, token], NOW_S)
     t.same([kick, forget], [[token], []], token.token)
   }
 })

@@ -1,6 +1,7 @@
 /** A watch that ends before the store was told of it costs the store nothing, and leaves nothing that waits. */
 import t from 'tap'
 import { newShardCounts, presenceShard } from '../../actors/shard/presence-shard.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER, PRESENCE_SYNC } from '../../src/protocol/addresses.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
 import type * as Listener from '../../src/protocol/listener.js'
@@ -33,7 +34,7 @@ t.test(
           handshakeTimeoutMs: 10_000,
         },
         addresses: new Addresses({ io: [0], shard: [0], sync: 0, presenceShards: 1 }),
-        policy: new LoginPolicy(0, new PlatformTable([])),
+        policy: new LoginPolicy(0, new PlatformTable(OPENIM_PLATFORMS)),
         seating: undefined,
         counts: newShardCounts(),
         gauges: [],

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { GONE_CONFIRM_MS, nodeOf, sameList, WatchIndex } from '../../src/rules/presence/watch-index.js'
 import type { Claim, PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
 
@@ -208,7 +209,7 @@ t.test('learning something twice is silent the second time', async (t) => {
   index.watch('ann', 0)
   const learnt = snapshotOf(5, claim(2, 'node-b#1'))
   t.ok(index.learn(learnt, 0))
-  t.match(index.news('ann', []), { platformIds: [2] })
+  t.match(index.news('ann', []), { platformIds: [Platform.Android] })
   index.learn(learnt, 0)
   t.equal(index.news('ann', []), undefined)
 })
@@ -272,7 +273,7 @@ t.test("a device of OpenIM's own has no record of claims, and is believed to com
   const index = new WatchIndex(HERE)
   index.watch('ann', 0)
   index.learn({ ...snapshotOf(0), foreign: [1] }, 100)
-  t.match(index.news('ann', []), { platformIds: [1] })
+  t.match(index.news('ann', []), { platformIds: [Platform.IOS] })
   t.ok(index.learn(snapshotOf(0), 200))
   t.match(index.news('ann', []), { platformIds: [] })
   t.notOk(index.learn({ ...snapshotOf(0), foreign: [1] }, 150), 'the answer to an older question')

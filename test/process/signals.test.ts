@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { asProcessOne, childOf, GatewayProcess, hearsSignals, MAIN } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
 import { eventually } from '../support/node.js'
@@ -45,7 +46,7 @@ t.test(
     const client = await gateway.login('ann')
     process.kill((await eventually(() => childOf(gateway.child.pid!)))!, 'SIGTERM')
     t.same(await gateway.exit, { code: 0, signal: null }, gateway.output)
-    t.equal(await eventually(() => client.closeCode), 1001)
+    t.equal(await eventually(() => client.closeCode), CloseCode.GoingAway)
   },
 )
 
@@ -84,7 +85,7 @@ t.test('when its terminal goes away, it drains', async (t) => {
   t.teardown(() => isAlive(pid) && process.kill(pid, 'SIGKILL'))
   const client = await gateway.login('ann')
   gateway.kill('SIGKILL')
-  t.equal(await eventually(() => client.closeCode), 1001)
+  t.equal(await eventually(() => client.closeCode), CloseCode.GoingAway)
   await eventually(() => (isAlive(pid) ? undefined : true))
 })
 
@@ -106,7 +107,7 @@ t.test('SHUTDOWN_DELAY_MS: after it the node drains as ever', async (t) => {
   const client = await gateway.login('ann')
   gateway.kill('SIGTERM')
   t.same(await gateway.exit, { code: 0, signal: null })
-  t.equal(await eventually(() => client.closeCode), 1001)
+  t.equal(await eventually(() => client.closeCode), CloseCode.GoingAway)
 })
 
 function isAlive(pid: number): boolean {

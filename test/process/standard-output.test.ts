@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { GatewayProcess, MAIN } from '../support/gateway-process.js'
 import { endsWithThisProcess, temporaryFolder } from '../support/leftovers.js'
 import { eventually } from '../support/node.js'
@@ -55,7 +56,7 @@ t.test('a gateway whose standard output is full serves, and hears SIGTERM', asyn
   pipe.fill()
   gateway.kill('SIGTERM')
   t.same(await gateway.exit, { code: 0, signal: null }, gateway.output)
-  t.equal(await eventually(() => client.closeCode), 1001)
+  t.equal(await eventually(() => client.closeCode), CloseCode.GoingAway)
 })
 
 t.test(
@@ -132,5 +133,5 @@ t.test('a reader that goes away does no harm', async (t) => {
   const client = await gateway.login('ann')
   gateway.kill('SIGTERM')
   t.same(await gateway.exit, { code: 0, signal: null }, gateway.output)
-  t.equal(await eventually(() => client.closeCode), 1001)
+  t.equal(await eventually(() => client.closeCode), CloseCode.GoingAway)
 })

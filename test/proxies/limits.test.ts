@@ -1,16 +1,15 @@
 /** M2, N2, F20 on a whole node: limits for each address hold for the clients behind a proxy, and not for the proxy. */
 import t, { type Test } from 'tap'
+import { WireCode } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import type { ConnectRefusedError } from '../../src/sdk/openim-handshake.js'
 import { eventually, noNativeTransport, TestNode } from '../support/node.js'
 import { documentedConfig, startHaproxy, startNginx } from '../support/proxies.js'
 import { handshakeText, rawAnswers } from '../support/raw-http.js'
 
-const WEB = 5
 const CLIENT = '198.51.100.7'
-const OVER_LIMIT = 1601
-const TOO_MANY_LOGINS = 1612
-const FORBIDDEN = 1002
+const FORBIDDEN = WireCode.NoPermissionError
 /** nginx and the tests themselves. */
 const BEHIND_LOOPBACK = { TRUSTED_PROXIES: 'loopback', FORWARDED_HEADER: 'x-forwarded-for' }
 
@@ -24,7 +23,7 @@ async function login(
 ): Promise<OpenimClient | number> {
   try {
     // Over HTTP the reason comes before the upgrade, as native clients have it.
-    return await node.login(`user-${++users}`, WEB, { url, headers, isMsgResp: false })
+    return await node.login(`user-${++users}`, Platform.Web, { url, headers, isMsgResp: false })
   } catch (error) {
     return (error as ConnectRefusedError).errCode
   }
@@ -45,10 +44,10 @@ for (const transport of ['uws', 'ws'] as const) {
       const url = `ws://127.0.0.1:${port}`
       const clients = [await login(node, from(CLIENT), url), await login(node, from(CLIENT), url)]
       t.ok(clients.every((client) => typeof client === 'object'))
-      t.equal(await login(node, from(CLIENT), url), OVER_LIMIT)
+      t.equal(await login(node, from(CLIENT), url), WireCode.ConnOverMaxNumLimit)
       t.equal(
         await login(node, from(`203.0.113.9, ${CLIENT}`), url),
-        OVER_LIMIT,
+        WireCode.ConnOverMaxNumLimit,
         'whatever it says before that',
       )
       t.type(await login(node, from('198.51.100.8'), url), 'object')
@@ -72,7 +71,7 @@ for (const transport of ['uws', 'ws'] as const) {
     await t.test('are counted for a network of IPv6 addresses', async (t) => {
       t.type(await login(node, from('2001:db8:0:7::1')), 'object')
       t.type(await login(node, from('[2001:db8:0:7:ffff::2]:4711')), 'object')
-      t.equal(await login(node, from('2001:db8:0:7:1:2:3:4')), OVER_LIMIT)
+      t.equal(await login(node, from('2001:db8:0:7:1:2:3:4')), WireCode.ConnOverMaxNumLimit)
       t.type(await login(node, from('2001:db8:0:8::1')), 'object')
     })
   })
@@ -91,7 +90,7 @@ for (const transport of ['uws', 'ws'] as const) {
       ]) {
         const logins = []
         for (const address of addresses) logins.push(await login(node, from(address)))
-        t.match(logins, [{}, {}, TOO_MANY_LOGINS])
+        t.match(logins, [{}, {}, WireCode.TooManyLogins])
       }
       t.type(await login(node, from('198.51.100.8')), 'object')
     })
@@ -121,5 +120,5 @@ for (const transport of ['uws', 'ws'] as const) {
 t.test('without trusted proxies all clients of a proxy are one address', async (t) => {
   const node = await TestNode.start(t, { MAX_CONNECTIONS_PER_ADDRESS: '1' })
   t.type(await login(node, from(CLIENT)), 'object')
-  t.equal(await login(node, from('198.51.100.8')), OVER_LIMIT)
+  t.equal(await login(node, from('198.51.100.8')), WireCode.ConnOverMaxNumLimit)
 })

@@ -1,4 +1,5 @@
 /** Small helpers for tests of a shard's sub-machines: what they pushed, by kind. */
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { Login } from '../../src/rules/presence/roster.js'
@@ -23,7 +24,7 @@ export class Decided {
 }
 
 export function policyOf(policy: Policy): LoginPolicy {
-  return new LoginPolicy(policy, new PlatformTable())
+  return new LoginPolicy(policy, new PlatformTable(OPENIM_PLATFORMS))
 }
 
 export function login(key: number, token = `token-${key}`, platformId = ANDROID): Login {

@@ -1,6 +1,8 @@
 /** A role for the tests of thread hosting: an echo, a listener to signals, and ways to misbehave. */
+
 import { defineActor } from '../../src/runtime/actor.js'
 import { silentLog } from '../../src/runtime/environment.js'
+import { codeOf } from '../../src/runtime/errors.js'
 import { type Ref, type ReplyTo, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
 import { restartWithBackoff } from '../../src/runtime/supervision.js'
 import type { ActorSystem, SystemStats } from '../../src/runtime/system.js'
@@ -102,7 +104,7 @@ async function echoOf(system: ActorSystem, to: Ref<Command>): Promise<string> {
   try {
     return await system.ask(to, { kind: 'echo', text: 'hello' }, ASK_DEADLINE_MS)
   } catch (error) {
-    return (error as { code: string }).code
+    return codeOf(error)!
   }
 }
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { type Bounds, check, type Rule } from './checker.js'
 import type { FaultRecord, HistoryEvent } from './history.js'
 
@@ -7,11 +8,11 @@ const END_MS = 100_000
 
 /** Watcher 9 on node 0 watches ann from the start; her socket 1 on node 1 is open from 10 s on. */
 const START: HistoryEvent[] = [
-  { kind: 'knocked', atMs: 0, socket: 9, node: 0, userId: 'watcher', platformId: 5 },
+  { kind: 'knocked', atMs: 0, socket: 9, node: 0, userId: 'watcher', platformId: Platform.Web },
   { kind: 'entered', atMs: 1, socket: 9 },
   { kind: 'watched', atMs: 1, watcher: 9, userId: 'ann' },
   told(100),
-  { kind: 'knocked', atMs: 10_000, socket: 1, node: 1, userId: 'ann', platformId: 2 },
+  { kind: 'knocked', atMs: 10_000, socket: 1, node: 1, userId: 'ann', platformId: Platform.Android },
   { kind: 'entered', atMs: 10_050, socket: 1 },
 ]
 
@@ -78,7 +79,7 @@ t.test('who is there throughout and shown as gone is a false offline', async (t)
 t.test('who breaks off and is back within the grace must not appear to leave', async (t) => {
   const back: HistoryEvent[] = [
     left(20_000, true),
-    { kind: 'knocked', atMs: 21_000, socket: 2, node: 2, userId: 'ann', platformId: 2 },
+    { kind: 'knocked', atMs: 21_000, socket: 2, node: 2, userId: 'ann', platformId: Platform.Android },
     { kind: 'entered', atMs: 21_010, socket: 2 },
   ]
   t.same(broken([told(10_500, 2), ...back]), [])

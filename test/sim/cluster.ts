@@ -1,5 +1,7 @@
 /** Whole nodes, their clients and their watchers on the model of Redis, and everything that happens written down. */
+
 import { presenceShard } from '../../actors/shard/presence-shard.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
@@ -92,7 +94,7 @@ export class Cluster {
     const wallMs = () => STORE_EPOCH_MS + this.world.nowMs
     this.backend = new MemoryBackend(() => wallMs() + this.clockOffsetMs)
     this.emptyStore = this.backend.checkpoint()
-    const platforms = new PlatformTable()
+    const platforms = new PlatformTable(OPENIM_PLATFORMS)
     const settings = { ...SETTINGS, presenceTtlS, watchTtlS }
     const ground = {
       world: this.world,

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { APART } from './cluster.js'
 import type { Fault } from './faults.js'
 import { carryOut, type Plan, simulate } from './scenario.js'
@@ -38,7 +39,7 @@ t.test('who says goodbye just before a fail-over that forgets it is gone after i
   const { violations } = await carryOut(
     plan(
       [
-        { atMs: 5_000, do: 'login', userId: 'ann', platformId: 2, node: 1, io: 0 },
+        { atMs: 5_000, do: 'login', userId: 'ann', platformId: Platform.Android, node: 1, io: 0 },
         { atMs: 11_000, do: 'end', which: 0, clean: true },
       ],
       { name: 'loseLastWrites', node: 0, slot: 0, fromMs: 10_500, toMs: 15_000, degree: 0.9 },

@@ -1,8 +1,8 @@
 /** Clients that watch users, and change their minds: whom they watch, and whether they are there at all. */
 
+import { Platform } from '../../src/openim/platforms.js'
 import type { UserId } from '../../src/rules/types.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
-import { WEB } from '../storms/crowd.js'
 
 export interface AudienceOptions {
   watchers: number
@@ -83,7 +83,7 @@ export class Audience {
   async #sit(seat: Seat): Promise<void> {
     const { url } = this.options
     const { userId, token } = seat
-    const client = await OpenimClient.connect({ url, userId, platformId: WEB, token })
+    const client = await OpenimClient.connect({ url, userId, platformId: Platform.Web, token })
     client.on('received', () => {
       client.history.length = 0
     })

@@ -6,8 +6,9 @@ import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Gateway, residentBytes, startGateway } from '../../bench/support/gateway.js'
 import { withScope } from '../../bench/support/scope.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
-import { ANDROID, Crowd, WEB } from '../storms/crowd.js'
+import { Crowd } from '../storms/crowd.js'
 import { startRedis } from '../support/redis.js'
 import { Audience } from './audience.js'
 import { type Line, lineThrough } from './line.js'
@@ -107,7 +108,7 @@ export function soak(settings: SoakSettings): Promise<SoakResult> {
       watches: WATCHES,
       url: node.wsUrl,
       userIds: crowd.userIds,
-      token: (userId) => tokenOf(userId, WEB),
+      token: (userId) => tokenOf(userId, Platform.Web),
       random,
     })
     const levels = (): Levels => ({
@@ -147,7 +148,7 @@ export function soak(settings: SoakSettings): Promise<SoakResult> {
 }
 
 async function makeTokens(node: Gateway, crowd: Crowd, tokens: Map<string, string>): Promise<void> {
-  for (const platformId of [ANDROID, WEB]) {
+  for (const platformId of [Platform.Android, Platform.Web]) {
     const members = crowd.members.filter((member) => member.platformId === platformId)
     const userIds = members.map(({ userId }) => userId)
     const made = await node.tokens(userIds, platformId)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import type { PlatformId, TokenState, UserId } from '../../src/rules/types.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
@@ -79,14 +80,18 @@ t.test('A12: nobody is forgotten because the clock of the machine was set, or it
     await store.rememberRefresh('ann', 1, 'refresh', HOUR_S)
     t.equal(await store.tokenState('ann', 1, 'token'), 'normal')
     clocks.wallMs += hours * HOUR_S * 1_000
-    t.match(await store.read(['ann']), [{ claims: [{ platformId: 1, holder }] }], name)
+    t.match(await store.read(['ann']), [{ claims: [{ platformId: Platform.IOS, holder }] }], name)
     t.equal((await store.renewLease({ ...RENEWAL })).isHeld, true)
     t.equal(await store.tokenState('ann', 1, 'token'), 'normal')
     await store.kickTokens('ann', 1, ['token'], 7, HOUR_S)
     await until('the node that relies on it hears of the kick', () => heard.notes.length)
     t.equal(await store.tokenState('ann', 1, 'token'), 'kicked')
     clocks.wallMs -= hours * HOUR_S * 1_000
-    t.match(await store.read(['ann']), [{ claims: [{ platformId: 1, holder }] }], 'nor when it is set right')
+    t.match(
+      await store.read(['ann']),
+      [{ claims: [{ platformId: Platform.IOS, holder }] }],
+      'nor when it is set right',
+    )
     t.equal(await store.takeRefresh('ann', 1, 'refresh'), true)
     clocks.steadyMs += 61_000
     t.match(await store.read(['ann']), [{ claims: [] }], 'records live as long as they should')

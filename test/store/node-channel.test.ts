@@ -1,5 +1,6 @@
 import { Packr, pack, unpack } from 'msgpackr'
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { encodeChange } from '../../src/protocol/node/changes.js'
 import type { AnyNote, Note } from '../../src/protocol/node/notes.js'
 import type { Snapshot } from '../../src/rules/types.js'
@@ -8,7 +9,7 @@ import { NodeReceiver, NodeSender, Outgoing, type Received } from '../../src/sto
 const snapshot = (userId: string, version = 1_763_676_000_123_456): Snapshot => ({
   userId,
   version,
-  claims: [{ platformId: 5, holder: 'a#1' }],
+  claims: [{ platformId: Platform.Web, holder: 'a#1' }],
   foreign: [2],
 })
 
@@ -215,7 +216,7 @@ t.test('a note of an unknown kind or form is left out, its neighbours are not', 
     { kind: 'evict', id: 1, from: 'a#1' },
     { kind: 'evict', id: 1, from: 'a#1', eviction: { userId: 'u' } },
     { kind: 'evicted', id: 1, userId: 'u', gone: 0 },
-    { kind: 'withdraw', userId: 'u', platformId: 5, tokens: [1], by: 1 },
+    { kind: 'withdraw', userId: 'u', platformId: Platform.Web, tokens: [1], by: 1 },
     { kind: 'withdraw', userId: 'u', platformId: '5', tokens: [], by: 1 },
     { kind: 'remind', userIds: ['u'] },
     { kind: 'remind', from: 'a#1', userIds: [1] },
@@ -291,10 +292,10 @@ t.test('a note whose details are malformed is left out', async (t) => {
   const packr = new Packr({ useRecords: false })
   const eviction = { userId: 'u', before: 7 }
   const evict = { kind: 'evict', id: 1, from: 'a#1', eviction }
-  const login = { connectionId: 'c', platformId: 5, nodeId: 'b', background: false }
+  const login = { connectionId: 'c', platformId: Platform.Web, nodeId: 'b', background: false }
   const good = [evict, { kind: 'evicted', id: 1, userId: 'u', gone: 0, left: [login] }]
   const bad = [
-    { ...evict, eviction: { ...eviction, platformIds: 5 } },
+    { ...evict, eviction: { ...eviction, platformIds: Platform.Web } },
     { ...evict, eviction: { ...eviction, platformIds: ['5'] } },
     { ...evict, eviction: { ...eviction, connectionId: 5 } },
     { ...evict, eviction: { ...eviction, before: Number.NaN } },

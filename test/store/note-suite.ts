@@ -1,5 +1,6 @@
 /** What nodes say to each other through every store. Part of `suite.ts`. */
 import type { Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import type { Note } from '../../src/protocol/node/notes.js'
 import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { until } from '../support/redis.js'
@@ -23,7 +24,7 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
         eviction: {
           userId: 'u',
           before: 1_763_676_000_123_456,
-          platformIds: [1, 5],
+          platformIds: [Platform.IOS, Platform.Web],
           connectionId: 'c',
           token: 't1',
           newcomer: 't2',
@@ -34,10 +35,10 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
         id: 3,
         userId: 'u',
         gone: 2,
-        left: [{ connectionId: 'c', platformId: 5, nodeId: 'b', background: false }],
+        left: [{ connectionId: 'c', platformId: Platform.Web, nodeId: 'b', background: false }],
       },
       { kind: 'died', dead: [{ holder: 'c#7', inMs: 250 }] },
-      { kind: 'withdraw', userId: 'u', platformId: 5, tokens: ['t1', 't2'], by: ADMIN_KICK - 1 },
+      { kind: 'withdraw', userId: 'u', platformId: Platform.Web, tokens: ['t1', 't2'], by: ADMIN_KICK - 1 },
     ]
     for (const note of notes) a.store.bus.send(b.holder, note)
     await until('all are heard', () => b.heard.notes.length === notes.length)
@@ -91,7 +92,7 @@ export function noteTests(t: Test, { open, fresh }: Kit): void {
   t.test('what becomes of a note after it was sent is seen by nobody', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     for (const { holder } of [a, b]) {
-      const note: Note = { kind: 'withdraw', userId: 'u', platformId: 5, tokens: ['t1'], by: 7 }
+      const note: Note = { kind: 'withdraw', userId: 'u', platformId: Platform.Web, tokens: ['t1'], by: 7 }
       a.store.bus.send(holder, note)
       note.tokens.push('t2')
       note.by = 8

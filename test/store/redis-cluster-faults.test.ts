@@ -1,6 +1,7 @@
 /** What goes wrong in a Redis Cluster, and what becomes of it. */
+
+import slotOf from 'cluster-key-slot'
 import t, { type Test } from 'tap'
-import { slotOf } from '../../src/store/redis/server/routing.js'
 import { type RedisCluster, startRedisCluster, until } from '../support/redis.js'
 import { Mover } from '../support/slot-mover.js'
 import { redisStore } from '../support/store-backends.js'

@@ -1,11 +1,12 @@
 /** Redis in each form that operators have it: a store gets in, and serves. */
+
 import { createServer } from 'node:net'
+import slotOf from 'cluster-key-slot'
 import t, { type Test } from 'tap'
 import { freePort } from '../../src/doors/websocket/transport/port-check.js'
 import { Keys, plainKeys } from '../../src/store/redis/keys.js'
 import type { RedisStoreOptions } from '../../src/store/redis/server/options.js'
 import { aclRules } from '../../src/store/redis/server/rights.js'
-import { slotOf } from '../../src/store/redis/server/routing.js'
 import { certificates, SERVER_NAME } from '../support/certificates.js'
 import {
   type ClusterForm,

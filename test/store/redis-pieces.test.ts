@@ -1,12 +1,15 @@
 /** The parts of the Redis store that need no server. */
+
+import slotOf from 'cluster-key-slot'
 import t from 'tap'
 import { parseEndpoint, parseRedisUrl } from '../../src/net/redis-url.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { Keys, plainKeys } from '../../src/store/redis/keys.js'
 import { parseNotice } from '../../src/store/redis/openim-notices.js'
 import { assertPresence, decodeSnapshot } from '../../src/store/redis/scripts/scripts.js'
 import { redirectedTo, unservedSlots, withHosts } from '../../src/store/redis/server/announced-addresses.js'
 import { reconnectDelayMs } from '../../src/store/redis/server/options.js'
-import { isMisrouted, slotOf } from '../../src/store/redis/server/routing.js'
+import { isMisrouted } from '../../src/store/redis/server/routing.js'
 import { serverProblem } from '../../src/store/redis/server/server-info.js'
 import { REFILL_S, TOMBSTONE_S } from '../../src/store/shared/record-lives.js'
 
@@ -66,7 +69,7 @@ t.test('answers that ask for another route are told from other failures', async 
 })
 
 t.test('a notice is parsed as OpenIM parses it', async (t) => {
-  t.same(parseNotice('1:5:u1'), { userId: 'u1', platformIds: [1, 5] })
+  t.same(parseNotice('1:5:u1'), { userId: 'u1', platformIds: [Platform.IOS, Platform.Web] })
   t.same(parseNotice('u1'), { userId: 'u1', platformIds: [] })
   for (const text of ['', '1:', ':u1', 'x:u1', '1.5:u1', '-1:u1', '1e3:u1', '99999999999:u1']) {
     t.equal(parseNotice(text), undefined, text)
@@ -192,7 +195,7 @@ t.test('attempts to connect are ever rarer, up to the bound', async (t) => {
 
 t.test('a call has the keys of its first user and four arguments for each', async (t) => {
   const batch = [
-    { userId: 'u1', platformIds: [1, 5], versionSeen: 9 },
+    { userId: 'u1', platformIds: [Platform.IOS, Platform.Web], versionSeen: 9 },
     { userId: 'u2', platformIds: [], versionSeen: 0, isLogin: true as const },
   ]
   const call = assertPresence(batch, {
@@ -230,9 +233,9 @@ t.test(
       userId: 'u',
       version: 1_763_676_000_123_456,
       claims: [
-        { platformId: 5, holder: 'a#1' },
-        { platformId: 5, holder: 'b#1' },
-        { platformId: 10, holder: 'a#1' },
+        { platformId: Platform.Web, holder: 'a#1' },
+        { platformId: Platform.Web, holder: 'b#1' },
+        { platformId: Platform.Admin, holder: 'a#1' },
       ],
       foreign: [2, 11],
     })

@@ -1,6 +1,7 @@
 /** What every store promises about seats. Part of `suite.ts`. */
 import fc from 'fast-check'
 import type { Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import type {
   HeldSeats,
   Holder,
@@ -14,10 +15,7 @@ import type { Store } from '../../src/store/ports/store.js'
 import { until } from '../support/redis.js'
 import type { Kit, OpenNode } from './suite.js'
 
-const IOS = 1
-const ANDROID = 2
-const WEB = 5
-const PLATFORMS = [IOS, ANDROID, WEB]
+const PLATFORMS = [Platform.IOS, Platform.Android, Platform.Web]
 /** Of no device in these tests: whom it asks about it neither is nor disturbs. */
 const PROBE_SEAT = '9/probe'
 const TAKERS = 50
@@ -105,11 +103,15 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     const [a, b] = [await open(t), await open(t)]
     const user = fresh('user')
     await take(a, user, '1/a')
-    const rules = { rivals: [IOS, ANDROID] }
+    const rules = { rivals: [Platform.IOS, Platform.Android] }
     t.equal(await take(b, user, '2/b', rules), `conflict ${a.holder}`)
     t.equal(await take(a, user, '2/c', rules), `conflict ${a.holder}`)
     t.same(await seated(user), [`1@${a.holder}`], 'who was refused has no seat')
-    t.equal(await take(b, user, '5/b', { rivals: [WEB] }), 'taken', 'the other platforms are no rivals')
+    t.equal(
+      await take(b, user, '5/b', { rivals: [Platform.Web] }),
+      'taken',
+      'the other platforms are no rivals',
+    )
     await take(b, user, '2/d')
     const both = ['conflict', ...[a.holder, b.holder].sort()].join(' ')
     t.equal(await take(b, user, '2/e', rules), both, 'all who are in the way are named, and nobody else')
@@ -129,7 +131,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     async (t) => {
       const [a, b] = [await open(t), await open(t)]
       const user = fresh('user')
-      const rules = { rivals: [IOS], rivalsYield: true, perUserMax: 2, perPlatformMax: 1 }
+      const rules = { rivals: [Platform.IOS], rivalsYield: true, perUserMax: 2, perPlatformMax: 1 }
       await take(a, user, '1/a')
       t.equal(await take(b, user, '1/b', rules), 'taken')
       t.same(await seated(user), [`1@${a.holder}`, `1@${b.holder}`])
@@ -178,7 +180,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
       const a = await open(t)
       const user = fresh('user')
       await take(a, user, '1/a')
-      const rules = { rivals: [IOS], perPlatformMax: 1, perUserMax: 1 }
+      const rules = { rivals: [Platform.IOS], perPlatformMax: 1, perUserMax: 1 }
       t.equal(await take(a, user, '1/b', rules), `conflict ${a.holder}`)
       t.equal(await take(a, user, '1/b', { ...rules, rivals: [] }), `platform ${a.holder}`)
       t.equal(await take(a, user, '2/b', { ...rules, rivals: [] }), `user ${a.holder}`)
@@ -188,7 +190,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('seats of the same device do not hinder, and count', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const user = fresh('user')
-    const rules = { rivals: [IOS], perUserMax: 3 }
+    const rules = { rivals: [Platform.IOS], perUserMax: 3 }
     t.equal(await take(a, user, '1/mine.1', rules), 'taken')
     t.equal(await take(a, user, '1/mine.2', rules), 'taken')
     t.equal(await take(b, user, '1/mine.1', rules), 'taken', 'wherever they are')
@@ -204,7 +206,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a seat is no obstacle to itself, and counts once however often it is taken', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const user = fresh('user')
-    const rules = { rivals: [IOS], perUserMax: 1, perPlatformMax: 1 }
+    const rules = { rivals: [Platform.IOS], perUserMax: 1, perPlatformMax: 1 }
     for (let i = 0; i < 3; i++) t.equal(await take(a, user, '1/a', rules), 'taken')
     t.equal(await take(b, user, '1/a', rules), `platform ${a.holder}`, 'that of another node is another')
     t.equal(await take(b, user, '5/b', { perUserMax: 2 }), 'taken')
@@ -304,7 +306,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     for (const seat of ['1/a', '5/b']) await take(before, user, seat)
     await take(other, user, '2/c')
     const after = await open(t, { nodeId })
-    t.equal(await take(after, user, '1/d', { rivals: [IOS] }), `conflict ${before.holder}`)
+    t.equal(await take(after, user, '1/d', { rivals: [Platform.IOS] }), `conflict ${before.holder}`)
     await seatsKept(after.store, user, { taken: ['5/b'], asked: ['1/a'] })
     t.same(await seated(user), [`2@${other.holder}`, `5@${after.holder}`])
   })
@@ -316,7 +318,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     const [before, survivor] = [await open(t, { nodeId }), await open(t)]
     const user = fresh('user')
     const seats = { taken: ['1/a'], asked: [] }
-    await before.store.presence.assert([{ userId: user, platformIds: [IOS], versionSeen: 0, seats }])
+    await before.store.presence.assert([{ userId: user, platformIds: [Platform.IOS], versionSeen: 0, seats }])
     const after = await open(t, { nodeId })
     t.equal(await take(after, user, '5/b'), 'taken')
     t.equal(await survivor.store.registry.sweep(before.holder), 1)
@@ -356,7 +358,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     t.same(await seated(kept), [`1@${a.holder}`])
     t.same(await seated(takenAgain), [`1@${a.holder}`])
     t.same(await seated(asked), [], 'nobody prolongs what was only asked for')
-    t.equal(await take(b, left, '1/b', { rivals: [IOS], perUserMax: 1 }), 'taken')
+    t.equal(await take(b, left, '1/b', { rivals: [Platform.IOS], perUserMax: 1 }), 'taken')
   })
 
   t.test('an expired seat neither hinders nor counts beside one that lives', async (t) => {
@@ -365,7 +367,10 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     await take(b, user, '5/b')
     await take(a, user, '1/a')
     backend.pass(2)
-    await until('it has ended', async () => (await take(b, user, '1/c', { rivals: [IOS] })) === 'taken')
+    await until(
+      'it has ended',
+      async () => (await take(b, user, '1/c', { rivals: [Platform.IOS] })) === 'taken',
+    )
     t.same(await seated(user), [`1@${b.holder}`, `5@${b.holder}`])
   })
 
@@ -393,7 +398,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     await take(a, user, '1/a')
     await open(t, { nodeId: dead.holder.slice(0, dead.holder.lastIndexOf('#')) })
     t.notOk((await a.store.registry.living()).includes(dead.holder))
-    const rules = { rivals: [IOS] }
+    const rules = { rivals: [Platform.IOS] }
     const both = ['conflict', ...[a.holder, dead.holder].sort()].join(' ')
     t.equal(await take(b, user, '1/b', rules), both, 'who does not ask counts them')
     t.equal(await takeAmongLiving(b, user, '1/b', rules), `conflict ${a.holder}`)
@@ -422,7 +427,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
       const [a, b] = [await open(t, { nodeId: `${word}${fresh('')}` }), await open(t)]
       const user = fresh('user')
       await take(a, user, '1/a')
-      t.equal(await takeAmongLiving(b, user, '1/b', { rivals: [IOS] }), `conflict ${a.holder}`)
+      t.equal(await takeAmongLiving(b, user, '1/b', { rivals: [Platform.IOS] }), `conflict ${a.holder}`)
       await seatsKept(a.store, user, NONE)
       t.same(await seated(user), [], word)
     }

@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import { openEnvironment, openTokenFile, readRecords } from '../../src/store/memory/token-file.js'
@@ -23,7 +24,6 @@ import type { StoredTokens, TokenJournal } from '../../src/store/memory/token-re
 import { until } from '../support/redis.js'
 import { Heard } from './suite.js'
 
-const WEB = 5
 const HOUR_S = 3_600
 const PAGE_BYTES = 4_096
 const WRITER = fileURLToPath(new URL('token-writer.js', import.meta.url))
@@ -71,9 +71,9 @@ t.test('what a promise said is on record survives a process that is killed', asy
   child.kill('SIGKILL')
   await once(child, 'exit')
   const { store } = await openStore(t, dir)
-  t.equal(await store.tokenState('u', WEB, 'good'), 'normal')
-  t.equal(await store.tokenState('u', WEB, 'bad'), 'kicked')
-  t.equal(await store.tokenState('u', WEB, 'other'), 'unknown')
+  t.equal(await store.tokenState('u', Platform.Web, 'good'), 'normal')
+  t.equal(await store.tokenState('u', Platform.Web, 'bad'), 'kicked')
+  t.equal(await store.tokenState('u', Platform.Web, 'other'), 'unknown')
 })
 
 t.test('a thread that is hosted anew finds what the one before left open', async (t) => {
@@ -84,8 +84,8 @@ t.test('a thread that is hosted anew finds what the one before left open', async
     t.equal(line, 'done')
     await worker.terminate()
     const { backend, store } = await openStore(t, dir)
-    t.equal(await store.tokenState('u', WEB, 'bad'), 'kicked')
-    await store.rememberToken('u', WEB, `life ${life}`, HOUR_S)
+    t.equal(await store.tokenState('u', Platform.Web, 'bad'), 'kicked')
+    await store.rememberToken('u', Platform.Web, `life ${life}`, HOUR_S)
     if (life % 2 === 0) await backend.close()
   }
   t.equal((await recordsIn(dir)).get('u:5')?.tokens.length, 7)
@@ -99,29 +99,37 @@ t.test('a process that has the file open ends by itself, in silence', async (t) 
 t.test('who kicked, and refresh tokens, outlive the process too', async (t) => {
   const dir = folder(t)
   const first = await openStore(t, dir)
-  await first.store.rememberToken('u', WEB, 'token', HOUR_S)
+  await first.store.rememberToken('u', Platform.Web, 'token', HOUR_S)
   for (const token of ['token', 'unrecorded', 'by hand']) {
-    await first.store.kickTokens('u', WEB, [token], token === 'by hand' ? Number.MAX_SAFE_INTEGER : 7, HOUR_S)
+    await first.store.kickTokens(
+      'u',
+      Platform.Web,
+      [token],
+      token === 'by hand' ? Number.MAX_SAFE_INTEGER : 7,
+      HOUR_S,
+    )
   }
-  for (const refresh of ['one', 'taken']) await first.store.rememberRefresh('u', WEB, refresh, HOUR_S)
-  await first.store.rememberRefresh('u', 1, 'forgotten', HOUR_S)
+  for (const refresh of ['one', 'taken'])
+    await first.store.rememberRefresh('u', Platform.Web, refresh, HOUR_S)
+  await first.store.rememberRefresh('u', Platform.IOS, 'forgotten', HOUR_S)
   await first.store.forgetRefreshes('u', 1)
-  t.equal(await first.store.takeRefresh('u', WEB, 'taken'), true)
+  t.equal(await first.store.takeRefresh('u', Platform.Web, 'taken'), true)
   await first.backend.close()
 
   const second = await openStore(t, dir)
-  for (const token of ['token', 'unrecorded', 'by hand']) await second.store.vouchForToken('u', WEB, token, 8)
+  for (const token of ['token', 'unrecorded', 'by hand'])
+    await second.store.vouchForToken('u', Platform.Web, token, 8)
   const states = async ({ store }: typeof second) =>
-    Promise.all(['token', 'unrecorded', 'by hand'].map((token) => store.tokenState('u', WEB, token)))
+    Promise.all(['token', 'unrecorded', 'by hand'].map((token) => store.tokenState('u', Platform.Web, token)))
   t.same(await states(second), ['normal', 'unknown', 'kicked'])
   await second.backend.close()
 
   const third = await openStore(t, dir)
   t.same(await states(third), ['normal', 'unknown', 'kicked'], 'and what a login undid stays undone')
-  t.equal(await third.store.takeRefresh('u', WEB, 'taken'), false)
-  t.equal(await third.store.takeRefresh('u', 1, 'forgotten'), false)
-  t.equal(await third.store.takeRefresh('u', WEB, 'one'), true)
-  await third.store.forgetTokens('u', WEB, ['token', 'by hand'])
+  t.equal(await third.store.takeRefresh('u', Platform.Web, 'taken'), false)
+  t.equal(await third.store.takeRefresh('u', Platform.IOS, 'forgotten'), false)
+  t.equal(await third.store.takeRefresh('u', Platform.Web, 'one'), true)
+  await third.store.forgetTokens('u', Platform.Web, ['token', 'by hand'])
   await third.backend.close()
   t.same([...(await recordsIn(dir)).keys()], [])
 })
@@ -131,22 +139,22 @@ t.test('expired records leave the file, at the next opening and while it is open
   let nowMs = 1_700_000_000_000
   const clock = () => nowMs
   const first = await openStore(t, dir, clock)
-  await first.store.rememberToken('short', WEB, 'token', 10)
-  await first.store.rememberToken('shorter', WEB, 'token', 5)
-  await first.store.rememberRefresh('mixed', WEB, 'refresh', 10)
-  await first.store.rememberToken('mixed', WEB, 'token', HOUR_S)
+  await first.store.rememberToken('short', Platform.Web, 'token', 10)
+  await first.store.rememberToken('shorter', Platform.Web, 'token', 5)
+  await first.store.rememberRefresh('mixed', Platform.Web, 'refresh', 10)
+  await first.store.rememberToken('mixed', Platform.Web, 'token', HOUR_S)
   nowMs += 6_000
   // A few records are looked at for each write, and reading an expired one must not hide it from the sweep.
-  t.equal(await first.store.tokenState('shorter', WEB, 'token'), 'unknown')
-  for (let i = 0; i < 5; i++) await first.store.rememberToken('mixed', WEB, 'token', HOUR_S)
+  t.equal(await first.store.tokenState('shorter', Platform.Web, 'token'), 'unknown')
+  for (let i = 0; i < 5; i++) await first.store.rememberToken('mixed', Platform.Web, 'token', HOUR_S)
   await first.backend.close()
   t.same([...(await recordsIn(dir)).keys()], ['mixed:5', 'short:5'])
 
   nowMs += 5_000
   const second = await openStore(t, dir, clock)
-  t.equal(await second.store.tokenState('short', WEB, 'token'), 'unknown')
-  t.equal(await second.store.takeRefresh('mixed', WEB, 'refresh'), false)
-  t.equal(await second.store.tokenState('mixed', WEB, 'token'), 'normal')
+  t.equal(await second.store.tokenState('short', Platform.Web, 'token'), 'unknown')
+  t.equal(await second.store.takeRefresh('mixed', Platform.Web, 'refresh'), false)
+  t.equal(await second.store.tokenState('mixed', Platform.Web, 'token'), 'normal')
   await second.backend.close()
   t.same([...(await recordsIn(dir)).keys()], ['mixed:5'])
 })
@@ -163,7 +171,9 @@ t.test('the file grows with what it has to hold', async (t) => {
   const dir = folder(t)
   const { backend, store } = await openStore(t, dir)
   const users = Array.from({ length: 2_000 }, (_, i) => `user-${i}`)
-  await Promise.all(users.map((user) => store.rememberToken(user, WEB, `token ${'x'.repeat(1000)}`, HOUR_S)))
+  await Promise.all(
+    users.map((user) => store.rememberToken(user, Platform.Web, `token ${'x'.repeat(1000)}`, HOUR_S)),
+  )
   await backend.close()
   t.equal((await recordsIn(dir)).size, users.length)
 })
@@ -191,8 +201,9 @@ t.test('a folder that cannot be is no matter of waiting', async (t) => {
 t.test('a damaged file is told from a good one before it does harm', async (t) => {
   const good = folder(t)
   const { backend, store } = await openStore(t, good)
-  for (let i = 0; i < 500; i++) void store.rememberToken(`user-${i}`, WEB, `token ${'x'.repeat(500)}`, HOUR_S)
-  await store.rememberToken('last', WEB, 'token', HOUR_S)
+  for (let i = 0; i < 500; i++)
+    void store.rememberToken(`user-${i}`, Platform.Web, `token ${'x'.repeat(500)}`, HOUR_S)
+  await store.rememberToken('last', Platform.Web, 'token', HOUR_S)
   await backend.close()
   const bytes = readFileSync(join(good, 'tokens/data.mdb'))
   const overwritten = (from: number, to: number, value: number) => Buffer.from(bytes).fill(value, from, to)
@@ -228,7 +239,7 @@ t.test('a damaged file is told from a good one before it does harm', async (t) =
   await db.close()
   await t.rejects(openStore(t, strange), { code: 'STORE_UNSUITABLE', message: /"u:5" is of no known form/ })
 
-  t.equal(await (await openStore(t, good)).store.tokenState('last', WEB, 'token'), 'normal')
+  t.equal(await (await openStore(t, good)).store.tokenState('last', Platform.Web, 'token'), 'normal')
 })
 
 t.test('a full disk fails the write, not the process', { skip: process.platform !== 'linux' }, async (t) => {
@@ -246,21 +257,21 @@ t.test(
   async (t) => {
     const dir = folder(t)
     const before = await openStore(t, dir)
-    await before.store.rememberToken('u', WEB, 'good', HOUR_S)
+    await before.store.rememberToken('u', Platform.Web, 'good', HOUR_S)
     await before.backend.close()
 
     let isFull = true
     const opened = () => openTokenFile(dir, () => !isFull)
     const { backend, store } = await openStore(t, opened)
     t.equal(backend.diskFault, undefined)
-    t.equal(await store.tokenState('u', WEB, 'good'), 'normal')
+    t.equal(await store.tokenState('u', Platform.Web, 'good'), 'normal')
     const refused = {
       code: 'STORE_UNAVAILABLE',
       message: 'Tokens cannot be written: the disk of DATA_DIR is full',
     }
-    await t.rejects(store.rememberToken('v', WEB, 'new', HOUR_S), refused)
-    await t.rejects(store.kickTokens('u', WEB, ['good'], 7, HOUR_S), refused)
-    t.equal(await store.tokenState('u', WEB, 'good'), 'kicked', 'a kick is in force')
+    await t.rejects(store.rememberToken('v', Platform.Web, 'new', HOUR_S), refused)
+    await t.rejects(store.kickTokens('u', Platform.Web, ['good'], 7, HOUR_S), refused)
+    t.equal(await store.tokenState('u', Platform.Web, 'good'), 'kicked', 'a kick is in force')
     t.equal(backend.diskFault, 'tokens cannot be written: the disk of DATA_DIR is full')
     await store.ping()
     t.match(backend.diskFault, /full/, 'and it is looked for room')
@@ -270,7 +281,7 @@ t.test(
     await until('it is written', () => backend.diskFault === undefined)
     await backend.close()
     const after = await openStore(t, dir)
-    t.equal(await after.store.tokenState('u', WEB, 'good'), 'kicked')
+    t.equal(await after.store.tokenState('u', Platform.Web, 'good'), 'kicked')
   },
 )
 
@@ -278,11 +289,11 @@ t.test('on a disk that is full from the start the file is made when there is roo
   const dir = folder(t)
   let isFull = true
   const { backend, store } = await openStore(t, () => openTokenFile(dir, () => !isFull))
-  await t.rejects(store.rememberToken('u', WEB, 'token', HOUR_S), /disk of DATA_DIR is full/)
+  await t.rejects(store.rememberToken('u', Platform.Web, 'token', HOUR_S), /disk of DATA_DIR is full/)
   isFull = false
-  await store.rememberToken('u', WEB, 'token', HOUR_S)
+  await store.rememberToken('u', Platform.Web, 'token', HOUR_S)
   await backend.close()
-  t.equal(await (await openStore(t, dir)).store.tokenState('u', WEB, 'token'), 'normal')
+  t.equal(await (await openStore(t, dir)).store.tokenState('u', Platform.Web, 'token'), 'normal')
 })
 
 /** A journal whose writes end when the test says so. */
@@ -308,14 +319,14 @@ t.test('a change is seen at once, and promised when it is safe', async (t) => {
   const journal = new SlowJournal()
   const { store } = await openStore(t, () => journal)
   const changes: (() => Promise<unknown>)[] = [
-    () => store.rememberToken('u', WEB, 'token', HOUR_S),
-    () => store.kickTokens('u', WEB, ['token'], 7, HOUR_S),
-    () => store.vouchForToken('u', WEB, 'token', 8),
-    () => store.forgetTokens('u', WEB, ['token']),
-    () => store.rememberRefresh('u', WEB, 'one', HOUR_S),
-    () => store.takeRefresh('u', WEB, 'one'),
-    () => store.rememberRefresh('u', WEB, 'two', HOUR_S),
-    () => store.forgetRefreshes('u', WEB),
+    () => store.rememberToken('u', Platform.Web, 'token', HOUR_S),
+    () => store.kickTokens('u', Platform.Web, ['token'], 7, HOUR_S),
+    () => store.vouchForToken('u', Platform.Web, 'token', 8),
+    () => store.forgetTokens('u', Platform.Web, ['token']),
+    () => store.rememberRefresh('u', Platform.Web, 'one', HOUR_S),
+    () => store.takeRefresh('u', Platform.Web, 'one'),
+    () => store.rememberRefresh('u', Platform.Web, 'two', HOUR_S),
+    () => store.forgetRefreshes('u', Platform.Web),
   ]
   for (const [at, change] of changes.entries()) {
     let isPromised = false
@@ -336,22 +347,22 @@ t.test('a change is seen at once, and promised when it is safe', async (t) => {
 t.test('a write that fails is said to whoever asked for it', async (t) => {
   const journal = new SlowJournal()
   const { store } = await openStore(t, () => journal)
-  const kicking = store.kickTokens('u', WEB, ['token'], 7, HOUR_S)
+  const kicking = store.kickTokens('u', Platform.Web, ['token'], 7, HOUR_S)
   journal.end(new Error('no space left'))
   await t.rejects(kicking, { code: 'STORE_UNAVAILABLE', message: 'Tokens cannot be written: no space left' })
-  t.equal(await store.tokenState('u', WEB, 'token'), 'kicked', 'in this process it holds')
+  t.equal(await store.tokenState('u', Platform.Web, 'token'), 'kicked', 'in this process it holds')
 })
 
 t.test('logins that change nothing write nothing', async (t) => {
   const journal = new SlowJournal()
   const { store } = await openStore(t, () => journal)
   for (const user of ['u', 'v', 'w']) {
-    await store.tokenState(user, WEB, 'token')
-    await store.vouchForToken(user, WEB, 'token', 7)
-    await store.kickTokens(user, WEB, ['token'], 6, HOUR_S)
-    await store.forgetTokens(user, WEB, ['token'])
-    await store.takeRefresh(user, WEB, 'refresh')
-    await store.forgetRefreshes(user, WEB)
+    await store.tokenState(user, Platform.Web, 'token')
+    await store.vouchForToken(user, Platform.Web, 'token', 7)
+    await store.kickTokens(user, Platform.Web, ['token'], 6, HOUR_S)
+    await store.forgetTokens(user, Platform.Web, ['token'])
+    await store.takeRefresh(user, Platform.Web, 'refresh')
+    await store.forgetRefreshes(user, Platform.Web)
   }
   t.same(journal.puts, [])
 })

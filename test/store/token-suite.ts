@@ -1,6 +1,7 @@
 /** What every store promises about tokens. Part of `suite.ts`. */
 import fc from 'fast-check'
 import type { Test } from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import type { LoginNumber, TokenState, UserId } from '../../src/rules/types.js'
@@ -8,31 +9,30 @@ import type { Store } from '../../src/store/ports/store.js'
 import { until } from '../support/redis.js'
 import type { Kit } from './suite.js'
 
-const WEB = 5
-const IOS = 1
 const HOUR_S = 3_600
 /** What a login number looks like: microseconds, where every digit counts. */
 const LOGIN = 1_763_676_000_123_456
 const TAKERS = 20
 
 export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
-  const stateOf = (store: Store, user: UserId, token = 'token') => store.tokens.tokenState(user, WEB, token)
+  const stateOf = (store: Store, user: UserId, token = 'token') =>
+    store.tokens.tokenState(user, Platform.Web, token)
 
   t.test('who relies on a token hears of its kick, whoever kicks, and nobody else does', async (t) => {
     const [relies, reliesToo, kicks, other] = [await open(t), await open(t), await open(t), await open(t)]
     const user = fresh('user')
-    await kicks.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
-    await relies.store.tokens.tokenState(user, WEB, 'token')
-    await relies.store.tokens.tokenState(user, WEB, 'token')
-    await reliesToo.store.tokens.tokenState(user, WEB, 'another token')
-    await other.store.tokens.tokenState(user, IOS, 'token')
-    await other.store.tokens.tokenState(fresh('user'), WEB, 'token')
-    await kicks.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    await kicks.store.tokens.rememberToken(user, Platform.Web, 'token', HOUR_S)
+    await relies.store.tokens.tokenState(user, Platform.Web, 'token')
+    await relies.store.tokens.tokenState(user, Platform.Web, 'token')
+    await reliesToo.store.tokens.tokenState(user, Platform.Web, 'another token')
+    await other.store.tokens.tokenState(user, Platform.IOS, 'token')
+    await other.store.tokens.tokenState(fresh('user'), Platform.Web, 'token')
+    await kicks.store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN, HOUR_S)
 
     const probe = fresh('user')
     const nodes = [relies, reliesToo, kicks, other]
-    for (const { store } of nodes) await store.tokens.tokenState(probe, WEB, 'token')
-    await kicks.store.tokens.kickTokens(probe, WEB, ['token'], LOGIN, HOUR_S)
+    for (const { store } of nodes) await store.tokens.tokenState(probe, Platform.Web, 'token')
+    await kicks.store.tokens.kickTokens(probe, Platform.Web, ['token'], LOGIN, HOUR_S)
     await until('all hear of the probe', () =>
       nodes.every(({ heard }) =>
         heard.notes.some((note) => note.kind === 'withdraw' && note.userId === probe),
@@ -41,7 +41,7 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const note = {
       kind: 'withdraw',
       userId: user,
-      platformId: WEB,
+      platformId: Platform.Web,
       tokens: [tokenDigest('token')],
       by: LOGIN,
     }
@@ -57,8 +57,8 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const nodeId = older.holder.slice(0, older.holder.lastIndexOf('#'))
     const younger = await open(t, { nodeId })
     const user = fresh('user')
-    await younger.store.tokens.tokenState(user, WEB, 'token')
-    await older.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    await younger.store.tokens.tokenState(user, Platform.Web, 'token')
+    await older.store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN, HOUR_S)
     await until('it is heard', () => younger.heard.notes.length)
     t.match(younger.heard.notes, [{ kind: 'withdraw', userId: user }])
   })
@@ -66,25 +66,27 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('who kicked a token is known, also when nobody did who could be outranked', async (t) => {
     const { store } = await open(t)
     const user = fresh('user')
-    await store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
-    t.equal(await store.tokens.kickedBy(user, WEB, 'token'), ADMIN_KICK)
-    await store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
-    t.equal(await store.tokens.kickedBy(user, WEB, 'token'), LOGIN)
-    await backend.setToken(user, WEB, 'of OpenIM', 'kicked')
-    t.equal(await store.tokens.kickedBy(user, WEB, 'of OpenIM'), ADMIN_KICK)
+    await store.tokens.rememberToken(user, Platform.Web, 'token', HOUR_S)
+    t.equal(await store.tokens.kickedBy(user, Platform.Web, 'token'), ADMIN_KICK)
+    await store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN, HOUR_S)
+    t.equal(await store.tokens.kickedBy(user, Platform.Web, 'token'), LOGIN)
+    await backend.setToken(user, Platform.Web, 'of OpenIM', 'kicked')
+    t.equal(await store.tokens.kickedBy(user, Platform.Web, 'of OpenIM'), ADMIN_KICK)
   })
 
   t.test('a kick of several tokens is one note about those that it flagged', async (t) => {
     const [a, b] = [await open(t), await open(t)]
     const user = fresh('user')
-    await b.store.tokens.tokenState(user, WEB, 'old')
-    await b.store.tokens.vouchForToken(user, WEB, 'spared', LOGIN + 1)
-    await a.store.tokens.kickTokens(user, WEB, ['spared'], LOGIN, HOUR_S)
-    await a.store.tokens.kickTokens(user, WEB, [], LOGIN, HOUR_S)
-    await a.store.tokens.kickTokens(user, WEB, ['old', 'spared', 'older'], LOGIN, HOUR_S)
+    await b.store.tokens.tokenState(user, Platform.Web, 'old')
+    await b.store.tokens.vouchForToken(user, Platform.Web, 'spared', LOGIN + 1)
+    await a.store.tokens.kickTokens(user, Platform.Web, ['spared'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(user, Platform.Web, [], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(user, Platform.Web, ['old', 'spared', 'older'], LOGIN, HOUR_S)
     await until('it is heard', () => b.heard.notes.length)
     const tokens = ['old', 'older'].map(tokenDigest)
-    t.strictSame(b.heard.notes, [{ kind: 'withdraw', userId: user, platformId: WEB, tokens, by: LOGIN }])
+    t.strictSame(b.heard.notes, [
+      { kind: 'withdraw', userId: user, platformId: Platform.Web, tokens, by: LOGIN },
+    ])
     t.equal(await stateOf(a.store, user, 'old'), 'kicked')
     t.equal(await stateOf(a.store, user, 'spared'), 'unknown')
     t.equal(await stateOf(a.store, user, 'older'), 'kicked')
@@ -93,7 +95,7 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a token that nobody remembered can be kicked all the same', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.tokens.kickTokens(user, WEB, ['token'], ADMIN_KICK, HOUR_S)
+    await a.store.tokens.kickTokens(user, Platform.Web, ['token'], ADMIN_KICK, HOUR_S)
     t.equal(await stateOf(a.store, user), 'kicked')
     t.equal(await stateOf(a.store, user, 'other'), 'unknown')
   })
@@ -101,23 +103,23 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a token that is remembered anew is good again, and what kicked it is forgotten', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
-    await a.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
+    await a.store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.rememberToken(user, Platform.Web, 'token', HOUR_S)
     t.equal(await stateOf(a.store, user), 'normal')
-    await backend.setToken(user, WEB, 'token', 'kicked')
-    await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN + 1)
+    await backend.setToken(user, Platform.Web, 'token', 'kicked')
+    await a.store.tokens.vouchForToken(user, Platform.Web, 'token', LOGIN + 1)
     t.equal(await stateOf(a.store, user), 'kicked', 'by OpenIM this time, which no login outranks')
   })
 
   t.test('a login that vouched for its token spares it from earlier logins only', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
-    await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN)
-    await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN - 5)
-    await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN - 1, HOUR_S)
+    await a.store.tokens.rememberToken(user, Platform.Web, 'token', HOUR_S)
+    await a.store.tokens.vouchForToken(user, Platform.Web, 'token', LOGIN)
+    await a.store.tokens.vouchForToken(user, Platform.Web, 'token', LOGIN - 5)
+    await a.store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN - 1, HOUR_S)
     t.equal(await stateOf(a.store, user), 'normal')
-    await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN, HOUR_S)
     t.equal(await stateOf(a.store, user), 'kicked', 'the login itself may')
   })
 
@@ -125,17 +127,17 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const a = await open(t)
     for (const before of ['normal', 'invalid', 'expired', 'unknown'] as const) {
       const user = fresh('user')
-      if (before !== 'unknown') await backend.setToken(user, WEB, 'token', before)
-      await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S)
-      await a.store.tokens.kickTokens(user, WEB, ['token'], LOGIN + 1, HOUR_S)
+      if (before !== 'unknown') await backend.setToken(user, Platform.Web, 'token', before)
+      await a.store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN, HOUR_S)
+      await a.store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN + 1, HOUR_S)
       t.equal(await stateOf(a.store, user), 'kicked')
-      await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN + 1)
+      await a.store.tokens.vouchForToken(user, Platform.Web, 'token', LOGIN + 1)
       t.equal(await stateOf(a.store, user), 'kicked', 'not what itself did, or a later one')
-      await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN + 2)
+      await a.store.tokens.vouchForToken(user, Platform.Web, 'token', LOGIN + 2)
       t.equal(await stateOf(a.store, user), before)
       t.equal((await a.store.tokens.tokensOf(user)).length, before === 'unknown' ? 0 : 1)
-      await backend.setToken(user, WEB, 'token', 'kicked')
-      await a.store.tokens.vouchForToken(user, WEB, 'token', LOGIN + 3)
+      await backend.setToken(user, Platform.Web, 'token', 'kicked')
+      await a.store.tokens.vouchForToken(user, Platform.Web, 'token', LOGIN + 3)
       t.equal(await stateOf(a.store, user), 'kicked', 'and what was undone is no excuse for a later kick')
     }
   })
@@ -144,16 +146,16 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const a = await open(t)
     const [byHand, byBoth, byOpenim] = [fresh('user'), fresh('user'), fresh('user')]
     for (const user of [byHand, byBoth, byOpenim])
-      await a.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
-    await a.store.tokens.vouchForToken(byHand, WEB, 'token', ADMIN_KICK - 1)
-    await a.store.tokens.kickTokens(byHand, WEB, ['token'], ADMIN_KICK, HOUR_S)
-    await a.store.tokens.kickTokens(byBoth, WEB, ['token'], LOGIN, HOUR_S)
-    await a.store.tokens.kickTokens(byBoth, WEB, ['token'], ADMIN_KICK, HOUR_S)
-    await a.store.tokens.kickTokens(byBoth, WEB, ['token'], LOGIN, HOUR_S)
-    await backend.setToken(byOpenim, WEB, 'token', 'kicked')
-    await a.store.tokens.kickTokens(byOpenim, WEB, ['token'], LOGIN, HOUR_S)
+      await a.store.tokens.rememberToken(user, Platform.Web, 'token', HOUR_S)
+    await a.store.tokens.vouchForToken(byHand, Platform.Web, 'token', ADMIN_KICK - 1)
+    await a.store.tokens.kickTokens(byHand, Platform.Web, ['token'], ADMIN_KICK, HOUR_S)
+    await a.store.tokens.kickTokens(byBoth, Platform.Web, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(byBoth, Platform.Web, ['token'], ADMIN_KICK, HOUR_S)
+    await a.store.tokens.kickTokens(byBoth, Platform.Web, ['token'], LOGIN, HOUR_S)
+    await backend.setToken(byOpenim, Platform.Web, 'token', 'kicked')
+    await a.store.tokens.kickTokens(byOpenim, Platform.Web, ['token'], LOGIN, HOUR_S)
     for (const user of [byHand, byBoth, byOpenim]) {
-      await a.store.tokens.vouchForToken(user, WEB, 'token', ADMIN_KICK - 1)
+      await a.store.tokens.vouchForToken(user, Platform.Web, 'token', ADMIN_KICK - 1)
       t.equal(await stateOf(a.store, user), 'kicked')
     }
   })
@@ -178,11 +180,12 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
 
     async function outcome(list: Act[], initial: TokenState): Promise<TokenState> {
       const user = fresh('user')
-      if (initial === 'normal') await nodes[0]!.store.tokens.rememberToken(user, WEB, 'token', HOUR_S)
+      if (initial === 'normal')
+        await nodes[0]!.store.tokens.rememberToken(user, Platform.Web, 'token', HOUR_S)
       for (const { does, number, node } of list) {
         const { store } = nodes[node]!
-        if (does === 'kick') await store.tokens.kickTokens(user, WEB, ['token'], number, HOUR_S)
-        else await store.tokens.vouchForToken(user, WEB, 'token', number)
+        if (does === 'kick') await store.tokens.kickTokens(user, Platform.Web, ['token'], number, HOUR_S)
+        else await store.tokens.vouchForToken(user, Platform.Web, 'token', number)
       }
       return stateOf(nodes[0]!.store, user)
     }
@@ -203,11 +206,11 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a kick keeps its flag for as long as it says, and cuts the life of no other token', async (t) => {
     const a = await open(t)
     const [long, short, clock] = [fresh('user'), fresh('user'), fresh('user')]
-    await a.store.tokens.rememberToken(long, WEB, 'token', HOUR_S)
-    await a.store.tokens.kickTokens(long, WEB, ['kicked'], LOGIN, 1)
-    await a.store.tokens.rememberToken(short, WEB, 'token', 1)
-    await a.store.tokens.kickTokens(short, WEB, ['token'], LOGIN, HOUR_S)
-    await a.store.tokens.kickTokens(clock, WEB, ['token'], LOGIN, 1)
+    await a.store.tokens.rememberToken(long, Platform.Web, 'token', HOUR_S)
+    await a.store.tokens.kickTokens(long, Platform.Web, ['kicked'], LOGIN, 1)
+    await a.store.tokens.rememberToken(short, Platform.Web, 'token', 1)
+    await a.store.tokens.kickTokens(short, Platform.Web, ['token'], LOGIN, HOUR_S)
+    await a.store.tokens.kickTokens(clock, Platform.Web, ['token'], LOGIN, 1)
     backend.pass(2)
     await until('a short flag has gone', async () => (await stateOf(a.store, clock)) === 'unknown')
     t.equal(await stateOf(a.store, long), 'normal')
@@ -218,22 +221,22 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const a = await open(t)
     const user = fresh('user')
     t.same(await a.store.tokens.tokensOf(user), [])
-    await a.store.tokens.rememberToken(user, WEB, 'web 1', HOUR_S)
-    await a.store.tokens.rememberToken(user, WEB, 'web 2', HOUR_S)
-    await a.store.tokens.rememberToken(user, IOS, 'ios', HOUR_S)
+    await a.store.tokens.rememberToken(user, Platform.Web, 'web 1', HOUR_S)
+    await a.store.tokens.rememberToken(user, Platform.Web, 'web 2', HOUR_S)
+    await a.store.tokens.rememberToken(user, Platform.IOS, 'ios', HOUR_S)
     await a.store.tokens.rememberToken(user, 11, 'harmony', HOUR_S)
-    await a.store.tokens.rememberToken(fresh('user'), WEB, 'not his', HOUR_S)
-    await a.store.tokens.kickTokens(user, WEB, ['web 2'], LOGIN, HOUR_S)
+    await a.store.tokens.rememberToken(fresh('user'), Platform.Web, 'not his', HOUR_S)
+    await a.store.tokens.kickTokens(user, Platform.Web, ['web 2'], LOGIN, HOUR_S)
     await backend.setToken(user, 10, 'admin', 'invalid')
     const records = await a.store.tokens.tokensOf(user)
     t.strictSame(
       records.sort((one, other) => one.token.localeCompare(other.token)),
       [
-        { platformId: 10, token: 'admin', state: 'invalid' },
-        { platformId: 11, token: 'harmony', state: 'normal' },
-        { platformId: IOS, token: 'ios', state: 'normal' },
-        { platformId: WEB, token: 'web 1', state: 'normal' },
-        { platformId: WEB, token: 'web 2', state: 'kicked' },
+        { platformId: Platform.Admin, token: 'admin', state: 'invalid' },
+        { platformId: Platform.HarmonyOS, token: 'harmony', state: 'normal' },
+        { platformId: Platform.IOS, token: 'ios', state: 'normal' },
+        { platformId: Platform.Web, token: 'web 1', state: 'normal' },
+        { platformId: Platform.Web, token: 'web 2', state: 'kicked' },
       ],
     )
   })
@@ -241,16 +244,17 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('tokens that are taken off the record are unknown, the others stay', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    for (const token of ['one', 'two', 'three']) await a.store.tokens.rememberToken(user, WEB, token, HOUR_S)
-    await a.store.tokens.rememberToken(user, IOS, 'one', HOUR_S)
-    await a.store.tokens.forgetTokens(user, WEB, ['one', 'two', 'never there'])
-    await a.store.tokens.forgetTokens(user, WEB, [])
-    await a.store.tokens.forgetTokens(fresh('user'), WEB, ['one'])
+    for (const token of ['one', 'two', 'three'])
+      await a.store.tokens.rememberToken(user, Platform.Web, token, HOUR_S)
+    await a.store.tokens.rememberToken(user, Platform.IOS, 'one', HOUR_S)
+    await a.store.tokens.forgetTokens(user, Platform.Web, ['one', 'two', 'never there'])
+    await a.store.tokens.forgetTokens(user, Platform.Web, [])
+    await a.store.tokens.forgetTokens(fresh('user'), Platform.Web, ['one'])
     t.strictSame(
       (await a.store.tokens.tokensOf(user)).sort((one, other) => one.platformId - other.platformId),
       [
-        { platformId: IOS, token: 'one', state: 'normal' },
-        { platformId: WEB, token: 'three', state: 'normal' },
+        { platformId: Platform.IOS, token: 'one', state: 'normal' },
+        { platformId: Platform.Web, token: 'three', state: 'normal' },
       ],
     )
   })
@@ -260,10 +264,10 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     const user = fresh('user')
     for (let round = 0; round < 10; round++) {
       const refresh = tokenDigest(`refresh ${round}`)
-      await nodes[0]!.store.refreshTokens.rememberRefresh(user, WEB, refresh, HOUR_S)
+      await nodes[0]!.store.refreshTokens.rememberRefresh(user, Platform.Web, refresh, HOUR_S)
       const taken = await Promise.all(
         Array.from({ length: TAKERS }, (_, i) =>
-          nodes[i % 2]!.store.refreshTokens.takeRefresh(user, WEB, refresh),
+          nodes[i % 2]!.store.refreshTokens.takeRefresh(user, Platform.Web, refresh),
         ),
       )
       t.equal(taken.filter(Boolean).length, 1)
@@ -273,53 +277,53 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   t.test('a refresh token is good for its user and platform only, and once', async (t) => {
     const a = await open(t)
     const user = fresh('user')
-    await a.store.refreshTokens.rememberRefresh(user, WEB, 'refresh', HOUR_S)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'other'), false)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, IOS, 'refresh'), false)
-    t.equal(await a.store.refreshTokens.takeRefresh(fresh('user'), WEB, 'refresh'), false)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'refresh'), true)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'refresh'), false)
+    await a.store.refreshTokens.rememberRefresh(user, Platform.Web, 'refresh', HOUR_S)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.Web, 'other'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.IOS, 'refresh'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(fresh('user'), Platform.Web, 'refresh'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.Web, 'refresh'), true)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.Web, 'refresh'), false)
   })
 
   t.test('an expired refresh token is good for nothing, though others of the user still are', async (t) => {
     const a = await open(t)
     const [user, clock] = [fresh('user'), fresh('user')]
-    await a.store.refreshTokens.rememberRefresh(user, WEB, 'long', HOUR_S)
-    await a.store.refreshTokens.rememberRefresh(user, WEB, 'short', 1)
-    await a.store.tokens.rememberToken(clock, WEB, 'token', 1)
+    await a.store.refreshTokens.rememberRefresh(user, Platform.Web, 'long', HOUR_S)
+    await a.store.refreshTokens.rememberRefresh(user, Platform.Web, 'short', 1)
+    await a.store.tokens.rememberToken(clock, Platform.Web, 'token', 1)
     backend.pass(2)
     await until('its time is over', async () => (await stateOf(a.store, clock)) === 'unknown')
-    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'short'), false)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'long'), true)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.Web, 'short'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.Web, 'long'), true)
   })
 
   t.test('all refresh tokens of a user on a platform are forgotten at once', async (t) => {
     const a = await open(t)
     const user = fresh('user')
     for (const refresh of ['one', 'two']) {
-      await a.store.refreshTokens.rememberRefresh(user, WEB, refresh, HOUR_S)
-      await a.store.refreshTokens.rememberRefresh(user, IOS, refresh, HOUR_S)
+      await a.store.refreshTokens.rememberRefresh(user, Platform.Web, refresh, HOUR_S)
+      await a.store.refreshTokens.rememberRefresh(user, Platform.IOS, refresh, HOUR_S)
     }
-    await a.store.refreshTokens.forgetRefreshes(user, WEB)
-    await a.store.refreshTokens.forgetRefreshes(fresh('user'), WEB)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'one'), false)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'two'), false)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, IOS, 'one'), true)
-    await a.store.refreshTokens.rememberRefresh(user, WEB, 'three', HOUR_S)
-    t.equal(await a.store.refreshTokens.takeRefresh(user, WEB, 'three'), true)
+    await a.store.refreshTokens.forgetRefreshes(user, Platform.Web)
+    await a.store.refreshTokens.forgetRefreshes(fresh('user'), Platform.Web)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.Web, 'one'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.Web, 'two'), false)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.IOS, 'one'), true)
+    await a.store.refreshTokens.rememberRefresh(user, Platform.Web, 'three', HOUR_S)
+    t.equal(await a.store.refreshTokens.takeRefresh(user, Platform.Web, 'three'), true)
   })
 
   t.test('a user who cannot be has no tokens', async (t) => {
     const { store } = await open(t)
     const user = 'with:colon'
-    await t.rejects(store.tokens.tokenState(user, WEB, 'token'), /colon|":"|:/)
+    await t.rejects(store.tokens.tokenState(user, Platform.Web, 'token'), /colon|":"|:/)
     await t.rejects(store.tokens.tokensOf(user))
-    await t.rejects(store.tokens.rememberToken(user, WEB, 'token', HOUR_S))
-    await t.rejects(store.tokens.kickTokens(user, WEB, ['token'], LOGIN, HOUR_S))
-    await t.rejects(store.tokens.vouchForToken(user, WEB, 'token', LOGIN))
-    await t.rejects(store.tokens.forgetTokens(user, WEB, ['token']))
-    await t.rejects(store.refreshTokens.rememberRefresh(user, WEB, 'refresh', HOUR_S))
-    await t.rejects(store.refreshTokens.takeRefresh(user, WEB, 'refresh'))
-    await t.rejects(store.refreshTokens.forgetRefreshes(user, WEB))
+    await t.rejects(store.tokens.rememberToken(user, Platform.Web, 'token', HOUR_S))
+    await t.rejects(store.tokens.kickTokens(user, Platform.Web, ['token'], LOGIN, HOUR_S))
+    await t.rejects(store.tokens.vouchForToken(user, Platform.Web, 'token', LOGIN))
+    await t.rejects(store.tokens.forgetTokens(user, Platform.Web, ['token']))
+    await t.rejects(store.refreshTokens.rememberRefresh(user, Platform.Web, 'refresh', HOUR_S))
+    await t.rejects(store.refreshTokens.takeRefresh(user, Platform.Web, 'refresh'))
+    await t.rejects(store.refreshTokens.forgetRefreshes(user, Platform.Web))
   })
 }

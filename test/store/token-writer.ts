@@ -3,6 +3,7 @@
  * Prints a line, or posts it, when the promises of the store have resolved.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { Platform } from '../../src/openim/platforms.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import { openTokenFile } from '../../src/store/memory/token-file.js'
@@ -23,9 +24,9 @@ const store = new MemoryStore(backend, {
 })
 await store.open(deaf)
 
-await store.rememberToken('u', 5, 'good', HOUR_S)
-await store.rememberToken('u', 5, 'bad', HOUR_S)
-await store.kickTokens('u', 5, ['bad'], 7, HOUR_S)
+await store.rememberToken('u', Platform.Web, 'good', HOUR_S)
+await store.rememberToken('u', Platform.Web, 'bad', HOUR_S)
+await store.kickTokens('u', Platform.Web, ['bad'], 7, HOUR_S)
 
 if (act === 'stay') {
   say('done')
@@ -36,7 +37,7 @@ if (act === 'fill') {
   let failed = ''
   for (let i = 0; failed === ''; i++) {
     await store
-      .rememberToken(`u${i}`, 5, 'x'.repeat(10_000), HOUR_S)
+      .rememberToken(`u${i}`, Platform.Web, 'x'.repeat(10_000), HOUR_S)
       .catch((error: Error & { code: string }) => {
         failed = `${error.code}: ${error.message}`
       })

@@ -5,6 +5,8 @@
  * OpenIM's SDK does. What becomes of each client is known here before any node knows it, so the crowd can say of a
  * user who is shown offline whether that may be.
  */
+import { isTokenRefused } from '../../src/openim/codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { LightClient, type RefusedError } from '../support/light-client.js'
 
@@ -29,9 +31,6 @@ export interface CrowdOptions {
   random(): number
 }
 
-export const WEB = 5
-export const ANDROID = 2
-
 const LOGINS_AT_ONCE = 48
 /** First wait before coming back; each refusal doubles it up to the longest. Half to all of it is waited. */
 const RETURN_MS = 800
@@ -42,9 +41,6 @@ const ABSENT_MS = 2_000
 const EARLY_MS = 300
 /** A change that was due may be told so long after it was overtaken. */
 const LATE_MS = 2_000
-/** Refusals after which the SDK asks its app for another token: from the first to the last. */
-const BAD_TOKEN_FIRST = 1501
-const BAD_TOKEN_LAST = 1507
 
 export type MemberState = 'open' | 'coming' | 'away'
 
@@ -97,7 +93,7 @@ export class Crowd {
     const { users, prefix = 'user', twoDevicesEach = 10 } = options
     for (let n = 0; n < users; n++) {
       const userId = `${prefix}-${n}`
-      const platforms = n % twoDevicesEach === 0 ? [ANDROID, WEB] : [ANDROID]
+      const platforms = n % twoDevicesEach === 0 ? [Platform.Android, Platform.Web] : [Platform.Android]
       const devices = platforms.map((platformId) => new Member(userId, platformId))
       this.members.push(...devices)
       this.byUser.set(userId, devices)
@@ -296,7 +292,7 @@ export class Crowd {
     this.refusals++
     const reason = `${errCode} ${message}`.slice(0, 120)
     this.refusedWith.set(reason, (this.refusedWith.get(reason) ?? 0) + 1)
-    if (errCode < BAD_TOKEN_FIRST || errCode > BAD_TOKEN_LAST) return
+    if (!isTokenRefused(errCode)) return
     this.newTokens++
     this.#tokens.delete(member)
   }

@@ -1,7 +1,7 @@
 /** Every storm, and what must be true after it. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import slotOf from 'cluster-key-slot'
 import { plainKeys } from '../../src/store/redis/keys.js'
-import { slotOf } from '../../src/store/redis/server/routing.js'
 import { Mover } from '../support/slot-mover.js'
 import type { Difference } from './audit.js'
 import type { StormCluster } from './storm-cluster.js'

@@ -1,8 +1,9 @@
 /** Clients on each node that watch everybody, and remember the last that they were told of each, and every offline. */
 
+import { Platform } from '../../src/openim/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
-import { type Crowd, type Home, WEB } from './crowd.js'
+import type { Crowd, Home } from './crowd.js'
 
 /** Users in one subscription. */
 const PAGE = 500
@@ -74,9 +75,9 @@ export class Watchers {
   async #login({ port }: Home, userId: UserId): Promise<OpenimClient> {
     const url = `ws://127.0.0.1:${port}`
     for (let attempt = 1; ; attempt++) {
-      const token = await this.tokenOf(userId, WEB)
+      const token = await this.tokenOf(userId, Platform.Web)
       try {
-        return await OpenimClient.connect({ url, token, userId, platformId: WEB, timeoutMs: 30_000 })
+        return await OpenimClient.connect({ url, token, userId, platformId: Platform.Web, timeoutMs: 30_000 })
       } catch (error) {
         if (attempt === ATTEMPTS) throw error
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))

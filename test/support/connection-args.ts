@@ -1,7 +1,9 @@
 /** What a connection actor is started with by a test that is about the actor alone. */
+
 import type { connection } from '../../actors/io/connection.js'
 import { Hub } from '../../src/doors/websocket/hub.js'
 import { frameEncoding } from '../../src/openim/codec/encodings.js'
+import { Platform } from '../../src/openim/platforms.js'
 
 type Args = Parameters<typeof connection.start>[1]
 
@@ -13,7 +15,7 @@ export function connectionArgs(
   return {
     heard: { heardMs: 0 },
     userId: 'ann',
-    platformId: 2,
+    platformId: Platform.Android,
     background: false,
     token: 'T',
     tokenEndsMs: 60_000,

@@ -1,13 +1,10 @@
 /** A device of a user: one token, any number of logins, and what it was told of them. */
 
+import { isTokenRefused } from '../../src/openim/codes.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import type { ConnectRefusedError } from '../../src/sdk/openim-handshake.js'
 import type { Teardown } from './node.js'
-
-/** Refusals after which a client gives up, for its token is bad: from the first to the last. */
-const BAD_TOKEN_FIRST = 1501
-const BAD_TOKEN_LAST = 1507
 
 export class Device {
   /** The connection of the last login that was accepted. */
@@ -32,8 +29,7 @@ export class Device {
 
   /** It was told that it need not come again. */
   get isFinal(): boolean {
-    const isBad = (code: number) => code >= BAD_TOKEN_FIRST && code <= BAD_TOKEN_LAST
-    return this.kicks > 0 || this.refusals.some(isBad)
+    return this.kicks > 0 || this.refusals.some(isTokenRefused)
   }
 
   /** True = accepted. Throws when there was neither acceptance nor a reason. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { endsWithThisProcess, temporaryFolder } from './leftovers.js'
@@ -104,8 +105,16 @@ export class GatewayProcess {
   }
 
   async login(userId: string, secret = SECRET): Promise<OpenimClient> {
-    const token = await new Admin(`http://127.0.0.1:${this.apiPort}`, secret).userToken(userId, 2)
-    return OpenimClient.connect({ url: `ws://127.0.0.1:${this.wsPort}`, token, userId, platformId: 2 })
+    const token = await new Admin(`http://127.0.0.1:${this.apiPort}`, secret).userToken(
+      userId,
+      Platform.Android,
+    )
+    return OpenimClient.connect({
+      url: `ws://127.0.0.1:${this.wsPort}`,
+      token,
+      userId,
+      platformId: Platform.Android,
+    })
   }
 
   kill(signal: NodeJS.Signals): void {

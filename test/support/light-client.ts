@@ -2,15 +2,15 @@
  * A client of the gateway that costs next to nothing, for crowds of thousands: it logs in as OpenIM's SDK does, hears
  * when and how it ends, and looks at nothing else that it is sent.
  */
+
 import { LightSocket, type SocketEnd } from '../../bench/support/light-socket.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 
 /** How long a handshake may take, as in OpenIM's SDKs. */
 const HANDSHAKE_MS = 10_000
 const GOODBYE_MS = 3_000
-/** Closed without a close frame. */
-export const NO_CODE = 1006
 
 export interface LightLogin {
   port: number
@@ -79,7 +79,7 @@ export class LightClient extends LightSocket {
     this.#onVerdict(undefined)
   }
 
-  protected override onEnded({ closeCode = NO_CODE, answer, error }: SocketEnd): void {
+  protected override onEnded({ closeCode = CloseCode.NoCloseFrame, answer, error }: SocketEnd): void {
     if (!this.isOpen) {
       const body = answer.slice(answer.indexOf('\r\n\r\n') + 4)
       return this.#refused(errCodeOf(body) ?? 0, body.slice(0, 200) || (error ?? 'closed before a verdict'))

@@ -1,6 +1,7 @@
 /** The Redis back ends of the store's tests. */
 import { randomUUID } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { NodeSettings } from '../../src/store/ports/store.js'
 import { Keys } from '../../src/store/redis/keys.js'
@@ -25,7 +26,7 @@ export function redisStore(options: Partial<RedisStoreOptions> & { nodeId: strin
     nodeLeaseMs: 10_000,
     offlineGraceMs: 0,
     openimCompat: false,
-    platforms: new PlatformTable(),
+    platforms: new PlatformTable(OPENIM_PLATFORMS),
     log: () => {},
     reconnectMaxMs: 100,
     ...options,
@@ -53,7 +54,7 @@ export function backendOn(access: RedisAccess, client: Redis | Cluster, prefix =
     pass: () => {},
     endRefill: async (userId) => void (await client.zadd(keys.claims(userId), 'XX', 1, 'p')),
     setToken: async (userId, platformId, token, state) => {
-      const key = keys.tokens(userId, new PlatformTable().nameOf(platformId)!)
+      const key = keys.tokens(userId, new PlatformTable(OPENIM_PLATFORMS).nameOf(platformId)!)
       await client.hset(key, token, TOKEN_STATE_NUMBERS[state])
     },
   }

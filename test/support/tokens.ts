@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
 import { loadTokenKeys, type TokenKeys } from '../../src/auth/keys.js'
 import { issueToken } from '../../src/auth/tokens.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { nextPlace } from '../../src/rules/logins/token-order.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
@@ -10,7 +11,7 @@ import { plainKeys } from '../../src/store/redis/keys.js'
 import { SECRET } from './node.js'
 
 const DAY_S = 86_400
-const PLATFORMS = new PlatformTable()
+const PLATFORMS = new PlatformTable(OPENIM_PLATFORMS)
 
 let keys: Promise<TokenKeys> | undefined
 

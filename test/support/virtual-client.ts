@@ -1,7 +1,9 @@
 /** A client in a virtual world: its socket, as both ends see it. */
+
 import type { Owner } from '../../actors/io/listener.js'
 import { userOfTopic } from '../../src/doors/websocket/hub.js'
 import type { Socket, UpgradeRequest } from '../../src/doors/websocket/transport/transport.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { FRAME_ENCODINGS } from '../../src/openim/codec/encodings.js'
 import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/openim/proto/openim.js'
 import { RequestId } from '../../src/openim/requests.js'
@@ -205,7 +207,9 @@ export class VirtualClient {
 
   #tellClosed(clean: boolean): void {
     for (const topic of this.door.transport.leaveAll(this)) this.door.unattended.add(userOfTopic(topic))
-    this.defer(() => this.#tell({ kind: 'closed', code: clean ? 1000 : 1006, clean }))
+    this.defer(() =>
+      this.#tell({ kind: 'closed', code: clean ? CloseCode.Normal : CloseCode.NoCloseFrame, clean }),
+    )
   }
 
   #tell(message: Owner['early'][number]): void {

@@ -1,7 +1,6 @@
 /** Tokens of a virtual world: a token is its own claims, and nobody signs it. */
 
-import type { TokenVerdict } from '../../src/auth/tokens.js'
-import { WireCode, wireErrorText } from '../../src/openim/wire-errors.js'
+import { type TokenVerdict, tokenExpiredError } from '../../src/auth/tokens.js'
 import type { NewToken } from '../../src/services/token-service.js'
 
 export function spellToken(
@@ -25,9 +24,6 @@ export function readToken(token: string, nowMs: number): TokenVerdict {
     PlatformID: platformId,
     exp,
   } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())
-  if (exp * 1_000 <= nowMs) {
-    const errCode = WireCode.TokenExpiredError
-    return { ok: false, errCode, errMsg: wireErrorText(errCode), errDlt: 'the token has expired' }
-  }
+  if (exp * 1_000 <= nowMs) return tokenExpiredError()
   return { ok: true, userId, platformId, expiresAtS: exp }
 }

@@ -1,5 +1,6 @@
 /** What one actor did in one step is done by three now: each order that others rely on. */
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { PRESENCE_SYNC, TOKEN_SYNC } from '../../src/protocol/addresses.js'
 import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
@@ -13,7 +14,7 @@ const HOUR_S = 3_600
 
 const assertion = (userId: string, isLogin?: true) => ({
   userId,
-  platformIds: [1],
+  platformIds: [Platform.IOS],
   versionSeen: 0,
   ...(isLogin && { isLogin }),
 })
@@ -71,7 +72,7 @@ t.test('a kick that overtakes the answer to a question about its token is believ
   room.events.nodeMessage({
     kind: 'withdraw',
     userId: 'ann',
-    platformId: 1,
+    platformId: Platform.IOS,
     tokens: [tokenDigest('token')],
     by: ADMIN_KICK,
   })

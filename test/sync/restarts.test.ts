@@ -1,10 +1,11 @@
 /** One of the sync actors fails and is started again: what it makes the others do, and what it must not forget. */
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { SyncRoom } from './room.js'
 
 const HOUR_S = 3_600
-const ANN = { userId: 'ann', platformIds: [1], versionSeen: 0 }
+const ANN = { userId: 'ann', platformIds: [Platform.IOS], versionSeen: 0 }
 
 t.test('presence-sync: the epoch stays, and the shards assert everything again', async (t) => {
   const room = await SyncRoom.open()
@@ -24,7 +25,7 @@ t.test('presence-sync: the epoch stays, and the shards assert everything again',
   await again
   const held = room.askPresence({ kind: 'held', shard: 0 })
   await room.run()
-  t.same(await held, [{ userId: 'ann', platformIds: [1] }])
+  t.same(await held, [{ userId: 'ann', platformIds: [Platform.IOS] }])
 })
 
 t.test('token-sync: what it believed is asked again', async (t) => {

@@ -1,7 +1,9 @@
 /** The actors of a sync thread on an embedded store, with a probe in the place of the only shard. */
+
 import { newSyncCounts } from '../../actors/sync/counts.js'
 import { startSync } from '../../actors/sync/start-sync.js'
 import { newHealth } from '../../actors/sync/store-health.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { Addresses, FIRST_SHARD } from '../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import type * as PresenceSync from '../../src/protocol/presence-sync.js'
@@ -165,7 +167,7 @@ export class SyncRoom {
   }
 
   checkToken(token: string, isLogin = false): Promise<TokenState> {
-    const question = { kind: 'checkToken' as const, userId: 'ann', platformId: 1, token, isLogin }
+    const question = { kind: 'checkToken' as const, userId: 'ann', platformId: Platform.IOS, token, isLogin }
     return this.#shards.ask<TokenSync.Command, 'checkToken'>(this.addresses.tokenSync, question, ASK_MS)
   }
 

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { eventually } from '../support/node.js'
@@ -43,8 +45,13 @@ async function ready(node: Process, apiPort: number): Promise<void> {
 }
 
 async function login(wsPort: number, apiPort: number, secret: string, userId: string): Promise<OpenimClient> {
-  const token = await new Admin(`http://127.0.0.1:${apiPort}`, secret).userToken(userId, 2)
-  return OpenimClient.connect({ url: `ws://127.0.0.1:${wsPort}`, token, userId, platformId: 2 })
+  const token = await new Admin(`http://127.0.0.1:${apiPort}`, secret).userToken(userId, Platform.Android)
+  return OpenimClient.connect({
+    url: `ws://127.0.0.1:${wsPort}`,
+    token,
+    userId,
+    platformId: Platform.Android,
+  })
 }
 
 t.test('SIGTERM: sockets get a goodbye, the store is told, and the process exits with 0', async (t) => {
@@ -71,7 +78,7 @@ t.test('SIGTERM: sockets get a goodbye, the store is told, and the process exits
   await eventually(() => (clients.every((one) => one.closeCode !== undefined) ? true : undefined))
   t.same(
     clients.map((one) => one.closeCode),
-    [1001, 1001, 1001, 1001],
+    Array(4).fill(CloseCode.GoingAway),
     'a close frame that says: going away',
   )
   t.equal(await client.exists('ONLINE:a', 'ONLINE:b', 'ONLINE:c', 'ONLINE:d'), 0, 'nobody is left as a ghost')

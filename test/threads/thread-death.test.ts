@@ -1,9 +1,8 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import type { ThreadInfo } from '../../src/runtime/thread-host.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 
-const WEB = 5
-const ANDROID = 2
 const GRACE_MS = 500
 
 function thread(node: TestNode, role: string, index = 0): ThreadInfo {
@@ -27,11 +26,11 @@ for (const fault of ['throw', 'fillHeap'] as const) {
         THREAD_HEAP_MB: '128',
         SHARD_THREADS: '1',
       })
-      const watcher = await node.login('watcher', WEB)
+      const watcher = await node.login('watcher', Platform.Web)
       const ids = Array.from({ length: 20 }, (_, n) => `user-${n}`)
-      const users = await Promise.all(ids.map((id) => node.login(id, ANDROID)))
+      const users = await Promise.all(ids.map((id) => node.login(id, Platform.Android)))
       await watcher.subscribe([...ids, 'late'])
-      for (const id of ids) await seesOn(watcher, id, [ANDROID])
+      for (const id of ids) await seesOn(watcher, id, [Platform.Android])
 
       node.supervisor.host.control(thread(node, 'shard')).fault(fault)
       // This goodbye may fall into the time in which nobody owns the user.
@@ -44,8 +43,8 @@ for (const fault of ['throw', 'fillHeap'] as const) {
         'no client was disconnected',
       )
       await seesOn(watcher, 'user-0', [])
-      const late = await node.login('late', ANDROID)
-      await seesOn(watcher, 'late', [ANDROID])
+      const late = await node.login('late', Platform.Android)
+      await seesOn(watcher, 'late', [Platform.Android])
       await users[1]!.close()
       await seesOn(watcher, 'user-1', [])
       for (const id of ids.slice(2)) t.same(toldOf(watcher, id), ['2'], `${id} never appeared to leave`)
@@ -66,7 +65,9 @@ for (const { name, shardThreads } of LAYOUTS)
       IO_THREADS: '2',
       SHARD_THREADS: shardThreads,
     })
-    const clients = await Promise.all(Array.from({ length: 24 }, (_, n) => node.login(`user-${n}`, ANDROID)))
+    const clients = await Promise.all(
+      Array.from({ length: 24 }, (_, n) => node.login(`user-${n}`, Platform.Android)),
+    )
     // One, where this machine can only run the portable transport.
     const ioThreads = node.supervisor.host.threads.filter(({ role }) => role === 'io').length
     node.supervisor.host.control(thread(node, 'io', ioThreads - 1)).fault('throw')
@@ -77,10 +78,10 @@ for (const { name, shardThreads } of LAYOUTS)
     })
     const kept = clients.filter((client) => client.closeCode === undefined)
     t.equal(kept.length > 0, ioThreads > 1, `${kept.length} of ${clients.length} sockets live on`)
-    const watcher = kept[0] ?? (await node.login('watcher', WEB))
+    const watcher = kept[0] ?? (await node.login('watcher', Platform.Web))
     await watcher.subscribe(['user-new'])
-    const again = await node.login('user-new', ANDROID)
-    await seesOn(watcher, 'user-new', [ANDROID])
+    const again = await node.login('user-new', Platform.Android)
+    await seesOn(watcher, 'user-new', [Platform.Android])
     await again.close()
     await seesOn(watcher, 'user-new', [])
     const lostId = `user-${clients.indexOf(lost[0]!)}`
@@ -91,14 +92,14 @@ for (const { name, shardThreads } of LAYOUTS)
 
 t.test('a sync thread that throws comes back with a new epoch, and nobody appears to leave', async (t) => {
   const node = await TestNode.start(t)
-  const watcher = await node.login('watcher', WEB)
-  const user = await node.login('ann', ANDROID)
+  const watcher = await node.login('watcher', Platform.Web)
+  const user = await node.login('ann', Platform.Android)
   await watcher.subscribe(['ann', 'bob'])
-  await seesOn(watcher, 'ann', [ANDROID])
+  await seesOn(watcher, 'ann', [Platform.Android])
   node.supervisor.host.control(thread(node, 'sync')).fault('throw')
   await hostedAnew(node, 'sync')
-  await node.login('bob', ANDROID, { token: await node.token('bob', ANDROID) })
-  await seesOn(watcher, 'bob', [ANDROID])
+  await node.login('bob', Platform.Android, { token: await node.token('bob', Platform.Android) })
+  await seesOn(watcher, 'bob', [Platform.Android])
   t.same(toldOf(watcher, 'ann'), ['2'])
   await user.close()
   await seesOn(watcher, 'ann', [])

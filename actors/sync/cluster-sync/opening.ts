@@ -40,7 +40,7 @@ export function onOpened(ctx: Ctx, state: State, attempt: number, outcome: Outco
     ctx.log.info({ holder }, 'store open')
     return startLease(ctx, state, outcome.value)
   }
-  if (outcome.error.code !== 'STORE_UNSUITABLE') return failToOpen(ctx, state, outcome.error.message)
+  if (outcome.error.retry === 'later') return failToOpen(ctx, state, outcome.error.message)
   state.serving.troubles.opening = outcome.error.message
   state.access.health.unsuitable = outcome.error
   state.onUnsuitable(outcome.error)

@@ -4,11 +4,11 @@ import { TOKEN_ONLY } from '../../../src/rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../../src/rules/logins/token-digest.js'
 import type { ReplyTo } from '../../../src/runtime/index.js'
 import { askStore } from '../store-access.js'
-import { type Ctx, dropOldest, type KicksWritten, type State, type TokenCache } from './state.js'
+import type { Ctx, KicksWritten, State, TokenCache } from './state.js'
 
 const WRITE_KICKS_AGAIN_MS = 1_000
 /** Beyond this many the oldest is given up: somebody kicks without end while there is no store. */
-const UNWRITTEN_MAX = 100_000
+export const UNWRITTEN_MAX = 100_000
 
 type Withdrawal = Omit<TokenSync.TokensKicked, 'kind'>
 
@@ -18,7 +18,6 @@ export function onKickTokens(ctx: Ctx, state: State, question: TokenSync.KickTok
     const digest = tokenDigest(token)
     forget(cache, digest)
     unwritten.set(digest, { ...question, tokens: [token] })
-    if (unwritten.size > UNWRITTEN_MAX) dropOldest(unwritten)
   }
   write(ctx, state, question, ctx.replyTo as ReplyTo<null>)
 }

@@ -1,17 +1,18 @@
 /** Is a token good? Asked of the store, and remembered for TOKEN_CACHE_S. Thread: sync. */
-import { isDamagedRecord } from '../../../src/auth/token-records.js'
+import { hasCode } from '../../../src/errors/errors.js'
 import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import { type TokenDigest, tokenDigest } from '../../../src/rules/logins/token-digest.js'
+import { RecentMap } from '../../../src/rules/recent-map.js'
 import type { TokenState, UserId } from '../../../src/rules/types.js'
 import type { Outcome, ReplyTo } from '../../../src/runtime/index.js'
 import { askStore } from '../store-access.js'
-import { type Ctx, dropOldest, type Lookup, type State, type TokenCache } from './state.js'
+import type { Ctx, Lookup, State, TokenCache, TokenSettings } from './state.js'
 
 /** Longer than it takes to notice that the connection to the store is dead. */
 const RECENT_MS = 15_000
 
-export function newTokenCache(): TokenCache {
-  return { good: new Map(), lookups: new Map() }
+export function newTokenCache({ tokenCacheMax }: TokenSettings): TokenCache {
+  return { good: new RecentMap(tokenCacheMax), lookups: new Map() }
 }
 
 export function onCheckToken(ctx: Ctx, state: State, question: TokenSync.CheckToken): void {
@@ -39,10 +40,10 @@ export function onCheckToken(ctx: Ctx, state: State, question: TokenSync.CheckTo
 function touchIfFresh(ctx: Ctx, { cache: { good }, settings }: State, digest: TokenDigest): boolean {
   const checkedMs = good.get(digest)
   if (checkedMs === undefined) return false
-  good.delete(digest)
-  if (ctx.nowMs() - checkedMs >= settings.tokenCacheS * 1_000) return false
-  good.set(digest, checkedMs)
-  return true
+  const isFresh = ctx.nowMs() - checkedMs < settings.tokenCacheS * 1_000
+  if (isFresh) good.set(digest, checkedMs)
+  else good.delete(digest)
+  return isFresh
 }
 
 export function onTokenFound(
@@ -87,7 +88,6 @@ export function isGood({ settings }: State, found: TokenState, userId: UserId): 
 function remember(ctx: Ctx, { cache: { good }, settings }: State, digest: TokenDigest): void {
   if (settings.openimCompat || settings.tokenCacheS === 0) return
   good.set(digest, ctx.nowMs())
-  if (good.size > settings.tokenCacheMax) dropOldest(good)
 }
 
 function withoutStore(
@@ -98,7 +98,8 @@ function withoutStore(
   error: Error,
 ): void {
   const { unchecked, settings, counts } = state
-  const isRefused = !question.isLogin || settings.authWhenStoreDown === 'deny' || isDamagedRecord(error)
+  const isRefused =
+    !question.isLogin || settings.authWhenStoreDown === 'deny' || hasCode(error, 'DAMAGED_RECORD')
   if (isRefused) return ctx.fail(replyTo, error)
   counts.uncheckedLogins++
   unchecked.add(digest, { question, wasGood: false, isLate: true })

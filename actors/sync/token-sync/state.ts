@@ -2,6 +2,7 @@
 import type { Addresses } from '../../../src/protocol/addresses.js'
 import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
+import type { RecentMap } from '../../../src/rules/recent-map.js'
 import type { LoginNumber, TokenState, UserId } from '../../../src/rules/types.js'
 import type { Context, Outcome, ReplyTo } from '../../../src/runtime/index.js'
 import type { TokenCounts } from '../counts.js'
@@ -30,7 +31,7 @@ export interface Args {
 export interface State extends Args {
   cache: TokenCache
   /** Kicks that the store has not taken, oldest first. */
-  unwritten: Map<TokenDigest, TokenSync.KickTokens>
+  unwritten: RecentMap<TokenDigest, TokenSync.KickTokens>
   /** Logins of the last RECENT_MS, oldest first: this node may not have heard of a kick of their token yet. */
   recentLogins: Map<TokenDigest, { question: TokenSync.CheckToken; atMs: number }>
   /** Unchecked logins whose question is on its way. */
@@ -38,8 +39,8 @@ export interface State extends Args {
 }
 
 export interface TokenCache {
-  /** Good tokens, with the time of the check; least recently used first. */
-  good: Map<TokenDigest, number>
+  /** Good tokens, with the time of the check. The one that was used longest ago goes first. */
+  good: RecentMap<TokenDigest, number>
   lookups: Map<TokenDigest, Lookup>
 }
 
@@ -75,11 +76,3 @@ export type Private =
   | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
 
 export type Ctx = Context<TokenSync.Command | Private>
-
-/** For bounded maps that keep their entries in order of age. */
-export function dropOldest(map: Map<TokenDigest, unknown>): void {
-  for (const [oldest] of map) {
-    map.delete(oldest)
-    return
-  }
-}

@@ -3,7 +3,7 @@
 import { jsonCodec } from '../../../src/openim/codec/json.js'
 import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../../src/openim/proto/openim.js'
 import { RequestId } from '../../../src/openim/requests.js'
-import { parseVerdict } from '../../../src/sdk/openim-handshake.js'
+import { parseVerdict } from '../../../src/openim/verdict.js'
 import { openimPath } from '../../support/crowd.js'
 import type { Target } from '../../support/light-socket.js'
 import type { Account } from '../peer.js'

@@ -1,4 +1,5 @@
 /** Which logins may come in, and which stay. */
+import { OPENIM_PLATFORMS } from '../../openim/platforms.js'
 import { PlatformTable, parsePlatforms } from '../../rules/platforms.js'
 import { choice, int, MINUTE_MS, SECOND_MS, text } from '../kinds.js'
 
@@ -70,7 +71,7 @@ export const loginsSettings = {
 
 function arePlatforms(text: string): boolean {
   try {
-    new PlatformTable(parsePlatforms(text))
+    new PlatformTable(OPENIM_PLATFORMS, parsePlatforms(text))
     return true
   } catch {
     return false

@@ -4,7 +4,7 @@
  * Whoever takes a token away ends the connections made with it, on every node.
  */
 import { z } from 'zod'
-import { WireCode } from '../../openim/wire-errors.js'
+import { WireCode } from '../../openim/codes.js'
 import type { PlatformTable } from '../../rules/platforms.js'
 import type { IssuedToken } from '../../services/token-service.js'
 import { comeBackError, noPermissionError } from './envelope.js'

@@ -5,6 +5,7 @@
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib'
 import type { Context } from 'hono'
+import { hasCode } from '../../errors/errors.js'
 import { argsError, TooLongError } from './envelope.js'
 
 /** A thousand user IDs of the longest, escaped as JSON encoders do at their worst for the usual alphabets. */
@@ -63,8 +64,7 @@ async function unpack(bytes: Buffer, encoding = 'identity'): Promise<Buffer> {
   try {
     return await unpacking(bytes, { maxOutputLength: BODY_BYTES_MAX })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new TooLongError(BODY_BYTES_MAX)
+    if (hasCode(error, 'ERR_BUFFER_TOO_LARGE')) throw new TooLongError(BODY_BYTES_MAX)
     throw argsError(`the body is not ${name}, as its Content-Encoding says`)
   }
 }

@@ -1,8 +1,11 @@
 /** The form of every REST answer: OpenIM's envelope, and its errors. */
-import { WireCode, wireErrorText } from '../../openim/wire-errors.js'
+import { CodedError, type Retry } from '../../errors/errors.js'
+import { retryOf } from '../../openim/catalogue.js'
+import { WireCode, wireErrorText } from '../../openim/codes.js'
 
 /** A failure that the caller is told about. Thrown by handlers, answered with HTTP 200 as OpenIM does. */
-export class ApiError extends Error {
+export class ApiError extends CodedError {
+  readonly code = 'CALL_REFUSED'
   readonly errMsg: string
 
   constructor(
@@ -15,6 +18,10 @@ export class ApiError extends Error {
     const errMsg = wireErrorText(errCode)
     super(`${errCode} ${errMsg}: ${errDlt}`)
     this.errMsg = errMsg
+  }
+
+  get retry(): Retry {
+    return retryOf(this.errCode)
   }
 
   /** Of the HTTP answer. */

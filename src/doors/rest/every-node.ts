@@ -1,5 +1,5 @@
 /** What the whole cluster is asked: which connections a user has, and to end some. */
-import { WireCode } from '../../openim/wire-errors.js'
+import { WireCode } from '../../openim/codes.js'
 import type { Eviction, LoginInfo } from '../../rules/logins/eviction.js'
 import type { UserId } from '../../rules/types.js'
 import { ApiError } from './envelope.js'

@@ -9,7 +9,7 @@
  */
 import { type Context, Hono, type Next } from 'hono'
 import type { Liveness, Readiness } from '../../health/readiness.js'
-import { WireCode } from '../../openim/wire-errors.js'
+import { WireCode } from '../../openim/codes.js'
 import type { PlatformTable } from '../../rules/platforms.js'
 import { type CallerEnv, callerAddress } from './caller.js'
 import { ApiError, failure, success } from './envelope.js'

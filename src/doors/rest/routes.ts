@@ -1,4 +1,5 @@
 /** Every REST path, and the table of them for the documentation. */
+import { OPENIM_PLATFORMS } from '../../openim/platforms.js'
 import { PlatformTable } from '../../rules/platforms.js'
 import { authRoutes } from './auth-routes.js'
 import { connectionRoutes } from './connection-routes.js'
@@ -18,13 +19,15 @@ const MAY: Record<Permission, string> = {
 
 /** The paths as a Markdown table, in order. A field with a question mark need not be there. */
 export function restTable(): string {
-  const lines = allRoutes(new PlatformTable()).map(({ path, may, mayNote, body, answers, doc }) => {
-    const asked = Object.entries(body.shape).map(([name, type]) =>
-      // Of zod's own types every one knows what may be left out.
-      (type as { isOptional?(): boolean }).isOptional?.() ? `${name}?` : name,
-    )
-    return `| \`${path}\` | ${mayNote ?? MAY[may]} | ${listed(asked)} | ${listed(answers)} | ${doc} |`
-  })
+  const lines = allRoutes(new PlatformTable(OPENIM_PLATFORMS)).map(
+    ({ path, may, mayNote, body, answers, doc }) => {
+      const asked = Object.entries(body.shape).map(([name, type]) =>
+        // Of zod's own types every one knows what may be left out.
+        (type as { isOptional?(): boolean }).isOptional?.() ? `${name}?` : name,
+      )
+      return `| \`${path}\` | ${mayNote ?? MAY[may]} | ${listed(asked)} | ${listed(answers)} | ${doc} |`
+    },
+  )
   return [
     '| Path | Who may call | Body | `data` | What it does |',
     '| --- | --- | --- | --- | --- |',

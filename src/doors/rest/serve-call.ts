@@ -2,8 +2,8 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import type { Claims, TokenFault } from '../../auth/tokens.js'
-import { WireCode } from '../../openim/wire-errors.js'
-import { StoreAwayError } from '../../services/store-calls.js'
+import { hasCode } from '../../errors/errors.js'
+import { WireCode } from '../../openim/codes.js'
 import { looksLikeToken } from '../../services/token-look.js'
 import { readJson } from './body.js'
 import { ApiError, argsError, comeBackError, noPermissionError } from './envelope.js'
@@ -95,18 +95,26 @@ function targetOf({ secrets }: RouteDeps, body: unknown): Call['on'] {
   return on
 }
 
+/** See `wrapStoreErrors`. */
+const STORE_FAILURES = [
+  ['DAMAGED_RECORD', WireCode.DataError, 'a record of this user in the store is damaged; the log names it'],
+  [
+    'STORE_UNAVAILABLE',
+    WireCode.DatabaseError,
+    'the store does not answer, or cannot write; try again later',
+  ],
+] as const
+
 /** What the caller is told of a failure. What is not theirs is reported, and told without its reason. */
 function errorFor(deps: RouteDeps, path: string, error: unknown): ApiError {
   if (error instanceof ApiError) return error
-  if (!(error instanceof StoreAwayError)) {
-    deps.report(error, path)
-    return new ApiError(WireCode.ServerInternalError, 'the log of the server says more')
+  for (const [code, errCode, detail] of STORE_FAILURES) {
+    if (!hasCode(error, code)) continue
+    deps.report(error.cause, path)
+    return new ApiError(errCode, detail)
   }
-  deps.report(error.cause, path)
-  if (error.isDamaged) {
-    return new ApiError(WireCode.DataError, 'a record of this user in the store is damaged; the log names it')
-  }
-  return new ApiError(WireCode.DatabaseError, 'the store does not answer, or cannot write; try again later')
+  deps.report(error, path)
+  return new ApiError(WireCode.ServerInternalError, 'the log of the server says more')
 }
 
 function note({ audit }: RouteDeps, { may, isAct }: Route, call: Call, error?: ApiError): void {

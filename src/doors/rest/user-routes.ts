@@ -2,7 +2,7 @@
  * Users over REST. However many callers ask at once, the store hears one question.
  */
 import { z } from 'zod'
-import { WireCode } from '../../openim/wire-errors.js'
+import { WireCode } from '../../openim/codes.js'
 import type { PlatformId, UserId } from '../../rules/types.js'
 import { checkUserId } from '../../rules/user-id.js'
 import { ApiError, comeBackError, noPermissionError } from './envelope.js'

@@ -6,6 +6,7 @@
  * whoever guesses there.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { RecentMap } from '../../rules/recent-map.js'
 import { RateTable } from './rate-table.js'
 
 const MINUTE_MS = 60_000
@@ -22,8 +23,8 @@ export class SecretGuard {
   readonly #digest: Buffer
   readonly #wrong: RateTable
   readonly #wrongOfKnown: RateTable
-  /** Address -> when the right secret came from it last; the longest ago first. */
-  readonly #known = new Map<string, number>()
+  /** Address -> when the right secret came from it last. */
+  readonly #known = new RecentMap<string, number>(KNOWN_MAX)
 
   /** `salt`: unknown outside. */
   constructor(secret: string, salt: string) {
@@ -51,9 +52,7 @@ export class SecretGuard {
       table.take(address, nowMs)
       return 'wrong'
     }
-    this.#known.delete(address)
     this.#known.set(address, nowMs)
-    if (this.#known.size > KNOWN_MAX) this.#known.delete(this.#known.keys().next().value as string)
     return 'right'
   }
 }

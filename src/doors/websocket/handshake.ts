@@ -10,7 +10,7 @@
  */
 
 import type { SdkType } from '../../openim/codec/encodings.js'
-import { WireCode, wireErrorText } from '../../openim/wire-errors.js'
+import { WireCode, wireErrorText } from '../../openim/codes.js'
 import type { PlatformId, UserId } from '../../rules/types.js'
 import { checkUserId } from '../../rules/user-id.js'
 

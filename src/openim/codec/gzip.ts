@@ -1,7 +1,7 @@
 /** gzip (RFC 1952) of whole frames, as negotiated with compression=gzip. */
 
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { BadEnvelopeError, MessageTooLongError } from '../../errors/errors.js'
+import { BadEnvelopeError, hasCode, MessageTooLongError } from '../../errors/errors.js'
 
 /**
  * Frames up to this many bytes are stored, not deflated: a one-user status push or an empty reply is about as long
@@ -43,8 +43,8 @@ export function gunzip(frame: Uint8Array, bytesMax: number): Uint8Array {
     if (result.engine.bytesWritten !== frame.length) throw new BadEnvelopeError('gzip: bytes after the end')
     return result.buffer
   } catch (error) {
-    if (error instanceof BadEnvelopeError) throw error
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+    if (hasCode(error, 'BAD_ENVELOPE')) throw error
+    if (hasCode(error, 'ERR_BUFFER_TOO_LARGE')) {
       throw new MessageTooLongError(`gzip: more than ${bytesMax} bytes`)
     }
     throw new BadEnvelopeError('gzip: not gzip')

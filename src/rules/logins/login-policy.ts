@@ -4,7 +4,7 @@
  * OpenIM's numbers and meaning (its later patch releases). Which platforms conflict is a table, worked out once from
  * the platforms' classes; who stays where two conflict, the newcomer or the old, is not decided here.
  */
-import type { Platform, PlatformTable } from '../platforms.js'
+import type { PlatformRow, PlatformTable } from '../platforms.js'
 import type { PlatformId } from '../types.js'
 
 /** 0 nobody, 1 the same platform, 4 the same class, 5 all but PCs (a PC removes nobody). */
@@ -48,12 +48,12 @@ export class LoginPolicy {
   }
 }
 
-export function relationOf(existing: Platform, newcomer: Platform): Relation {
+export function relationOf(existing: PlatformRow, newcomer: PlatformRow): Relation {
   if (existing.id === newcomer.id) return 'samePlatform'
   if (existing.class === newcomer.class) return 'sameClass'
   return isPc(existing) ? 'pc' : 'otherClass'
 }
 
-export function isPc(platform: Platform): boolean {
+export function isPc(platform: PlatformRow): boolean {
   return platform.class === PC
 }

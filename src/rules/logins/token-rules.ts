@@ -6,7 +6,7 @@
  * stands to it.
  */
 
-import type { Platform, PlatformTable } from '../platforms.js'
+import type { PlatformRow, PlatformTable } from '../platforms.js'
 import type { PlatformId } from '../types.js'
 import { isPc, type Policy, type Relation, relationOf } from './login-policy.js'
 import { compareIssue, compareText, type Issue, readIssue } from './token-order.js'
@@ -88,7 +88,7 @@ interface Candidate<T> {
 }
 
 export class TokenRules {
-  readonly #platforms: Map<PlatformId, Platform>
+  readonly #platforms: Map<PlatformId, PlatformRow>
   readonly #rows: { pc: Row; other: Row }
   readonly #maximum: number
   readonly #renewals: boolean

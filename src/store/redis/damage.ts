@@ -1,5 +1,6 @@
 /** Records of a wrong type: who put them there is unknown, and only their own user suffers. */
 import { DamagedRecordError } from '../../errors/errors.js'
+import { RecentMap } from '../../rules/recent-map.js'
 import { rejectUnavailable } from './server/connection.js'
 import type { RedisStoreOptions } from './server/options.js'
 
@@ -9,7 +10,7 @@ const KEYS_MAX = 1_000
 
 export class DamageLog {
   readonly #log: RedisStoreOptions['log']
-  readonly #toldMs = new Map<string, number>()
+  readonly #toldMs = new RecentMap<string, number>(KEYS_MAX)
 
   constructor(log: RedisStoreOptions['log']) {
     this.#log = log
@@ -22,9 +23,7 @@ export class DamageLog {
     const name = keys.join(', ')
     const nowMs = performance.now()
     if (nowMs - (this.#toldMs.get(name) ?? Number.NEGATIVE_INFINITY) < EVERY_MS) return true
-    this.#toldMs.delete(name)
     this.#toldMs.set(name, nowMs)
-    if (this.#toldMs.size > KEYS_MAX) this.#toldMs.delete(this.#toldMs.keys().next().value as string)
     this.#log('warn', 'a record is of a wrong type: its user is taken for offline, or cannot log in', {
       keys,
       error,

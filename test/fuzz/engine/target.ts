@@ -1,4 +1,5 @@
 /** What is fuzzed: a function that takes bytes, and what it promises of any. */
+import { codeOf } from '../../../src/errors/errors.js'
 
 export interface Target {
   readonly name: string
@@ -28,7 +29,7 @@ export function refusing<T>(codes: readonly string[], read: () => T): T | undefi
   try {
     return read()
   } catch (error) {
-    if (codes.includes((error as { code?: string }).code ?? '')) return undefined
+    if (codes.includes(codeOf(error) ?? '')) return undefined
     throw error
   }
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { gzipSync } from 'node:zlib'
 import { FRAME_ENCODINGS, type FrameEncoding } from '../../../src/openim/codec/encodings.js'
 import type { RequestEnvelope, ResponseEnvelope } from '../../../src/openim/codec/envelope.js'
+import { WireCode } from '../../../src/openim/codes.js'
 import { SetAppBackgroundStatusReq, SubUserOnlineStatus } from '../../../src/openim/proto/openim.js'
 import { RequestId } from '../../../src/openim/requests.js'
 import { INPUT_BYTES_MAX, type Run, refusing, type Target } from '../engine/target.js'
@@ -37,7 +38,14 @@ const SAMPLES: readonly RequestEnvelope[] = [
 ]
 
 const ANSWERS: readonly ResponseEnvelope[] = [
-  { reqIdentifier: RequestId.Kick, msgIncr: '1', operationID: 'op', errCode: 1001, errMsg: 'e', data: null },
+  {
+    reqIdentifier: RequestId.Kick,
+    msgIncr: '1',
+    operationID: 'op',
+    errCode: WireCode.ArgsError,
+    errMsg: 'e',
+    data: null,
+  },
 ]
 
 export const target: Target = {

@@ -1,6 +1,7 @@
 /** The Gob reader alone, for both envelopes: other definitions, other orders, fields that it does not know. */
 import assert from 'node:assert/strict'
 import { gobCodec } from '../../../src/openim/codec/gob.js'
+import { RequestId } from '../../../src/openim/requests.js'
 import { INPUT_BYTES_MAX, type Run, refusing, type Target } from '../engine/target.js'
 
 export const target: Target = {
@@ -10,7 +11,7 @@ export const target: Target = {
   steps: { base: 20_000, perByte: 8 },
   seeds: () => [
     gobCodec.encodeRequest({
-      reqIdentifier: 2005,
+      reqIdentifier: RequestId.SubscribeStatus,
       token: 't',
       sendID: 'ann',
       operationID: 'o',
@@ -18,7 +19,7 @@ export const target: Target = {
       data: Uint8Array.of(1, 2, 3),
     }),
     gobCodec.encodeResponse({
-      reqIdentifier: 2002,
+      reqIdentifier: RequestId.Kick,
       msgIncr: '1',
       operationID: 'o',
       errCode: -5,

@@ -1,6 +1,8 @@
 /** gunzip and its bound, beside zlib without one. */
+
 import assert from 'node:assert/strict'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { codeOf } from '../../../src/errors/errors.js'
 import { gunzip, gzip } from '../../../src/openim/codec/gzip.js'
 import type { Run, Target } from '../engine/target.js'
 
@@ -29,7 +31,7 @@ export const target: Target = {
     try {
       inflated = gunzip(input, BYTES_MAX)
     } catch (error) {
-      refusal = String((error as { code?: string }).code)
+      refusal = String(codeOf(error))
       if (!REFUSALS.includes(refusal)) throw error
     }
     const whole = oracle(input)

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { parseHandshake } from '../../../src/doors/websocket/handshake.js'
 import { originCheck } from '../../../src/net/origin.js'
-import { WireCode } from '../../../src/openim/wire-errors.js'
+import { WireCode } from '../../../src/openim/codes.js'
+import { OPENIM_PLATFORMS, Platform } from '../../../src/openim/platforms.js'
 import { PlatformTable } from '../../../src/rules/platforms.js'
 import { checkUserId } from '../../../src/rules/user-id.js'
 import { handshakeQuery } from '../../../src/sdk/openim-handshake.js'
@@ -10,7 +11,7 @@ import type { Run, Target } from '../engine/target.js'
 
 const REFUSALS: readonly number[] = [WireCode.ConnArgsErr, WireCode.ServerInternalError]
 const isOriginAllowed = originCheck(['https://chat.example.org', 'https://*.example.net:*', 'app://desktop'])
-const login = { url: '', token: 'a.b.c', userId: 'ann', platformId: 5 }
+const login = { url: '', token: 'a.b.c', userId: 'ann', platformId: Platform.Web }
 
 export const target: Target = {
   name: 'handshake',
@@ -28,7 +29,7 @@ export const target: Target = {
       ['', '', 'null', '127.0.0.1:10001'],
     ].map((lines) => Buffer.from(lines.join('\n'))),
   open: (): Run => {
-    const platforms = new PlatformTable()
+    const platforms = new PlatformTable(OPENIM_PLATFORMS)
     return (input) => {
       const [query = '', compression = '', origin = '', host = ''] = Buffer.from(input).toString().split('\n')
       isOriginAllowed(origin, () => [host])

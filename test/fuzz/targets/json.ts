@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { RequestEnvelope } from '../../../src/openim/codec/envelope.js'
 import { jsonCodec } from '../../../src/openim/codec/json.js'
+import { RequestId } from '../../../src/openim/requests.js'
 import { INPUT_BYTES_MAX, type Run, refusing, type Target } from '../engine/target.js'
 
 const FIELDS = ['reqIdentifier', 'token', 'sendID', 'operationID', 'msgIncr', 'data'] as const
@@ -13,7 +14,7 @@ export const target: Target = {
   steps: { base: 2_000, perByte: 4 },
   seeds: () => [
     jsonCodec.encodeRequest({
-      reqIdentifier: 2005,
+      reqIdentifier: RequestId.SubscribeStatus,
       token: 't',
       sendID: 'ann',
       operationID: 'o',

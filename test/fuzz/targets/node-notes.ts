@@ -1,6 +1,7 @@
 /** What a node hears on its channels in Redis: changes, notes, and OpenIM's notices. */
 import assert from 'node:assert/strict'
 import { Packr } from 'msgpackr'
+import { Platform } from '../../../src/openim/platforms.js'
 import { encodeChange } from '../../../src/protocol/node/changes.js'
 import { NOTE_KINDS } from '../../../src/protocol/node/notes.js'
 import type { Snapshot } from '../../../src/rules/types.js'
@@ -62,15 +63,15 @@ function fromNodes(): Buffer[] {
     kind: 'evict',
     id: 1,
     from: FROM,
-    eviction: { userId: 'ann', before: 7, platformIds: [5] },
+    eviction: { userId: 'ann', before: 7, platformIds: [Platform.Web] },
   })
   sender.note(TO, { kind: 'evicted', id: 1, userId: 'ann', gone: 1, left: [] })
   sender.note(TO, { kind: 'remind', from: FROM, userIds: ['ann'] })
   sender.note(TO, { kind: 'died', dead: [{ holder: 'c#3', inMs: 5 }] })
-  sender.note(TO, { kind: 'holding', from: FROM, users: [{ userId: 'ann', platformIds: [5] }] })
-  sender.note(TO, { kind: 'withdraw', userId: 'ann', platformId: 5, tokens: ['x'], by: 7 })
+  sender.note(TO, { kind: 'holding', from: FROM, users: [{ userId: 'ann', platformIds: [Platform.Web] }] })
+  sender.note(TO, { kind: 'withdraw', userId: 'ann', platformId: Platform.Web, tokens: ['x'], by: 7 })
   const outgoing = new Outgoing('changes')
-  const claims = [{ platformId: 5, holder: FROM }]
+  const claims = [{ platformId: Platform.Web, holder: FROM }]
   outgoing.add(
     encodeChange({ userId: 'ann', version: 1_700_000_000_000_000, claims, foreign: [1], isPartial: true }),
     ['b', '2'],

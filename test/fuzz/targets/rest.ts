@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { loadTokenKeys } from '../../../src/auth/keys.js'
 import { issueToken, verifyToken } from '../../../src/auth/tokens.js'
+import { WireCode } from '../../../src/openim/codes.js'
+import { Platform } from '../../../src/openim/platforms.js'
 import { room, SECRET } from '../../api/room.js'
 import { FakeTokenStore, NOW_MS } from '../../auth/token-fakes.js'
 import { INPUT_BYTES_MAX, type Run, type Target } from '../engine/target.js'
@@ -52,8 +54,8 @@ export const target: Target = {
       report: () => {},
     })
     const issue: Parameters<typeof issueToken>[0][] = [
-      { userId: 'imAdmin', platformId: 10, issuedAtS: NOW_MS / 1000, jti: '1' },
-      { userId: 'ann', platformId: 5, issuedAtS: NOW_MS / 1000, jti: '2' },
+      { userId: 'imAdmin', platformId: Platform.Admin, issuedAtS: NOW_MS / 1000, jti: '1' },
+      { userId: 'ann', platformId: Platform.Web, issuedAtS: NOW_MS / 1000, jti: '2' },
     ]
     const [adminToken, userToken] = await Promise.all(
       issue.map((claims) => issueToken(claims, { keys, ttlS: DAY_S, nowMs: NOW_MS })),
@@ -67,7 +69,9 @@ export const target: Target = {
         verify: (token) => verifyToken(token, { keys, nowMs: NOW_MS }),
       },
       settings: { refreshTokenExpireDays: 1 },
-      rest: { whereabouts: async (userIds) => userIds.map((userId) => ({ userId, platformIds: [1] })) },
+      rest: {
+        whereabouts: async (userIds) => userIds.map((userId) => ({ userId, platformIds: [Platform.IOS] })),
+      },
     })
     return async (input) => {
       // Nothing stays of the inputs before: a finding is one of its own input.
@@ -89,7 +93,7 @@ export const target: Target = {
       assert.ok(STATUSES.includes(response.status), `status ${response.status}`)
       const text = await response.text()
       const answer = JSON.parse(text) as { errCode: unknown }
-      assert.ok(Number.isInteger(answer.errCode) && answer.errCode !== 500, text)
+      assert.ok(Number.isInteger(answer.errCode) && answer.errCode !== WireCode.ServerInternalError, text)
       assert.ok(text.length < 2 * INPUT_BYTES_MAX, `an answer of ${text.length} characters`)
       if (answer.errCode !== 0)
         assert.ok(!text.includes(SECRET) && !text.includes(userToken!), 'a secret in an error')

@@ -6,12 +6,19 @@ import { join } from 'node:path'
 import { canonicalToken } from '../../../src/auth/canonical-token.js'
 import { loadTokenKeys, type TokenKeys } from '../../../src/auth/keys.js'
 import { type TokenVerdict, verifyToken } from '../../../src/auth/tokens.js'
+import { WireCode } from '../../../src/openim/codes.js'
 import { temporaryFolder } from '../../support/leftovers.js'
 import type { Run, Target } from '../engine/target.js'
 
 const SECRET = 'a secret for tests, long enough'
 const NOW_MS = 1_700_000_000_000
-const CODES: readonly number[] = [1501, 1502, 1503, 1504, 1505]
+const CODES: readonly number[] = [
+  WireCode.TokenExpiredError,
+  WireCode.TokenInvalidError,
+  WireCode.TokenMalformedError,
+  WireCode.TokenNotValidYetError,
+  WireCode.TokenUnknownError,
+]
 
 /**
  * What the first byte says of the rest: a whole token; header and payload, a line each, that are signed here with the

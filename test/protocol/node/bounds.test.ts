@@ -1,5 +1,6 @@
 import { pack } from 'msgpackr'
 import t from 'tap'
+import { Platform } from '../../../src/openim/platforms.js'
 import {
   CONNECTION_ID_CHARACTERS_MAX,
   DIGEST_CHARACTERS_MAX,
@@ -25,7 +26,7 @@ function decode(note: { kind: string }): Message {
 }
 
 const eviction = { userId: 'u', before: 1 }
-const login = { connectionId: 'c', platformId: 5, nodeId: 'b', background: false }
+const login = { connectionId: 'c', platformId: Platform.Web, nodeId: 'b', background: false }
 
 /** For each bounded field a note in which it has this size. */
 const BOUNDED: [field: string, sizeMax: number, (size: number) => { kind: string }][] = [
@@ -65,7 +66,7 @@ const BOUNDED: [field: string, sizeMax: number, (size: number) => { kind: string
   [
     'withdraw tokens',
     USER_LIST_MAX,
-    (size) => ({ kind: 'withdraw', userId: 'u', platformId: 5, tokens: list(size, 't'), by: 1 }),
+    (size) => ({ kind: 'withdraw', userId: 'u', platformId: Platform.Web, tokens: list(size, 't'), by: 1 }),
   ],
 ]
 

@@ -1,5 +1,6 @@
 /** Sequences on which the two stores once differed, and which outcome is right. */
 import t from 'tap'
+import { Platform } from '../../../src/openim/platforms.js'
 import { ADMIN_KICK } from '../../../src/rules/logins/eviction.js'
 import { embeddedWorld } from './embedded-world.js'
 import { Twins } from './play.js'
@@ -11,7 +12,7 @@ const [N1, , N2, N3] = [0, 1, 2, 3]
 /** Places in the list of holders. */
 const [GHOST, FIRST_OF_N3] = [0, 3]
 const WEEK_S = 7 * 86_400
-const ann = { userId: 'ann', platformId: 1 }
+const ann = { userId: 'ann', platformId: Platform.IOS }
 
 const redis = await redisWorld()
 t.teardown(() => redis.stop())

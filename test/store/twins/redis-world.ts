@@ -6,6 +6,7 @@
  * as much.
  */
 import { Redis } from 'ioredis'
+import { OPENIM_PLATFORMS } from '../../../src/openim/platforms.js'
 import { tokenDigest } from '../../../src/rules/logins/token-digest.js'
 import { PlatformTable } from '../../../src/rules/platforms.js'
 import { plainKeys } from '../../../src/store/redis/keys.js'
@@ -35,7 +36,7 @@ export async function redisWorld(): Promise<RedisWorld> {
   const restoreClock = readClockFrom(CLOCK)
   const server = await startRedis()
   const admin = server.client()
-  const platforms = new PlatformTable()
+  const platforms = new PlatformTable(OPENIM_PLATFORMS)
   let nowS = START_S
   const make = (slot: number) => redisStore({ ...server.access, ...SLOTS[slot]! })
   const stores = SLOTS.map((_, slot) => make(slot))

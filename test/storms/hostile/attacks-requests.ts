@@ -1,11 +1,10 @@
 /** Attacks by requests that weigh more than they seem to. */
 import { gzipSync } from 'node:zlib'
+import { RequestId } from '../../../src/openim/requests.js'
 import { frame, Opcode } from '../../support/raw-socket.js'
 import type { Attack } from './attacks.js'
 import { type Raider, request, strings } from './raider.js'
 
-const SUBSCRIBE = 2005
-const SET_BACKGROUND = 2004
 const WATCH = 1
 const UNWATCH = 2
 /** Below REQUESTS_PER_S_MAX. */
@@ -42,7 +41,9 @@ function same(bytesFor: (raider: Raider) => Buffer, options: Options = {}) {
 
 /** 2005 in one list, zipped. */
 function lists(field: number, values: () => string[]) {
-  return same(({ name }) => request(name, SUBSCRIBE, strings(field, values()), true), { gzip: true })
+  return same(({ name }) => request(name, RequestId.SubscribeStatus, strings(field, values()), true), {
+    gzip: true,
+  })
 }
 
 const repeated = (times: number): string[] => Array(times).fill('x')
@@ -53,10 +54,10 @@ const churn = asks(
     let before: string[] = []
     let round = 0
     return (n) => {
-      if (n % 2 === 1) return request(name, SUBSCRIBE, strings(UNWATCH, before), true)
+      if (n % 2 === 1) return request(name, RequestId.SubscribeStatus, strings(UNWATCH, before), true)
       round++
       before = Array.from({ length: 900 }, (_, at) => `${name}${round}-${at}`.padEnd(100, 'x'))
-      return request(name, SUBSCRIBE, strings(WATCH, before), true)
+      return request(name, RequestId.SubscribeStatus, strings(WATCH, before), true)
     }
   },
   { gzip: true },
@@ -124,7 +125,13 @@ export const requestAttacks: Attack[] = [
   {
     name: 'protobuf-unknown-fields',
     run: same(
-      ({ name }) => request(name, SUBSCRIBE, Buffer.concat(Array(60_000).fill(Buffer.from([0x7a, 0]))), true),
+      ({ name }) =>
+        request(
+          name,
+          RequestId.SubscribeStatus,
+          Buffer.concat(Array(60_000).fill(Buffer.from([0x7a, 0]))),
+          true,
+        ),
       { gzip: true },
     ),
   },
@@ -133,7 +140,7 @@ export const requestAttacks: Attack[] = [
     run: asks(
       ({ name }) =>
         (n) =>
-          request(name, SET_BACKGROUND, Buffer.from([0x10, n % 2])),
+          request(name, RequestId.SetBackground, Buffer.from([0x10, n % 2])),
       { perS: 1_000 },
     ),
   },
@@ -147,7 +154,11 @@ export const requestAttacks: Attack[] = [
         if (socket === undefined) return
         socket.socket.pause()
         const ids = Array.from({ length: 900 }, (_, n) => `slow-${n}`)
-        await raider.pour(socket, () => request(raider.name, SUBSCRIBE, strings(WATCH, ids)), PER_S)
+        await raider.pour(
+          socket,
+          () => request(raider.name, RequestId.SubscribeStatus, strings(WATCH, ids)),
+          PER_S,
+        )
       }),
   },
 ]

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
+import { CloseCode } from '../../../src/openim/close-codes.js'
+import { Platform } from '../../../src/openim/platforms.js'
 import { handshakeQuery } from '../../../src/sdk/openim-handshake.js'
 import { frame, Opcode } from '../../support/raw-socket.js'
 import { count, type Field, newTally, type Tally } from './field.js'
@@ -79,7 +81,7 @@ export class Raider {
       url: '',
       token,
       userId,
-      platformId: 5,
+      platformId: Platform.Web,
       isMsgResp: true,
       sdkType,
       compression: gzip,
@@ -112,7 +114,7 @@ export class Raider {
       heard += String(data)
     }
     this.tally.connected++
-    let closeCode = 1006
+    let closeCode: number = CloseCode.NoCloseFrame
     let isOurs = false
     socket.on('data', (data: Buffer) => {
       closeCode = this.#listen(data) ?? closeCode

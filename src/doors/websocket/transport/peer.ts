@@ -11,8 +11,3 @@ export const FLUSH_MS_MAX = 4_000
 export function hardLimit(messageBytesMax: number): number {
   return Math.min(4 * messageBytesMax, messageBytesMax + 262_144)
 }
-
-export const POLICY_VIOLATION = 1008
-export const MESSAGE_TOO_LONG = 1009
-export const TRY_AGAIN_LATER = 1013
-export const NO_CLOSE_FRAME = 1006

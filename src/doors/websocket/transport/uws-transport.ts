@@ -2,16 +2,10 @@
 
 import type * as Uws from 'uWebSockets.js'
 import type { TlsPair } from '../../../net/tls-files.js'
+import { CloseCode } from '../../../openim/close-codes.js'
 import { FrameBudget } from '../frame-budget.js'
 import type { Door } from './door.js'
-import {
-  FLUSH_MS_MAX,
-  hardLimit,
-  MESSAGE_TOO_LONG,
-  NO_CLOSE_FRAME,
-  POLICY_VIOLATION,
-  TRY_AGAIN_LATER,
-} from './peer.js'
+import { FLUSH_MS_MAX, hardLimit } from './peer.js'
 import { freePort, listenError, toListenError } from './port-check.js'
 import {
   type CreateTransport,
@@ -114,7 +108,11 @@ class UwsTransport<Owner> implements Transport {
         // The library counts a socket out only while it speaks HTTP.
         options.door?.left()
         const reported = socket.ownCloseCode ?? code
-        handlers.closed(socket.owner, reported, socket.ownCloseCode === undefined && code !== NO_CLOSE_FRAME)
+        handlers.closed(
+          socket.owner,
+          reported,
+          socket.ownCloseCode === undefined && code !== CloseCode.NoCloseFrame,
+        )
       },
     })
     native.any('/*', (response, request) => {
@@ -198,7 +196,7 @@ class UwsTransport<Owner> implements Transport {
     const { socket } = native.getUserData()
     if (this.isOverShare(socket, message.byteLength) || socket.isLeaving) return
     if (message.byteLength > this.options.messageBytesMax) {
-      socket.end(MESSAGE_TOO_LONG, 'message too long')
+      socket.end(CloseCode.MessageTooLong, 'message too long')
       return
     }
     // A copy: uWS takes the memory back after this callback.
@@ -295,7 +293,7 @@ class UwsSocket<Owner> implements Socket {
   drop(): void {
     if (this.native === undefined || this.isLeaving) return
     this.isLeaving = true
-    this.ownCloseCode = NO_CLOSE_FRAME
+    this.ownCloseCode = CloseCode.NoCloseFrame
     // Frames of this turn may still be corked or in the topic tree; both are flushed before the next one.
     setImmediate(() => {
       if (this.native === undefined) return
@@ -313,7 +311,7 @@ class UwsSocket<Owner> implements Socket {
   /** Close TCP at once, with all that waits. After a close frame the library would go on reading. */
   cut(): void {
     this.isLeaving = true
-    this.ownCloseCode ??= POLICY_VIOLATION
+    this.ownCloseCode ??= CloseCode.PolicyViolation
     this.native?.close()
   }
 
@@ -333,7 +331,7 @@ class UwsSocket<Owner> implements Socket {
   onOverflow(): void {
     if (this.isLeaving) return
     this.isLeaving = true
-    this.ownCloseCode = TRY_AGAIN_LATER
+    this.ownCloseCode = CloseCode.TryAgainLater
     setImmediate(() => this.native?.close())
   }
 

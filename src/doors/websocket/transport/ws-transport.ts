@@ -7,17 +7,11 @@ import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import { normalizeAddress } from '../../../net/address.js'
 import { secureOptions, type TlsPair } from '../../../net/tls-files.js'
+import { CloseCode } from '../../../openim/close-codes.js'
 import { FrameBudget } from '../frame-budget.js'
 import { callerOf } from './caller.js'
 import type { Door } from './door.js'
-import {
-  FLUSH_MS_MAX,
-  hardLimit,
-  MESSAGE_TOO_LONG,
-  NO_CLOSE_FRAME,
-  POLICY_VIOLATION,
-  TRY_AGAIN_LATER,
-} from './peer.js'
+import { FLUSH_MS_MAX, hardLimit } from './peer.js'
 import { badRequest, plainAnswer, UPGRADE_REQUIRED } from './plain-answers.js'
 import { toListenError } from './port-check.js'
 import { type Ends, ProxiedSockets } from './proxied-sockets.js'
@@ -199,7 +193,7 @@ class WsSocket<Owner> implements Socket {
   /** A frame could not leave at once. */
   private isWaiting = false
   /** What is reported when this side cuts the connection. */
-  private cutCode = NO_CLOSE_FRAME
+  private cutCode: number = CloseCode.NoCloseFrame
   private flushTimer: NodeJS.Timeout | undefined
 
   constructor(
@@ -213,7 +207,7 @@ class WsSocket<Owner> implements Socket {
     native.binaryType = 'nodebuffer'
     native.on('message', (data: Buffer, isBinary: boolean) => {
       if (this.isOverShare(data.length) || this.isLeaving) return
-      if (data.length > options.messageBytesMax) this.end(MESSAGE_TOO_LONG, 'message too long')
+      if (data.length > options.messageBytesMax) this.end(CloseCode.MessageTooLong, 'message too long')
       else handlers.message(owner, data, isBinary)
     })
     native.on('ping', (payload: Buffer) => {
@@ -224,11 +218,11 @@ class WsSocket<Owner> implements Socket {
     native.on('pong', (payload: Buffer) => {
       if (!this.isOverShare(payload.length) && !this.isClosed) handlers.heard(owner)
     })
-    native.on('error', () => this.finish(NO_CLOSE_FRAME, false))
+    native.on('error', () => this.finish(CloseCode.NoCloseFrame, false))
     native.on('close', (code) => {
       clearTimeout(this.flushTimer)
       transport.sockets.delete(this)
-      this.finish(code, code !== NO_CLOSE_FRAME)
+      this.finish(code, code !== CloseCode.NoCloseFrame)
     })
   }
 
@@ -316,7 +310,7 @@ class WsSocket<Owner> implements Socket {
     // What the library has read already may still come.
     if (this.isCut) return true
     handlers.overShare(excess)
-    this.cutCode = POLICY_VIOLATION
+    this.cutCode = CloseCode.PolicyViolation
     this.cut()
     return true
   }
@@ -332,7 +326,7 @@ class WsSocket<Owner> implements Socket {
   /** As with uWS, not inside the call that overflowed: its caller may hold this socket. */
   private onOverflow(): void {
     this.isLeaving = true
-    this.cutCode = TRY_AGAIN_LATER
+    this.cutCode = CloseCode.TryAgainLater
     setImmediate(() => this.cut())
   }
 

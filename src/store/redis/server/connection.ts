@@ -6,7 +6,8 @@
  * is none any more is left for whichever server its address, or Sentinel, leads to now.
  */
 import { Cluster, type Redis } from 'ioredis'
-import { reasonOf, StoreUnavailableError, StoreUnsuitableError } from '../../../errors/errors.js'
+import { StoreUnavailableError, StoreUnsuitableError } from '../../../errors/errors.js'
+import { reasonOf } from '../../../errors/reason.js'
 import { Keys } from '../keys.js'
 import { defineScripts } from '../scripts/scripts.js'
 import { accessOf } from './access.js'

@@ -6,7 +6,8 @@
  * applied once more, which is harmless for every script here. Users whose slot no master serves fail at once: their
  * neighbours neither fail nor wait with them.
  */
-import { reasonOf, StoreUnavailableError } from '../../../errors/errors.js'
+import { StoreUnavailableError } from '../../../errors/errors.js'
+import { reasonOf } from '../../../errors/reason.js'
 import type { UserId } from '../../../rules/types.js'
 import { userIdProblem } from '../../shared/names.js'
 import { isUnserved, type Router } from './routing.js'

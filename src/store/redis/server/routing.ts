@@ -2,25 +2,8 @@
  * Which master serves which user. One server serves all; in a Cluster the slot table of the client tells, and it
  * may be old: answers that say so are recognised here, and the caller sends again after `refresh`.
  */
+import slotOf from 'cluster-key-slot'
 import { Cluster, type Redis } from 'ioredis'
-import { SLOTS } from './announced-addresses.js'
-
-/** CRC16 of the XMODEM kind, by which a Cluster places keys: polynomial 0x1021, one entry a byte. */
-const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte << 8
-  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
-  return crc & 0xffff
-})
-
-/** The slot of a key: of what stands between its first `{` and the next `}` where there is something, else of all. */
-export function slotOf(key: string): number {
-  const open = key.indexOf('{')
-  const close = open < 0 ? -1 : key.indexOf('}', open + 1)
-  const hashed = close > open + 1 ? key.slice(open + 1, close) : key
-  let crc = 0
-  for (const byte of Buffer.from(hashed)) crc = ((crc << 8) & 0xffff) ^ CRC16[(crc >> 8) ^ byte]!
-  return crc % SLOTS
-}
 
 /**
  * Whether an answer of a Cluster says that the slot table is old, that the slot is just moving, or that no master

@@ -1,4 +1,4 @@
-/** Errors as OpenIM's clients see them: numbers, names, and the JSON of a handshake's verdict. */
+/** OpenIM's error numbers, by name, with their texts. Which of them this gateway sends: `catalogue.ts`. */
 
 /**
  * Codes by name. Those up to 1604, 1701 and up are OpenIM's; clients act on 1501 to 1507 (they stop or log in again)
@@ -77,16 +77,7 @@ export function wireErrorText(code: WireCode): string {
   return TEXTS.get(code) ?? NAMES.get(code) ?? ''
 }
 
-/** errMsg of a 500 to a request that OpenIM knows and this gateway does not serve. */
-export const NOT_SERVED_TEXT = 'known request, not served yet'
-
-/** The verdict on a handshake: body of the HTTP answer, or first text frame. Keys always all there, in this order. */
-export function errorJson(errCode: number, errMsg: string, errDlt: string): string {
-  return `{"errCode":${errCode},"errMsg":${JSON.stringify(errMsg)},"errDlt":${JSON.stringify(errDlt)}}`
+/** Whether a client's token is what was refused. OpenIM's clients then ask for another one, and do not retry. */
+export function isTokenRefused(errCode: number): boolean {
+  return errCode >= WireCode.TokenExpiredError && errCode <= WireCode.TokenNotExistError
 }
-
-/** The first text frame of an accepted connection that asked for it with isMsgResp. Clients wait for it. */
-export const SUCCESS_TEXT = errorJson(WireCode.Success, '', '')
-
-/** Content-Type of a handshake refused over HTTP (with status 200, as OpenIM does: native clients read the body). */
-export const ERROR_CONTENT_TYPE = 'application/json; charset=utf-8'

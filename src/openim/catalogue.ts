@@ -1,6 +1,6 @@
-/** Which of OpenIM's codes this gateway sends, to whom and why; for the documentation. */
-import type { CatalogueEntry } from '../errors/errors.js'
-import { WireCode } from './wire-errors.js'
+/** Which of OpenIM's numbers this gateway sends, to whom and why. A test compares the rows with the code. */
+import type { CatalogueEntry, Retry } from '../errors/errors.js'
+import { WireCode } from './codes.js'
 
 const LOGIN = 'the client, at login; callers of REST'
 
@@ -110,4 +110,13 @@ export const catalogue: readonly CatalogueEntry[] = [
 
 function entry(name: keyof typeof WireCode, seenBy: string, meaning: string, retry: string): CatalogueEntry {
   return { code: WireCode[name], seenBy, meaning, retry }
+}
+
+const LATER: ReadonlySet<string | number> = new Set(
+  catalogue.filter(({ retry }) => retry === 'later').map(({ code }) => code),
+)
+
+/** Whether the same call may succeed later. Without a number (0) nobody has said that it cannot. */
+export function retryOf(errCode: number): Retry {
+  return errCode === WireCode.Success || LATER.has(errCode) ? 'later' : 'never'
 }
