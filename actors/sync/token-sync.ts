@@ -18,6 +18,7 @@ import {
   onTokensKicked,
   onVouchForToken,
   onWriteKicksDue,
+  UNWRITTEN_MAX,
 } from './token-sync/kicks.js'
 import { newTokenCache, onCheckToken, onTokenFound } from './token-sync/lookups.js'
 import { checkSome, onChangesMissed, onUncheckedFound } from './token-sync/rechecks.js'
