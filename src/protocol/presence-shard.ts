@@ -1,18 +1,17 @@
 /** What a presence shard hears. Every message may be repeated; each carries state, not a delta. */
 import type { Eviction, EvictionResult, LoginInfo } from '../rules/logins/eviction.js'
 import type { TokenDigest } from '../rules/logins/token-digest.js'
-import type {
-  Holder,
-  LoginNumber,
-  PlatformId,
-  Seat,
-  SeatRefusal,
-  Snapshot,
-  UserId,
-  UserPlatforms,
-} from '../rules/types.js'
+import type { Holder, LoginNumber, PlatformId, Seat, SeatRefusal, Snapshot, UserId } from '../rules/types.js'
 import type { Question, Ref, ThreadSlot } from '../runtime/index.js'
 import type * as Connection from './connection.js'
+import type { Evict } from './node/evict.js'
+import type { Evicted } from './node/evicted.js'
+import type { Holding } from './node/holding.js'
+import type { Remind } from './node/remind.js'
+
+// Notes of other nodes' shards, as they arrive. presence-sync → presence shard. Answered with `PresenceSync.Evicted` and
+// `PresenceSync.Holding`.
+export type { Evict, Evicted, Holding, Remind }
 
 /** One socket of one user, as its io thread reports it. */
 export interface ConnectionReport {
@@ -107,26 +106,6 @@ export interface Noticed {
   platformIds: PlatformId[]
 }
 
-/**
- * Another node's login, or a kick through it. Answered there by `PresenceSync.Evicted` with the same `id`.
- * presence-sync → presence shard.
- */
-export interface Evict {
-  kind: 'evict'
-  id: number
-  from: Holder
-  eviction: Eviction
-}
-
-/** Another node has heard an eviction of this shard's. presence-sync → presence shard. */
-export interface Evicted {
-  kind: 'evicted'
-  id: number
-  userId: UserId
-  gone: number
-  left: LoginInfo[]
-}
-
 /** Tokens were kicked, on whatever node, by the login with the number `by`. Signal. token-sync → presence shard. */
 export interface Withdrawn {
   kind: 'withdrawn'
@@ -150,23 +129,6 @@ export interface KickByAdmin extends Question<KickOutcome> {
   kind: 'kick'
   eviction: Omit<Eviction, 'before'>
   timeoutMs: number
-}
-
-/**
- * The store lacks what this node held of these users: assert them again, and say what is held. Answered there by
- * `PresenceSync.Holding`. presence-sync → presence shard.
- */
-export interface Remind {
-  kind: 'remind'
-  from: Holder
-  userIds: UserId[]
-}
-
-/** What another node holds of some users, by its own word. presence-sync → presence shard. */
-export interface Holding {
-  kind: 'holding'
-  from: Holder
-  users: UserPlatforms[]
 }
 
 /** Changes may have been lost: read again what is watched. Signal. cluster-sync, presence-sync → presence shard. */
