@@ -27,6 +27,7 @@ type Handlers = { [K in Effect['kind']]: (ctx: Ctx, state: State, effect: Effect
 
 export function carryOut(ctx: Ctx, state: State): void {
   const { out } = state
+  if (out.length === 0) return
   for (let at = 0; at < out.length; at++) {
     const effect = out[at]!
     HANDLERS[effect.kind](ctx, state, effect as never)
@@ -125,10 +126,9 @@ function tellStatuses(ctx: Ctx, state: State, { thread, statuses }: EffectOf<'st
   }
 }
 
-function answerFlushers(ctx: Ctx, state: State): void {
-  if (state.sessions.isAnyInGrace) return
-  for (const replyTo of state.flushers) ctx.reply(replyTo, null)
-  state.flushers = []
+function answerFlushers(ctx: Ctx, { sessions, flushers }: State): void {
+  if (flushers.length === 0 || sessions.isAnyInGrace) return
+  for (const replyTo of flushers.splice(0)) ctx.reply(replyTo, null)
 }
 
 function evictHere(_ctx: Ctx, state: State, { eviction, waiter }: EffectOf<'evictHere'>): void {
