@@ -1,5 +1,5 @@
 /** What a presence shard hears. Every message may be repeated; each carries state, not a delta. */
-import type { Eviction, EvictionResult, LoginInfo } from '../rules/logins/eviction.js'
+import type { Eviction, EvictionResult } from '../rules/logins/eviction.js'
 import type { TokenDigest } from '../rules/logins/token-digest.js'
 import type { Holder, LoginNumber, PlatformId, Seat, SeatRefusal, Snapshot, UserId } from '../rules/types.js'
 import type { Question, Ref, ThreadSlot } from '../runtime/index.js'
