@@ -98,7 +98,7 @@ t.test('refusals are counted with what was told, and who is told when to come ba
   )
   t.equal(summary.connections.connected, 12)
   t.ok(summary.refusals['1601']!.count > 0)
-  t.match(summary.refusals['1601']!.told, /come back in \d+ s/)
+  t.match(summary.refusals['1601']!.told, /retry after \d+ s/)
 })
 
 t.test('tokens from a file need no secret; bad ones are given up, and never shown', async (t) => {

@@ -24,7 +24,7 @@ import {
   renewLease,
 } from './cluster-sync/lease.js'
 import { onChangesMissed, onRefusedDue } from './cluster-sync/losses.js'
-import { newStore, onOpened, onOpenLate, onRenewed, open } from './cluster-sync/opening.js'
+import { newStore, onLedgerLost, onOpened, onOpenLate, onRenewed, open } from './cluster-sync/opening.js'
 import type { Args, Ctx, Private, State } from './cluster-sync/state.js'
 
 export const clusterSync = defineActor<ClusterSync.Command | Private, State, Args>({
@@ -48,6 +48,8 @@ function receive(ctx: Ctx, state: State, message: ClusterSync.Command | Private)
       return renewLease(ctx, state)
     case 'leaseRenewed':
       return onRenewed(ctx, state, message.sentMs, message.outcome)
+    case 'ledgerLost':
+      return onLedgerLost(ctx, state)
     case 'unregisteredSeen':
       return onUnregisteredSeen(ctx, state, message.holders)
     case 'died':

@@ -4,7 +4,7 @@
  * Thread  sync                        Owns   the ledger of what each shard asserted, questions and calls on their way
  * Hears   PresenceSync.Command        Tells  PresenceShard.Command, ClusterSync.Command
  * Timers  missed
- * Fails   restarts with an empty ledger; the shards assert and watch everything again
+ * Fails   restarts with an empty ledger; cluster-sync takes a new epoch, the shards assert and watch everything again
  *
  * It keeps no presence. The ledger only says which users this node has in the store, so that a shard that starts
  * empty can withdraw those who left while it was gone.
@@ -14,6 +14,7 @@
  * one mailbox.
  */
 import type * as PresenceSync from '../../src/protocol/presence-sync.js'
+import { Ledger } from '../../src/rules/presence/ledger.js'
 import { assertNever, defineActor } from '../../src/runtime/index.js'
 import { onAssert, onAsserted } from './presence-sync/assertions.js'
 import { Background } from './presence-sync/background.js'
@@ -82,15 +83,14 @@ function start(ctx: Ctx, args: Args): State {
   const { access, addresses, gauges } = args
   const state: State = {
     ...args,
-    ledger: addresses.shards.map(() => new Map()),
+    ledger: addresses.shards.map(() => new Ledger()),
     background: new Background(),
     calls: { pending: new Map(), failsToldMs: Number.NEGATIVE_INFINITY },
     missed: new Set(),
     readings: [],
   }
   gauges.held = () => state.ledger.reduce((sum, users) => sum + users.size, 0)
-  // What an earlier life asserted is in the store, and not in the ledger any more. A store that is not open yet is
-  // announced by cluster-sync.
-  if (access.isOpen) for (const shard of addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
+  // What an earlier life asserted is in the store, and not in the ledger any more.
+  if (access.isOpen) ctx.signal(addresses.clusterSync, { kind: 'ledgerLost' })
   return state
 }

@@ -283,7 +283,7 @@ class LoadProcess {
       this.#counts.gaveUp++
       return this.#tried(device)
     }
-    const told = /come back in (\d+) s/.exec(refusal?.text ?? '')?.[1]
+    const told = /retry after (\d+) s/.exec(refusal?.text ?? '')?.[1]
     const retryS = RETRY_S[Math.min(device.failures++, RETRY_S.length - 1)]!
     this.#later(device, (told === undefined ? retryS : Number(told)) * 1_000)
   }

@@ -54,7 +54,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry(
     'ConnOverMaxNumLimit',
     'the client, at login',
-    'This node has as many connections as it may, or takes up no more logins a second; then errDlt says when to come back.',
+    'This node has as many connections as it may, or takes up no more logins a second; then errDlt says when to retry.',
     'later',
   ),
   entry(
@@ -78,7 +78,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry(
     'TooManyLogins',
     'the client, at login; callers of REST',
-    'Too many logins, or wrong secrets; errDlt says when to come back.',
+    'Too many logins, or wrong secrets; errDlt says when to retry.',
     'later',
   ),
   entry(

@@ -10,4 +10,12 @@ export interface UnregisteredSeen {
   holders: Holder[]
 }
 
-export type Command = UnregisteredSeen
+/**
+ * The ledger of what was asserted is gone: users who left, and whose shard is gone too, could never be withdrawn. A new
+ * epoch makes what is asserted under this one void. Signal. presence-sync → cluster-sync.
+ */
+export interface LedgerLost {
+  kind: 'ledgerLost'
+}
+
+export type Command = UnregisteredSeen | LedgerLost

@@ -112,7 +112,7 @@ t.test('wrong secrets are slowed for their address, and for no other', async (t)
   const held = await guess(SECRET)
   t.match(
     held,
-    { errCode: WireCode.TooManyLogins, errDlt: /come back in 6 s$/ },
+    { errCode: WireCode.TooManyLogins, errDlt: /retry after 6 s$/ },
     'not even the right one is looked at',
   )
   t.equal((await guess(SECRET, '192.0.2.2')).errCode, 0)
@@ -155,7 +155,7 @@ t.test('calls from one address have a rate, which those of administrators do not
     t.equal((await parse(ADDRESS)).errCode, WireCode.TokenMalformedError)
   t.match(await parse(ADDRESS), {
     errCode: WireCode.TooManyRequests,
-    errDlt: /too many calls from this address, come back in 1 s/,
+    errDlt: /too many calls from this address, retry after 1 s/,
   })
   t.equal((await parse('192.0.2.2')).errCode, WireCode.TokenMalformedError)
   t.match(

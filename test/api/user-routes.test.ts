@@ -105,7 +105,7 @@ t.test('users ask about so many a second, and administrators about as many as th
   t.equal((await ask(ann)).errCode, 0)
   t.match(await ask(ann), {
     errCode: WireCode.TooManyRequests,
-    errDlt: 'you ask about too many users, come back in 1 s',
+    errDlt: 'you ask about too many users, retry after 1 s',
   })
   t.equal((await ask(await userToken('bob', Platform.IOS))).errCode, 0, 'each user for themselves')
   t.match(await ask(await userToken('cid', Platform.IOS)), {

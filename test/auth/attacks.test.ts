@@ -419,7 +419,7 @@ t.test('R-52: what is no JWT of three parts is malformed', async (t) => {
   }
 })
 
-t.test('R-52: a token has one spelling, so that a revoked one cannot come back in another', async (t) => {
+t.test('R-52: a token has one spelling, so that a revoked one cannot retry after another', async (t) => {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   for (const node of everyNode) {
     const token = tokenFor(node)

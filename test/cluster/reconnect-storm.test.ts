@@ -40,7 +40,7 @@ t.test(
           t.teardown(() => client.terminate())
           return client
         } catch (error) {
-          const told = /come back in (\d+) s/.exec(String(error))
+          const told = /retry after (\d+) s/.exec(String(error))
           if (told === null) throw error
           refusals++
           await new Promise((resolve) => setTimeout(resolve, Number(told[1]) * 1_000))

@@ -346,7 +346,7 @@ t.test('LOGINS_PER_MIN_PER_USER: who comes too often is told when to come again'
     t.ok(errCode >= WireCode.TokenExpiredError && errCode <= WireCode.TokenNotExistError, `${errCode}`)
   }
   for (let n = 0; n < LIMIT; n++) t.equal(await login(often.token), undefined)
-  t.match(await login(often.token), { errCode: WireCode.TooManyLogins, errDlt: /come back in 1[012] s$/ })
+  t.match(await login(often.token), { errCode: WireCode.TooManyLogins, errDlt: /retry after 1[012] s$/ })
   t.ok(await other.login(t, node), 'another user is not touched')
   // The token is good: who waits is let in again.
   t.equal(await recordedState(redis, often), GOOD)
@@ -368,7 +368,7 @@ t.test(
     for (let n = 0; n < LIMIT - 1; n++) t.equal(await login(n, '127.0.0.2'), undefined)
     t.match(await login(LIMIT, '127.0.0.2'), {
       errCode: WireCode.TooManyLogins,
-      errDlt: /come back in 1[012] s$/,
+      errDlt: /retry after 1[012] s$/,
     })
     t.equal(await login(LIMIT, '127.0.0.3'), undefined, 'another address is not touched')
   },

@@ -107,8 +107,9 @@ t.test('frames that unpack to much, or list many, are closed as a flood before t
     await t.test(what, async (t: Test) => {
       const client = await node.login('heavy', Platform.Android, { sdkType: 'js', compression: true })
       const closed = once(client, 'close')
-      const codes: number[] = []
-      for (let n = 0; n < 40; n++) {
+      // The first is answered; of those that follow in one burst perhaps none.
+      const codes = [(await client.request(RequestId.SubscribeStatus, data)).errCode]
+      for (let n = 1; n < 40; n++) {
         void client.request(RequestId.SubscribeStatus, data).then(
           (answer) => codes.push(answer.errCode),
           () => {},

@@ -7,26 +7,31 @@ import { SyncRoom } from './room.js'
 const HOUR_S = 3_600
 const ANN = { userId: 'ann', platformIds: [Platform.IOS], versionSeen: 0 }
 
-t.test('presence-sync: the epoch stays, and the shards assert everything again', async (t) => {
-  const room = await SyncRoom.open()
-  const asserted = room.assert([ANN])
-  await room.run()
-  await asserted
-  const { holder } = room.store
-  room.heard()
-  await room.fail(room.addresses.presenceSync)
-  t.same(room.heard(), ['storeBack'])
-  t.same([room.stores.length, room.store.holder], [1, holder], 'the connection and the epoch stay')
-  const empty = room.askPresence({ kind: 'held', shard: 0 })
-  await room.run()
-  t.same(await empty, [])
-  const again = room.assert([ANN])
-  await room.run()
-  await again
-  const held = room.askPresence({ kind: 'held', shard: 0 })
-  await room.run()
-  t.same(await held, [{ userId: 'ann', platformIds: [Platform.IOS] }])
-})
+t.test(
+  'presence-sync: a new epoch on the same connection, and the shards assert everything again',
+  async (t) => {
+    const room = await SyncRoom.open()
+    const asserted = room.assert([ANN])
+    await room.run()
+    await asserted
+    const { holder } = room.store
+    room.heard()
+    await room.fail(room.addresses.presenceSync)
+    await room.run()
+    t.ok(room.heard().includes('storeBack'))
+    t.equal(room.stores.length, 1, 'the connection stays')
+    t.not(room.store.holder, holder, 'what only the lost ledger knew ends with the old epoch')
+    const empty = room.askPresence({ kind: 'held', shard: 0 })
+    await room.run()
+    t.same(await empty, [])
+    const again = room.assert([ANN])
+    await room.run()
+    await again
+    const held = room.askPresence({ kind: 'held', shard: 0 })
+    await room.run()
+    t.same(await held, [{ userId: 'ann', platformIds: [Platform.IOS] }])
+  },
+)
 
 t.test('token-sync: what it believed is asked again', async (t) => {
   const room = await SyncRoom.open()

@@ -46,6 +46,14 @@ export function onOpened(ctx: Ctx, state: State, attempt: number, outcome: Outco
   state.onUnsuitable(outcome.error)
 }
 
+/** Everything is then asserted again; what was not, ends with the old epoch. */
+export function onLedgerLost(ctx: Ctx, state: State): void {
+  // Otherwise an opening is under way, and comes to the same.
+  if (!state.access.isOpen) return
+  ctx.log.warn({}, 'presence-sync has forgotten what was asserted; taking a new epoch')
+  open(ctx, state)
+}
+
 function failToOpen(ctx: Ctx, state: State, reason: string): void {
   state.attempts++
   state.access.isOpen = false

@@ -33,9 +33,7 @@ export function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }:
   const heldBack = batch.filter(isHeldBack)
   const sent = heldBack.length === 0 ? batch : batch.filter((assertion) => !isHeldBack(assertion))
   const ledger = state.ledger[shard]!
-  for (const { userId, platformIds } of sent) {
-    if (platformIds.length > 0) ledger.set(userId, platformIds)
-  }
+  for (const assertion of sent) ledger.sent(assertion)
   const replyTo = ctx.replyTo as ReplyTo<unknown>
   const sentMs = ctx.nowMs()
   const call = () => askStore(access, ({ presence }) => presence.assert(sent))
@@ -53,8 +51,7 @@ export function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
   if (!outcome.ok) return ctx.fail(replyTo, outcome.error)
   const ledger = state.ledger[shard]!
   outcome.value.forEach((result, at) => {
-    // At most one assertion of a user is in flight, so what was just written is what the ledger holds.
-    if (result.ok && sent[at]!.platformIds.length === 0) ledger.delete(result.userId)
+    if (result.ok) ledger.recorded(sent[at]!)
     if (result.ok && result.changed !== undefined) result.changed = elsewhere(state, result.changed)
   })
   const failed = heldBack.map(

@@ -5,6 +5,5 @@ import type { ReplyTo } from '../../../src/runtime/index.js'
 import type { Ctx, State } from './state.js'
 
 export function onHeld(ctx: Ctx, state: State, { shard }: PresenceSync.Held): void {
-  const held = [...state.ledger[shard]!].map(([userId, platformIds]) => ({ userId, platformIds }))
-  ctx.reply(ctx.replyTo as ReplyTo<UserPlatforms[]>, held)
+  ctx.reply(ctx.replyTo as ReplyTo<UserPlatforms[]>, state.ledger[shard]!.users())
 }

@@ -2,14 +2,8 @@
 import type { Addresses } from '../../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
-import type {
-  PlatformId,
-  SeatOutcome,
-  Snapshot,
-  UserId,
-  UserPlatforms,
-  Whereabouts,
-} from '../../../src/rules/types.js'
+import type { Ledger } from '../../../src/rules/presence/ledger.js'
+import type { SeatOutcome, Snapshot, UserId, UserPlatforms, Whereabouts } from '../../../src/rules/types.js'
 import type { Context, Outcome, Ref, ReplyTo } from '../../../src/runtime/index.js'
 import type { PresenceCounts } from '../counts.js'
 import type { StoreAccess } from '../store-access.js'
@@ -31,8 +25,8 @@ export interface PresenceGauges {
 }
 
 export interface State extends Args {
-  /** Per shard: the users that this node has in the store, or is about to, and where. */
-  ledger: Map<UserId, PlatformId[]>[]
+  /** Per shard. */
+  ledger: Ledger[]
   background: Background
   calls: Calls
   /** Shards that could not be told of a change. */

@@ -37,7 +37,7 @@ export const watchesSettings = {
     min: 1,
     max: 10_000_000,
     doc:
-      'Users on one io thread whose first answer from the store is awaited; requests for more are told to come back ' +
+      'Users on one io thread whose first answer from the store is awaited; requests for more are told to retry ' +
       '(error 1610).',
   }),
   watchedUsersMax: int({

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { WireCode } from '../../openim/codes.js'
 import type { PlatformTable } from '../../rules/platforms.js'
 import type { IssuedToken } from '../../services/token-service.js'
-import { comeBackError, noPermissionError } from './envelope.js'
+import { noPermissionError, retryAfterError } from './envelope.js'
 import { endConnections } from './every-node.js'
 import { platformIdField, type Route, route, userIdField } from './route.js'
 import { accepted, authenticate } from './serve-call.js'
@@ -32,7 +32,7 @@ export function authRoutes(platforms: PlatformTable): Route[] {
         const verdict = secrets.judge(secret, limitKeyOf(address), nowMs())
         if (verdict === 'wrong') throw noPermissionError('the secret is not the right one')
         if (verdict !== 'right') {
-          throw comeBackError(
+          throw retryAfterError(
             WireCode.TooManyLogins,
             'too many wrong secrets from this address',
             verdict.waitMs,

@@ -45,8 +45,8 @@ export const argsError = (detail: string) => new ApiError(WireCode.ArgsError, de
 export const noPermissionError = (detail: string) => new ApiError(WireCode.NoPermissionError, detail)
 
 /** `waitMs`: until the same call may be made again. */
-export function comeBackError(errCode: WireCode, detail: string, waitMs: number): ApiError {
-  return new ApiError(errCode, `${detail}, come back in ${Math.ceil(waitMs / 1_000)} s`)
+export function retryAfterError(errCode: WireCode, detail: string, waitMs: number): ApiError {
+  return new ApiError(errCode, `${detail}, retry after ${Math.ceil(waitMs / 1_000)} s`)
 }
 
 /** `data` is always there: SDKs take it apart without looking. */

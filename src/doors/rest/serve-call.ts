@@ -6,7 +6,7 @@ import { hasCode } from '../../errors/errors.js'
 import { WireCode } from '../../openim/codes.js'
 import { looksLikeToken } from '../../services/token-look.js'
 import { readJson } from './body.js'
-import { ApiError, argsError, comeBackError, noPermissionError } from './envelope.js'
+import { ApiError, argsError, noPermissionError, retryAfterError } from './envelope.js'
 import type { Call, Route, RouteDeps } from './route.js'
 
 /** Answers with `data`. Throws ApiError for all that went wrong, and leaves the lines of the audit trail. */
@@ -43,7 +43,7 @@ async function attempt(deps: RouteDeps, route: Route, c: Context, call: Call): P
 /** Servers that make tokens call as often as they like: they have an administrator's. */
 export function chargeAddress(deps: RouteDeps, { address }: Call, cost = 1): void {
   const waitMs = deps.rates.callsOfAddress.take(deps.limitKeyOf(address), deps.nowMs(), cost)
-  if (waitMs > 0) throw comeBackError(WireCode.TooManyRequests, 'too many calls from this address', waitMs)
+  if (waitMs > 0) throw retryAfterError(WireCode.TooManyRequests, 'too many calls from this address', waitMs)
 }
 
 async function callerOf({ tokens, isAdmin }: RouteDeps, token: string): Promise<NonNullable<Call['caller']>> {

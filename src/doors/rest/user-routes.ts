@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { WireCode } from '../../openim/codes.js'
 import type { PlatformId, UserId } from '../../rules/types.js'
 import { checkUserId } from '../../rules/user-id.js'
-import { ApiError, comeBackError, noPermissionError } from './envelope.js'
+import { ApiError, noPermissionError, retryAfterError } from './envelope.js'
 import { type Call, type Route, type RouteDeps, route } from './route.js'
 import { chargeAddress } from './serve-call.js'
 
@@ -41,7 +41,7 @@ function checkCaller(deps: RouteDeps, userIds: UserId[], call: Call): void {
     throw noPermissionError('only an administrator may ask about others (WATCH_POLICY)')
   }
   const waitMs = deps.rates.statusesOfUser.take(asker, deps.nowMs(), userIds.length)
-  if (waitMs > 0) throw comeBackError(WireCode.TooManyRequests, 'you ask about too many users', waitMs)
+  if (waitMs > 0) throw retryAfterError(WireCode.TooManyRequests, 'you ask about too many users', waitMs)
   chargeAddress(deps, call, Math.floor(userIds.length / USERS_A_CALL))
 }
 
