@@ -3,7 +3,7 @@
  *
  * Thread  io                          Owns   its socket, its pending subscriptions
  * Hears   Connection.Command, frames  Tells  PresenceShard.Command, TokenSync.Command, FanOut.Command (same thread)
- * Timers  read, ping (Web only), probe, one for each pending subscription
+ * Timers  read, ping (Web only), probe, subscribe (one for each that is pending)
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
 

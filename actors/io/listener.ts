@@ -2,7 +2,7 @@
  * Listener: decides which clients may come in on one io thread, and says which are in.
  *
  * Thread  io                          Owns   nothing but the handshakes under way
- * Hears   Listener.Command, upgrades  Tells  TokenSync.Command, PresenceShard.Command; spawns connections
+ * Hears   Listener.Command, upgrades  Tells  TokenSync.Command, PresenceShard.Command, Connection.Command
  * Timers  dismiss
  * Fails   restarts; handshakes under way are refused and their clients try again
  *

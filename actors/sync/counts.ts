@@ -1,4 +1,4 @@
-/** What the actors of the sync thread count, for metrics. */
+/** What the sync actors count, for metrics. Thread: sync. */
 
 export interface PresenceCounts {
   /** Times that changes may have been lost and were read again. */

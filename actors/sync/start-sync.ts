@@ -1,4 +1,4 @@
-/** Starts the actors of a sync thread, with what they share: the one place that knows that they are three. */
+/** Starts the actors of a sync thread, with what they share: the one place that knows that they are three. Thread: sync. */
 import { type Addresses, CLUSTER_SYNC, PRESENCE_SYNC, TOKEN_SYNC } from '../../src/protocol/addresses.js'
 import type { ActorSystem } from '../../src/runtime/index.js'
 import type { Store } from '../../src/store/ports/store.js'

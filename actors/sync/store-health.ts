@@ -1,4 +1,4 @@
-/** How things stand with the store, for readiness and metrics. cluster-sync writes it; the sync thread shows it. */
+/** How things stand with the store, for readiness and metrics. cluster-sync writes it; the sync thread shows it. Thread: sync. */
 import type { Amiss, StoreFacts } from '../../src/health/store-parts.js'
 
 export interface StoreHealth extends StoreFacts {

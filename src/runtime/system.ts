@@ -8,7 +8,7 @@ import type { ActorDefinition, Outcome, Signal, StopCause } from './actor.js'
 import { Cell, type CellHost, News } from './cell.js'
 import { type DeadLetterReason, DeadLetters } from './dead-letters.js'
 import type { Environment, Log } from './environment.js'
-import { fromWire, type RuntimeErrorCode, runtimeError, toWire, type WireError } from './errors.js'
+import { fromWire, runtimeError, toWire, type WireError } from './errors.js'
 import {
   ANSWER,
   defaultLinkLimits,
@@ -21,6 +21,7 @@ import {
   TOLD,
 } from './link.js'
 import type { LetterClass } from './mailbox.js'
+import { PendingAsks } from './pending-asks.js'
 import {
   ACTORS_PER_INCARNATION,
   type ActorId,
@@ -32,7 +33,7 @@ import {
   type ReplyTo,
   type ThreadSlot,
 } from './ref.js'
-import { type TimerEntry, TimerQueue } from './timer-queue.js'
+import { TimerQueue } from './timer-queue.js'
 
 export interface SystemOptions {
   thread: ThreadSlot
@@ -61,12 +62,6 @@ const QUANTUM = 64
 /** Messages of one run before the event loop gets its turn: sockets and timers must not starve either. */
 const RUN_COUNT_MAX = 8_192
 
-interface PendingAsk {
-  thread: ThreadSlot
-  resolve(outcome: Outcome<unknown>): void
-  deadline: TimerEntry
-}
-
 export class ActorSystem implements CellHost {
   readonly thread: ThreadSlot
   readonly environment: Environment
@@ -75,13 +70,12 @@ export class ActorSystem implements CellHost {
   readonly deadLetters: DeadLetters
   readonly #cells = new Map<ActorId, Cell>()
   readonly #links = new Map<ThreadSlot, Link>()
-  readonly #asks = new Map<number, PendingAsk>()
+  readonly #asks: PendingAsks
   readonly #failures: Record<string, number> = {}
   readonly #linkLimits: LinkLimits
   readonly #onEscalation: (error: Error) => void
   #ready: Cell[] = []
   #nextActor: ActorId
-  #nextCorrelation: number
   #isRunning = false
   #isTurnEndDue = false
   #isClosed = false
@@ -94,7 +88,7 @@ export class ActorSystem implements CellHost {
     this.deadLetters = new DeadLetters(options.environment, options.log)
     this.#linkLimits = options.linkLimits ?? defaultLinkLimits
     this.#nextActor = NAMED_ACTORS + options.incarnation * ACTORS_PER_INCARNATION
-    this.#nextCorrelation = 1 + options.incarnation * ACTORS_PER_INCARNATION
+    this.#asks = new PendingAsks(this.timers, 1 + options.incarnation * ACTORS_PER_INCARNATION)
     this.#onEscalation =
       options.onEscalation ??
       ((error) => {
@@ -168,20 +162,16 @@ export class ActorSystem implements CellHost {
     deadlineMs: number,
     then: (outcome: Outcome<unknown>) => void,
   ): void {
-    const correlation = this.#nextCorrelation++
-    const deadline = this.timers.add(deadlineMs, () => {
-      this.#settle(correlation, refused('ASK_DEADLINE', `no answer within ${deadlineMs} ms`))
-    })
-    this.#asks.set(correlation, { thread: to.thread, resolve: then, deadline })
+    const correlation = this.#asks.open(to.thread, deadlineMs, then)
     if (to.thread === this.thread) {
       this.#post(to.actor, question, 'message', { thread: this.thread, correlation })
       return
     }
     const refusal = this.#send(to.thread, to.actor, correlation, question)
     if (refusal === 'unlinked') {
-      this.#settle(correlation, refused('THREAD_LOST', `thread ${to.thread} is not reachable`))
+      this.#asks.fail(correlation, 'THREAD_LOST', `thread ${to.thread} is not reachable`)
     } else if (refusal === 'linkFull') {
-      this.#settle(correlation, refused('LINK_FULL', `too much waits for thread ${to.thread}`))
+      this.#asks.fail(correlation, 'LINK_FULL', `too much waits for thread ${to.thread}`)
     }
   }
 
@@ -210,10 +200,7 @@ export class ActorSystem implements CellHost {
     this.#links.delete(thread)
     for (const { to, payload } of link.unsent()) this.deadLetters.add('unlinked', thread, to, payload)
     link.close()
-    for (const [correlation, ask] of this.#asks) {
-      if (ask.thread === thread)
-        this.#settle(correlation, refused('THREAD_LOST', `thread ${thread}: ${reason}`))
-    }
+    this.#asks.failThread(thread, reason)
     this.#signal({ kind: 'unlinked', thread, reason })
   }
 
@@ -350,19 +337,10 @@ export class ActorSystem implements CellHost {
   }
 
   #hearAnswer(correlation: number, ok: boolean, value: unknown): void {
-    if (!this.#asks.has(correlation)) {
+    const outcome: Outcome<unknown> = ok ? { ok, value } : { ok: false, error: fromWire(value as WireError) }
+    if (!this.#asks.settle(correlation, outcome)) {
       this.deadLetters.add('lateAnswer', this.thread, ANSWER, value)
-      return
     }
-    this.#settle(correlation, ok ? { ok, value } : { ok: false, error: fromWire(value as WireError) })
-  }
-
-  #settle(correlation: number, outcome: Outcome<unknown>): void {
-    const ask = this.#asks.get(correlation)
-    if (ask === undefined) return
-    this.#asks.delete(correlation)
-    this.timers.cancel(ask.deadline)
-    ask.resolve(outcome)
   }
 
   #signal(signal: Signal): void {
@@ -413,8 +391,4 @@ export class ActorSystem implements CellHost {
     }
     return taken
   }
-}
-
-function refused(code: RuntimeErrorCode, message: string): Outcome<never> {
-  return { ok: false, error: runtimeError(code, message) }
 }

@@ -1,4 +1,4 @@
-/** What a connection owns, what it hears besides its public commands, and the steps that all its handlers share. */
+/** What a connection owns, what it hears besides its public commands, and the steps that all its handlers share. Thread: io. */
 
 import type { SharedConnectionCounts } from '../../../src/doors/websocket/connection-counts.js'
 import type { FrameExcess } from '../../../src/doors/websocket/frame-budget.js'

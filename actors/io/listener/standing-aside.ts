@@ -1,6 +1,6 @@
 /**
  * While another process has this node's name, what clients do here is recorded nowhere: they are sent away, at the rate
- * of a stop, and nobody is let in.
+ * of a stop, and nobody is let in. Thread: io.
  */
 import { connectionLimitError, type HandshakeError } from '../../../src/doors/websocket/handshake.js'
 import type { Hub } from '../../../src/doors/websocket/hub.js'
