@@ -22,7 +22,7 @@ const offline = encodePush(json, STAR, [])
 
 export const fanOut = defineBenchmark({
   name: 'fan-out',
-  question: 'one change of one user, pushed to all his watchers on one io thread',
+  question: 'one change of one user, pushed to all their watchers on one io thread',
   sizes: {
     /** Each is a socket of the server and one of a crowd, which has a limit of open files. */
     watchers: 10_000,
@@ -79,7 +79,7 @@ export const fanOut = defineBenchmark({
     }),
 })
 
-/** Whoever is watched comes; what is returned takes him away. */
+/** The watched user comes; what is returned takes them away. */
 type Star = () => Promise<{ close(): Promise<void> }>
 
 /** Watchers of one server, in a process of their own. */

@@ -22,7 +22,7 @@ export const halfRate = defineBenchmark({
   question:
     'from a login or a close on one node to the push at a watcher on another, at half of the full rate',
   sizes: {
-    /** They take turns: many enough that nobody is to change again before his last change was told. */
+    /** They take turns: many enough that nobody is to change again before their last change was told. */
     users: 1_000,
     /** One after another on the quiet system, in each round. */
     quietChanges: 200,

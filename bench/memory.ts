@@ -206,7 +206,7 @@ async function collectedBytes({ settleMs }: Sizes, server: Measured): Promise<nu
   return residentBytes(server.pid)
 }
 
-/** One frame for each of them, to watch `count` of the others: from `offset` places after himself on. */
+/** One frame for each of them, to watch `count` of the others: from `offset` places after itself on. */
 function watchFrames(userIds: readonly string[], offset: number, count: number): Uint8Array[] {
   return userIds.map((userId, n) => {
     const watched = Array.from({ length: count }, (_, k) => userIds[(n + 1 + offset + k) % userIds.length]!)

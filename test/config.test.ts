@@ -275,7 +275,7 @@ t.test('settings that contradict each other are refused with a sentence', async 
   )
 })
 
-t.test('R-53: a secret that everybody knows is refused, even when it is long', async (t) => {
+t.test('a secret that everybody knows is refused, even when it is long', async (t) => {
   const known = [
     'openIM123',
     'openIM123openIM123',

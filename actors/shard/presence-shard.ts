@@ -71,7 +71,7 @@ const HANDLERS: { [K in Message['kind']]: (ctx: Ctx, state: State, message: Of<K
   unwatch: (_ctx, { watches, out }, { thread, userIds }) => watches.unwatch(thread, userIds, out),
   changes: onChanges,
   changesMissed: (ctx, { watches, flights, out }) => flights.readAgain(watches.userIds, ctx.nowMs(), out),
-  noticed: onNoticed,
+  openimNotice: onOpenimNotice,
   remind: onRemind,
   holding: (_ctx, { watches, out }, { from, users }) => watches.holding(from, users, out),
   nodesLost: (_ctx, { watches, out }, { holders }) => watches.nodesLost(holders, out),
@@ -239,7 +239,7 @@ function onChanges(ctx: Ctx, { watches, args, out }: State, { snapshots, by }: O
   watches.changed(snapshots, by, ctx.nowMs(), out)
 }
 
-function onNoticed(ctx: Ctx, state: State, { userId, platformIds }: Of<'noticed'>): void {
+function onOpenimNotice(ctx: Ctx, state: State, { userId, platformIds }: Of<'openimNotice'>): void {
   const { sessions, flights, watches, out } = state
   const here = sessions.shownPlatforms(userId)
   // OpenIM overlooked a device that is here when it wrote this list: say it again.

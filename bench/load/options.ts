@@ -14,10 +14,10 @@ export const HELP = `Put a running gateway under load: clients that log in, watc
                      development mode keeps in .porchlight/development-secret
   --tokens F         file of lines "userID platformID token", for a gateway whose secret you do not have
 
-  --connections N    clients, each a user of his own, default 1000
+  --connections N    clients, each a user of their own, default 1000
   --watch K          users that each client watches, default 20
   --churn R          clients a second that leave and come back a second later, default 0: every other one logs out
-                     (2003), which his watchers see, the others break off, which nobody sees within the grace
+                     (2003), which their watchers see, the others break off, which nobody sees within the grace
   --rate R           first logins a second, default 500
   --duration S       end after so many seconds from the first login on, default 60
   --processes P      processes of the generator, default 1

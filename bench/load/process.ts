@@ -254,7 +254,7 @@ class LoadProcess {
       if (onlinePlatformIDs.length === 0 || !this.#expected.has(userID)) continue
       const verdictMs = this.#expected.get(userID)
       this.#expected.delete(userID)
-      // Watchers may well be told before the user himself has read his verdict.
+      // Watchers may well be told before the user's own client has read its verdict.
       record(this.#counts.change, verdictMs === undefined ? 0 : performance.now() - verdictMs)
     }
   }

@@ -10,7 +10,7 @@ const HELP = `What a cluster would send to tell watchers of changes, worked out;
   npm run model -- [options]
 
   --watch K       users that each user watches, default ${DEFAULTS.watches}
-  --every S       seconds from one change of a user to his next, default ${Math.round(1 / DEFAULTS.changesPerUser)}
+  --every S       seconds from one change of a user to their next, default ${Math.round(1 / DEFAULTS.changesPerUser)}
   --flight MS     how long a batch is on its way to Redis and back, default ${DEFAULTS.flightMs}
   --per-master N  nodes for each Redis master, default 10
   --svg FILE      write the chart there; without any option it is written to docs/traffic.svg

@@ -13,9 +13,9 @@ export interface Cluster {
   masters: number
   /** Online in the whole cluster, one connection each. At least 2. */
   users: number
-  /** Users whom each user watches; so many watch him, on average. 0 to `users` - 1. */
+  /** Users whom each user watches; so many watch them, on average. 0 to `users` - 1. */
   watches: number
-  /** What of one user is told to watchers: he comes, goes, or has another device. Changes a second. */
+  /** What of one user is told to watchers: they come, go, or have another device. Changes a second. */
   changesPerUser: number
   /** Slices of users on a node (PRESENCE_SHARDS). Each sends batches of its own. */
   shards: number
@@ -68,12 +68,12 @@ export interface Traffic {
 
 /** The chance that somebody on a given node watches a given user of another node. */
 export function watchedOnNode({ nodes, users, watches }: Cluster): number {
-  // Each user of that node watches him with the chance watches / others; nobody does with the product of not doing so.
+  // Each user of that node watches them with the chance watches / others; nobody does with the product of not doing so.
   const chance = Math.min(1, watches / (users - 1))
   return 1 - (1 - chance) ** (users / nodes)
 }
 
-/** On how many nodes, his own not counted, somebody watches a user: near `watches` while they are few, then all. */
+/** On how many nodes, their own not counted, somebody watches a user: near `watches` while they are few, then all. */
 export function nodesWatching(cluster: Cluster): number {
   return (cluster.nodes - 1) * watchedOnNode(cluster)
 }

@@ -12,7 +12,7 @@ const TICK_MS = 1
 
 /** One user, on one device. */
 class User {
-  /** What the last change made of him. */
+  /** What the last change made of them. */
   isOnline = false
   client: LoadClient | undefined
   /** Under way: until the watcher was told, and the user's own socket is open or gone. */

@@ -22,7 +22,7 @@ export interface Figure {
   ratio?: Spread
   /** The same of CPU times. */
   cpuRatio?: Spread
-  /** Who loaded it, and how busy he was himself. */
+  /** What loaded it, and how busy that was itself. */
   generator?: Generator
   goal?: Goal
   isMet?: boolean

@@ -1,4 +1,4 @@
-/** Whether whoever loads a server was at his own limit: the rate is then his, and not the server's. */
+/** Whether the generator of a load was at its own limit: the rate is then its own, and not the server's. */
 import { medianOf } from './measure.js'
 
 /** Of a core: from here on it is the generator that limits the rate. Each has one busy thread. */

@@ -41,7 +41,7 @@ export interface Server {
   clients(group: IssuedToken[]): Promise<Record<string, number>>
 }
 
-/** It greets whoever comes, without a look at his token. */
+/** It greets every client, without a look at its token. */
 export function rawServer(raw: RawUws): Server {
   return {
     name: 'raw',

@@ -39,7 +39,7 @@ members[#members + 1] = '1'
 return members
 `
 
-/** All platforms of a user that are to be said of him: those that left, and those where he is. */
+/** All platforms of a user that are to be said of them: those that left, and those where they are. */
 interface Change {
   userId: UserId
   left: readonly PlatformId[]

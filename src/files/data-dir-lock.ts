@@ -70,7 +70,7 @@ function listen(path: string): Promise<Server> {
   })
 }
 
-/** Who listens there; undefined = nobody does. Whoever is too busy to say who he is counts. */
+/** Who listens there; undefined = nobody does. A process that is too busy to answer counts. */
 function ownerAt(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     let answer = ''

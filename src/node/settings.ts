@@ -78,7 +78,7 @@ export function tokenKeysOf(task: ThreadTask<ThreadSettings>): Promise<TokenKeys
     publicKeysPath: config.authPublicKeys,
     privateKeyPath: config.authPrivateKey,
     nowMs: Date.now,
-    report: (reason) => threadLog(task).warn({ reason }, 'the key files need a look'),
+    report: (reason) => threadLog(task).warn({ reason }, 'cannot reload key files'),
   })
 }
 

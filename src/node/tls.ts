@@ -19,7 +19,7 @@ export function renewTls(context: ThreadContext, files: TlsFiles, use: (pair: Tl
       use(pair)
       log.info({ until: new Date(pair.endsMs).toISOString() }, 'the certificate was read again')
     },
-    report: (reason) => log.warn({ reason }, 'the certificate files need a look'),
+    report: (reason) => log.warn({ reason }, 'cannot reload certificate files'),
   })
   meter.metrics.onSnapshot((report) => {
     report.level('tlsCertificateEnd', files.pair.endsMs / 1_000, { thread })

@@ -2,7 +2,7 @@
 
 /**
  * Codes by name. Those up to 1604, 1701 and up are OpenIM's; clients act on 1501 to 1507 (they stop or log in again)
- * and retry after the others. 1610 to 1614 are Porchlight's own, in a range that OpenIM leaves free.
+ * and come back after the others. 1610 to 1614 are Porchlight's own, in a range that OpenIM leaves free.
  */
 export const WireCode = {
   Success: 0,

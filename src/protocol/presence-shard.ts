@@ -100,8 +100,8 @@ export interface Changes {
 /**
  * A notice of OpenIM's form (OPENIM_COMPAT): a hint that the union is `platformIds`. presence-sync → presence shard.
  */
-export interface Noticed {
-  kind: 'noticed'
+export interface OpenimNotice {
+  kind: 'openimNotice'
   userId: UserId
   platformIds: PlatformId[]
 }
@@ -175,7 +175,7 @@ export type Command =
   | Watch
   | Unwatch
   | Changes
-  | Noticed
+  | OpenimNotice
   | Evict
   | Evicted
   | Withdrawn

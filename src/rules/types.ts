@@ -41,7 +41,7 @@ export interface Snapshot extends Whereabouts {
   isPartial?: true
 }
 
-/** A user, and where he is, by the word of one node or of all; empty = nowhere. */
+/** A user, and where they are, by the word of one node or of all; empty = nowhere. */
 export interface UserPlatforms {
   userId: UserId
   platformIds: PlatformId[]

@@ -288,7 +288,7 @@ export class ThreadHost<Settings> {
 
   /** Without waiting: a neighbour that dies meanwhile gets its links when it is hosted anew. */
   #quietly(call: Promise<void> | undefined): void {
-    call?.catch((error) => this.#options.log.warn({ error: toWire(error) }, 'thread refused an order'))
+    call?.catch((error) => this.#options.log.warn({ error: toWire(error) }, 'control call failed'))
   }
 }
 

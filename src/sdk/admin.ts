@@ -100,7 +100,7 @@ export class Admin {
     return this.#post('/auth/refresh_token', { refreshToken })
   }
 
-  /** End a user's connections on a platform, in the whole cluster, and every token that he has for it. */
+  /** End a user's connections on a platform, in the whole cluster, and every token that they have for it. */
   async forceLogout(userID: UserId, platformID: PlatformId): Promise<void> {
     await this.#asAdmin('/auth/force_logout', { userID, platformID })
   }

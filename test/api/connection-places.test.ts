@@ -97,7 +97,7 @@ async function serve(
   return { server, open, get }
 }
 
-t.test('A5: a port full of connections that only wait serves whoever comes', async (t) => {
+t.test('a port full of connections that only wait serves whoever comes', async (t) => {
   for (const kind of ['silent', 'idle after a call', 'with half a head', 'with half a body'] as const) {
     const limits = { connectionsMax: 20, connectionsPerAddressMax: 20 }
     const { server, open, get } = await serve(t, limits, async (request) => {

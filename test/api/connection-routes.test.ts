@@ -69,7 +69,7 @@ t.test('connections are kicked by user, platform, connection or token, their tok
 
 t.test('a kick names a user and at most one thing more', async (t) => {
   const { command, userToken, kicked } = room()
-  const his = await userToken('u2', Platform.IOS)
+  const theirs = await userToken('u2', Platform.IOS)
   const refused: [object, number, RegExp][] = [
     [{}, WireCode.ArgsError, /^userID: /],
     [{ userID: 'a:b' }, WireCode.ArgsError, /^userID: /],
@@ -77,9 +77,9 @@ t.test('a kick names a user and at most one thing more', async (t) => {
     [{ userID: 'u1', connectionID: '' }, WireCode.ArgsError, /^connectionID: /],
     [{ userID: 'u1', token: '' }, WireCode.ArgsError, /^token: /],
     [{ userID: 'u1', platformID: Platform.IOS, connectionID: 'c1' }, WireCode.ArgsError, /^at most one of /],
-    [{ userID: 'u1', platformID: Platform.IOS, token: his }, WireCode.ArgsError, /^at most one of /],
-    [{ userID: 'u1', connectionID: 'c1', token: his }, WireCode.ArgsError, /^at most one of /],
-    [{ userID: 'u1', token: his }, WireCode.ArgsError, /^token: is of another user$/],
+    [{ userID: 'u1', platformID: Platform.IOS, token: theirs }, WireCode.ArgsError, /^at most one of /],
+    [{ userID: 'u1', connectionID: 'c1', token: theirs }, WireCode.ArgsError, /^at most one of /],
+    [{ userID: 'u1', token: theirs }, WireCode.ArgsError, /^token: is of another user$/],
     [{ userID: 'u1', token: 'x' }, WireCode.TokenMalformedError, /./],
   ]
   for (const [body, errCode, errDlt] of refused) {

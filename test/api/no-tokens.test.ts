@@ -1,4 +1,4 @@
-/** no token, refresh token or secret in what is answered to a failed call, or in what is reported. */
+/** No token, refresh token or secret in what is answered to a failed call, or in what is reported. */
 import { inspect } from 'node:util'
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'

@@ -173,7 +173,7 @@ t.test('a body without an end is cut at its bound over a socket', async (t) => {
   t.equal(response.status, 413)
 })
 
-t.test('R-55: a request that trickles in is cut at its time', async (t) => {
+t.test('a request that trickles in is cut at its time', async (t) => {
   const { app } = room()
   const server = await serveHttp(app.fetch, { host: '127.0.0.1', port: 0, requestTimeoutMs: 200 })
   t.teardown(() => server.close(0))

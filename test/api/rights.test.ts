@@ -31,7 +31,7 @@ t.test('every path is closed to whom the table does not name', async (t) => {
   }
 })
 
-t.test('A10: a revoked token of an administrator opens nothing', async (t) => {
+t.test('a revoked token of an administrator opens nothing', async (t) => {
   const { post, adminToken, tokenOf } = room()
   const lost = await adminToken()
   const credentials = { secret: SECRET, userID: 'imAdmin' }

@@ -434,11 +434,11 @@ t.test(
     const store = new FakeTokenStore()
     const service = fakeService(store, { loginPolicy: 0 })
     const mine = [await tokenOf(service, u1(Platform.IOS)), await tokenOf(service, u1(Platform.Web))]
-    const his = await tokenOf(service, { userId: 'u2', platformId: Platform.IOS })
+    const theirs = await tokenOf(service, { userId: 'u2', platformId: Platform.IOS })
     const admin = await service.createForAdmin('imAdmin')
     const expired = fakeToken({ UserID: 'u1', PlatformID: Platform.IOS, exp: NOW_S })
     const strange = fakeToken({ UserID: 'u1', PlatformID: 99, exp: NOW_S + 50 })
-    const list = [mine[0]!, 'x', his, admin.ok ? admin.token : '', expired, strange, `${mine[1]}x`]
+    const list = [mine[0]!, 'x', theirs, admin.ok ? admin.token : '', expired, strange, `${mine[1]}x`]
     t.same((await service.kickTokens(list)).skipped, [1, 4, 5, 6])
     t.same([store.good('u1'), store.good('u2')], [[mine[1]], []])
     t.equal(store.held('u1').length, 2, 'nothing else came on record')

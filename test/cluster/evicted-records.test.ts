@@ -1,31 +1,28 @@
-/** Redis has no room, and throws away or refuses what it is told. */
+/** Redis has no room, and throws away or refuses what it is told. */
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
 import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
 import { startStore } from './races.js'
 
-t.test(
-  'R-30: records that Redis has thrown away are asserted again, and nobody seems to leave',
-  async (t) => {
-    const { url, redis } = await startStore(t)
-    const [a, b] = [await TestNode.start(t, { REDIS_URL: url }), await TestNode.start(t, { REDIS_URL: url })]
-    const watcher = await b.login('watcher', Platform.Web)
-    await watcher.subscribe(['ann'])
-    await a.login('ann', Platform.Android)
-    await seesOn(watcher, 'ann', [Platform.Android])
-    const told = toldOf(watcher, 'ann')
-    await redis.del('ONLINE:ann', 'PRESENCE:{ONLINE:ann}')
-    // A gap in what b heard: it reads again what it watches, and finds nothing of her.
-    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
-    await eventually(async () =>
-      (await redis.zscore('ONLINE:ann', String(Platform.Android))) === null ? undefined : true,
-    )
-    t.same(toldOf(watcher, 'ann'), told)
-  },
-)
+t.test('records that Redis has thrown away are asserted again, and nobody seems to leave', async (t) => {
+  const { url, redis } = await startStore(t)
+  const [a, b] = [await TestNode.start(t, { REDIS_URL: url }), await TestNode.start(t, { REDIS_URL: url })]
+  const watcher = await b.login('watcher', Platform.Web)
+  await watcher.subscribe(['ann'])
+  await a.login('ann', Platform.Android)
+  await seesOn(watcher, 'ann', [Platform.Android])
+  const told = toldOf(watcher, 'ann')
+  await redis.del('ONLINE:ann', 'PRESENCE:{ONLINE:ann}')
+  // A gap in what b heard: it reads again what it watches, and finds nothing of her.
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await eventually(async () =>
+    (await redis.zscore('ONLINE:ann', String(Platform.Android))) === null ? undefined : true,
+  )
+  t.same(toldOf(watcher, 'ann'), told)
+})
 
 t.test(
-  'R-30: who leaves one of two nodes, and has lost his record meanwhile, is still shown on the other',
+  'who leaves one of two nodes, and has lost their record meanwhile, is still shown on the other',
   async (t) => {
     const { url, redis } = await startStore(t)
     const [a, b] = [await TestNode.start(t, { REDIS_URL: url }), await TestNode.start(t, { REDIS_URL: url })]
@@ -47,7 +44,7 @@ t.test(
 )
 
 t.test(
-  'R-30: a Redis that refuses writes keeps nobody out of his connection, and is told all once it has room',
+  'a Redis that refuses writes keeps nobody out of their connection, and is told all once it has room',
   async (t) => {
     const { url, redis } = await startStore(t)
     const [a, b] = [
@@ -75,7 +72,7 @@ t.test(
   },
 )
 
-t.test('R-30: a node notices that Redis has thrown records away, and asserts all again', async (t) => {
+t.test('a node notices that Redis has thrown records away, and asserts all again', async (t) => {
   const { url, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: url, WATCH_TTL_S: '10' })
   await node.login('ann', Platform.Android)

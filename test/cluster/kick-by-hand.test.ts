@@ -75,7 +75,7 @@ t.test('kicks over REST, on three nodes', async (t) => {
         if (kicked.includes(device)) continue
         t.equal(await device.client!.ping('here'), 'here', 'who was not meant is still here')
         t.same([device.kicks, await recordedState(redis, device)], [0, GOOD])
-        for (const node of nodes) t.equal(await refusalOf(t, device, node), 0, 'and his token is good')
+        for (const node of nodes) t.equal(await refusalOf(t, device, node), 0, 'and their token is good')
       }
     }
     return { ...home, onlyKicked }
@@ -171,7 +171,7 @@ t.test('kicks over REST, on three nodes', async (t) => {
     t.equal(await c.admin.kick('returns'), 1)
     await isKicked(phone)
     const anew = await newDevice(redis, 'returns', Platform.IOS)
-    t.ok(await anew.login(t, a), 'with a new token he is welcome')
+    t.ok(await anew.login(t, a), 'with a new token they are welcome')
     t.same((await listed(c, 'returns', 1)).length, 1)
     t.equal(await anew.client!.ping('here'), 'here')
   })
@@ -264,7 +264,7 @@ async function kickUntilDone(t: Test, node: TestNode, device: Device, deadlineMs
 
 const KICK_DEADLINE_MS = 15_000
 
-t.test('R-28: a kick during a fail-over of Redis takes effect, or says that it failed', async (t) => {
+t.test('a kick during a fail-over of Redis takes effect, or says that it failed', async (t) => {
   const WITHIN_MS = 30_000
   const cluster = await startRedisCluster({ replicas: true })
   t.teardown(() => cluster.stop())
@@ -331,7 +331,7 @@ t.test('a kick while Redis hangs says that it failed, and takes effect when it i
   for (const node of [a, b]) t.equal(await refusalOf(t, device, node), WireCode.TokenKickedError)
 })
 
-t.test('F26: while a node hangs, what the others have is told, and who has not answered', async (t) => {
+t.test('while a node hangs, what the others have is told, and who has not answered', async (t) => {
   const { server, redis } = await startStore(t)
   // Longer than the test: a node whose lease has ended holds nobody.
   const env = { REDIS_URL: server.url, NODE_LEASE_MS: '300000' }

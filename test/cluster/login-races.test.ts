@@ -29,7 +29,7 @@ import {
 t.comment(`seed ${seed}`)
 
 t.test(
-  'R-23: a device that comes back on another node takes the place of its half-open socket in silence',
+  'a device that comes back on another node takes the place of its half-open socket in silence',
   async (t) => {
     const { url, redis } = await startStore(t)
     const [a, b] = (await startNodes(t, 2, { REDIS_URL: url, LOGIN_POLICY: '1' })) as [TestNode, TestNode]
@@ -71,7 +71,7 @@ t.test(
 )
 
 t.test(
-  'R-24: login A, login B, login A again within 100 ms on three nodes far from Redis: one device stays',
+  'login A, login B, login A again within 100 ms on three nodes far from Redis: one device stays',
   async (t) => {
     const USERS = 30
     const WITHIN_MS = 100
@@ -153,7 +153,7 @@ for (const { policy, platforms } of [
   { policy: '4', platforms: [Platform.Android, Platform.IOS] },
 ]) {
   t.test(
-    `R-25: two devices that reconnect by themselves under policy ${policy}: one is told to stop, and rest comes`,
+    `two devices that reconnect by themselves under policy ${policy}: one is told to stop, and rest comes`,
     async (t) => {
       const PAIRS = 20
       const BREAKS = 6
@@ -209,7 +209,7 @@ for (const { policy, platforms } of [
   )
 }
 
-t.test('R-26: a node that hangs holds up no login on the others, and obeys when it is back', async (t) => {
+t.test('a node that hangs holds up no login on the others, and obeys when it is back', async (t) => {
   const USERS = 150
   const AT_ONCE = 8
   const { url, redis } = await startStore(t)

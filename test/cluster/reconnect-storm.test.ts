@@ -1,4 +1,4 @@
-/** every client is cut, and all come back at once. */
+/** Every client is cut, and all come back at once. */
 import { once } from 'node:events'
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
@@ -11,7 +11,7 @@ const CLIENTS = 400
 const RATE = 150
 
 t.test(
-  'R-41: all clients come back at once: so many a second are let in, the rest when they were told',
+  'all clients come back at once: so many a second are let in, the rest when they were told',
   async (t) => {
     const { url } = await startStore(t)
     const node = await TestNode.start(t, {

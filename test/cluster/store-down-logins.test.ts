@@ -287,7 +287,7 @@ for (const { name, outage } of [
   })
 }
 
-t.test('R-41: clients that come back again and again with their tokens cost one question each', async (t) => {
+t.test('clients that come back again and again with their tokens cost one question each', async (t) => {
   const CLIENTS = 200
   const TIMES = 5
   const { server, redis } = await startStore(t)

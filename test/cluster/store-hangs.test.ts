@@ -5,7 +5,7 @@ import { Platform } from '../../src/openim/platforms.js'
 import { eventually, seesOn, TestNode } from '../support/node.js'
 import { startStore } from './races.js'
 
-t.test('R-38: while the store hangs the node says so and since when, and asks nothing of it', async (t) => {
+t.test('while the store hangs the node says so and since when, and asks nothing of it', async (t) => {
   const { url, server } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: url, OFFLINE_GRACE_MS: '0' })
   const watcher = await node.login('watcher', Platform.Web)

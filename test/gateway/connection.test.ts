@@ -116,7 +116,7 @@ t.test('a connection, by the rules of the wire', async (t) => {
     },
   )
 
-  await t.test('a user who watches himself is told of his own devices', async () => {
+  await t.test('a user who is among those that they watch is told of their own devices', async () => {
     const web = await node.login('self', Platform.Web)
     await web.subscribe(['self'])
     const phone = await node.login('self', Platform.Android)

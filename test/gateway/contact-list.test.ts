@@ -1,4 +1,4 @@
-/** F19: a list within WATCHES_PER_CONNECTION_MAX was cut with 1009, again after each reconnect. */
+/** A list within WATCHES_PER_CONNECTION_MAX was cut with 1009, again after each reconnect. */
 import t from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'

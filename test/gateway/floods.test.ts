@@ -1,4 +1,4 @@
-/** clients that flood are limited, each connection and each user by itself, and nobody else is touched. */
+/** Clients that flood are limited, each connection and each user by itself, and nobody else is touched. */
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { CloseCode } from '../../src/openim/close-codes.js'
@@ -14,7 +14,7 @@ const PER_CONNECTION = 40
 const PER_USER = 60
 const FLOOD = PER_CONNECTION * 3
 
-t.test('R-58: floods of status, background, pings and unknown requests', async (t) => {
+t.test('floods of status, background, pings and unknown requests', async (t) => {
   const node = await TestNode.start(t, {
     REQUESTS_PER_S_MAX: String(PER_CONNECTION),
     REQUESTS_PER_S_PER_USER: String(PER_USER),

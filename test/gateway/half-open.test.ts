@@ -1,4 +1,4 @@
-/** clients that vanish without a word, as behind a link that has gone: no FIN, no RST, nothing. */
+/** Clients that vanish without a word, as behind a link that has gone: no FIN, no RST, nothing. */
 import { readdirSync, readlinkSync } from 'node:fs'
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'

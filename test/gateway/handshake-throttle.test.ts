@@ -22,7 +22,7 @@ t.test('those who are turned away are told to come back at the same rate, within
   t.equal(Math.max(...waits), 60_000)
 })
 
-t.test('whoever comes back when he was told to is let in, where nobody else comes', async () => {
+t.test('a login that retries when it was told to is let in, where no other comes', async () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 400 }), (perSecond, clients) => {
       const throttle = new HandshakeThrottle(perSecond, 0)

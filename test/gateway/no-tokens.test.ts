@@ -1,5 +1,5 @@
 /**
- * R-57: no token, refresh token or secret in what a whole node says: its log at the finest level, its metrics, its
+ * No token, refresh token or secret in what a whole node says: its log at the finest level, its metrics, its
  * answers and frames, the reasons for which it closes.
  */
 import { type ChildProcess, spawn } from 'node:child_process'

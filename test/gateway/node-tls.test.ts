@@ -1,4 +1,4 @@
-/** M7 on a whole node: both ports speak TLS, and a renewed certificate is in use within seconds. */
+/** Both ports speak TLS, and a renewed certificate is in use within seconds. */
 import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
 import { get } from 'node:https'

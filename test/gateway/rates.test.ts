@@ -70,7 +70,7 @@ t.test('a limit of several in a millisecond is kept too', async (t) => {
   )
 })
 
-t.test('users and addresses have limits of their own, and each has his own', async (t) => {
+t.test('users and addresses have limits of their own, and each of them has one', async (t) => {
   const { rates } = setUp(1, 2)
   t.equal(rates.loginOfUser('x'), 0)
   t.not(rates.loginOfUser('x'), 0)
@@ -105,7 +105,7 @@ t.test('one key is served as by a bucket that holds a minute of credit', async (
   )
 })
 
-t.test('who waits as long as he is told is let in, and not a millisecond earlier', async () => {
+t.test('a login that waits as long as it is told is let in, and not a millisecond earlier', async () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 3_000 }), steps, (perMin, stepsMs) => {
       const { rates, clock } = setUp(perMin)

@@ -51,7 +51,7 @@ t.test('with WATCH_POLICY=admin users see themselves alone, and administrators e
   )
 })
 
-t.test('A10: a revoked administrator comes in by neither port, and is sent away', async (t) => {
+t.test('a revoked administrator comes in by neither port, and is sent away', async (t) => {
   const node = await TestNode.start(t)
   const token = await adminTokenOf(node)
   const admin = await loginAdmin(t, node, token)

@@ -1,4 +1,4 @@
-/** M7: TLS of its own on the WebSocket port, with a certificate that is replaced while connections are open. */
+/** TLS of its own on the WebSocket port, with a certificate that is replaced while connections are open. */
 
 import { once } from 'node:events'
 import { connect } from 'node:tls'

@@ -349,7 +349,7 @@ for (const name of ['uws', 'ws'] as const) {
       tcp.destroy()
     })
 
-    // F2, A2: a fire hose of such frames held up all other sockets of the thread, for as long as it lasted.
+    // A fire hose of such frames held up all other sockets of the thread, for as long as it lasted.
     const hoses: [string, Buffer, 'frames' | 'bytes'][] = [
       ['empty pings', Buffer.from([0x89, 0x80, 0, 0, 0, 0]), 'frames'],
       ['empty pongs', Buffer.from([0x8a, 0x80, 0, 0, 0, 0]), 'frames'],

@@ -1,4 +1,4 @@
-/** A1: two clients that watched and unwatched, within every limit, ended the process. Counts here, not the clock. */
+/** Two clients that watched and unwatched, within every limit, ended the process. Counts here, not the clock. */
 import t from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'

@@ -45,7 +45,7 @@ t.test('lists over the limit are refused before they are read, and cost no other
   t.ok((await node.metric('porchlight_over_share_total', 'reason="list"')) === refused.length)
 })
 
-/** F15: one ID that is not taken cost the whole list. */
+/** One ID that is not taken cost the whole list. */
 t.test('IDs that nobody can have are answered as offline, and the others are watched', async (t) => {
   const node = await TestNode.start(t)
   const client = await node.login('ann', Platform.Web)
@@ -94,7 +94,7 @@ t.test('new watches are bounded for a connection and for a user; those that go o
   t.ok((await node.metric('porchlight_over_share_total', 'reason="newWatches"')) >= 5)
 })
 
-/** A4: a request counted as one, whatever it weighed. */
+/** A request counted as one, whatever it weighed. */
 t.test('frames that unpack to much, or list many, are closed as a flood before they are read', async (t) => {
   const node = await TestNode.start(t)
   const bystander = await node.login('bystander', Platform.Web)

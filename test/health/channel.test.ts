@@ -1,4 +1,4 @@
-/** F7: a node that does not hear what others say is not ready, whatever its connection believes. */
+/** A node that does not hear what others say is not ready, whatever its connection believes. */
 import t, { type Test } from 'tap'
 import { TestNode } from '../support/node.js'
 import { startRedis, startRedisCluster } from '../support/redis.js'

@@ -1,4 +1,4 @@
-/** A9, F18: out of file descriptors a gateway spun in accept, was dead on every port, and said nothing. */
+/** Out of file descriptors a gateway spun in accept, was dead on every port, and said nothing. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-/** A14: with a full disk the embedded store could record nothing, and the node said that it was ready. */
+/** With a full disk the embedded store could record nothing, and the node said that it was ready. */
 import { execFileSync } from 'node:child_process'
 import { rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** F11: two processes with one NODE_ID took each other's name for ever, and both said that they were ready. */
+/** Two processes with one NODE_ID took each other's name for ever, and both said that they were ready. */
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { CloseCode } from '../../src/openim/close-codes.js'

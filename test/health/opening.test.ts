@@ -1,4 +1,4 @@
-/** F9: an attempt to open the store that neither worked nor failed was waited for, without a word, for ever. */
+/** An attempt to open the store that neither worked nor failed was waited for, without a word, for ever. */
 import t from 'tap'
 import { newSyncCounts } from '../../actors/sync/counts.js'
 import { startSync } from '../../actors/sync/start-sync.js'

@@ -2,7 +2,7 @@ import t from 'tap'
 import { reasonOf } from '../../src/errors/reason.js'
 import { inWords } from '../../src/health/reasons.js'
 
-t.test('F10: a failure of many is told by what each failed with', (t) => {
+t.test('a failure of many is told by what each failed with', (t) => {
   const refused = Object.assign(new Error('connect ECONNREFUSED ::1:6379'), { code: 'ECONNREFUSED' })
   const nameless = new AggregateError([refused, new Error('connect ECONNREFUSED 127.0.0.1:6379')])
   t.equal(reasonOf(nameless), 'connect ECONNREFUSED ::1:6379; connect ECONNREFUSED 127.0.0.1:6379')

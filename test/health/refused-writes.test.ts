@@ -1,4 +1,4 @@
-/** F1: a Redis that answers PING and takes no writes was taken for a good one, for ever. */
+/** A Redis that answers PING and takes no writes was taken for a good one, for ever. */
 import { rm } from 'node:fs/promises'
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-/** F11 on a virtual clock: two sync threads, two processes, one NODE_ID, one store. */
+/** Two sync threads, two processes, one NODE_ID, one store, on a virtual clock. */
 import t from 'tap'
 import { newSyncCounts } from '../../actors/sync/counts.js'
 import { startSync } from '../../actors/sync/start-sync.js'

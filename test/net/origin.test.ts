@@ -1,4 +1,4 @@
-/** F20: origins with wildcards, ports and case as browsers send them. */
+/** Origins with wildcards, ports and case as browsers send them. */
 import t from 'tap'
 import { originCheck, readOriginPattern } from '../../src/net/origin.js'
 

@@ -26,7 +26,7 @@ t.test('the level can be changed while the thread runs', async (t) => {
   t.equal(lines().length, 1)
 })
 
-t.test('R-57: tokens and secrets are masked wherever they stand in a line', async (t) => {
+t.test('tokens and secrets are masked wherever they stand in a line', async (t) => {
   const { log, raw } = recorder()
   const token = `${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${Buffer.from('{"UserID":"u1"}').toString('base64url')}.c2lnbmF0dXJl`
   const packed = Buffer.from(JSON.stringify({ token, userID: 'u1' })).toString('base64url')

@@ -12,7 +12,7 @@ class Model {
   waiting = new Map<UserId, number>()
   /** Who changed again during the own flight, and when. */
   changedAgain = new Map<UserId, number>()
-  /** Who failed alone, and until when he rests. */
+  /** Who failed alone, and until when they rest. */
   resting = new Map<UserId, number>()
   background = new Set<UserId>()
   backgroundFlight: UserId[] | undefined
@@ -325,7 +325,7 @@ t.test('who failed goes behind those who wait already: whoever always fails hold
   t.same(batch.take(30), ['ann', 'bob', 'cid'])
 })
 
-t.test('who failed alone rests, and nobody waits for him', async (t) => {
+t.test('a user who failed alone rests, and no other user waits', async (t) => {
   const batch = new AdaptiveBatch({ ...usual, flightsMax: 1 })
   for (const userId of ['ann', 'bob']) batch.add(userId, 0)
   batch.land(batch.take(0)!, new Set(['ann']), 20, 1_000)

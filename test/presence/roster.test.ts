@@ -477,7 +477,7 @@ const commands = fc.commands<Model, Real>(
 )
 
 t.test(
-  'who is shown, who is reachable and who has to go follows from all that was, and every change is reported once',
+  'shown, reachable and evicted logins match the model after any history, and every change is reported once',
   async () => {
     fc.assert(
       fc.property(commands, (cmds) => {
@@ -682,7 +682,7 @@ t.test('the last login of each device says what its logins remove', async (t) =>
   )
 })
 
-t.test('who waits for his number makes an eviction wait, unless it is by hand', async (t) => {
+t.test('a login that waits for its number makes an eviction wait, unless an admin kicks', async (t) => {
   for (const before of [7, TOKEN_ONLY]) {
     const roster = rosterWith({ key: 1, number: 5 }, { key: 2 })
     t.same(
@@ -690,7 +690,7 @@ t.test('who waits for his number makes an eviction wait, unless it is by hand', 
       { ...NOBODY, leaving: [1], isWaiting: true },
       'the others go at once',
     )
-    t.equal(roster.evict({ userId: 'ann', before, token: 'another' }).isWaiting, false, 'if he is meant')
+    t.equal(roster.evict({ userId: 'ann', before, token: 'another' }).isWaiting, false, 'if it is meant')
     roster.askNumbers('ann')
     t.equal(roster.evict({ userId: 'ann', before }).isWaiting, true, 'also when it is on its way')
     roster.recorded('ann', 6)

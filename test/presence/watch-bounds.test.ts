@@ -1,4 +1,4 @@
-/** A1: what one io thread watches is bounded, with what lingers and with what waits. */
+/** What one io thread watches is bounded, with what lingers and with what waits. */
 import t from 'tap'
 import { type FanOutGauges, type FanOutLimits, fanOut } from '../../actors/io/fan-out.js'
 import { Hub, topicOf } from '../../src/doors/websocket/hub.js'

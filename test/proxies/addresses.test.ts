@@ -1,4 +1,4 @@
-/** M2, N2: nginx and HAProxy before a gateway. It knows its clients' addresses, and nobody can take another's. */
+/** Nginx and HAProxy before a gateway. It knows its clients' addresses, and nobody can take another's. */
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-/** M2, N2, F20 on a whole node: limits for each address hold for the clients behind a proxy, and not for the proxy. */
+/** On a whole node: limits for each address hold for the clients behind a proxy, and not for the proxy. */
 import t, { type Test } from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'

@@ -72,7 +72,11 @@ t.test('who is there throughout and shown as gone is a false offline', async (t)
     'a store that is away is no excuse',
   )
   const cutOff = [told(10_500, 2), told(30_000), told(40_000, 2)]
-  t.same(broken(cutOff, [fault('partition', 20_000, 39_000, 1)]), [], 'that his node could not be reached is')
+  t.same(
+    broken(cutOff, [fault('partition', 20_000, 39_000, 1)]),
+    [],
+    'that their node could not be reached is',
+  )
   t.same(broken(cutOff, [fault('partition', 20_000, 39_000, 2)]), ['no false offline'], 'not another node')
 })
 

@@ -2,7 +2,7 @@
  * The five rules of presence, read off a recorded history.
  *
  * *Convergence*: when nothing has changed and nothing has failed for a while, every view, and the store, is what the
- * sockets say. *No ghost*: nobody is shown longer than the time it takes to notice that he has gone. *No false offline*:
+ * sockets say. *No ghost*: nobody is shown longer than the time it takes to notice that they have gone. *No false offline*:
  * who is there throughout, and was shown, is not shown as gone. *Monotone*: what is known of a user never goes back to
  * an older version. *No false end*: no connection is closed by its node, for nobody conflicts with anybody here, also
  * not those of one device with each other.
@@ -78,7 +78,7 @@ class Facts {
     return this.#spans(this.#surely, userId, platformId, (socket) => this.#sureSpans(socket))
   }
 
-  /** When he was somewhere beyond doubt, in the eyes of a watcher on that node. */
+  /** When they were somewhere beyond doubt, in the eyes of a watcher on that node. */
   surelyOnline(userId: UserId, watcherNode: number): Span[] {
     const key = `${userId} for ${watcherNode}`
     let spans = this.#surely.get(key)
@@ -90,7 +90,7 @@ class Facts {
     return spans
   }
 
-  /** When he may be shown there. */
+  /** When they may be shown there. */
   perhaps(userId: UserId, platformId: PlatformId): Span[] {
     return this.#spans(this.#perhaps, userId, platformId, (socket) => [
       {
@@ -139,8 +139,8 @@ class Facts {
 
   /**
    * With the grace, as far as it is promised. Where a node crashed the user is shown online until it is over, but not
-   * for certain on each of his platforms, nor on that node when it is back: to the new process of a node nothing that
-   * the old one said of a user counts once it has something to say of him itself.
+   * for certain on each of their platforms, nor on that node when it is back: to the new process of a node nothing that
+   * the old one said of a user counts once it has something to say of them itself.
    */
   #sureSpans(socket: Socket, watcherNode?: number): Span[] {
     const { enteredMs, leftMs, hasGrace, node } = socket
@@ -162,7 +162,7 @@ class Facts {
     return spans.filter(({ fromMs, toMs }) => fromMs < toMs)
   }
 
-  /** When the user, back on the platform, said goodbye: what was held for him until then is given up. */
+  /** When the user, back on the platform, said goodbye: what was held for them until then is given up. */
   #goodbyeAfter({ userId, platformId, leftMs }: Socket, isOfAny: boolean): number {
     const isHis = (one: Socket) => one.userId === userId && (isOfAny || one.platformId === platformId)
     const goodbyes = this.sockets.filter((one) => isHis(one) && one.leftMs > leftMs && !one.hasGrace)
@@ -234,7 +234,7 @@ function checkOffline(facts: Facts, watch: Watch): Violation[] {
       const wasShown = before?.platformIds.includes(platformId) && before.atMs < span.toMs
       // What is said first, while something fails, may be what one node knows.
       if (!wasShown && (before !== undefined || facts.hasFaultAt(atMs))) continue
-      const what = `${name(watch)} shows nobody on platform ${platformId}, where he is`
+      const what = `${name(watch)} shows nobody on platform ${platformId}, where they are`
       violations.push({ rule: 'no false offline', atMs, what })
     }
   }
@@ -243,7 +243,7 @@ function checkOffline(facts: Facts, watch: Watch): Violation[] {
     const before = watch.told[at - 1]?.platformIds ?? []
     if (platformIds.length > 0 || before.length === 0 || facts.isCatchingUp(node, atMs)) continue
     if (!online.some(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs)) continue
-    violations.push({ rule: 'no false offline', atMs, what: `${name(watch)} shows him as offline` })
+    violations.push({ rule: 'no false offline', atMs, what: `${name(watch)} shows them as offline` })
   }
   return violations
 }

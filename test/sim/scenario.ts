@@ -20,7 +20,7 @@ import type { History, SocketId } from './history.js'
 
 const NODES = 3
 const USERS: UserId[] = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay']
-/** Comes first, and goes only when a fault breaks his socket. */
+/** Comes first, and goes only when a fault breaks their socket. */
 const STEADY: UserId = 'steady'
 /** Of each node one, who comes and goes all the time. */
 const BEACONS: UserId[] = Array.from({ length: NODES }, (_, node) => `beacon-${node}`)
@@ -117,7 +117,7 @@ const isSetBack = ({ name, degree }: Fault) => name === 'clockStep' && degree < 
 /** What is not tried, because the design does not promise it, or because it cannot be told apart. */
 const CLASHES: Clash[] = [
   // A shard and the sync actors of one node are each other's memory: whoever leaves while both are lost is shown until
-  // his record expires. And the end of one fault of a node would undo another.
+  // their record expires. And the end of one fault of a node would undo another.
   (a, b, meet) => meet && strikesNode(a) && strikesNode(b) && a.node === b.node,
   (a, b, meet) => meet && a.name === b.name && !strikesNode(a),
   (a, b, meet) => meet && isServer(a) && isServer(b),

@@ -68,7 +68,7 @@ async function onTwoClocks() {
   return { clocks, stored, open }
 }
 
-t.test('A12: nobody is forgotten because the clock of the machine was set, or it slept', async (t) => {
+t.test('nobody is forgotten because the clock of the machine was set, or it slept', async (t) => {
   const HOUR_S = 3_600
   const leaps = { '12 h ahead': 12, 'a day ahead': 24, 'a day back': -24, 'to 1970': -1_700_000_000 / HOUR_S }
   for (const [name, hours] of Object.entries(leaps)) {

@@ -21,7 +21,7 @@ t.test('a Redis Cluster in trouble', async (t) => {
   t.teardown(() => cluster.stop())
   const mover = new Mover(cluster.masters)
 
-  t.test('R-33: a batch crosses slots and masters', async (t) => {
+  t.test('a batch crosses slots and masters', async (t) => {
     const a = await openNode(t, cluster)
     const b = await openNode(t, cluster)
     const users = Array.from({ length: 300 }, () => fresh('user'))
@@ -57,7 +57,7 @@ t.test('a Redis Cluster in trouble', async (t) => {
     }
   })
 
-  t.test('R-34: a slot that is just moving serves its users from both sides', async (t) => {
+  t.test('a slot that is just moving serves its users from both sides', async (t) => {
     const a = await openNode(t, cluster)
     const b = await openNode(t, cluster)
     const users = Array.from({ length: 100 }, () => fresh('user'))
@@ -84,7 +84,7 @@ t.test('a Redis Cluster in trouble', async (t) => {
     t.same(b.heard.misses, [])
   })
 
-  t.test('R-34: when the keys of a user are apart, the change waits and is lost to nobody', async (t) => {
+  t.test('when the keys of a user are apart, the change waits and is lost to nobody', async (t) => {
     const a = await openNode(t, cluster)
     const b = await openNode(t, cluster)
     const victim = fresh('user')
@@ -104,7 +104,7 @@ t.test('a Redis Cluster in trouble', async (t) => {
     t.same(claimsOf((await b.store.presence.read([victim]))[0]), [`2@${a.holder}`])
   })
 
-  t.test('R-34: the subscription follows its slot, and what was missed meanwhile is said', async (t) => {
+  t.test('the subscription follows its slot, and what was missed meanwhile is said', async (t) => {
     const a = await openNode(t, cluster)
     const b = await openNode(t, cluster, 'follower')
     const user = fresh('user')
@@ -141,7 +141,7 @@ t.test('a Redis Cluster in trouble', async (t) => {
     t.ok(a.heard.reaches.every((up) => up))
   })
 
-  t.test('F21: slots that nobody serves cost their own users alone, for as long as that lasts', async (t) => {
+  t.test('slots that nobody serves cost their own users alone, for as long as that lasts', async (t) => {
     const a = await openNode(t, cluster)
     const b = await openNode(t, cluster)
     const users = Array.from({ length: 300 }, () => fresh('user'))

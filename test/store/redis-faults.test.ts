@@ -20,7 +20,7 @@ async function serverFor(t: Test, extra: string[] = []): Promise<RedisServer> {
   return server
 }
 
-t.test('R-06: a damaged record fails its user alone, and repaired, its change is told', async (t) => {
+t.test('a damaged record fails its user alone, and repaired, its change is told', async (t) => {
   const server = await serverFor(t)
   const redis = server.client()
   const a = await openNode(t, server)
@@ -56,7 +56,7 @@ t.test('R-06: a damaged record fails its user alone, and repaired, its change is
   }
 })
 
-t.test('R-38: scripts that the server forgot are given to it again', async (t) => {
+t.test('scripts that the server forgot are given to it again', async (t) => {
   const server = await serverFor(t)
   const a = await openNode(t, server)
   const user = fresh('user')
@@ -158,7 +158,7 @@ t.test('a note that Redis does not take is lost, and said', async (t) => {
   t.same(b.heard.notes, [])
 })
 
-t.test('R-38: a server that hangs makes calls fail in time, and serves again as it was', async (t) => {
+t.test('a server that hangs makes calls fail in time, and serves again as it was', async (t) => {
   const server = await serverFor(t)
   const a = await openNode(t, server, { commandTimeoutMs: 1_000 })
   const user = fresh('user')
@@ -206,7 +206,7 @@ t.test('a frozen server is given up, and found again', async (t) => {
   t.same(a.heard.reaches, [false, true])
 })
 
-t.test('R-30: a server without memory refuses writes as unavailable', async (t) => {
+t.test('a server without memory refuses writes as unavailable', async (t) => {
   const server = await serverFor(t)
   const a = await openNode(t, server)
   const redis = server.client()
@@ -264,7 +264,7 @@ t.test('opening fails where nothing answers, and succeeds once something does', 
   await assertOne(store, holds(fresh('user'), [1]))
 })
 
-t.test('a password is used, and a wrong one is no matter of waiting', async (t) => {
+t.test('a password is used, and a wrong one fails at once', async (t) => {
   const server = await serverFor(t, ['--requirepass', 'secret'])
   const right = redisStore({ url: server.url.replace('//', '//:secret@'), nodeId: 'right' })
   t.teardown(() => right.close(true))

@@ -43,31 +43,28 @@ async function clientsOf(server: RedisServer): Promise<string[]> {
     .sort()
 }
 
-t.test(
-  'F1: when a primary is demoted while connections stay, its address leads to the new one',
-  async (t) => {
-    const { primary, replica, address, access } = await behindAddress(t)
-    const a = await openNode(t, access)
-    const b = await openNode(t, access)
-    const user = fresh('user')
-    await b.store.presence.watch([user])
-    await assertOne(a.store, holds(user, [1]))
-    await until('it is heard', () => b.heard.of(user).length)
+t.test('when a primary is demoted while connections stay, its address leads to the new one', async (t) => {
+  const { primary, replica, address, access } = await behindAddress(t)
+  const a = await openNode(t, access)
+  const b = await openNode(t, access)
+  const user = fresh('user')
+  await b.store.presence.watch([user])
+  await assertOne(a.store, holds(user, [1]))
+  await until('it is heard', () => b.heard.of(user).length)
 
-    address.targetPort = replica.port
-    await replica.client().replicaof('NO', 'ONE')
-    await primary.client().replicaof('127.0.0.1', replica.port)
-    for (const { store } of [a, b]) {
-      await until('it renews its lease', () => store.registry.renewLease(RENEWAL))
-    }
-    t.same(a.heard.reaches, [false, true])
-    await until('both listen at the new primary', async () => (await clientsOf(replica)).length === 4)
-    t.same(await clientsOf(primary), [], 'and nothing is left at the old one')
-    await b.store.presence.watch([user])
-    const { version } = await assertOne(a.store, holds(user, [2]))
-    await until('it is heard', () => b.heard.of(user).at(-1)?.version === version)
-  },
-)
+  address.targetPort = replica.port
+  await replica.client().replicaof('NO', 'ONE')
+  await primary.client().replicaof('127.0.0.1', replica.port)
+  for (const { store } of [a, b]) {
+    await until('it renews its lease', () => store.registry.renewLease(RENEWAL))
+  }
+  t.same(a.heard.reaches, [false, true])
+  await until('both listen at the new primary', async () => (await clientsOf(replica)).length === 4)
+  t.same(await clientsOf(primary), [], 'and nothing is left at the old one')
+  await b.store.presence.watch([user])
+  const { version } = await assertOne(a.store, holds(user, [2]))
+  await until('it is heard', () => b.heard.of(user).at(-1)?.version === version)
+})
 
 t.test('a server that is a replica is not taken, and says so', async (t) => {
   const { replica } = await behindAddress(t)
@@ -120,7 +117,7 @@ t.test('a server that refuses writes for a while is not left at each of them', a
   t.ok((await a.store.registry.renewLease(RENEWAL)).isHeld)
 })
 
-t.test('F7: commands come along when the listening connection alone leads to another server', async (t) => {
+t.test('commands come along when the listening connection alone leads to another server', async (t) => {
   const [first, second] = [await serverFor(t), await serverFor(t)]
   const address = await Wire.start(t, first.port)
   const a = await openNode(t, { url: address.url })
@@ -132,7 +129,7 @@ t.test('F7: commands come along when the listening connection alone leads to ano
   t.same(a.heard.reaches, [false, true])
 })
 
-t.test('F7: the listening connection comes along when commands alone lead to another server', async (t) => {
+t.test('the listening connection comes along when commands alone lead to another server', async (t) => {
   const [first, second] = [await serverFor(t), await serverFor(t)]
   const address = await Wire.start(t, first.port)
   const a = await openNode(t, { url: address.url })
@@ -143,7 +140,7 @@ t.test('F7: the listening connection comes along when commands alone lead to ano
   t.same(await clientsOf(first), [])
 })
 
-t.test('F13: a database that the server does not have is refused, at the start and later', async (t) => {
+t.test('a database that the server does not have is refused, at the start and later', async (t) => {
   const server = await serverFor(t, ['--databases', '4'])
   const withDb = (db: number) => redisStore({ nodeId: 'a', url: `${server.url}/${db}` })
   await t.rejects(withDb(99).open(new Heard()), {
@@ -164,7 +161,7 @@ t.test('F13: a database that the server does not have is refused, at the start a
   t.same(await smaller.client().keys('*'), [])
 })
 
-t.test('F3: deployments in two databases, or with two prefixes, hear nothing of each other', async (t) => {
+t.test('deployments in two databases, or with two prefixes, hear nothing of each other', async (t) => {
   const server = await serverFor(t)
   const user = 'ann'
   const homes = await Promise.all(

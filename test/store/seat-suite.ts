@@ -96,7 +96,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     t.equal(await take(a, user, '1/a'), 'taken')
     t.equal(await take(b, user, '5/b'), 'taken')
     t.same(await seated(user), [`1@${a.holder}`, `5@${b.holder}`])
-    t.same(await seated(fresh('user')), [], 'another user has seats of his own')
+    t.same(await seated(fresh('user')), [], 'another user has seats of their own')
   })
 
   t.test('a rival hinders, whether on another node or on the same', async (t) => {
@@ -127,7 +127,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
   })
 
   t.test(
-    'a rival that yields neither hinders nor counts, and keeps his seat until he has gone',
+    'a rival that yields neither hinders nor counts, and keeps its seat until it has gone',
     async (t) => {
       const [a, b] = [await open(t), await open(t)]
       const user = fresh('user')
@@ -161,7 +161,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     t.equal(await take(a, user, '1/d', rules), full)
     t.equal(await take(b, user, '2/d', rules), full)
     t.equal(await take(b, user, '2/d', { perUserMax: 4 }), 'taken')
-    t.equal(await take(b, fresh('user'), '1/a', rules), 'taken', 'each user has a cap of his own')
+    t.equal(await take(b, fresh('user'), '1/a', rules), 'taken', 'each user has a cap of their own')
   })
 
   t.test('a cap for a platform counts the seats of that platform alone', async (t) => {
@@ -267,7 +267,7 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     t.same(await seated(user), [`1@${a.holder}`])
   })
 
-  t.test('the seats of each user of a batch are his own', async (t) => {
+  t.test('the seats of each user of a batch are their own', async (t) => {
     const a = await open(t)
     const users = Array.from({ length: 100 }, () => fresh('user'))
     await Promise.all(users.map((user) => take(a, user, '1/a')))

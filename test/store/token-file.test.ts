@@ -178,7 +178,7 @@ t.test('the file grows with what it has to hold', async (t) => {
   t.equal((await recordsIn(dir)).size, users.length)
 })
 
-t.test('a folder that cannot be is no matter of waiting', async (t) => {
+t.test('a folder that cannot be made fails at once', async (t) => {
   const cases: Record<string, (dir: string) => void> = {
     'a file in place of the data directory': (dir) => {
       rmSync(dir, { recursive: true })
@@ -253,7 +253,7 @@ t.test('a full disk fails the write, not the process', { skip: process.platform 
 })
 
 t.test(
-  'A14: a full disk takes nothing from whoever has a token, and all is written when there is room',
+  'a full disk takes nothing from whoever has a token, and all is written when there is room',
   async (t) => {
     const dir = folder(t)
     const before = await openStore(t, dir)

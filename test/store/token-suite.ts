@@ -225,7 +225,7 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
     await a.store.tokens.rememberToken(user, Platform.Web, 'web 2', HOUR_S)
     await a.store.tokens.rememberToken(user, Platform.IOS, 'ios', HOUR_S)
     await a.store.tokens.rememberToken(user, 11, 'harmony', HOUR_S)
-    await a.store.tokens.rememberToken(fresh('user'), Platform.Web, 'not his', HOUR_S)
+    await a.store.tokens.rememberToken(fresh('user'), Platform.Web, 'another user', HOUR_S)
     await a.store.tokens.kickTokens(user, Platform.Web, ['web 2'], LOGIN, HOUR_S)
     await backend.setToken(user, 10, 'admin', 'invalid')
     const records = await a.store.tokens.tokensOf(user)

@@ -51,7 +51,7 @@ export class Audit {
     if (missing > 0) found.push({ userId: '', where: 'watchers', text: `${missing} nodes have no watchers` })
     for (const userId of userIds) {
       if (this.crowd.isOnHisWay(userId)) {
-        found.push({ userId, where: 'crowd', text: `${userId} is on his way` })
+        found.push({ userId, where: 'crowd', text: `${userId} is on their way` })
         continue
       }
       const real = this.crowd.platformsOf(userId).join()

@@ -1,7 +1,7 @@
 /**
  * A population of clients that know what they are: whose, on which platform, at which node, open or not.
  *
- * Who loses his socket comes back to any node that lives, after a little while that differs from one to another, as
+ * A client that loses its socket comes back to any node that lives, after a little while that differs from one to another, as
  * OpenIM's SDK does. What becomes of each client is known here before any node knows it, so the crowd can say of a
  * user who is shown offline whether that may be.
  */
@@ -84,7 +84,7 @@ export class Crowd {
   /** Users whose sockets hang at a node that is not well: what is told of them is right either way. */
   readonly #excused = new Set<UserId>()
   #churn: NodeJS.Timeout | undefined
-  /** Who left in the churn, and when he comes back. */
+  /** Who left in the churn, and when they come back. */
   readonly #absent = new Map<Member, NodeJS.Timeout>()
   #isOver = false
 
@@ -186,7 +186,7 @@ export class Crowd {
     }
   }
 
-  /** Whoever of them loses his socket from now on stays away until `come`. */
+  /** Whoever of them loses their socket from now on stays away until `come`. */
   holdBack(members: readonly Member[]): void {
     for (const member of members) member.isHeldBack = true
   }

@@ -9,7 +9,7 @@ const HELP = `npm run test:storms -- [OPTION...]
   --users N     in the crowd; each tenth has two devices (default 3000)
   --only NAMES  these storms only, with commas between
   --seconds N   how long the hostile load lasts (default 300)
-  --seed S      of who breaks and where he goes (default: a new one)
+  --seed S      of who breaks and where they go (default: a new one)
   --list        name the storms and end
   --help        this
 

@@ -70,7 +70,7 @@ export async function runStorm(cluster: StormCluster, storm: Storm): Promise<Out
     const users = new Set(falseOnes.map((told) => told.userId)).size
     problems.push(`${users} users were shown offline that were not:`)
     for (const { userId, nodeId, atMs, devices } of falseOnes.slice(0, SHOWN)) {
-      problems.push(`  ${userId} at ${nodeId} after ${since(sinceMs, atMs)}; he had ${devices}`)
+      problems.push(`  ${userId} at ${nodeId} after ${since(sinceMs, atMs)}; they had ${devices}`)
     }
   }
   if (crowd.cuts.length > 0) problems.push(`${crowd.cuts.length} sockets were cut, first: ${crowd.cuts[0]}`)
@@ -101,7 +101,7 @@ function inWords(differences: Difference[]): string[] {
 /** Half of its users stay away, half come back elsewhere. */
 const kill: Storm = {
   name: 'kill',
-  what: 'R-01: a node is killed; half of its users come back elsewhere',
+  what: 'a node is killed; half of its users come back elsewhere',
   async run(cluster) {
     const { crowd, settings, watchers } = cluster
     const victim = cluster.homes[0]!.nodeId
@@ -153,7 +153,7 @@ const freeze: Storm = {
 
 const flushAll: Storm = {
   name: 'flushall',
-  what: 'R-30: every master forgets everything',
+  what: 'every master forgets everything',
   losesRecords: true,
   async run(cluster) {
     const sinceMs = performance.now()
@@ -165,7 +165,7 @@ const flushAll: Storm = {
 
 const flushAllUnderLoad: Storm = {
   name: 'flushall-load',
-  what: 'R-30: the same, while users break, move, leave and come',
+  what: 'the same, while users break, move, leave and come',
   losesRecords: true,
   async run(cluster) {
     const { crowd, settings } = cluster
@@ -199,14 +199,14 @@ const toldUnderLoad = (name: string, what: string, ...command: [string, ...strin
 
 const scriptFlush = toldUnderLoad(
   'scriptflush',
-  'R-38: every Redis server forgets its scripts, again and again, under load',
+  'every Redis server forgets its scripts, again and again, under load',
   'SCRIPT',
   'FLUSH',
 )
 
 const cutSubscribers = toldUnderLoad(
   'cut-subscribers',
-  'R-35: every Redis server cuts those that subscribe, as it does when they stall, again and again, under load',
+  'every Redis server cuts those that subscribe, as it does when they stall, again and again, under load',
   'CLIENT',
   'KILL',
   'TYPE',
@@ -216,7 +216,7 @@ const cutSubscribers = toldUnderLoad(
 /** Some break and some leave while it is away. */
 const redisAway: Storm = {
   name: 'redis-away',
-  what: 'R-37: all Redis servers hang',
+  what: 'all Redis servers hang',
   async run(cluster) {
     const { crowd, settings } = cluster
     for (const server of cluster.servers) server.freeze()
@@ -232,7 +232,7 @@ const redisAway: Storm = {
 
 const redisEmpty: Storm = {
   name: 'redis-empty',
-  what: 'R-37: all Redis servers die, and come back with nothing',
+  what: 'all Redis servers die, and come back with nothing',
   losesRecords: true,
   async run(cluster) {
     const { crowd, settings } = cluster
@@ -248,7 +248,7 @@ const redisEmpty: Storm = {
 
 const killMaster: Storm = {
   name: 'kill-master',
-  what: 'R-31: the Redis master that has the registry dies under load; its replica takes its place',
+  what: 'the Redis master that has the registry dies under load; its replica takes its place',
   async run(cluster) {
     const { crowd, settings } = cluster
     const dying = await cluster.ownerOf(plainKeys.nodes())
@@ -270,7 +270,7 @@ const STALL_MS = 1_000
 
 const stall: Storm = {
   name: 'stall',
-  what: 'R-38: each Redis master hangs for a second, one after another, under load',
+  what: 'each Redis master hangs for a second, one after another, under load',
   async run(cluster) {
     const { crowd, settings, redis } = cluster
     crowd.startChurn(settings.churnPerS)
@@ -295,7 +295,7 @@ const HEARSAY_MS = 150
 
 const moveSlots: Storm = {
   name: 'move-slots',
-  what: 'R-34: slots move between masters under load: of the registry, of the node channels, of users',
+  what: 'slots move between masters under load: of the registry, of the node channels, of users',
   async run(cluster) {
     const { crowd, settings, redis, random } = cluster
     const mover = new Mover(redis.masters)
@@ -322,7 +322,7 @@ const moveSlots: Storm = {
 
 const rolling: Storm = {
   name: 'rolling',
-  what: 'R-02: every node is restarted, one after another, under load',
+  what: 'every node is restarted, one after another, under load',
   async run(cluster) {
     const { crowd, settings } = cluster
     crowd.startChurn(settings.churnPerS)
@@ -341,7 +341,7 @@ const rolling: Storm = {
 
 const flip: Storm = {
   name: 'flip',
-  what: 'R-03, R-04: two nodes are killed in turn, six times, and come back at once under their old names',
+  what: 'two nodes are killed in turn, six times, and come back at once under their old names',
   async run(cluster) {
     const { settings } = cluster
     const [first, second] = cluster.homes.map(({ nodeId }) => nodeId) as [string, string]

@@ -18,7 +18,7 @@ export interface OfflineTold {
   atMs: number
   /** The user had a socket, or had lost it for less than the grace. */
   isFalse: boolean
-  /** What his devices were then, in words; '' where it is right. */
+  /** What their devices were then, in words; '' where it is right. */
   devices: string
 }
 
@@ -91,7 +91,7 @@ export class Watchers {
       userId,
       [...platformIds].sort((a, b) => a - b),
     )
-    // The first that it hears of somebody may well be that he is not there yet.
+    // The first that it hears of somebody may well be that they are not there yet.
     if (platformIds.length > 0 || before === undefined || before.length === 0) return
     const isFalse = !this.crowd.mayBeOffline(userId)
     const devices = isFalse ? this.crowd.describe(userId) : ''

@@ -38,7 +38,7 @@ t.test('notes and changes of another node are passed on in the order in which th
   room.events.nodeMessage(evicted(2))
   room.events.openimNotice('ann', [])
   await room.run(1)
-  t.same(room.heard(), ['evicted', 'changes', 'evicted', 'noticed'])
+  t.same(room.heard(), ['evicted', 'changes', 'evicted', 'openimNotice'])
 })
 
 t.test('a death that the shards know is not undone by an answer of before it', async (t) => {

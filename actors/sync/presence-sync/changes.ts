@@ -16,7 +16,7 @@ export function onChanges(ctx: Ctx, state: State, { snapshots, by }: PresenceSyn
 
 export function onOpenimNotice(ctx: Ctx, { addresses }: State, notice: PresenceSync.OpenimNotice): void {
   const { userId, platformIds } = notice
-  ctx.tell(addresses.shardFor(userId), { kind: 'noticed', userId, platformIds })
+  ctx.tell(addresses.shardFor(userId), { kind: 'openimNotice', userId, platformIds })
 }
 
 /** The shard could not be told, because too much waits for it: it reads again what it watches, at most once a second. */

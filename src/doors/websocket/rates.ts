@@ -11,7 +11,7 @@
  * Every thread writes every bucket, by compare-and-exchange.
  *
  * Two keys in one bucket share its rate: that is rare, and errs to the safe side. The salt keeps it from being
- * aimed: from outside nobody can work out which user or address shares a bucket with his victim.
+ * aimed: from outside nobody can work out which user or address shares a bucket with their victim.
  */
 import { randomBytes } from 'node:crypto'
 import { limitKeyOf } from '../../net/address.js'
@@ -90,7 +90,7 @@ export class Rates {
     return this.#take(USERS_AT + (this.#hashOf(userId) % USER_BUCKETS), this.#loginsPerUser)
   }
 
-  /** Count a request of a user, over whichever of his connections. */
+  /** Count a request of a user, over whichever of their connections. */
   requestOfUser(userId: UserId): number {
     return this.#take(REQUESTS_AT + (this.#hashOf(userId) % USER_BUCKETS), this.#requestsPerUser)
   }

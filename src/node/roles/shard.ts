@@ -48,7 +48,7 @@ function open(thread: ThreadContext): RoleInstance {
       const flushed = shards.map((shard) => system.ask(shard, { kind: 'flush', keepsGrace }, shardMs))
       for (const outcome of await Promise.allSettled(flushed)) {
         if (outcome.status === 'rejected')
-          log.warn({ reason: String(outcome.reason) }, 'the store was not told all')
+          log.warn({ reason: String(outcome.reason) }, 'flush incomplete at shutdown')
       }
     },
     parts: () => {

@@ -139,8 +139,8 @@ export const LUA_MUTATIONS: LuaMutation[] = [
     'register-node-5',
     [
       'a node that was started anew has no grace',
-      'bury(holder, now_ms + tonumber(ARGV[5]))',
-      'bury(holder, now_ms)',
+      'mark_dead(holder, now_ms + tonumber(ARGV[5]))',
+      'mark_dead(holder, now_ms)',
     ],
     ['two incarnations have one epoch', "math.max(now_ms, tonumber(last_epoch or '0') + 1)", 'now_ms'],
     ['a process buries its earlier incarnations', 'if process == ARGV[4] then', 'if false then'],

@@ -18,7 +18,7 @@ for _, holder in ipairs(redis.call('ZRANGE', KEYS[1], '0', '-1')) do
     if process == ARGV[4] then
       answer[#answer + 1] = holder
     else
-      bury(holder, now_ms + tonumber(ARGV[5]))
+      mark_dead(holder, now_ms + tonumber(ARGV[5]))
     end
   end
 end

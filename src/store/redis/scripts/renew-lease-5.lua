@@ -1,5 +1,5 @@
 #!lua
--- Keep one node in the registry, bury those that did not keep themselves, and say what changed.
+-- Keep one node in the registry, mark nodes dead that did not keep theirs, and say what changed.
 -- KEYS[1] to KEYS[4]  the registry, see registry.lua    KEYS[5]  last epoch of this node and its process
 -- ARGV[1]  node#epoch    ARGV[2]  lease (ms)    ARGV[3]  version of the registry that the node knows (us)
 -- ARGV[4]  how long claims count after their node's end at least (ms)    ARGV[5]  life of a record (s)
@@ -30,7 +30,7 @@ if not redis.call('ZSCORE', KEYS[1], own) then
   end
   return { 0 }
 end
--- Also after its end: while nobody has buried it, nobody has acted on that.
+-- Also after its end: while nobody has marked it dead, nobody has acted on that.
 redis.call('ZADD', KEYS[1], now_ms + lease_ms, own)
 local first_former = 14
 local first_stranger = first_former + tonumber(ARGV[12])
@@ -48,7 +48,7 @@ local has_changed = false
 -- The registry was lost with the store, and they died before they were in it again.
 for i = first_stranger, first_suspect - 1 do
   if not redis.call('ZSCORE', KEYS[1], ARGV[i]) and not redis.call('ZSCORE', KEYS[2], ARGV[i]) then
-    bury(ARGV[i], now_ms)
+    mark_dead(ARGV[i], now_ms)
     has_changed = true
   end
 end
@@ -59,7 +59,7 @@ for i = first_suspect, #ARGV, 2 do
   if lease_end == ARGV[i + 1] and has_ended(tonumber(lease_end)) then
     -- It may have lived until its next renewal was due.
     local lived_until = math.min(now_ms, tonumber(lease_end)) - renewal_due_ms
-    bury(ARGV[i], math.max(now_ms, lived_until + tonumber(ARGV[4])))
+    mark_dead(ARGV[i], math.max(now_ms, lived_until + tonumber(ARGV[4])))
     has_changed = true
   end
 end

@@ -273,7 +273,7 @@ export function takeRefresh(keys: Keys, owner: TokenOwner, refresh: TokenDigest)
   return { script: 'takeRefresh', keys: [key], args: [refresh] }
 }
 
-/** Where Redis has one user: the members of his claims; those of the union, where OpenIM's gateways share it. */
+/** Where Redis has one user: the members of their claims; those of the union, where OpenIM's gateways share it. */
 export type WhereaboutsReply = [claims: string[], union?: string[]]
 
 /**
@@ -285,7 +285,7 @@ export type RecordReply = [claims: (string | number)[], union: string[], problem
 /** A user after a change, with who is still to be told: flat as node, epoch, node, epoch... */
 export type ChangedReply = [claims: (string | number)[], union: string[], watchers: string[]]
 
-/** The same where nobody else holds him and nobody is still to be told: what was asserted is all there is. */
+/** The same where nobody else holds them and nobody is still to be told: what was asserted is all there is. */
 export type AloneReply = [version: number, partialUntilS: number]
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })

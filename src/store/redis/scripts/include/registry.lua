@@ -12,7 +12,7 @@ local function registry_changed()
   redis.call('SET', KEYS[4], string.format('%.0f', version))
 end
 
-local function bury(holder, from_ms)
+local function mark_dead(holder, from_ms)
   local from = string.format('%.0f', from_ms)
   redis.call('ZREM', KEYS[1], holder)
   redis.call('ZADD', KEYS[2], from, holder)
