@@ -1,9 +1,9 @@
 import t from 'tap'
 import { serveHttp } from '../../src/doors/rest/http-server.js'
-import { SecretGuard } from '../../src/doors/rest/wrong-secrets.js'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { Admin, AdminError } from '../../src/sdk/admin.js'
+import { SecretGuard } from '../../src/services/secret-guard.js'
 import type { Teardown } from '../support/node.js'
 import { type Plan, room, SECRET } from './room.js'
 

@@ -1,11 +1,11 @@
 /** Who may call what, what is written down of it, and what wrong secrets cost. */
 import t from 'tap'
-import { RateTable } from '../../src/doors/rest/rate-table.js'
 import { allRoutes } from '../../src/doors/rest/routes.js'
-import { SecretGuard } from '../../src/doors/rest/wrong-secrets.js'
 import { WireCode } from '../../src/openim/codes.js'
 import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
+import { RateTable } from '../../src/services/rate-table.js'
+import { SecretGuard } from '../../src/services/secret-guard.js'
 import { room, SECRET } from './room.js'
 
 const MINUTE_MS = 60_000

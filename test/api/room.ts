@@ -1,10 +1,12 @@
 /** A REST room whose neighbours are fakes. */
 
 import type { AuditLine } from '../../src/doors/rest/audit.js'
-import type { KickOrder } from '../../src/doors/rest/every-node.js'
-import { RateTable } from '../../src/doors/rest/rate-table.js'
 import { createRest, type RestDeps } from '../../src/doors/rest/rest.js'
-import { SecretGuard } from '../../src/doors/rest/wrong-secrets.js'
+import type { KickOrder } from '../../src/rules/shard/admin-kicks.js'
+import { ConnectionService, type KickResult } from '../../src/services/connections.js'
+import { RateTable } from '../../src/services/rate-table.js'
+import { SecretGuard } from '../../src/services/secret-guard.js'
+import { type StatusDeps, StatusService } from '../../src/services/statuses.js'
 import type { TokenServiceDeps, TokenSettings } from '../../src/services/token-service.js'
 import { FakeTokenStore, fakeService, isAdmin, platforms } from '../auth/token-fakes.js'
 
@@ -17,9 +19,17 @@ export interface Answer {
   data?: Record<string, unknown>
 }
 
+/** What the services of the room ask of the rest of the node. */
+interface Neighbours extends Pick<StatusDeps, 'mayWatch' | 'whereabouts'> {
+  kick(order: KickOrder): Promise<KickResult>
+  /** A kick that means nobody. */
+  list(userId: string): Promise<Omit<KickResult, 'gone'>>
+  rates: { callsOfAddress: RateTable; statusesOfUser: RateTable }
+}
+
 /** Stand-ins for single neighbours of the room or of its token service, and settings of the latter. */
 export interface Plan {
-  rest?: Partial<RestDeps>
+  rest?: Partial<RestDeps & Neighbours>
   tokens?: Partial<TokenServiceDeps>
   settings?: Partial<TokenSettings>
   store?: FakeTokenStore
@@ -31,18 +41,33 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
   const audited: (AuditLine & { kind: 'act' | 'refused' })[] = []
   const served: [path: string, errCode: number][] = []
   const manyASecond = () => new RateTable({ count: 1_000_000, periodMs: 1_000, salt: 'salt' })
-  const app = createRest({
-    secrets: new SecretGuard(SECRET, 'salt'),
-    isAdmin,
-    mayWatch: () => true,
-    platforms,
-    tokens: fakeService(store, settings, tokens),
+  const tokenService = fakeService(store, settings, tokens)
+  const neighbours: Neighbours = {
     kick: async (order) => {
       kicked.push(order)
       return { gone: 1, left: [], unanswered: [] }
     },
     list: async () => ({ left: [], unanswered: [] }),
+    mayWatch: () => true,
     whereabouts: async () => [],
+    rates: { callsOfAddress: manyASecond(), statusesOfUser: manyASecond() },
+    ...rest,
+  }
+  const { callsOfAddress, statusesOfUser } = neighbours.rates
+  const nowMs = rest.nowMs ?? (() => 0)
+  const cluster = {
+    kick: async (order: KickOrder) =>
+      order.platformIds?.length === 0
+        ? { gone: 0, ...(await neighbours.list(order.userId)) }
+        : neighbours.kick(order),
+  }
+  const app = createRest({
+    secrets: new SecretGuard(SECRET, 'salt'),
+    isAdmin,
+    platforms,
+    tokens: tokenService,
+    connections: new ConnectionService(cluster, tokenService),
+    statuses: new StatusService({ ...neighbours, rate: statusesOfUser, nowMs }),
     readiness: async () => ({ ready: true, parts: [{ name: 'store', ready: true }] }),
     liveness: async () => ({ alive: true }),
     report: (error) => reported.push(error),
@@ -50,9 +75,9 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
       act: (line) => audited.push({ kind: 'act', ...line }),
       refused: (line) => audited.push({ kind: 'refused', ...line }),
     },
-    rates: { callsOfAddress: manyASecond(), statusesOfUser: manyASecond() },
+    callsOfAddress,
     limitKeyOf: (address) => address,
-    nowMs: () => 0,
+    nowMs,
     served: (path, errCode) => served.push([path, errCode]),
     ...rest,
   })

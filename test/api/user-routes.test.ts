@@ -1,8 +1,8 @@
 import t from 'tap'
-import { RateTable } from '../../src/doors/rest/rate-table.js'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { watchRule } from '../../src/rules/presence/watch-policy.js'
+import { RateTable } from '../../src/services/rate-table.js'
 import { room } from './room.js'
 
 const PATH = '/user/get_users_status'

@@ -6,11 +6,10 @@
 import { z } from 'zod'
 import { WireCode } from '../../openim/codes.js'
 import type { PlatformTable } from '../../rules/platforms.js'
+import { accepted, noPermissionError, retryAfterError } from '../../services/call-refused.js'
 import type { IssuedToken } from '../../services/token-service.js'
-import { noPermissionError, retryAfterError } from './envelope.js'
-import { endConnections } from './every-node.js'
 import { platformIdField, type Route, route, userIdField } from './route.js'
-import { accepted, authenticate } from './serve-call.js'
+import { authenticate } from './serve-call.js'
 
 /** In one call; more than one page of any list of tokens. */
 const TOKENS_MAX = 1_000
@@ -81,9 +80,8 @@ export function authRoutes(platforms: PlatformTable): Route[] {
       body: device,
       answers: [],
       isAct: true,
-      handle: async (deps, { userID, platformID }, { path }) => {
-        const order = { userId: userID, platformIds: [platformID] }
-        await endConnections(deps, path, order, () => deps.tokens.forceLogout(userID, platformID))
+      handle: async ({ connections }, { userID, platformID }) => {
+        await connections.forceLogout(userID, platformID)
         return {}
       },
     }),
@@ -94,11 +92,8 @@ export function authRoutes(platforms: PlatformTable): Route[] {
       body: device.extend({ preservedToken: z.string() }),
       answers: [],
       isAct: true,
-      handle: async (deps, { userID, platformID, preservedToken }, { path }) => {
-        const spares = deps.tokens.digestOf(preservedToken)
-        const order = { userId: userID, platformIds: [platformID], spares }
-        const flag = () => deps.tokens.invalidate(userID, platformID, preservedToken)
-        await endConnections(deps, path, order, flag)
+      handle: async ({ connections }, { userID, platformID, preservedToken }) => {
+        await connections.invalidateOthers(userID, platformID, preservedToken)
         return {}
       },
     }),
@@ -109,11 +104,10 @@ export function authRoutes(platforms: PlatformTable): Route[] {
       body: z.object({ tokens: z.array(z.string()).max(TOKENS_MAX) }),
       answers: ['skipped'],
       isAct: true,
-      handle: async (deps, body, call) => {
-        const { kicked, skipped } = await deps.tokens.kickTokens(body.tokens)
-        call.on = { userIDs: [...new Set(kicked.map(({ userId }) => userId))] }
-        const ends = kicked.map(({ userId, token }) => endConnections(deps, call.path, { userId, token }))
-        await Promise.all(ends)
+      handle: async ({ connections }, { tokens }, call) => {
+        const skipped = await connections.kickTokens(tokens, (userIds) => {
+          call.on = { userIDs: userIds }
+        })
         return { skipped }
       },
     }),

@@ -6,7 +6,8 @@ import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib'
 import type { Context } from 'hono'
 import { hasCode } from '../../errors/errors.js'
-import { argsError, TooLongError } from './envelope.js'
+import { argsError } from '../../services/call-refused.js'
+import { TooLongError } from './envelope.js'
 
 /** A thousand user IDs of the longest, escaped as JSON encoders do at their worst for the usual alphabets. */
 export const BODY_BYTES_MAX = 262_144
@@ -20,7 +21,7 @@ const UNPACK: ReadonlyMap<string, Unpack> = new Map<string, Unpack>([
   ['deflate', inflateEither],
 ])
 
-/** The parsed body. Throws ApiError for whatever is wrong with it. */
+/** The parsed body. Throws CallRefusedError for whatever is wrong with it. */
 export async function readJson(c: Context): Promise<unknown> {
   const bytes = await unpack(await readBytes(c), c.req.header('content-encoding'))
   if (bytes.length === 0) throw argsError('the body is empty, and no JSON')

@@ -3,9 +3,7 @@ import { z } from 'zod'
 import type { LoginInfo } from '../../rules/logins/eviction.js'
 import { compareText } from '../../rules/logins/token-order.js'
 import type { PlatformTable } from '../../rules/platforms.js'
-import { endConnections, type KickOrder, listConnections } from './every-node.js'
-import { platformIdField, type Route, type RouteDeps, route, userIdField } from './route.js'
-import { refusedBy } from './serve-call.js'
+import { platformIdField, type Route, route, userIdField } from './route.js'
 
 const CONNECTION_ID_CHARS_MAX = 128
 
@@ -20,8 +18,8 @@ export function connectionRoutes(platforms: PlatformTable): Route[] {
       body: z.object({ userID: userIdField }),
       answers: ['connections', 'unansweredNodes'],
       isAct: true,
-      handle: async (deps, { userID }, { path }) => {
-        const { left, unanswered } = await listConnections(deps, path, userID)
+      handle: async ({ connections }, { userID }) => {
+        const { left, unanswered } = await connections.list(userID)
         return {
           connections: left.map((login) => connectionData(login, platforms)).sort(byPlace),
           unansweredNodes: unanswered,
@@ -37,17 +35,17 @@ export function connectionRoutes(platforms: PlatformTable): Route[] {
       body: selectionOf(platforms),
       answers: ['kicked'],
       isAct: true,
-      handle: async (deps, chosen, { path }) => {
-        const { userID, token } = chosen
-        const fault = token === undefined ? undefined : await deps.tokens.faultOf(userID, token)
-        if (fault !== undefined) throw refusedBy(fault)
-        return { kicked: await endConnections(deps, path, orderOf(deps, chosen), flagging(deps, chosen)) }
-      },
+      handle: async ({ connections }, { userID, platformID, connectionID, token }) => ({
+        kicked: await connections.kick({
+          userId: userID,
+          platformId: platformID,
+          connectionId: connectionID,
+          token,
+        }),
+      }),
     }),
   ]
 }
-
-type Selection = z.infer<ReturnType<typeof selectionOf>>
 
 function selectionOf(platforms: PlatformTable) {
   return z
@@ -62,24 +60,6 @@ function selectionOf(platforms: PlatformTable) {
         [platformID, connectionID, token].filter((selector) => selector !== undefined).length <= 1,
       'at most one of platformID, connectionID and token is allowed',
     )
-}
-
-/** Whoever is ended must not come back with another token of those meant. A single connection flags its own. */
-function flagging(
-  { tokens }: RouteDeps,
-  { userID, platformID, connectionID, token }: Selection,
-): (() => Promise<void>) | undefined {
-  if (connectionID !== undefined) return undefined
-  if (token === undefined) return () => tokens.forceLogout(userID, platformID)
-  return () => tokens.kickTokenOf(userID, token)
-}
-
-function orderOf({ tokens }: RouteDeps, { userID, platformID, connectionID, token }: Selection): KickOrder {
-  const order: KickOrder = { userId: userID }
-  if (platformID !== undefined) order.platformIds = [platformID]
-  if (connectionID !== undefined) order.connectionId = connectionID
-  if (token !== undefined) order.token = tokens.digestOf(token)
-  return order
 }
 
 type ConnectionData = ReturnType<typeof connectionData>

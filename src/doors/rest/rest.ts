@@ -11,8 +11,9 @@ import { type Context, Hono, type Next } from 'hono'
 import type { Liveness, Readiness } from '../../health/readiness.js'
 import { WireCode } from '../../openim/codes.js'
 import type { PlatformTable } from '../../rules/platforms.js'
+import { CallRefusedError } from '../../services/call-refused.js'
 import { type CallerEnv, callerAddress } from './caller.js'
-import { ApiError, failure, success } from './envelope.js'
+import { failure, statusOf, success } from './envelope.js'
 import type { Route, RouteDeps } from './route.js'
 import { allRoutes } from './routes.js'
 import { serveCall } from './serve-call.js'
@@ -42,11 +43,14 @@ export function createRest(deps: RestDeps): App {
   for (const route of allRoutes(deps.platforms)) app.post(route.path, (c) => serve(deps, route, c))
   app.notFound((c) => {
     deps.served('other', WireCode.RecordNotFoundError, 0)
-    return c.json(failure(new ApiError(WireCode.RecordNotFoundError, 'no such path')), 404)
+    return c.json(failure(new CallRefusedError(WireCode.RecordNotFoundError, 'no such path')), 404)
   })
   app.onError((error, c) => {
     deps.report(error, 'other')
-    return c.json(failure(new ApiError(WireCode.ServerInternalError, 'the log of the server says more')), 500)
+    return c.json(
+      failure(new CallRefusedError(WireCode.ServerInternalError, 'the log of the server says more')),
+      500,
+    )
   })
   return app
 }
@@ -61,9 +65,9 @@ async function serve(deps: RestDeps, route: Route, c: Context): Promise<Response
     return c.json(success(data))
   } catch (error) {
     // It throws nothing else.
-    const refusal = error as ApiError
+    const refusal = error as CallRefusedError
     done(refusal.errCode)
-    return c.json(failure(refusal), refusal.status)
+    return c.json(failure(refusal), statusOf(refusal))
   }
 }
 

@@ -2,33 +2,34 @@
 import { z } from 'zod'
 import type { Claims } from '../../auth/tokens.js'
 import type { PlatformTable } from '../../rules/platforms.js'
-import type { PlatformId, UserId, UserPlatforms } from '../../rules/types.js'
+import type { PlatformId, UserId } from '../../rules/types.js'
 import { checkUserId } from '../../rules/user-id.js'
+import type { ConnectionService } from '../../services/connections.js'
+import type { RateTable } from '../../services/rate-table.js'
+import type { SecretGuard } from '../../services/secret-guard.js'
+import type { StatusService } from '../../services/statuses.js'
 import type { TokenService } from '../../services/token-service.js'
 import type { AuditTrail } from './audit.js'
-import type { ClusterDeps } from './every-node.js'
-import type { RateTable } from './rate-table.js'
-import type { SecretGuard } from './wrong-secrets.js'
 
 /** Who may call: whoever knows the secret, or has a good token, or one of an administrator; or anybody. */
 export type Permission = 'secret' | 'anyone' | 'token' | 'admin'
 
-/** What the handlers need of the others. */
-export interface RouteDeps extends ClusterDeps {
+/** What the handlers call. */
+export interface RouteDeps {
   tokens: TokenService
+  connections: ConnectionService
+  statuses: StatusService
   secrets: SecretGuard
   isAdmin(userId: UserId): boolean
-  /** WATCH_POLICY: whether `asker` may know where a user is. */
-  mayWatch(asker: UserId, userId: UserId): boolean
-  /** Who is where, in order; a user who could not be read is missing. Rejects while the store is away. */
-  whereabouts(userIds: UserId[]): Promise<UserPlatforms[]>
   audit: AuditTrail
-  /** How often each address may call, and how many users a second each user may ask about. */
-  rates: { callsOfAddress: RateTable; statusesOfUser: RateTable }
+  /** How often each address may call. */
+  callsOfAddress: RateTable
   /** What limits count an address by. */
   limitKeyOf(address: string): string
   /** Of a clock that only rises. */
   nowMs(): number
+  /** Hears of every failure that is not the caller's. */
+  report(error: unknown, path: string): void
 }
 
 /** One call, once it may go on. */
@@ -54,7 +55,7 @@ export interface Route {
   answers: readonly string[]
   /** Whether it leaves a line in the audit trail. */
   isAct: boolean
-  /** Returns `data`. Throws ApiError, or whatever failed. */
+  /** Returns `data`. Throws CallRefusedError, or whatever failed. */
   handle(deps: RouteDeps, body: unknown, call: Call): Promise<object>
 }
 

@@ -1,15 +1,21 @@
 /** The way of a call: operation → rate of the address → who calls → body → handler. Each step throws what it refuses. */
 import type { Context } from 'hono'
 import type { z } from 'zod'
-import type { Claims, TokenFault } from '../../auth/tokens.js'
+import type { Claims } from '../../auth/tokens.js'
 import { hasCode } from '../../errors/errors.js'
 import { WireCode } from '../../openim/codes.js'
+import {
+  accepted,
+  argsError,
+  CallRefusedError,
+  noPermissionError,
+  retryAfterError,
+} from '../../services/call-refused.js'
 import { looksLikeToken } from '../../services/token-look.js'
 import { readJson } from './body.js'
-import { ApiError, argsError, noPermissionError, retryAfterError } from './envelope.js'
 import type { Call, Route, RouteDeps } from './route.js'
 
-/** Answers with `data`. Throws ApiError for all that went wrong, and leaves the lines of the audit trail. */
+/** Answers with `data`. Throws CallRefusedError for all that went wrong, and leaves the lines of the audit trail. */
 export async function serveCall(deps: RouteDeps, route: Route, c: Context, address: string): Promise<object> {
   const call: Call = { path: route.path, address, caller: undefined, on: {} }
   try {
@@ -42,7 +48,7 @@ async function attempt(deps: RouteDeps, route: Route, c: Context, call: Call): P
 
 /** Servers that make tokens call as often as they like: they have an administrator's. */
 export function chargeAddress(deps: RouteDeps, { address }: Call, cost = 1): void {
-  const waitMs = deps.rates.callsOfAddress.take(deps.limitKeyOf(address), deps.nowMs(), cost)
+  const waitMs = deps.callsOfAddress.take(deps.limitKeyOf(address), deps.nowMs(), cost)
   if (waitMs > 0) throw retryAfterError(WireCode.TooManyRequests, 'too many calls from this address', waitMs)
 }
 
@@ -58,16 +64,6 @@ export async function authenticate(
 ): Promise<Claims & { expiresAtS: number }> {
   if (token === '') throw argsError('token: missing')
   return accepted(await tokens.check(token))
-}
-
-/** Throws what the token service refused. */
-export function accepted<T extends { ok: true }>(outcome: T | TokenFault): T {
-  if (outcome.ok) return outcome
-  throw refusedBy(outcome)
-}
-
-export function refusedBy({ errCode, errDlt }: TokenFault): ApiError {
-  return new ApiError(errCode, errDlt)
 }
 
 /** Fields that the schema does not name are ignored. */
@@ -106,18 +102,21 @@ const STORE_FAILURES = [
 ] as const
 
 /** What the caller is told of a failure. What is not theirs is reported, and told without its reason. */
-function errorFor(deps: RouteDeps, path: string, error: unknown): ApiError {
-  if (error instanceof ApiError) return error
+function errorFor(deps: RouteDeps, path: string, error: unknown): CallRefusedError {
+  if (error instanceof CallRefusedError) {
+    if (error.cause !== undefined) deps.report(error.cause, path)
+    return error
+  }
   for (const [code, errCode, detail] of STORE_FAILURES) {
     if (!hasCode(error, code)) continue
     deps.report(error.cause, path)
-    return new ApiError(errCode, detail)
+    return new CallRefusedError(errCode, detail)
   }
   deps.report(error, path)
-  return new ApiError(WireCode.ServerInternalError, 'the log of the server says more')
+  return new CallRefusedError(WireCode.ServerInternalError, 'the log of the server says more')
 }
 
-function note({ audit }: RouteDeps, { may, isAct }: Route, call: Call, error?: ApiError): void {
+function note({ audit }: RouteDeps, { may, isAct }: Route, call: Call, error?: CallRefusedError): void {
   const { path, address, caller, on } = call
   const line = {
     path,

@@ -5,9 +5,7 @@ import type { TokenKeys } from '../../auth/keys.js'
 import { issueToken, verifyToken } from '../../auth/tokens.js'
 import { pick } from '../../config/pick.js'
 import { type HttpServer, serveHttp } from '../../doors/rest/http-server.js'
-import { RateTable } from '../../doors/rest/rate-table.js'
 import { createRest } from '../../doors/rest/rest.js'
-import { SecretGuard } from '../../doors/rest/wrong-secrets.js'
 import { limitKeyOf } from '../../net/address.js'
 import { Networks } from '../../net/networks.js'
 import type { TlsFiles } from '../../net/tls-files.js'
@@ -17,8 +15,14 @@ import { Addresses } from '../../protocol/addresses.js'
 import type * as PresenceShard from '../../protocol/presence-shard.js'
 import type * as PresenceSync from '../../protocol/presence-sync.js'
 import type { Policy } from '../../rules/logins/login-policy.js'
+import type { KickOrder } from '../../rules/shard/admin-kicks.js'
+import type { UserId, UserPlatforms } from '../../rules/types.js'
 import { withDeadline, wrapControl } from '../../runtime/control.js'
-import { toWire } from '../../runtime/index.js'
+import { type ActorSystem, toWire } from '../../runtime/index.js'
+import { ConnectionService, type KickResult } from '../../services/connections.js'
+import { RateTable } from '../../services/rate-table.js'
+import { SecretGuard } from '../../services/secret-guard.js'
+import { StatusService } from '../../services/statuses.js'
 import { type NewToken, TokenService } from '../../services/token-service.js'
 import { auditTrail } from '../audit-trail.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
@@ -55,33 +59,24 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   const audit = auditTrail(log, metrics)
   // Nobody outside may know which addresses share a slot.
   const salt = randomBytes(8).toString('hex')
-  const kick = (eviction: PresenceShard.KickByAdmin['eviction']): Promise<PresenceShard.KickOutcome> =>
-    system.ask(
-      addresses.shardFor(eviction.userId),
-      { kind: 'kick', eviction, timeoutMs: KICK_MS },
-      KICK_DEADLINE_MS,
-    )
+  const tokens = tokenService(thread, keys, addresses, rights)
+  const rateOf = (count: number) => new RateTable({ count, periodMs: SECOND_MS, salt })
   const app = createRest({
-    ...rights,
+    tokens,
+    connections: new ConnectionService({ kick: (order) => kick(system, addresses, order) }, tokens),
+    statuses: new StatusService({
+      mayWatch: rights.mayWatch,
+      whereabouts: (userIds) => whereabouts(system, addresses, userIds),
+      rate: rateOf(config.apiStatusesPerSPerUser),
+      nowMs: steadyMs,
+    }),
     secrets: new SecretGuard(config.authSecret, salt),
+    isAdmin: rights.isAdmin,
     platforms,
-    tokens: tokenService(thread, keys, addresses, rights),
-    kick,
-    // Nobody is on no platform: whoever is there is left.
-    list: (userId) => kick({ userId, platformIds: [] }),
-    whereabouts: (userIds) =>
-      system.ask<PresenceSync.Command, 'read'>(
-        addresses.presenceSync,
-        { kind: 'read', userIds },
-        READ_DEADLINE_MS,
-      ),
-    rates: {
-      callsOfAddress: new RateTable({ count: config.apiCallsPerSPerAddress, periodMs: SECOND_MS, salt }),
-      statusesOfUser: new RateTable({ count: config.apiStatusesPerSPerUser, periodMs: SECOND_MS, salt }),
-    },
+    callsOfAddress: rateOf(config.apiCallsPerSPerAddress),
     audit,
     limitKeyOf: (address) => limitKeyOf(address, config.addressPrefixV6),
-    nowMs: () => performance.now(),
+    nowMs: steadyMs,
     readiness: () => withDeadline(supervisor.readiness(), MAIN_DEADLINE_MS, 'readiness'),
     liveness: () => withDeadline(supervisor.liveness(), MAIN_DEADLINE_MS, 'liveness'),
     served: (path, code, seconds) => {
@@ -117,6 +112,22 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     },
     parts: () => [],
   }
+}
+
+const steadyMs = () => performance.now()
+
+function kick(system: ActorSystem, addresses: Addresses, eviction: KickOrder): Promise<KickResult> {
+  const question = { kind: 'kick' as const, eviction, timeoutMs: KICK_MS }
+  return system.ask<PresenceShard.Command, 'kick'>(
+    addresses.shardFor(eviction.userId),
+    question,
+    KICK_DEADLINE_MS,
+  )
+}
+
+function whereabouts(system: ActorSystem, addresses: Addresses, userIds: UserId[]): Promise<UserPlatforms[]> {
+  const question = { kind: 'read' as const, userIds }
+  return system.ask<PresenceSync.Command, 'read'>(addresses.presenceSync, question, READ_DEADLINE_MS)
 }
 
 function tokenService(

@@ -2,7 +2,7 @@
  * How often something may come from many keys: so many in a period, and as many at once after a quiet one (GCRA, one
  * number a key). Bounded: keys share slots, by a salted hash, so that nobody can aim at the slot of another.
  */
-import { hashOf } from '../../rules/placement.js'
+import { hashOf } from '../rules/placement.js'
 
 const SLOTS = 16_384
 

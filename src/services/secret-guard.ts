@@ -6,7 +6,7 @@
  * whoever guesses there.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { RecentMap } from '../../rules/recent-map.js'
+import { RecentMap } from '../rules/recent-map.js'
 import { RateTable } from './rate-table.js'
 
 const MINUTE_MS = 60_000
