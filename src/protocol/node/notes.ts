@@ -3,25 +3,25 @@
  * of its receiver; docs/node-protocol.md shows the table and says how to add one.
  */
 import { type Changes, changes } from './changes.js'
-import { type Died, died } from './died.js'
-import { type Evict, evict } from './evict.js'
-import { type Evicted, evicted } from './evicted.js'
-import { type Holding, holding } from './holding.js'
+import { died } from './died.js'
+import { evict } from './evict.js'
+import { evicted } from './evicted.js'
+import { holding } from './holding.js'
 import type { NoteKind } from './note-kind.js'
 import { records } from './records.js'
-import { type Remind, remind } from './remind.js'
-import { type Withdraw, withdraw } from './withdraw.js'
+import { remind } from './remind.js'
+import { withdraw } from './withdraw.js'
 
 export const NOTE_KINDS = { changes, records, evict, evicted, remind, holding, died, withdraw }
+
+/** What a message brings. */
+export type AnyNote = ReturnType<(typeof NOTE_KINDS)[keyof typeof NOTE_KINDS]['decode']>
 
 /**
  * A note of any kind but changes, which go to a handler of their own. It arrives at most once: a sender that needs an
  * answer sends it again.
  */
-export type Note = Evict | Evicted | Remind | Holding | Died | Withdraw
-
-/** What a message brings. */
-export type AnyNote = Changes | Note
+export type Note = Exclude<AnyNote, Changes>
 
 const byKind = new Map<string, NoteKind<AnyNote>>(Object.entries(NOTE_KINDS))
 
