@@ -23,14 +23,7 @@ import { Rebuild } from '../../src/rules/shard/rebuild.js'
 import { Seats } from '../../src/rules/shard/seats.js'
 import { Sessions } from '../../src/rules/shard/sessions.js'
 import { Watches } from '../../src/rules/shard/watches.js'
-import {
-  assertNever,
-  defineActor,
-  type ReplyTo,
-  refKey,
-  type Signal,
-  type ThreadSlot,
-} from '../../src/runtime/index.js'
+import { assertNever, defineActor, refKey, type Signal, type ThreadSlot } from '../../src/runtime/index.js'
 import { carryOut } from './presence-shard/carry-out.js'
 import { onAsserted, onHeldBefore, onInterestsSet, onSeatAnswered } from './presence-shard/from-store.js'
 import type { Args, Ctx, Message, Of, State } from './presence-shard/state.js'
@@ -222,9 +215,9 @@ function onAnnounced(_ctx: Ctx, state: State, announced: Of<'announced'>): void 
   state.rebuild.announced(announced.thread, state.out)
 }
 
-function onFlush(ctx: Ctx, { sessions, flights, flushers, out }: State, { keepsGrace }: Of<'flush'>): void {
-  flushers.push(ctx.replyTo as ReplyTo<null>)
-  if (!keepsGrace) sessions.endAllGraces(out)
+function onFlush(ctx: Ctx, { sessions, flights, flushers, out }: State, question: Of<'flush'>): void {
+  flushers.push(ctx.asker(question))
+  if (!question.keepsGrace) sessions.endAllGraces(out)
   flights.flushSoon(out)
 }
 
@@ -276,14 +269,15 @@ function onWithdrawn(ctx: Ctx, { loginOrder, out }: State, kicked: Of<'withdrawn
 }
 
 /** With the user's next assertion the store gives the kick its number, and says who holds the user. */
-function onKick(ctx: Ctx, state: State, { eviction, timeoutMs }: Of<'kick'>): void {
+function onKick(ctx: Ctx, state: State, question: Of<'kick'>): void {
+  const { eviction, timeoutMs } = question
   const { kicks, loginOrder, flights, out } = state
-  kicks.start(ctx.replyTo!, eviction, timeoutMs, out)
+  kicks.start(ctx.asker(question), eviction, timeoutMs, out)
   loginOrder.contest(eviction.userId)
   flights.assert([eviction.userId], ctx.nowMs(), out)
 }
 
 function onAdmit(ctx: Ctx, { seats, rebuild, out }: State, login: Of<'admit'>): void {
-  if (rebuild.isDone) return seats.admit(login, ctx.replyTo!, ctx.nowMs(), out)
-  ctx.fail(ctx.replyTo!, new StoreUnavailableError('This shard does not know its own connections yet.'))
+  if (rebuild.isDone) return seats.admit(login, ctx.asker(login), ctx.nowMs(), out)
+  ctx.fail(ctx.asker(login), new StoreUnavailableError('This shard does not know its own connections yet.'))
 }

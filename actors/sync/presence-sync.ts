@@ -23,7 +23,7 @@ import { onHeld } from './presence-sync/held.js'
 import { onInterestSet, onSetInterest } from './presence-sync/interests.js'
 import { onEvict, onEvicted, onHolding, onNodeMessage, onRemind } from './presence-sync/notes.js'
 import { onFound, onRead, onReadDue } from './presence-sync/reads.js'
-import { onSeatAnswered, onTakeSeat } from './presence-sync/seats.js'
+import { onTakeSeat } from './presence-sync/seats.js'
 import type { Args, Ctx, Private, State } from './presence-sync/state.js'
 
 export const presenceSync = defineActor<PresenceSync.Command | Private, State, Args>({
@@ -54,8 +54,6 @@ function receive(ctx: Ctx, state: State, message: PresenceSync.Command | Private
       return onHeld(ctx, state, message)
     case 'takeSeat':
       return onTakeSeat(ctx, state, message)
-    case 'seatAnswered':
-      return onSeatAnswered(ctx, message.replyTo, message.outcome)
     case 'evict':
       return onEvict(ctx, state, message)
     case 'evicted':

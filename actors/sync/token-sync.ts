@@ -23,7 +23,6 @@ import {
 import { newTokenCache, onCheckToken, onTokenFound } from './token-sync/lookups.js'
 import { checkSome, onChangesMissed, onUncheckedFound } from './token-sync/rechecks.js'
 import {
-  onAnswered,
   onForgetRefreshes,
   onForgetTokens,
   onRememberRefresh,
@@ -78,8 +77,6 @@ function receive(ctx: Ctx, state: State, message: TokenSync.Command | Private): 
       return onTakeRefresh(ctx, state, message)
     case 'forgetRefreshes':
       return onForgetRefreshes(ctx, state, message)
-    case 'answered':
-      return onAnswered(ctx, message.replyTo, message.outcome)
     default:
       assertNever(message)
   }

@@ -2,10 +2,12 @@
  * A node without sockets: its real shard and sync threads, and this thread in the place of its io thread. Where the
  * shards live with the sockets, they live here.
  */
+import '../../test/support/entry.js'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
 import type { MetricObjectWithValues, MetricValue } from 'prom-client'
 import { loadConfig } from '../../src/config/config.js'
+import { entryUrl } from '../../src/files/entry.js'
 import type { ReadyPart } from '../../src/health/readiness.js'
 import { threadKinds } from '../../src/node/layout.js'
 import type { RoleInstance } from '../../src/node/role.js'
@@ -90,7 +92,7 @@ export class OwnIo {
       roles: kinds.map(({ name, count }) => ({
         name,
         count,
-        entry: new URL('../../src/node/thread.js', import.meta.url),
+        entry: entryUrl(),
         linkedWith: ['sync'],
         heapMb: config.threadHeapMb,
         youngHeapMb: ROLES[name].youngHeapMb,

@@ -1,4 +1,5 @@
 /** What a benchmark puts on record itself, and reads there: through a gateway it would take most of the time. */
+import '../../test/support/entry.js'
 import type { Redis } from 'ioredis'
 import { loadTokenKeys } from '../../src/auth/keys.js'
 import { issueToken } from '../../src/auth/tokens.js'

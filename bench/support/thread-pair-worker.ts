@@ -5,7 +5,6 @@ import {
   ActorSystem,
   defineActor,
   type Question,
-  type ReplyTo,
   realEnvironment,
   refTo,
   silentLog,
@@ -108,7 +107,7 @@ const far = defineActor<FarMessage, Counter>({
       case 'expect':
         return counter.expect(message.count)
       case 'echo':
-        return ctx.reply(ctx.replyTo as ReplyTo<number>, message.seq)
+        return ctx.reply(ctx.asker(message), message.seq)
       case 'item': {
         const reached = counter.take(message)
         const near = refTo<NearMessage>(NEAR, ACTOR)

@@ -1,4 +1,5 @@
 /** uWebSockets.js itself, for servers that stand beside the gateway. */
+import '../../test/support/entry.js'
 import { loadNative } from '../../src/doors/websocket/transport/load-native.js'
 
 const native = loadNative()

@@ -1,6 +1,7 @@
 /** What the process does with its arguments. What only answers a question loads nothing of the gateway. */
 import { readFileSync } from 'node:fs'
 import type { Env } from '../config/given-values.js'
+import { entryUrl } from '../files/entry.js'
 import type { StopSignals } from '../node/stop-signals.js'
 import { commandOf, USAGE } from './arguments.js'
 
@@ -37,7 +38,7 @@ async function check(env: Env): Promise<void> {
 }
 
 function version(): string {
-  const file = new URL('../../../package.json', import.meta.url)
+  const file = new URL('../../package.json', entryUrl())
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 

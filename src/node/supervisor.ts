@@ -8,6 +8,7 @@ import { createSocketBudget, SocketBudget } from '../doors/websocket/socket-budg
 import { loadTransport } from '../doors/websocket/transport/load-transport.js'
 import { assertPortFree, freePort, toListenError } from '../doors/websocket/transport/port-check.js'
 import { boundReceiveBuffers } from '../doors/websocket/transport/receive-buffer.js'
+import { entryUrl } from '../files/entry.js'
 import { Descriptors, sharesOf } from '../health/descriptors.js'
 import { Disk } from '../health/disk.js'
 import type { Readiness } from '../health/readiness.js'
@@ -62,7 +63,7 @@ export class Supervisor {
       roles: threadKinds(config).map(
         (kind): HostedRole => ({
           name: kind.name,
-          entry: new URL('./thread.js', import.meta.url),
+          entry: entryUrl(),
           count: kind.count,
           linkedWith: linkedWith(kind, config),
           heapMb: config.threadHeapMb,

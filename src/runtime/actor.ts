@@ -1,7 +1,7 @@
 /** What an actor is made of, and what it may do. Examples: README.md beside this file. */
 import type { Log } from './environment.js'
 import type { CodedError } from './errors.js'
-import type { ActorId, AnswerOf, Kinded, QuestionOf, Ref, ReplyTo, ThreadSlot } from './ref.js'
+import type { ActorId, AnswerOf, Kinded, Question, QuestionOf, Ref, ReplyTo, ThreadSlot } from './ref.js'
 import type { Supervision } from './supervision.js'
 
 /**
@@ -72,9 +72,16 @@ export interface Context<M> {
   /** Hear the end of a promise as a message of one's own. */
   pipe<T>(promise: Promise<T>, toMessage: (outcome: Outcome<T>) => M): void
 
-  /** Where the answer to the message in hand goes; undefined when it was told. Keep it to answer later. */
+  /** Where the answer to the message in hand goes; undefined when it was told. */
   readonly replyTo: ReplyTo<never> | undefined
+  /**
+   * The same for a question, with the type of its answer. Keep it to answer later. Throws a TypeError when the question
+   * was told.
+   */
+  asker<Q extends Question<unknown>>(question: Q): ReplyTo<AnswerOf<Q>>
   reply<R>(to: ReplyTo<R>, answer: R): void
+  /** Answer with what a promise comes to, also when this actor has restarted by then. */
+  replyWith<R>(to: ReplyTo<R>, promise: Promise<R>): void
   /** Answer with a failure; its code and message cross threads. */
   fail(to: ReplyTo<never>, error: unknown): void
 

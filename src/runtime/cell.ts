@@ -3,7 +3,7 @@ import type { ActorDefinition, Context, Outcome, Signal, StopCause } from './act
 import type { Environment, Log } from './environment.js'
 import { fromWire, toWire } from './errors.js'
 import { Mailbox } from './mailbox.js'
-import type { ActorId, AnswerOf, Kinded, QuestionOf, Ref, ReplyTo } from './ref.js'
+import type { ActorId, AnswerOf, Kinded, Question, QuestionOf, Ref, ReplyTo } from './ref.js'
 import { type FailureRecord, judge, noFailures, restartWithBackoff, type Supervision } from './supervision.js'
 import type { TimerEntry, TimerQueue } from './timer-queue.js'
 
@@ -210,8 +210,21 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
     )
   }
 
+  asker<Q extends Question<unknown>>(_question: Q): ReplyTo<AnswerOf<Q>> {
+    if (this.replyTo === undefined) throw new TypeError('The question in hand was told, and not asked.')
+    // The sender of a question waits for an answer of its type.
+    return this.replyTo as ReplyTo<AnswerOf<Q>>
+  }
+
   reply<R>(to: ReplyTo<R>, answer: R): void {
     this.#system.answer(to, true, answer)
+  }
+
+  replyWith<R>(to: ReplyTo<R>, promise: Promise<R>): void {
+    promise.then(
+      (answer) => this.reply(to, answer),
+      (error) => this.fail(to, error),
+    )
   }
 
   fail(to: ReplyTo<never>, error: unknown): void {

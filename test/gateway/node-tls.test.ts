@@ -1,4 +1,5 @@
 /** Both ports speak TLS, and a renewed certificate is in use within seconds. */
+import '../support/entry.js'
 import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
 import { get } from 'node:https'

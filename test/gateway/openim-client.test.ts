@@ -1,3 +1,4 @@
+import '../support/entry.js'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { parseHandshake, refusal } from '../../src/doors/websocket/handshake.js'

@@ -2,6 +2,7 @@
  * What clients may send a WebSocket server, and what RFC 6455 wants it to do: the cases of the Autobahn TestSuite that
  * concern a server without extensions, by its numbers, at the sockets of both transports.
  */
+import '../support/entry.js'
 import t, { type Test } from 'tap'
 import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'
 import type { Socket, Transport } from '../../src/doors/websocket/transport/transport.js'

@@ -284,3 +284,43 @@ t.test('whoever is no actor asks with a promise', async (t) => {
   t.equal(await answered, 'HI')
   await t.rejects(refused, { code: 'NO_SUCH_ACTOR' })
 })
+
+t.test('a question is answered with what a promise comes to, also after a restart', async (t) => {
+  const { world, a } = pair()
+  let settle: ((answer: string) => void) | undefined
+  const slow = spawnActor<Command>(a, (ctx, message) => {
+    if (message.kind === 'note') throw new Error('restart')
+    if (message.kind !== 'echo') return
+    ctx.replyWith(
+      ctx.asker(message),
+      new Promise<string>((resolve) => {
+        settle = resolve
+      }),
+    )
+  })
+  const asker = spawnAsker(a, slow)
+  a.tell(asker.ref, { kind: 'go' })
+  world.settle()
+  a.tell(slow, { kind: 'note', text: '' })
+  world.settle()
+  settle!('at last')
+  await new Promise(setImmediate)
+  world.settle()
+  t.same(asker.outcomes, ['at last'])
+})
+
+t.test('a question that was told, and not asked, has nobody to answer', async (t) => {
+  const { world, a } = pair()
+  const thrown: unknown[] = []
+  const actor = spawnActor<Command>(a, (ctx, message) => {
+    if (message.kind !== 'echo') return
+    try {
+      ctx.asker(message)
+    } catch (error) {
+      thrown.push(error)
+    }
+  })
+  a.tell(actor, { kind: 'echo', text: 'hello' })
+  world.settle()
+  t.match(thrown, [TypeError])
+})

@@ -3,7 +3,7 @@
 import { defineActor } from '../../src/runtime/actor.js'
 import { silentLog } from '../../src/runtime/environment.js'
 import { codeOf } from '../../src/runtime/errors.js'
-import { type Ref, type ReplyTo, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
+import { type Ref, refTo, type ThreadSlot } from '../../src/runtime/ref.js'
 import { restartWithBackoff } from '../../src/runtime/supervision.js'
 import type { ActorSystem, SystemStats } from '../../src/runtime/system.js'
 import { hostThread, type OpenThread, type ThreadApp } from '../../src/runtime/thread-entry.js'
@@ -43,7 +43,7 @@ const echo = defineActor<Command, { answer: string }, string>({
   start: (_ctx, answer) => ({ answer }),
   receive: (ctx, { answer }, message) => {
     if (message.kind === 'note') throw new Error(message.text)
-    ctx.reply(ctx.replyTo as ReplyTo<string>, `${message.text} ${answer}`)
+    ctx.reply(ctx.asker(message), `${message.text} ${answer}`)
   },
   supervision: { ...restartWithBackoff, directive: 'escalate' },
 })

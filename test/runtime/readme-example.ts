@@ -7,7 +7,6 @@ import {
   type Outcome,
   type Question,
   type Ref,
-  type ReplyTo,
 } from '../../src/runtime/index.js'
 
 /** What a weather station answers: degrees Celsius, expected in an hour. */
@@ -64,7 +63,7 @@ function receive(ctx: Ctx, state: State, message: Command | Private): void {
     case 'reading':
       return heat(ctx, state, message.celsius < state.wantedCelsius)
     case 'isHeating':
-      return ctx.reply(ctx.replyTo as ReplyTo<boolean>, state.isHeating)
+      return ctx.reply(ctx.asker(message), state.isHeating)
     case 'lookDue':
       return ctx.ask(state.weather, { kind: 'forecast' }, FORECAST_DEADLINE_MS, (outcome) => ({
         kind: 'forecastHeard',

@@ -1,7 +1,7 @@
 /** Small actors and logs for the runtime's tests. */
 import { type ActorDefinition, type Context, defineActor } from '../../src/runtime/actor.js'
 import type { Log } from '../../src/runtime/environment.js'
-import type { Question, Ref, ReplyTo } from '../../src/runtime/ref.js'
+import type { Question, Ref } from '../../src/runtime/ref.js'
 import type { ActorSystem } from '../../src/runtime/system.js'
 
 /** What the tests' actors ask each other. */
@@ -35,7 +35,7 @@ export function spawnActor<M>(
 /** An actor that answers an echo with its text in capitals. */
 export function spawnEcho(system: ActorSystem): Ref<Command> {
   return spawnActor<Command>(system, (ctx, message) => {
-    if (message.kind === 'echo') ctx.reply(ctx.replyTo as ReplyTo<string>, message.text.toUpperCase())
+    if (message.kind === 'echo') ctx.reply(ctx.asker(message), message.text.toUpperCase())
   })
 }
 

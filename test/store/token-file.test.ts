@@ -1,4 +1,5 @@
 /** What of the embedded store outlives its process, its thread and its file. */
+import '../support/entry.js'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {

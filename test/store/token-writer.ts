@@ -2,6 +2,7 @@
  * A process, or a thread, that has a token file open and ends in some way. Arguments: folder, and what to do.
  * Prints a line, or posts it, when the promises of the store have resolved.
  */
+import '../support/entry.js'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Platform } from '../../src/openim/platforms.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'

@@ -1,4 +1,5 @@
 /** A whole node in the test's own process: real threads, real sockets, free ports. */
+import './entry.js'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config/config.js'
 import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'

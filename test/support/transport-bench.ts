@@ -1,4 +1,5 @@
 /** A transport by itself, in the test's own thread. */
+import './entry.js'
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { loadTransport } from '../../src/doors/websocket/transport/load-transport.js'

@@ -15,7 +15,7 @@ interface Asserting {
   sent: Assertion[]
   /** Not sent: a login of theirs is still to be checked. */
   heldBack: Assertion[]
-  replyTo: ReplyTo<unknown>
+  replyTo: ReplyTo<AssertOutcome[]>
 }
 
 export interface Asserted extends Asserting {
@@ -23,7 +23,8 @@ export interface Asserted extends Asserting {
   outcome: Outcome<AssertOutcome[]>
 }
 
-export function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }: PresenceSync.Assert): void {
+export function onAssert(ctx: Ctx, state: State, question: PresenceSync.Assert): void {
+  const { shard, batch, isBackground } = question
   // A login that came in unchecked removes nobody before its token was found good. token-sync may still have to find out
   // which logins these are: until it has, all of them wait.
   const { access, unchecked } = state
@@ -34,7 +35,7 @@ export function onAssert(ctx: Ctx, state: State, { shard, batch, isBackground }:
   const sent = heldBack.length === 0 ? batch : batch.filter((assertion) => !isHeldBack(assertion))
   const ledger = state.ledger[shard]!
   for (const assertion of sent) ledger.sent(assertion)
-  const replyTo = ctx.replyTo as ReplyTo<unknown>
+  const replyTo = ctx.asker(question)
   const sentMs = ctx.nowMs()
   const call = () => askStore(access, ({ presence }) => presence.assert(sent))
   if (!isBackground) noteCall(ctx, state, replyTo, sentMs)
@@ -67,7 +68,7 @@ function elsewhere({ access: { members, holder } }: State, snapshot: Snapshot): 
 }
 
 /** A master of a Cluster that dies does not fail what it was asked: its calls wait for the one that follows it. */
-function noteCall(ctx: Ctx, state: State, call: ReplyTo<unknown>, nowMs: number): void {
+function noteCall(ctx: Ctx, state: State, call: ReplyTo<AssertOutcome[]>, nowMs: number): void {
   const { pending } = state.calls
   const [oldestMs = nowMs] = pending.values()
   if (nowMs - oldestMs > SLOW_MS) onStoreFails(ctx, state)

@@ -9,7 +9,7 @@ import type { Ctx, State } from './state.js'
 
 export function onSetInterest(ctx: Ctx, state: State, question: PresenceSync.SetInterest): void {
   const { access, background } = state
-  const replyTo = ctx.replyTo as ReplyTo<Snapshot[]>
+  const replyTo = ctx.asker(question)
   const call = () => askStore(access, ({ presence }) => setInterest(presence, question))
   ctx.pipe(question.isBackground ? background.run(call) : call(), (outcome) => ({
     kind: 'interestSet',

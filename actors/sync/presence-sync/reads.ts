@@ -2,7 +2,7 @@
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
 import { platformsOf } from '../../../src/rules/presence/watch-index.js'
 import type { UserId, UserPlatforms, Whereabouts } from '../../../src/rules/types.js'
-import type { Outcome, ReplyTo } from '../../../src/runtime/index.js'
+import type { Outcome } from '../../../src/runtime/index.js'
 import { askStore } from '../store-access.js'
 import { withoutDead } from './living.js'
 import type { Ctx, Reading, State } from './state.js'
@@ -10,9 +10,9 @@ import type { Ctx, Reading, State } from './state.js'
 /** What the store takes in one call. */
 const USERS_MAX = 1_000
 
-export function onRead(ctx: Ctx, state: State, { userIds }: PresenceSync.Read): void {
+export function onRead(ctx: Ctx, state: State, question: PresenceSync.Read): void {
   if (state.readings.length === 0) ctx.signal(ctx.self, { kind: 'readDue' })
-  state.readings.push({ replyTo: ctx.replyTo as ReplyTo<UserPlatforms[]>, userIds })
+  state.readings.push({ replyTo: ctx.asker(question), userIds: question.userIds })
 }
 
 export function onReadDue(ctx: Ctx, state: State): void {

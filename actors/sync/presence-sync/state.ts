@@ -3,7 +3,7 @@ import type { Addresses } from '../../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
 import type { Ledger } from '../../../src/rules/presence/ledger.js'
-import type { SeatOutcome, Snapshot, UserId, UserPlatforms, Whereabouts } from '../../../src/rules/types.js'
+import type { AssertOutcome, Snapshot, UserId, UserPlatforms, Whereabouts } from '../../../src/rules/types.js'
 import type { Context, Outcome, Ref, ReplyTo } from '../../../src/runtime/index.js'
 import type { PresenceCounts } from '../counts.js'
 import type { StoreAccess } from '../store-access.js'
@@ -37,7 +37,7 @@ export interface State extends Args {
 
 export interface Calls {
   /** Assertions that the store has not answered, since when; oldest first. */
-  pending: Map<ReplyTo<unknown>, number>
+  pending: Map<ReplyTo<AssertOutcome[]>, number>
   /** When shards were last told that the store fails. */
   failsToldMs: number
 }
@@ -53,7 +53,6 @@ export type Private =
   | { kind: 'interestSet'; replyTo: ReplyTo<Snapshot[]>; outcome: Outcome<Snapshot[]> }
   | { kind: 'readDue' }
   | { kind: 'found'; readings: Reading[]; outcome: Outcome<Whereabouts[]> }
-  | { kind: 'seatAnswered'; replyTo: ReplyTo<SeatOutcome>; outcome: Outcome<SeatOutcome> }
   | { kind: 'missedDue' }
 
 export type Ctx = Context<PresenceSync.Command | Private>

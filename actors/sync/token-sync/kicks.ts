@@ -19,7 +19,7 @@ export function onKickTokens(ctx: Ctx, state: State, question: TokenSync.KickTok
     forget(cache, digest)
     unwritten.set(digest, { ...question, tokens: [token] })
   }
-  write(ctx, state, question, ctx.replyTo as ReplyTo<null>)
+  write(ctx, state, question, ctx.asker(question))
 }
 
 function write(ctx: Ctx, state: State, question: TokenSync.KickTokens, replyTo?: ReplyTo<null>): void {

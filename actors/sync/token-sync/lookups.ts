@@ -4,7 +4,7 @@ import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import { type TokenDigest, tokenDigest } from '../../../src/rules/logins/token-digest.js'
 import { RecentMap } from '../../../src/rules/recent-map.js'
 import type { TokenState, UserId } from '../../../src/rules/types.js'
-import type { Outcome, ReplyTo } from '../../../src/runtime/index.js'
+import type { Outcome } from '../../../src/runtime/index.js'
 import { askStore } from '../store-access.js'
 import type { Ctx, Lookup, State, TokenCache, TokenSettings } from './state.js'
 
@@ -17,7 +17,7 @@ export function newTokenCache({ tokenCacheMax }: TokenSettings): TokenCache {
 
 export function onCheckToken(ctx: Ctx, state: State, question: TokenSync.CheckToken): void {
   const { cache, unwritten, access } = state
-  const replyTo = ctx.replyTo as ReplyTo<TokenState>
+  const replyTo = ctx.asker(question)
   const digest = tokenDigest(question.token)
   if (unwritten.has(digest)) return ctx.reply(replyTo, 'kicked')
   if (touchIfFresh(ctx, state, digest)) {

@@ -73,6 +73,5 @@ export type Private =
   | { kind: 'uncheckedFound'; digest: TokenDigest; outcome: Outcome<Found> }
   | { kind: 'checkUncheckedDue' }
   | { kind: 'writeKicksDue' }
-  | { kind: 'answered'; replyTo: ReplyTo<unknown>; outcome: Outcome<unknown> }
 
 export type Ctx = Context<TokenSync.Command | Private>

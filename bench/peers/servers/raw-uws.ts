@@ -1,3 +1,4 @@
+import '../../../test/support/entry.js'
 import { loadNative } from '../../../src/doors/websocket/transport/load-native.js'
 import type { Peer } from '../peer.js'
 import { startNodeServer } from './node-server.js'

@@ -7,12 +7,13 @@
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, statfsSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RootDatabase, RootDatabaseOptions } from 'lmdb'
 import { StoreUnsuitableError } from '../../errors/errors.js'
+import { entryUrl, requireHere } from '../../files/entry.js'
+import { CHECK_ARGUMENT } from './check-argument.js'
 import type { StoredTokens, TokenJournal } from './token-records.js'
 
 const OPTIONS: RootDatabaseOptions & { permissionsMode: number } = {
@@ -33,7 +34,7 @@ const CHECK_MS_MAX = 60_000
 
 /** The environment in a folder that exists. LMDB is loaded only here: where Redis is the store, nobody needs it. */
 export function openEnvironment(path: string): RootDatabase<StoredTokens, string> {
-  const lmdb = createRequire(import.meta.url)('lmdb') as typeof import('lmdb')
+  const lmdb = requireHere()('lmdb') as typeof import('lmdb')
   return lmdb.open<StoredTokens, string>(path, OPTIONS)
 }
 
@@ -128,8 +129,8 @@ export interface CheckFailure {
 }
 
 function check(path: string): void {
-  const script = fileURLToPath(new URL('token-file-check.js', import.meta.url))
-  const { status, signal, stdout } = spawnSync(process.execPath, [script, path], {
+  const args = [fileURLToPath(entryUrl()), CHECK_ARGUMENT, path]
+  const { status, signal, stdout } = spawnSync(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'ignore'],
     encoding: 'utf8',
     timeout: CHECK_MS_MAX,

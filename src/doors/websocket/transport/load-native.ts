@@ -2,8 +2,8 @@
 import type * as Uws from 'uWebSockets.js'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { BinaryMismatchError } from '../../../errors/errors.js'
+import { requireHere } from '../../../files/entry.js'
 import { BINARY_FILE, NATIVE_BINARIES, type NativeBinary } from './native-binaries.js'
 
 export interface ThisMachine {
@@ -14,12 +14,13 @@ export interface ThisMachine {
   resolve(file: string): string
 }
 
-const require = createRequire(import.meta.url)
-const thisMachine: ThisMachine = {
-  platform: process.platform,
-  arch: process.arch,
-  abi: process.versions.modules,
-  resolve: require.resolve,
+function thisMachine(): ThisMachine {
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    abi: process.versions.modules,
+    resolve: requireHere().resolve,
+  }
 }
 
 export type LoadedNative =
@@ -30,7 +31,7 @@ export type LoadedNative =
  * The library, or why there is none: no binary is known for this machine, none is installed, or the system cannot load
  * it. Throws BINARY_MISMATCH when a file is there whose bytes are not those that were checked in: nothing of it runs.
  */
-export function loadNative(machine: ThisMachine = thisMachine): LoadedNative {
+export function loadNative(machine: ThisMachine = thisMachine()): LoadedNative {
   const { platform, arch, abi } = machine
   const fitting = NATIVE_BINARIES.filter(
     (binary) => binary.platform === platform && binary.arch === arch && binary.abi === abi,
@@ -42,7 +43,7 @@ export function loadNative(machine: ThisMachine = thisMachine): LoadedNative {
   for (const binary of fitting) {
     try {
       // CommonJS on purpose: a failing native module must be an exception here, not a failed import of this file.
-      return { uws: require(checkedFile(binary, machine)) as typeof Uws, release: binary.release }
+      return { uws: requireHere()(checkedFile(binary, machine)) as typeof Uws, release: binary.release }
     } catch (error) {
       if (error instanceof BinaryMismatchError) throw error
       reasons.push(`${binary.package}: ${(error as Error).message.split('\n')[0]}`)
