@@ -1,4 +1,5 @@
 /** What a benchmark puts on record itself, and reads there: through a gateway it would take most of the time. */
+import { holderOf } from '../../src/rules/cluster/holder.js'
 import '../../test/support/entry.js'
 import type { Redis } from 'ioredis'
 import { loadTokenKeys } from '../../src/auth/keys.js'
@@ -9,7 +10,6 @@ import { PlatformTable } from '../../src/rules/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { openTokenFile } from '../../src/store/memory/token-file.js'
 import { plainKeys } from '../../src/store/redis/keys.js'
-import { holderOf } from '../../src/store/shared/names.js'
 import { GATEWAY_SECRET } from './gateway.js'
 
 const SECONDS_A_DAY = 86_400

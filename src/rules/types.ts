@@ -1,7 +1,12 @@
 /** The words of presence: plain data that every room may hold and no room owns. */
 
+declare const meaning: unique symbol
+
+/** Text with one meaning. A plain text is taken for it; a text with another meaning is refused by the compiler. */
+export type Meaning<Name extends string> = string & { readonly [meaning]?: Name }
+
 /** OpenIM's user ID: 1 to 128 bytes, without `:`, `{`, `}` and control characters (see `checkUserId`). */
-export type UserId = string
+export type UserId = Meaning<'UserId'>
 
 /** A kind of device, by OpenIM's number; see `openim/platforms.ts`. */
 export type PlatformId = number
@@ -12,8 +17,8 @@ export type PlatformId = number
  */
 export type LoginNumber = number
 
-/** One incarnation of one node, as `nodeId#epoch`. */
-export type Holder = string
+/** One incarnation of one node, as `nodeId#epoch`: `cluster/holder.ts`. */
+export type Holder = Meaning<'Holder'>
 
 /** "This holder has this user on this platform": as long as the holder lives, and renews it. */
 export interface Claim {
@@ -79,7 +84,7 @@ export interface HeldSeats {
 }
 
 /** One connection's place. See `seatOf`. */
-export type Seat = string
+export type Seat = Meaning<'Seat'>
 
 /**
  * A login asks for its place before it comes in. Seats are in use where a login may be refused: LOGIN_CONFLICT is

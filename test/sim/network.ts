@@ -4,9 +4,11 @@
  * The messages are those of the Redis store, on one server or on a Cluster, written and read by its own code; each
  * pair of nodes keeps its order, as one publisher's messages to one subscriber do.
  */
+
 import { pack } from 'msgpackr'
 import { encodeChange } from '../../src/protocol/node/changes.js'
 import type { AnyNote } from '../../src/protocol/node/notes.js'
+import { splitHolder } from '../../src/rules/cluster/holder.js'
 import type { StoredClaims } from '../../src/rules/presence/stored-record.js'
 import type { Holder, Snapshot } from '../../src/rules/types.js'
 import type { Machine, World } from '../../src/runtime/testkit/world.js'
@@ -15,7 +17,6 @@ import type { Incarnation } from '../../src/store/ports/node-registry.js'
 import type { StoreEvents } from '../../src/store/ports/store.js'
 import { NodeReceiver, NodeSender, Outgoing } from '../../src/store/redis/node-channel.js'
 import { hear } from '../../src/store/shared/hear.js'
-import { splitHolder } from '../../src/store/shared/names.js'
 
 /** How badly messages between nodes travel just now. Shares are of all messages. */
 export interface Weather {

@@ -1,4 +1,5 @@
 /** The store is opened, under a new epoch, and again after a failure or when the lease was lost. Thread: sync. */
+import { nodeOfHolder } from '../../../src/rules/cluster/holder.js'
 import type { Outcome } from '../../../src/runtime/index.js'
 import type { Incarnation, Lease } from '../../../src/store/ports/node-registry.js'
 import type { Store } from '../../../src/store/ports/store.js'
@@ -112,7 +113,7 @@ function onLeaseLost(ctx: Ctx, state: State, { rival }: Lease): void {
   }
   // A node stands aside only for a rival.
   const { holder } = rival!
-  const nodeId = holder.slice(0, holder.lastIndexOf('#'))
+  const nodeId = nodeOfHolder(holder)
   if (!wasAside) ctx.log.error({ nodeId, rival: holder }, 'another process has the NODE_ID: standing aside')
   setRival(
     ctx,

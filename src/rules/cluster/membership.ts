@@ -6,6 +6,7 @@
 
 import { GONE_CONFIRM_MS } from '../presence/watch-index.js'
 import type { Holder, Whereabouts } from '../types.js'
+import { epochOfHolder } from './holder.js'
 
 /** What the store's registry says at one of its versions. */
 export interface Registry {
@@ -90,7 +91,7 @@ export class Membership {
   isGone(holder: Holder): boolean {
     if (this.#void.has(holder)) return true
     // An epoch is the time (ms) of the change of the registry that began it: a holder that is not in a later version has left.
-    const beganUs = (Number(holder.slice(holder.lastIndexOf('#') + 1)) + 1) * 1_000
+    const beganUs = (epochOfHolder(holder) + 1) * 1_000
     return beganUs <= this.#version && !this.#living.has(holder)
   }
 

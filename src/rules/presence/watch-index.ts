@@ -4,6 +4,7 @@
  * What a watcher is told of a user is the union of what this node's sockets say (always newest here), what other
  * nodes claim (newest by version) and what OpenIM's own gateways hold. It is told again only when it changed.
  */
+import { nodeOfHolder } from '../cluster/holder.js'
 import { distinct } from '../platforms.js'
 import type { Claim, Holder, PlatformId, Snapshot, UserId, UserPlatforms, Whereabouts } from '../types.js'
 
@@ -242,11 +243,6 @@ export function platformsOf({ claims, foreign }: Whereabouts): PlatformId[] {
 
 export function nodeOf(claim: Claim): string {
   return nodeOfHolder(claim.holder)
-}
-
-/** The node's name in `nodeId#epoch`. */
-export function nodeOfHolder(holder: Holder): string {
-  return holder.slice(0, holder.lastIndexOf('#'))
 }
 
 export function sameList(a: readonly number[], b: readonly number[]): boolean {

@@ -2,9 +2,9 @@
  * Kicks by an admin: logins of a user end on every node that holds them. The caller hears when all nodes have
  * confirmed, or which have not. With an empty list of platforms nobody is kicked, and the user's logins are listed.
  */
+import { nodeOfHolder } from '../cluster/holder.js'
 import type { Eviction, EvictionResult } from '../logins/eviction.js'
 import { UNNUMBERED } from '../presence/roster.js'
-import { nodeOfHolder } from '../presence/watch-index.js'
 import type { Holder, UserId } from '../types.js'
 import type { Caller, Due, Effects } from './effects.js'
 

@@ -1,9 +1,10 @@
 /** The node bus of the embedded store: how notes of one node reach the others of its backend. */
+
 import type { AnyNote } from '../../protocol/node/notes.js'
+import { splitHolder } from '../../rules/cluster/holder.js'
 import type { Holder } from '../../rules/types.js'
 import type { Incarnation } from '../ports/node-registry.js'
 import type { StoreEvents } from '../ports/store.js'
-import { splitHolder } from '../shared/names.js'
 import type { MemoryBackend } from './memory-backend.js'
 
 /** A note, and the incarnation that it is for. */

@@ -5,7 +5,9 @@
  * Plain calls, no timers: what has expired is left out when it is read, and each write also clears a few old
  * records, so that memory follows the number of living users.
  */
+
 import type { AnyNote } from '../../protocol/node/notes.js'
+import { holderOf, splitHolder } from '../../rules/cluster/holder.js'
 import type {
   Assertion,
   Claim,
@@ -18,7 +20,6 @@ import type {
 import type { Incarnation } from '../ports/node-registry.js'
 import type { NodeSettings, StoreEvents } from '../ports/store.js'
 import { hear } from '../shared/hear.js'
-import { holderOf, splitHolder } from '../shared/names.js'
 import { REFILL_S, TOMBSTONE_S } from '../shared/record-lives.js'
 import { NodeRegistry } from './registry.js'
 import { SeatRecords } from './seat-records.js'

@@ -1,6 +1,8 @@
 /** The embedded presence store: no server. Presence is gone with the process; tokens need not be. */
+
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors/errors.js'
 import type { Note } from '../../protocol/node/notes.js'
+import { splitHolder } from '../../rules/cluster/holder.js'
 import type { TokenDigest } from '../../rules/logins/token-digest.js'
 import type {
   Assertion,
@@ -23,7 +25,7 @@ import type { RefreshTokenRecords } from '../ports/refresh-token-records.js'
 import type { SeatRecords } from '../ports/seat-records.js'
 import type { NodeSettings, Store, StoreEvents } from '../ports/store.js'
 import type * as ports from '../ports/token-records.js'
-import { nodeIdProblem, splitHolder, userIdProblem } from '../shared/names.js'
+import { nodeIdProblem, userIdProblem } from '../shared/names.js'
 import { type Addressed, type Carrier, InProcessCarrier } from './carrier.js'
 import type { MemoryBackend } from './memory-backend.js'
 import type { TokenRecords } from './token-records.js'

@@ -1,9 +1,9 @@
 /** The node registry of the embedded store: the rules of the Redis store's scripts, on plain maps. */
+import { holderOf, splitHolder } from '../../rules/cluster/holder.js'
 import { EPOCH_MEMORY_S, type LeaseTimes, leaseTimes } from '../../rules/cluster/lease-times.js'
 import type { Holder } from '../../rules/types.js'
 import type { Incarnation, Lease, LeaseRenewal } from '../ports/node-registry.js'
 import type { NodeSettings } from '../ports/store.js'
-import { holderOf, splitHolder } from '../shared/names.js'
 
 export class NodeRegistry {
   readonly #nowMs: () => number

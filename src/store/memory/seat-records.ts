@@ -1,7 +1,7 @@
 /** Seats of the embedded store: which connection of a user has a place, and until when. */
+import { splitHolder } from '../../rules/cluster/holder.js'
 import { deviceOfSeat, platformOfSeat } from '../../rules/logins/seat.js'
 import type { HeldSeats, Holder, Seat, SeatOutcome, SeatRequest, UserId } from '../../rules/types.js'
-import { splitHolder } from '../shared/names.js'
 
 interface Taken {
   seat: Seat

@@ -6,11 +6,12 @@
  * safe there, while the change itself is seen at once. Vouchers and reliance need no journal: the connections and
  * the caches that they are about end with the process.
  */
+
 import { StoreUnavailableError } from '../../errors/errors.js'
+import { splitHolder } from '../../rules/cluster/holder.js'
 import { ADMIN_KICK } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
 import type { Holder, LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../rules/types.js'
-import { splitHolder } from '../shared/names.js'
 import { lifeOf, RELIANCE_RECORDED_S, RELIANCE_S, VOUCH_S } from '../shared/token-lives.js'
 
 /** Users looked at for each write. More than one, so that the sweep overtakes the growth. */

@@ -1,10 +1,11 @@
 /** What nodes tell each other through Redis: notes and changes out, and whatever is heard on the channels. */
+
 import { Redis } from 'ioredis'
 import type { Note } from '../../protocol/node/notes.js'
+import { splitHolder } from '../../rules/cluster/holder.js'
 import type { Holder } from '../../rules/types.js'
 import type { NodeBus } from '../ports/node-bus.js'
 import { hear } from '../shared/hear.js'
-import { splitHolder } from '../shared/names.js'
 import { ChannelProbe } from './channel-probe.js'
 import { OPENIM_CHANNEL } from './keys.js'
 import type { NodeSender, Outgoing } from './node-channel.js'

@@ -10,10 +10,11 @@
  * that starts anew is somebody else. A number that is not the next one means that notes were lost, and the receiver
  * reads again what it watches. What is lost after the last message is found by the renewal of the watches, not here.
  */
+
 import { type Numbering, type Part, packEnvelope } from '../../protocol/node/envelope.js'
 import { decodeMessage, type Message } from '../../protocol/node/message.js'
+import { holderOf, splitHolder } from '../../rules/cluster/holder.js'
 import type { Holder } from '../../rules/types.js'
-import { holderOf, splitHolder } from '../shared/names.js'
 
 /** What one call has for many nodes: one note for each of them, whose body is a list. */
 export class Outgoing {

@@ -1,8 +1,8 @@
 /** The node registry in Redis: who lives, who is dead. What it decides, it decides in its scripts. */
+import { holderOf } from '../../rules/cluster/holder.js'
 import type { Suspect } from '../../rules/cluster/membership.js'
 import type { Holder } from '../../rules/types.js'
 import type { Incarnation, Lease, LeaseRenewal, NodeRegistry } from '../ports/node-registry.js'
-import { holderOf } from '../shared/names.js'
 import type { RedisPresenceRecords } from './presence-records.js'
 import * as scripts from './scripts/scripts.js'
 import { rejectUnavailable } from './server/connection.js'

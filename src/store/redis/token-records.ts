@@ -2,13 +2,14 @@
  * Tokens in Redis: OpenIM's hash of each user and platform as it is, and beside it, in the same slot, who kicked a
  * token, who vouched for it, and which nodes rely on it (include/token-side.lua).
  */
+
 import { Cluster } from 'ioredis'
 import type { Note } from '../../protocol/node/notes.js'
+import { holderOf } from '../../rules/cluster/holder.js'
 import { ADMIN_KICK } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
 import type { Holder, LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../rules/types.js'
 import type { TokenRecords } from '../ports/token-records.js'
-import { holderOf } from '../shared/names.js'
 import { lifeOf } from '../shared/token-lives.js'
 import type { RedisNodeBus } from './node-bus.js'
 import * as scripts from './scripts/scripts.js'

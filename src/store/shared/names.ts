@@ -14,13 +14,3 @@ export function nodeIdProblem(nodeId: string): string | undefined {
     ? undefined
     : `Node ID "${nodeId}" is not 1 to 64 letters, digits, dots, dashes and underscores.`
 }
-
-export function holderOf(nodeId: string, epoch: string | number): string {
-  return `${nodeId}#${epoch}`
-}
-
-/** The parts of `nodeId#epoch`. */
-export function splitHolder(holder: string): { nodeId: string; epoch: number } {
-  const at = holder.lastIndexOf('#')
-  return { nodeId: holder.slice(0, at), epoch: Number(holder.slice(at + 1)) }
-}

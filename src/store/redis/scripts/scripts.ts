@@ -5,9 +5,11 @@
  * `-- @include name` in a script stands for `include/name.lua`. ioredis sends EVALSHA and, where a server does not
  * know the script (new connection, fail-over, SCRIPT FLUSH), EVAL.
  */
+
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
 import { Unpackr } from 'msgpackr'
+import { splitHolder } from '../../../rules/cluster/holder.js'
 import { EPOCH_MEMORY_S, leaseTimes } from '../../../rules/cluster/lease-times.js'
 import { type TokenDigest, tokenDigest } from '../../../rules/logins/token-digest.js'
 import { snapshotOf, whereaboutsOf } from '../../../rules/presence/stored-record.js'
@@ -22,7 +24,6 @@ import type {
 } from '../../../rules/types.js'
 import type { LeaseRenewal } from '../../ports/node-registry.js'
 import type { NodeSettings } from '../../ports/store.js'
-import { splitHolder } from '../../shared/names.js'
 import { REFILL_S, TOMBSTONE_S } from '../../shared/record-lives.js'
 import { RELIANCE_RECORDED_S, RELIANCE_S, VOUCH_S } from '../../shared/token-lives.js'
 import { type Keys, OPENIM_CHANNEL } from '../keys.js'
