@@ -25,7 +25,7 @@ t.test('docs/node-protocol.md lists every kind of note and its fields', async (t
 
 t.test('generated parts replace what stood between their markers and nothing else', async (t) => {
   const expected = {
-    'docs/rest.md': ['| `/auth/get_admin_token` | whoever knows AUTH_SECRET |'],
+    'docs/rest.md': ['| `/auth/get_admin_token` | a server with AUTH_SECRET |'],
     'docs/settings.md': ['## Network', '| `WS_PORT` | `10001` |', '| `REDIS_URL` |'],
     'docs/errors.md': ['| `BAD_SETTING` |', '| `ASK_DEADLINE` |', '| `1501` |'],
     'docs/metrics.md': ['| `porchlight_connections` | gauge |'],

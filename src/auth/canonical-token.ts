@@ -1,5 +1,5 @@
 /**
- * One text for one token. Where (r, s) is an ES256 signature, (r, n - s) is one too, so that whoever holds a token
+ * One text for one token. Where (r, s) is an ES256 signature, (r, n - s) is one too, so that a client with a token
  * can write a second text of it, which nobody has kicked. Tokens are known by their text: everyone who takes one in
  * takes its canonical form, the one with the smaller s.
  */
@@ -15,7 +15,7 @@ export function canonicalToken(token: string, algorithm: TokenAlgorithm): string
   const at = token.lastIndexOf('.') + 1
   const spelling = token.slice(at)
   const signature = Buffer.from(spelling, 'base64url')
-  // Another spelling of the same bytes is refused by whoever verifies: it must not become a good one here.
+  // The verifier refuses another spelling of the same bytes: it must not become a good one here.
   if (signature.length !== 2 * SCALAR_BYTES || signature.toString('base64url') !== spelling) return token
   const s = BigInt(`0x${signature.toString('hex', SCALAR_BYTES)}`)
   if (s <= ORDER / 2n || s >= ORDER) return token

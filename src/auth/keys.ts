@@ -306,7 +306,7 @@ function publicKeysIn(text: string, algorithm: KeyPairAlgorithm, refuse: Refuse)
   if (!isJson(text)) return [{ kid: undefined, key: publicKeyOfPem(text, refuse) }]
   const { keys } = parseJson(text, refuse)
   if (!Array.isArray(keys) || !keys.every(isObject)) throw refuse('is JSON without a list of keys')
-  // Whoever can read the file of public keys could sign with such a key.
+  // Everybody who can read the file of public keys could sign with such a key.
   if (keys.some((jwk) => jwk.kty === 'oct' || 'k' in jwk || 'd' in jwk)) {
     throw refuse('holds a symmetric or private key')
   }

@@ -78,7 +78,7 @@ export async function issueToken(
  * An `iat` in the future is no fault: clocks of nodes differ, and it bounds nothing. No key is asked for before the
  * length and the algorithm are right.
  *
- * A token has one spelling, for it is known by its text: whoever could spell a revoked one in another way would have
+ * A token has one spelling, for it is known by its text: a client that could spell a revoked one in another way would have
  * a token that nobody revoked. ES256 signatures have two forms: callers pass the canonical one (`canonicalToken`).
  */
 export function verifyToken(

@@ -1,5 +1,5 @@
 /**
- * One process to a DATA_DIR: a socket in the folder that its owner listens on. Whoever can connect to it knows that the
+ * One process to a DATA_DIR: a socket in the folder that its owner listens on. A process that can connect to it knows that the
  * owner lives, whatever its process ID, also from another container that mounts the folder; what a killed owner left is
  * known by its refusal. A file with a process ID could not tell: in containers every process is number 1.
  */

@@ -5,7 +5,7 @@
 import { partOf, type ReadyPart } from './readiness.js'
 
 const BEAT_MS = 1_000
-/** How long whoever asks waits for threads that have not answered yet. Kubernetes' probes give up after a second. */
+/** How long a question waits for threads that have not answered yet. Kubernetes' probes give up after a second. */
 const ANSWER_MS = 500
 /** A thread that is only busy answers sooner. */
 export const SILENT_MS = 2_000

@@ -27,7 +27,7 @@ export function readAddress(text: string): string | undefined {
 }
 
 /**
- * What a limit counts an address by. An IPv4 address stands for itself. Of IPv6 whoever has one address has a
+ * What a limit counts an address by. An IPv4 address stands for itself. Of IPv6 a client with one address has a
  * whole network of them, so the network counts: the first `prefixV6` bits, such as `2001:db8:0:7::/64`.
  * `address` is in its one spelling.
  */

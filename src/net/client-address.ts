@@ -1,7 +1,7 @@
 /**
  * Whom a request is from, when proxies stand before this port.
  *
- * From the peer of the connection outwards: as long as a hop is a trusted proxy, the next one is whoever that proxy
+ * From the peer of the connection outwards: as long as a hop is a trusted proxy, the next one is the one that that proxy
  * says it was asked by. The first hop that is no trusted proxy is the client, and what it says of others before it
  * counts for nothing. Where a trusted proxy says nothing that can be read, that proxy is the last who is known.
  */

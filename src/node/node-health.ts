@@ -66,7 +66,7 @@ export class NodeHealth {
     await this.#server?.close()
   }
 
-  /** Whoever asks while one is under way gets that one: however many ask, the threads count at most once at a time. */
+  /** A question that comes while one is under way gets the same answer: the threads count once at a time. */
   #metrics(): ReturnType<NodeHealthOptions['metrics']> {
     this.#scrape ??= this.#options.metrics().finally(() => {
       this.#scrape = undefined

@@ -2,7 +2,7 @@
  * Tokens of administrators: on record as others are, so that they can be revoked, but without a place to fight for:
  * each of several services has one, and none ends another's.
  *
- * Whoever asks while a token is new gets the same: services that ask for each of their calls would fill the record, or
+ * While a token is new, the same one is given again: services that ask for each of their calls would fill the record, or
  * push out the tokens of others.
  */
 
@@ -71,7 +71,7 @@ export class AdminTokens {
     if (youngest === undefined) return undefined
     const leftS = Math.floor(readIssue(youngest.token).expiresAtS) - nowS()
     if (leftS > ttlS || leftS < ttlS * (1 - YOUNG)) return undefined
-    // Whoever signed it may have had another key.
+    // It may have been signed with another key.
     const verdict = await verify(youngest.token)
     const isOwn = verdict.ok && verdict.userId === userId && verdict.platformId === Platform.Admin
     return isOwn ? { token: youngest.token, ttlS: leftS } : undefined

@@ -1,5 +1,5 @@
 /**
- * Refresh tokens: `base64url(userID).platformID.random`, opaque to whoever has one. The store knows them by their
+ * Refresh tokens: `base64url(userID).platformID.random`, opaque to clients. The store knows them by their
  * digests alone.
  *
  * Each has a stub, like a ticket at the door, which is on record beside it and goes with it when they are forgotten.

@@ -3,7 +3,7 @@
  * until its time has come. What was not looked at does not count, so that a wait never grows.
  *
  * Who sends the right secret is trusted with more mistakes from then on: servers behind one address share it with
- * whoever guesses there.
+ * those who guess there.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { RecentMap } from '../rules/recent-map.js'

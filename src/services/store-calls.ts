@@ -12,7 +12,7 @@ export type TokenStore = Pick<
   RefreshTokenRecords
 
 /**
- * The same store, whose every failure has one of two codes, so that none is taken for one of whoever signs and
+ * The same store, whose every failure has one of two codes, so that none is taken for a failure of what signs and
  * verifies: DAMAGED_RECORD where the store has something of a wrong form for the user, else STORE_UNAVAILABLE, and
  * then the same call may be made again. What the store failed with is the cause.
  */

@@ -30,7 +30,7 @@ export const tokensSettings = {
     min: 1,
     max: 525_600,
     doc:
-      "How many minutes an administrator's token is good for. Whoever asks for one within the first hundredth of that " +
+      "How many minutes an administrator's token is good for. A service that asks for one within the first hundredth of that " +
       'gets the same.',
   }),
   maxTokensPerPlatform: int({

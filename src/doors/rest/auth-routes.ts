@@ -1,7 +1,7 @@
 /**
  * Tokens over REST: for servers that hold the secret, which make them, and for operators, who take them away.
  *
- * Whoever takes a token away ends the connections made with it, on every node.
+ * The end of a token is the end of the connections made with it, on every node.
  */
 import { z } from 'zod'
 import { WireCode } from '../../openim/codes.js'
@@ -23,7 +23,7 @@ export function authRoutes(platforms: PlatformTable): Route[] {
     route({
       path: '/auth/get_admin_token',
       may: 'secret',
-      doc: 'A token for an administrator (ADMIN_USER_IDS); the same one to whoever asks within a hundredth of its life.',
+      doc: 'A token for an administrator (ADMIN_USER_IDS); the same one for a hundredth of its life.',
       body: z.object({ secret: z.string(), userID: userIdField }),
       answers: ISSUED,
       isAct: true,
@@ -65,7 +65,7 @@ export function authRoutes(platforms: PlatformTable): Route[] {
     route({
       path: '/auth/refresh_token',
       may: 'secret',
-      mayNote: 'whoever has a refresh token',
+      mayNote: 'a client with a refresh token',
       doc: 'New tokens for a refresh token, which is used up. The token that they replace may have expired.',
       body: z.object({ refreshToken: z.string() }),
       answers: REFRESHABLE,

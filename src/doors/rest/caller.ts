@@ -1,4 +1,4 @@
-/** Whom a call of REST is from: the other end of its connection, or whoever trusted proxies say it is. */
+/** The client of a call of REST: the other end of its connection, or the one that trusted proxies name. */
 import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import { normalizeAddress } from '../../net/address.js'

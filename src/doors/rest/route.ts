@@ -11,7 +11,7 @@ import type { StatusService } from '../../services/statuses.js'
 import type { TokenService } from '../../services/token-service.js'
 import type { AuditTrail } from './audit.js'
 
-/** Who may call: whoever knows the secret, or has a good token, or one of an administrator; or anybody. */
+/** Who may call: with the secret, with a good token, with one of an administrator, or anybody. */
 export type Permission = 'secret' | 'anyone' | 'token' | 'admin'
 
 /** What the handlers call. */

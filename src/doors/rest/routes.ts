@@ -11,7 +11,7 @@ export function allRoutes(platforms: PlatformTable): Route[] {
 }
 
 const MAY: Record<Permission, string> = {
-  secret: 'whoever knows AUTH_SECRET',
+  secret: 'a server with AUTH_SECRET',
   anyone: 'anybody',
   token: 'any token',
   admin: "an administrator's token",

@@ -126,7 +126,7 @@ function note({ audit }: RouteDeps, { may, isAct }: Route, call: Call, error?: C
     ...(error && { reason: error.errDlt }),
   }
   if (may === 'admin' && !caller?.isAdmin) return audit.refused(line)
-  // Whoever is not recognized may say anything: only where they come from is told.
+  // A caller that is not recognized may say anything: only their address is told.
   if (may === 'secret' && error !== undefined) return audit.refused(line)
   if (isAct) audit.act({ ...line, on })
 }

@@ -1,10 +1,10 @@
 /**
  * Which of two processes keeps a node's name (NODE_ID), when both have the same.
  *
- * Whoever comes last has it: a process that is started anew must not wait for the one that it replaces. The earlier one
+ * The one that comes last has it: a process that is started anew must not wait for the one that it replaces. The earlier one
  * takes it back once, for the newcomer may have been a start that failed, and stands aside when it loses it again; at
  * once, if it was away itself (frozen, cut off) and was replaced meanwhile. So each process loses the name a bounded
- * number of times, and one of them keeps it. Whoever stands aside takes it again when the other is gone.
+ * number of times, and one of them keeps it. A process that stands aside takes it again when the other is gone.
  */
 import type { Holder } from '../types.js'
 

@@ -2,7 +2,7 @@
  * The order in which a user's tokens were issued: by `iat`, then by the text of `jti`, as the tokens say themselves.
  *
  * Nodes' clocks differ, so a new token's place is not left to the clock: it is taken after all tokens on record
- * (Lamport's bakery). Who reads the record later stands later; two who read it at the same time draw different
+ * (Lamport's bakery). A node that reads the record later stands later; two that read it at the same time draw different
  * random parts, which every node compares alike.
  *
  * Tokens are decoded without a look at their signatures: they are from our own record, and only order and age are

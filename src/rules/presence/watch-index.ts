@@ -115,7 +115,7 @@ export class WatchIndex {
     return true
   }
 
-  /** What nodes hold of which nothing is in a record that is being filled again. Who asserts, asserts the whole. */
+  /** What nodes hold of which nothing is in a record that is being filled again. A node that asserts, asserts the whole. */
   #missing(user: Watched, { isPartial, claims }: Snapshot, asOfMs: number, by: Holder | undefined): number[] {
     const { refillSinceMs = isPartial ? asOfMs : undefined } = user
     if (refillSinceMs === undefined || asOfMs - refillSinceMs >= GONE_CONFIRM_MS) return []

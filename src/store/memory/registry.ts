@@ -128,7 +128,7 @@ export class NodeRegistry {
     return lease
   }
 
-  /** A sweep belongs to whoever renews, and to another when that one does not come any more. */
+  /** A sweep belongs to the node that renews it, and to another when that one does not come any more. */
   #giveSweep(sweeping: Holder | undefined, nowMs: number, { sweepTurnMs }: LeaseTimes): Holder | undefined {
     const untilMs = nowMs + sweepTurnMs
     if (sweeping !== undefined) {

@@ -10,7 +10,7 @@ export function checkTokenFile(path: string): void {
   try {
     const db = openEnvironment(path)
     for (const _ of readRecords(db));
-    // The list of free pages is read by whoever writes.
+    // The list of free pages is read with the first write.
     db.transactionSync(() => {
       db.putSync('check', { v: 1, endsS: 0, tokens: [], kicks: [], refreshes: [] })
       db.removeSync('check')

@@ -38,7 +38,7 @@ export class Outgoing {
   }
 }
 
-/** The sending end: counts messages for each receiver. Whoever publishes must keep the order of the calls. */
+/** The sending end: counts messages for each receiver. The publisher must keep the order of the calls. */
 export class NodeSender {
   readonly #from: Holder
   readonly #counts = new Map<string, { epoch: number; seq: number }>()

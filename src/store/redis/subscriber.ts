@@ -8,7 +8,7 @@
  * Off a Cluster it listens at the server that commands go to, and nowhere else: an address may lead to another server
  * from one connection to the next. Whichever of the two connections is made later says where it leads to now.
  *
- * Whoever listens again has missed what was said meanwhile: that is told, once the server has confirmed.
+ * What was said before the subscription came back was missed: that is told, once the server has confirmed it.
  */
 import type { Redis } from 'ioredis'
 import { within } from './server/deadline.js'

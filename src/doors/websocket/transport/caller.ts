@@ -17,7 +17,7 @@ export function callerOf(head: RequestHead, peer: string, proxied: string, proxi
   }
   return {
     address: head.addressOf(peer, proxied, proxies),
-    // Behind a proxy that only passes bytes on, the headers are those of whoever is behind that.
+    // Behind a proxy that only passes bytes on, the headers are those of the client behind it.
     isThroughProxy: isProxy && (proxied === '' || trusted.has(proxied)),
   }
 }

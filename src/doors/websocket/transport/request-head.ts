@@ -34,7 +34,7 @@ export class RequestHead {
   }
 
   /**
-   * Why this request must not be served; undefined where it may. Nothing on this port takes a body, so whoever sends
+   * Why this request must not be served; undefined where it may. Nothing on this port takes a body, so a client that sends
    * one in pieces, or says two things about its length, is after another server on the way.
    */
   fault(): string | undefined {

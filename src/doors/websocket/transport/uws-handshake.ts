@@ -67,7 +67,7 @@ export function onPlainRequest(response: Uws.HttpResponse, request: Uws.HttpRequ
  * The one answer of a connection that does not become a WebSocket: it is closed with that. The answer leaves in the
  * next turn of the loop, because the library goes on with the next request of a packet while it holds back the
  * answer to the first, its `Connection: close` included; but one that comes before the first is answered ends the
- * connection. So of several requests in a row none is served after a refusal, whoever wrote them, and the address
+ * connection. So of several requests in a row none is served after a refusal, and the address
  * that the PROXY protocol gave to the first cannot be replaced by a later one.
  */
 class Answerer {

@@ -81,7 +81,7 @@ for i = 1, #nodes, 2 do
   end
 end
 
--- A sweep belongs to whoever renews, and to another when that one does not come any more.
+-- A sweep belongs to the node that renews it, and to another when that one does not come any more.
 local to_sweep = ''
 local sweep_until = string.format('%.0f', now_ms + sweep_turn_ms)
 if ARGV[6] ~= '' then

@@ -1,5 +1,5 @@
 #!lua
--- Use a refresh token up: whoever takes it first has it.
+-- Use a refresh token up: the first call that takes it has it.
 -- KEYS[1]  refresh tokens: hash digest -> expiry (Unix s)
 -- ARGV[1]  digest
 -- Returns  1 = it was good until now, 0 = it was not there, or had expired

@@ -7,7 +7,7 @@ import { REDIS_DEFAULTS, type RedisStoreOptions, reconnectDelayMs } from './opti
 
 /**
  * How often a Cluster's client sends a command itself before it gives up, 0.1 s apart where a master is away. Few:
- * a call waits for its slowest master, and whoever called tries again anyway.
+ * a call waits for its slowest master, and the caller tries again anyway.
  */
 const CLUSTER_ATTEMPTS = 6
 /** While a slot changes hands masters may send a command back and forth: they have to hear of it from each other. */

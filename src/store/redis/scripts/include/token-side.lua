@@ -39,7 +39,7 @@ local function prolong(key, life_s)
   end
 end
 
--- A hash field has no expiry of its own, and the key lives while anybody writes: whoever does, and finds more fields
+-- A hash field has no expiry of its own, and the key lives while anybody writes: a call that writes, and finds more fields
 -- than this, looks for lapsed ones.
 local tidy_above = 64
 local function tidy(key)
