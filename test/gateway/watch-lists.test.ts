@@ -106,7 +106,10 @@ t.test('frames that unpack to much, or list many, are closed as a flood before t
   for (const [what, data, errCode] of heavy) {
     await t.test(what, async (t: Test) => {
       // Users of their own: the debt of one is not the next one's.
-      const client = await node.login(`heavy ${errCode} ${what.length}`, Platform.Android, { sdkType: 'js', compression: true })
+      const client = await node.login(`heavy ${errCode} ${what.length}`, Platform.Android, {
+        sdkType: 'js',
+        compression: true,
+      })
       const closed = once(client, 'close')
       // The first is answered; of those that follow in one burst perhaps none.
       const codes = [(await client.request(RequestId.SubscribeStatus, data)).errCode]
