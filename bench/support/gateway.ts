@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import { Admin } from '../../src/sdk/admin.js'
 import type { Scope } from './scope.js'
 
@@ -49,11 +49,7 @@ export async function startGateway(
   const cwd = scope.folder()
   const dataDir = join(cwd, 'data')
   await prepare(dataDir)
-  const [wsPort, apiPort, healthPort] = [
-    await freePort('127.0.0.1'),
-    await freePort('127.0.0.1'),
-    await freePort('127.0.0.1'),
-  ]
+  const [wsPort, apiPort, healthPort] = (await freePorts('127.0.0.1', 3)) as [number, number, number]
   const settings = {
     PATH: process.env.PATH,
     WS_PORT: String(wsPort),

@@ -6,7 +6,7 @@ import { createConnectionCounts } from '../doors/websocket/connection-counts.js'
 import { createRates } from '../doors/websocket/rates.js'
 import { createSocketBudget, SocketBudget } from '../doors/websocket/socket-budget.js'
 import { loadTransport } from '../doors/websocket/transport/load-transport.js'
-import { assertPortFree, freePort, toListenError } from '../doors/websocket/transport/port-check.js'
+import { assertPortFree, freePorts, toListenError } from '../doors/websocket/transport/port-check.js'
 import { boundReceiveBuffers } from '../doors/websocket/transport/receive-buffer.js'
 import { entryUrl } from '../files/entry.js'
 import { Descriptors, sharesOf } from '../health/descriptors.js'
@@ -226,11 +226,12 @@ async function settle(config: Config, log: Log): Promise<Config> {
   for (const [setting, host, port] of portsOf(config)) {
     if (port !== 0) await assertPortFree(host, port, setting)
   }
+  const [wsPort, apiPort] = await freePorts(config.host, 2)
   return {
     ...config,
     transport: transport.name,
     ioThreads: transport.sharesPort ? config.ioThreads : 1,
-    wsPort: config.wsPort || (await freePort(config.host)),
-    apiPort: config.apiPort || (await freePort(config.host)),
+    wsPort: config.wsPort || wsPort!,
+    apiPort: config.apiPort || apiPort!,
   }
 }

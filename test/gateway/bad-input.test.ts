@@ -158,7 +158,8 @@ t.test('bad input gets its error, and the others go on undisturbed', async (t) =
     async (t) => {
       const client = await node.login('flooder', Platform.Android)
       const codes: number[] = []
-      const answers = Array.from({ length: 300 }, () =>
+      // Of a burst that the transport finds too fast already, nothing might be answered.
+      const answers = Array.from({ length: 200 }, () =>
         client.request(RequestId.NewestSeq, new Uint8Array()).then(
           ({ errCode }) => codes.push(errCode),
           () => {},

@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import { frameEncoding } from '../../src/openim/codec/encodings.js'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
@@ -98,7 +98,11 @@ class WatchedNode {
   /** Started, and perhaps about to refuse to be. */
   static async launch(test: Test, env: Record<string, string>): Promise<WatchedNode> {
     const ports: Record<string, string> = {}
-    for (const port of ['WS_PORT', 'API_PORT', 'HEALTH_PORT']) ports[port] = `${await freePort('127.0.0.1')}`
+    const names = ['WS_PORT', 'API_PORT', 'HEALTH_PORT']
+    const free = await freePorts('127.0.0.1', names.length)
+    names.forEach((name, at) => {
+      ports[name] = `${free[at]}`
+    })
     const node = new WatchedNode(test, { ...env, ...ports })
     node.start()
     return node

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import { endsWithThisProcess } from './leftovers.js'
 import { type Teardown, testEnv } from './node.js'
 import { until } from './redis.js'
@@ -40,11 +40,8 @@ export class ChildNode {
     env: Record<string, string>,
     { descriptorsMax }: { descriptorsMax?: number } = {},
   ): Promise<ChildNode> {
-    const [wsPort, apiPort, healthPort] = [
-      Number(env.WS_PORT ?? (await freePort('127.0.0.1'))),
-      await freePort('127.0.0.1'),
-      await freePort('127.0.0.1'),
-    ]
+    const [anyPort, apiPort, healthPort] = await freePorts('127.0.0.1', 3)
+    const wsPort = Number(env.WS_PORT ?? anyPort)
     const settings = testEnv({
       ...env,
       WS_PORT: String(wsPort),

@@ -3,7 +3,7 @@ import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:chi
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
@@ -48,7 +48,7 @@ export class GatewayProcess {
 
   /** On free ports, with a secret and a folder of its own. */
   static async launch(test: Teardown, launch: Launch = {}): Promise<GatewayProcess> {
-    const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
+    const [wsPort, apiPort] = (await freePorts('127.0.0.1', 2)) as [number, number]
     const cwd = launch.cwd ?? temporaryFolder('gateway')
     const env = { WS_PORT: `${wsPort}`, API_PORT: `${apiPort}`, AUTH_SECRET: SECRET, ...launch.env }
     const command = launch.command ?? [process.execPath, MAIN]

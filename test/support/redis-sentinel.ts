@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import type { RedisAccess } from '../../src/store/redis/server/options.js'
 import { certificates } from './certificates.js'
 import { endsWithThisProcess, removeFolder, temporaryFolder } from './leftovers.js'
@@ -41,7 +41,7 @@ export async function startRedisSentinel(guard: Guard = {}): Promise<RedisSentin
     (await replicaClient.info('replication')).includes('master_link_status:up'),
   )
   const folder = temporaryFolder('sentinel')
-  const ports = await Promise.all(Array.from({ length: SENTINELS }, () => freePort('127.0.0.1')))
+  const ports = await freePorts('127.0.0.1', SENTINELS)
   const children = ports.map((port) => launchSentinel(folder, port, master.servedPort, guard))
   const { tls } = adminOptions(guard, guard.tls)
   const clients = ports.map((port) => new Redis({ port, password: SENTINEL_PASSWORD, ...(tls && { tls }) }))

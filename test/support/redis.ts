@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
-import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import type { Endpoint } from '../../src/net/redis-url.js'
 import type { RedisAccess } from '../../src/store/redis/server/options.js'
 import { endsWithThisProcess, removeFolder, temporaryFolder } from './leftovers.js'
@@ -114,8 +114,8 @@ async function end(child: ChildProcess): Promise<void> {
 /** `extra`: arguments of the server. */
 export async function startRedis(extra: string[] = [], guard: Guard = {}): Promise<RedisServer> {
   const dir = temporaryFolder('redis')
-  const port = await freePort('127.0.0.1')
-  const servedPort = guard.tls ? await freePort('127.0.0.1') : port
+  const [port, tlsPort] = (await freePorts('127.0.0.1', 2)) as [number, number]
+  const servedPort = guard.tls ? tlsPort : port
   const clients: Redis[] = []
   const start = async () => {
     const started = await launch(port, dir, [...extra, ...guardArgs(guard, servedPort)])
@@ -255,7 +255,7 @@ async function announceUnreachable(
   servers: readonly RedisServer[],
   natMap: Map<string, Endpoint>,
 ): Promise<void> {
-  const announced = await Promise.all(servers.map(() => freePort('127.0.0.1')))
+  const announced = await freePorts('127.0.0.1', servers.length)
   for (const [i, { port, servedPort, client }] of servers.entries()) {
     natMap.set(`127.0.0.1:${announced[i]}`, { host: '127.0.0.1', port: servedPort })
     await client().config('SET', 'cluster-announce-bus-port', port + 10_000)

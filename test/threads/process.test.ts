@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { freePort } from '../../src/doors/websocket/transport/port-check.js'
+import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import { CloseCode } from '../../src/openim/close-codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { Admin } from '../../src/sdk/admin.js'
@@ -57,7 +57,7 @@ async function login(wsPort: number, apiPort: number, secret: string, userId: st
 t.test('SIGTERM: sockets get a goodbye, the store is told, and the process exits with 0', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
+  const [wsPort, apiPort] = (await freePorts('127.0.0.1', 2)) as [number, number]
   const node = run({
     WS_PORT: String(wsPort),
     API_PORT: String(apiPort),
@@ -89,7 +89,7 @@ t.test('SIGTERM: sockets get a goodbye, the store is told, and the process exits
 t.test('a second signal ends a stop that hangs', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
+  const [wsPort, apiPort] = (await freePorts('127.0.0.1', 2)) as [number, number]
   const node = run({
     WS_PORT: String(wsPort),
     API_PORT: String(apiPort),
@@ -112,7 +112,7 @@ t.test('a second signal ends a stop that hangs', async (t) => {
 
 t.test('development mode: a secret of its own, loopback only, tokens that live over a restart', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'porchlight-'))
-  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
+  const [wsPort, apiPort] = (await freePorts('127.0.0.1', 2)) as [number, number]
   const env = { WS_PORT: String(wsPort), API_PORT: String(apiPort) }
   const node = run(env, cwd)
   t.teardown(() => node.child.kill('SIGKILL'))
@@ -140,7 +140,7 @@ t.test('where uWebSockets.js does not load, ws serves on one io thread, and one 
        return load(id, ...rest)
      }`,
   )
-  const [wsPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
+  const [wsPort, apiPort] = (await freePorts('127.0.0.1', 2)) as [number, number]
   const node = run(
     {
       WS_PORT: String(wsPort),

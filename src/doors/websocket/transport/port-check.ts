@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { BadSettingError } from '../../../errors/errors.js'
 
 /**
@@ -16,8 +16,14 @@ export async function assertPortFree(host: string, port: number, setting?: strin
 }
 
 /** A port that was free a moment ago. */
-export function freePort(host: string): Promise<number> {
-  return tryListen(host, 0)
+export async function freePort(host: string): Promise<number> {
+  return (await freePorts(host, 1))[0]!
+}
+
+/** The same of several, all different: one after another they might be the same. */
+export async function freePorts(host: string, count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listen(host, 0)))
+  return Promise.all(servers.map(close))
 }
 
 /** Why listening failed, for a library that does not tell. */
@@ -36,15 +42,22 @@ export function toListenError(host: string, port: number, code: string): BadSett
 }
 
 /** Listen without SO_REUSEPORT, and stop at once. Resolves with the port; throws BAD_SETTING when it did not work. */
-function tryListen(host: string, port: number): Promise<number> {
+async function tryListen(host: string, port: number): Promise<number> {
+  const server = await listen(host, port)
+  return close(server)
+}
+
+function listen(host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(toListenError(host, port, error.code ?? error.message))
     })
-    server.listen({ host, port, exclusive: true }, () => {
-      const { port: bound } = server.address() as AddressInfo
-      server.close(() => resolve(bound))
-    })
+    server.listen({ host, port, exclusive: true }, () => resolve(server))
   })
+}
+
+function close(server: Server): Promise<number> {
+  const { port } = server.address() as AddressInfo
+  return new Promise((resolve) => server.close(() => resolve(port)))
 }
