@@ -52,6 +52,8 @@ async function othersGoOn(t: Test, node: TestNode, name: string): Promise<void> 
   await Promise.all([friend.close(), client.close()])
 }
 
+const cutForFrames = (node: TestNode) => node.metric('porchlight_over_share_total', 'reason="frames"')
+
 t.test('fire hoses of one client', async (t) => {
   const node = await TestNode.start(t)
   const frames = {
@@ -63,6 +65,7 @@ t.test('fire hoses of one client', async (t) => {
   for (const [name, frame] of Object.entries(frames)) {
     for (const isPatient of [true, false]) {
       await t.test(`${name}, ${isPatient ? 'logged in' : 'before the verdict'}: cut`, async (t) => {
+        const cutBefore = await cutForFrames(node)
         const tcp = await bare(node, 'hose', isPatient)
         const closed = new Promise((resolve) => tcp.once('close', resolve))
         if (name.startsWith('fragments')) tcp.write(Buffer.from([0x02, 0x80, 0, 0, 0, 0]))
@@ -70,12 +73,11 @@ t.test('fire hoses of one client', async (t) => {
         await othersGoOn(t, node, name)
         await closed
         end()
+        // The library hides fragments, and may end what comes before the upgrade itself: those are only cut.
+        if (isPatient && !name.startsWith('fragments')) t.equal((await cutForFrames(node)) - cutBefore, 1)
       })
     }
   }
-  await t.test('what was cut is counted by its reason', async (t) => {
-    t.ok((await node.metric('porchlight_over_share_total', 'reason="frames"')) >= 6)
-  })
 
   // The library has no callback for these: they are bounded by the receive buffer, which is set where /proc is.
   const skip = noNativeTransport || (existsSync('/proc/self/fd') ? false : 'no /proc here')
