@@ -70,7 +70,7 @@ export const ROOMS = [
     room: 'src/doors/rest',
     may: ['src/auth', 'src/errors', 'src/health types', 'src/net', 'src/openim', 'src/rules', 'src/services'],
   },
-  { room: 'src/doors/health', may: ['src/health types'] },
+  { room: 'src/doors/health', may: ['src/health types', 'src/net'] },
   {
     room: 'src/services',
     may: ['src/auth', 'src/errors', 'src/openim', 'src/rules', 'src/store/ports types'],

@@ -14,6 +14,14 @@ export function normalizeAddress(address: string): string {
   return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`
 }
 
+/** Which connection this is, as text: a TLS socket does not say which TCP socket is below it. */
+export function otherEnd(socket: {
+  remoteAddress?: string | undefined
+  remotePort?: number | undefined
+}): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
+}
+
 /**
  * The address in a text that may bring a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
  * In its one spelling; undefined when the text is anything else.

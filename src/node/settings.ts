@@ -1,6 +1,6 @@
 /** What every thread of a node is told when it is hosted, and who is linked with whom. */
 import type { Seating } from '../../actors/shard/presence-shard.js'
-import { loadTokenKeys, type TokenKeys } from '../auth/keys.js'
+import type { TokenKeys } from '../auth/keys.js'
 import { recordRule } from '../auth/token-records.js'
 import { adminCheck } from '../auth/tokens.js'
 import type { Config } from '../config/config.js'
@@ -14,6 +14,7 @@ import { PlatformTable, parsePlatforms } from '../rules/platforms.js'
 import { watchRule } from '../rules/presence/watch-policy.js'
 import type { UserId } from '../rules/types.js'
 import type { ThreadTask } from '../runtime/thread-entry.js'
+import { loadConfiguredKeys } from './token-keys.js'
 
 export interface ThreadSettings {
   config: Config
@@ -71,15 +72,9 @@ function configuredPolicy(config: Config): LoginPolicy {
 
 /** The keys of this node's tokens, read anew on each thread that needs them. */
 export function tokenKeysOf(task: ThreadTask<ThreadSettings>): Promise<TokenKeys> {
-  const { config } = task.settings
-  return loadTokenKeys({
-    algorithm: config.authAlgorithm,
-    secret: config.authSecret,
-    publicKeysPath: config.authPublicKeys,
-    privateKeyPath: config.authPrivateKey,
-    nowMs: Date.now,
-    report: (reason) => threadLog(task).warn({ reason }, 'cannot reload key files'),
-  })
+  return loadConfiguredKeys(task.settings.config, (reason) =>
+    threadLog(task).warn({ reason }, 'cannot reload key files'),
+  )
 }
 
 /** What administrators have that others have not. */

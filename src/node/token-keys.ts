@@ -1,15 +1,20 @@
-/** The keys of tokens, before anything starts: each thread that needs them reads them itself. */
-import { loadTokenKeys } from '../auth/keys.js'
+/** The keys of tokens, as configured: each thread that needs them reads them itself. */
+import { loadTokenKeys, type TokenKeys } from '../auth/keys.js'
 import type { Config } from '../config/config.js'
 
-/** Throws BAD_SETTING for what is wrong with the secret or the files of keys. */
-export async function checkTokenKeys(config: Config): Promise<void> {
-  await loadTokenKeys({
+/** Throws BAD_SETTING for what is wrong with the secret or the files of keys; `report`: why files cannot be read again. */
+export function loadConfiguredKeys(config: Config, report: (reason: string) => void): Promise<TokenKeys> {
+  return loadTokenKeys({
     algorithm: config.authAlgorithm,
     secret: config.authSecret,
     publicKeysPath: config.authPublicKeys,
     privateKeyPath: config.authPrivateKey,
     nowMs: Date.now,
-    report: () => {},
+    report,
   })
+}
+
+/** Before anything starts. Throws BAD_SETTING. */
+export async function checkTokenKeys(config: Config): Promise<void> {
+  await loadConfiguredKeys(config, () => {})
 }

@@ -77,6 +77,11 @@ export function wireErrorText(code: WireCode): string {
   return TEXTS.get(code) ?? NAMES.get(code) ?? ''
 }
 
+/** How a text ends that tells a client when to try again. */
+export function retryAfter(waitMs: number): string {
+  return `retry after ${Math.ceil(waitMs / 1_000)} s`
+}
+
 /** Whether a client's token is what was refused. OpenIM's clients then ask for another one, and do not retry. */
 export function isTokenRefused(errCode: number): boolean {
   return errCode >= WireCode.TokenExpiredError && errCode <= WireCode.TokenNotExistError

@@ -1,4 +1,5 @@
 /** Who lives where: the well-known addresses of one process, the same on every thread. */
+import { append } from '../rules/append.js'
 import { shardOf } from '../rules/placement.js'
 import type { UserId } from '../rules/types.js'
 import { type Ref, refTo, type ThreadSlot } from '../runtime/index.js'
@@ -58,12 +59,7 @@ export class Addresses {
   /** Items by the shard that owns their user; order is kept. */
   byShard<T>(items: Iterable<T>, userIdOf: (item: T) => UserId): Map<Ref<PresenceShard.Command>, T[]> {
     const groups = new Map<Ref<PresenceShard.Command>, T[]>()
-    for (const item of items) {
-      const shard = this.shardFor(userIdOf(item))
-      const group = groups.get(shard)
-      if (group === undefined) groups.set(shard, [item])
-      else group.push(item)
-    }
+    for (const item of items) append(groups, this.shardFor(userIdOf(item)), item)
     return groups
   }
 

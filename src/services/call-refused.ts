@@ -2,7 +2,7 @@
 import type { TokenFault } from '../auth/tokens.js'
 import { CodedError, type Retry } from '../errors/errors.js'
 import { retryOf } from '../openim/catalogue.js'
-import { WireCode, wireErrorText } from '../openim/codes.js'
+import { retryAfter, WireCode, wireErrorText } from '../openim/codes.js'
 
 export class CallRefusedError extends CodedError {
   readonly code = 'CALL_REFUSED'
@@ -33,7 +33,7 @@ export const noPermissionError = (detail: string) => new CallRefusedError(WireCo
 
 /** `waitMs`: until the same call may be made again. */
 export function retryAfterError(errCode: WireCode, detail: string, waitMs: number): CallRefusedError {
-  return new CallRefusedError(errCode, `${detail}, retry after ${Math.ceil(waitMs / 1_000)} s`)
+  return new CallRefusedError(errCode, `${detail}, ${retryAfter(waitMs)}`)
 }
 
 export function refusedBy({ errCode, errDlt }: TokenFault): CallRefusedError {

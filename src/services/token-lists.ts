@@ -1,4 +1,5 @@
 /** What is asked of lists of tokens. */
+import { append } from '../rules/append.js'
 import { compareIssue, compareText, isRenewal, readIssue } from '../rules/logins/token-order.js'
 import type { PlatformId, TokenRecord } from '../rules/types.js'
 
@@ -15,11 +16,7 @@ export function latestLogin(records: readonly TokenRecord[]): TokenRecord | unde
 
 export function byPlatform(records: readonly OneToken[]): Map<PlatformId, OneToken[]> {
   const groups = new Map<PlatformId, OneToken[]>()
-  for (const record of records) {
-    const group = groups.get(record.platformId)
-    if (group === undefined) groups.set(record.platformId, [record])
-    else group.push(record)
-  }
+  for (const record of records) append(groups, record.platformId, record)
   return groups
 }
 

@@ -12,6 +12,7 @@ import { type Claims, type TokenFault, type TokenVerdict, tokenFault } from '../
 import { hasCode } from '../errors/errors.js'
 import { WireCode } from '../openim/codes.js'
 import { Platform } from '../openim/platforms.js'
+import { append } from '../rules/append.js'
 import { ADMIN_KICK, TOKEN_ONLY } from '../rules/logins/eviction.js'
 import type { Policy } from '../rules/logins/login-policy.js'
 import { type TokenDigest, tokenDigest } from '../rules/logins/token-digest.js'
@@ -236,7 +237,7 @@ export class TokenService {
         continue
       }
       const { userId, platformId } = verdict
-      byUser.set(userId, [...(byUser.get(userId) ?? []), { platformId, token: tokens[at]! }])
+      append(byUser, userId, { platformId, token: tokens[at]! })
     }
     await Promise.all([...byUser].map(([userId, records]) => this.#kick(userId, records)))
     const kicked = [...byUser].flatMap(([userId, records]) =>

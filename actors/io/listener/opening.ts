@@ -8,8 +8,9 @@ import {
   parseHandshake,
 } from '../../../src/doors/websocket/handshake.js'
 import type { UpgradeRequest } from '../../../src/doors/websocket/transport/transport.js'
+import { retryAfter } from '../../../src/openim/codes.js'
 import { tokenDigest } from '../../../src/rules/logins/token-digest.js'
-import { giveUp, refuse, retryAfter } from './refusals.js'
+import { giveUp, refuse } from './refusals.js'
 import { asideError } from './standing-aside.js'
 import { type Attempt, type Ctx, NOTHING, type Owner, type State } from './state.js'
 import { proceed } from './steps.js'

@@ -5,10 +5,6 @@ import type { WireCode } from '../../../src/openim/codes.js'
 import { encodeVerdict, VERDICT_CONTENT_TYPE } from '../../../src/openim/verdict.js'
 import type { Attempt, Owner, State } from './state.js'
 
-export function retryAfter(waitMs: number): string {
-  return `retry after ${Math.ceil(waitMs / 1_000)} s`
-}
-
 export function reject(state: State, attempt: Attempt, errCode: WireCode, errDlt: string): void {
   const { request, args, socket } = attempt
   state.attempts.delete(attempt)

@@ -4,12 +4,12 @@
  */
 import { stateFault } from '../../../src/auth/token-records.js'
 import { checkLogin, type TokenVerdict } from '../../../src/auth/tokens.js'
-import { WireCode } from '../../../src/openim/codes.js'
+import { retryAfter, WireCode } from '../../../src/openim/codes.js'
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
 import type { SeatRefusal, TokenState } from '../../../src/rules/types.js'
 import { hasCode, type Outcome } from '../../../src/runtime/index.js'
 import { accept } from './accept.js'
-import { reject, retryAfter } from './refusals.js'
+import { reject } from './refusals.js'
 import type { Attempt, Ctx, State } from './state.js'
 
 /** Why the handshake ends here: an error of OpenIM's, and its details. */

@@ -37,7 +37,7 @@ export interface Serving {
 
 export type FromHealth = { kind: 'probeDue' } | { kind: 'probed'; sentMs: number; outcome: Outcome<void> }
 
-export function startProbes(ctx: Ctx, state: State): void {
+function startProbes(ctx: Ctx, state: State): void {
   state.access.isAway = false
   state.serving.probedMs = undefined
   ctx.every('probe', PROBE_MS, { kind: 'probeDue' })
@@ -99,7 +99,7 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
 }
 
 /** The store does not serve this node, whether it answers or not. */
-export function setTrouble(ctx: Ctx, state: State, trouble: Trouble, reason: string): void {
+function setTrouble(ctx: Ctx, state: State, trouble: Trouble, reason: string): void {
   const isNews = state.serving.troubles[trouble] === undefined
   noteTrouble(ctx, state, trouble, reason)
   if (isNews) ctx.log.warn({ trouble, reason }, 'the store does not serve')
@@ -111,7 +111,7 @@ export function noteTrouble(ctx: Ctx, state: State, trouble: Trouble, reason: st
   reassess(ctx, state)
 }
 
-export function endTrouble(ctx: Ctx, state: State, trouble: Trouble): void {
+function endTrouble(ctx: Ctx, state: State, trouble: Trouble): void {
   if (state.serving.troubles[trouble] === undefined) return
   delete state.serving.troubles[trouble]
   const { health } = state.access

@@ -35,7 +35,7 @@ function natMap(row: Row): Setting<readonly NatEntry[]> {
   return setting(row, [], '`announced:port=reachable:port,...`', schema)
 }
 
-function userName(row: Row): Setting<string> {
+function nameWithoutBlanks(row: Row): Setting<string> {
   return text({ ...row, accepts: (value) => /^\S{1,256}$/.test(value), expected: 'a name without blanks' })
 }
 
@@ -59,13 +59,14 @@ export const redisSettings = {
     env: 'REDIS_SENTINELS',
     doc: 'Some Sentinels that know the master; they are asked whenever a connection is made.',
   }),
-  redisSentinelName: text({
+  redisSentinelName: nameWithoutBlanks({
     env: 'REDIS_SENTINEL_NAME',
-    accepts: (value) => /^\S{1,256}$/.test(value),
-    expected: 'a name without blanks',
     doc: 'The name of the master in the configuration of Sentinel.',
   }),
-  redisSentinelUser: userName({ env: 'REDIS_SENTINEL_USER', doc: 'ACL user of the Sentinels themselves.' }),
+  redisSentinelUser: nameWithoutBlanks({
+    env: 'REDIS_SENTINEL_USER',
+    doc: 'ACL user of the Sentinels themselves.',
+  }),
   redisSentinelPassword: password({
     env: 'REDIS_SENTINEL_PASSWORD',
     doc: 'Password of the Sentinels themselves.',
@@ -77,7 +78,7 @@ export const redisSettings = {
     max: 999_999_999,
     doc: 'Database of a master behind Sentinel. REDIS_URL names its own, and a Cluster has only 0.',
   }),
-  redisUser: userName({ env: 'REDIS_USER', doc: 'ACL user, where REDIS_URL does not name one.' }),
+  redisUser: nameWithoutBlanks({ env: 'REDIS_USER', doc: 'ACL user, where REDIS_URL does not name one.' }),
   redisPassword: password({ env: 'REDIS_PASSWORD', doc: 'Password, where REDIS_URL does not hold one.' }),
   redisTls: flag({
     env: 'REDIS_TLS',

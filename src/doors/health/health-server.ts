@@ -5,9 +5,10 @@
  * answered. It cannot be filled either: when there are as many connections as there may be, the oldest idle one of
  * the address that has most makes room for the new one.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Liveness, Readiness } from '../../health/readiness.js'
+import { listen } from '../../net/listen.js'
 
 export interface HealthAnswers {
   liveness(): Promise<Liveness>
@@ -122,16 +123,6 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return (
     headers['transfer-encoding'] !== undefined || Number.parseInt(headers['content-length'] ?? '0', 10) !== 0
   )
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }
 
 /** The open connections, oldest first. */

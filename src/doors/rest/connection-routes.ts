@@ -1,11 +1,10 @@
 /** Connections over REST, in the whole cluster, for administrators. */
 import { z } from 'zod'
+import { CONNECTION_ID_CHARACTERS_MAX } from '../../rules/logins/connection-id.js'
 import type { LoginInfo } from '../../rules/logins/eviction.js'
 import { compareText } from '../../rules/logins/token-order.js'
 import type { PlatformTable } from '../../rules/platforms.js'
 import { platformIdField, type Route, route, userIdField } from './route.js'
-
-const CONNECTION_ID_CHARS_MAX = 128
 
 export function connectionRoutes(platforms: PlatformTable): Route[] {
   return [
@@ -52,7 +51,7 @@ function selectionOf(platforms: PlatformTable) {
     .object({
       userID: userIdField,
       platformID: platformIdField(platforms).optional(),
-      connectionID: z.string().min(1).max(CONNECTION_ID_CHARS_MAX).optional(),
+      connectionID: z.string().min(1).max(CONNECTION_ID_CHARACTERS_MAX).optional(),
       token: z.string().min(1).optional(),
     })
     .refine(

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { limitKeyOf, normalizeAddress } from '../../net/address.js'
+import { limitKeyOf, normalizeAddress, otherEnd } from '../../net/address.js'
+import { listen } from '../../net/listen.js'
 import { Networks } from '../../net/networks.js'
 import { secureOptions, type TlsPair } from '../../net/tls-files.js'
 import { addressOfRequest, type CallerEnv, type TrustedProxies } from './caller.js'
@@ -138,20 +139,6 @@ function givePlaces(
     if (places.isCrowded) response.shouldKeepAlive = false
   })
   return places
-}
-
-function otherEnd({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }
 
 function close(server: Server, timeoutMs: number): Promise<void> {

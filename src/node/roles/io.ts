@@ -1,4 +1,5 @@
 /** The io role: one transport, a listener, a fan-out, and a connection for each socket. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { FromTransport } from '../../../actors/io/connection.js'
 import { type FanOutCounts, type FanOutGauges, fanOut } from '../../../actors/io/fan-out.js'
 import { type ListenerCounts, listener, type Message, type Owner } from '../../../actors/io/listener.js'
@@ -36,9 +37,9 @@ const GOODBYE_MS = 2_000
 const GOODBYE_LOOK_MS = 10
 /** Frames of a client that does not wait for the verdict, and their bytes; real ones wait. */
 const EARLY_COUNT_MAX = 16
+const EARLY_BYTES_MAX = 65_536
 /** Letters that wait for a shard's thread. Above it no login comes in: each is a signal, which no link refuses. */
 const HELD_COUNT_MAX = 65_536
-const EARLY_BYTES_MAX = 65_536
 /** How much longer than READ_TIMEOUT_MS the transport is patient: the connection is to end first. */
 const SILENCE_MARGIN_MS = 10_000
 const BUSY_TEXT = 'This node takes up no more handshakes now; try again.\n'
@@ -151,17 +152,16 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
 
 /** Send the clients away, so many a second. Ends when all have gone, or have had time to. */
 async function dismissAll(system: ActorSystem, hub: Hub, ratePerS: number): Promise<void> {
-  const pause = () => new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS))
   const sinceMs = performance.now()
   let dismissed = 0
   for (const { connection } of [...hub.connections.values()]) {
-    while (dismissed > ((performance.now() - sinceMs) / 1_000) * ratePerS) await pause()
+    while (dismissed > ((performance.now() - sinceMs) / 1_000) * ratePerS) await pause(GOODBYE_LOOK_MS)
     if (!hub.connections.has(connection.actor)) continue
     system.signal(connection, { kind: 'dismiss' })
     dismissed++
   }
   const deadlineMs = performance.now() + GOODBYE_MS
-  while (hub.connections.size > 0 && performance.now() < deadlineMs) await pause()
+  while (hub.connections.size > 0 && performance.now() < deadlineMs) await pause(GOODBYE_LOOK_MS)
 }
 
 function openTransport(

@@ -1,4 +1,5 @@
 /** The sync role: the sync actors and their store. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { newSyncCounts } from '../../../actors/sync/counts.js'
 import { startSync } from '../../../actors/sync/start-sync.js'
 import { newHealth } from '../../../actors/sync/store-health.js'
@@ -56,7 +57,7 @@ function open({ system, settings, log, meter }: ThreadContext): RoleInstance {
     ready: async () => {
       const deadlineMs = Date.now() + OPEN_WAIT_MS
       while (!health.isUp && health.unsuitable === undefined && Date.now() < deadlineMs) {
-        await new Promise((resolve) => setTimeout(resolve, OPEN_LOOK_MS))
+        await pause(OPEN_LOOK_MS)
       }
       if (health.unsuitable !== undefined) throw health.unsuitable
     },

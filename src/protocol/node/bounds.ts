@@ -8,8 +8,7 @@ export const LIST_MAX = 10_000
 export const USER_LIST_MAX = 100_000
 /** `nodeId#epoch`: a node ID has 64 characters at most, an epoch is ms since 1970. */
 export const HOLDER_CHARACTERS_MAX = 96
-/** See `connectionIdOf`; the REST API takes no longer one. */
-export const CONNECTION_ID_CHARACTERS_MAX = 128
+export { CONNECTION_ID_CHARACTERS_MAX } from '../../rules/logins/connection-id.js'
 /** See `TokenDigest`: 22 today. */
 export const DIGEST_CHARACTERS_MAX = 64
 export const PLATFORMS_MAX = 1_000

@@ -4,6 +4,7 @@
  * An io thread that has no room for a change is told everything again a little later. Without that the change would
  * stay unknown there until the user's next one.
  */
+import { append } from '../append.js'
 import { MissedChanges } from '../presence/missed-changes.js'
 import { sameList, WatchIndex } from '../presence/watch-index.js'
 import type { Holder, PlatformId, Snapshot, UserId, UserPlatforms } from '../types.js'
@@ -207,11 +208,7 @@ export class Watches {
       if (!this.#index.isInDoubt(userId) || this.#doubted.has(userId)) continue
       this.#doubted.add(userId)
       reminders ??= new Map()
-      for (const holder of this.#index.holdersOf(userId)) {
-        const list = reminders.get(holder)
-        if (list === undefined) reminders.set(holder, [userId])
-        else list.push(userId)
-      }
+      for (const holder of this.#index.holdersOf(userId)) append(reminders, holder, userId)
     }
     for (const [to, userIds] of reminders ?? []) out.push({ kind: 'remind', to, userIds })
     if (this.#doubted.size > 0 && !isAsked) out.push({ kind: 'arm', due: CONFIRM, delayMs: ASK_AGAIN_MS })
@@ -228,11 +225,7 @@ class Letters {
   readonly #perThread = new Map<number, WatchedStatus[]>()
 
   add(threads: Iterable<number>, status: WatchedStatus): void {
-    for (const thread of threads) {
-      const statuses = this.#perThread.get(thread)
-      if (statuses === undefined) this.#perThread.set(thread, [status])
-      else statuses.push(status)
-    }
+    for (const thread of threads) append(this.#perThread, thread, status)
   }
 
   push(out: Effects): void {

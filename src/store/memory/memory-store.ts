@@ -2,6 +2,7 @@
 
 import { StoreUnavailableError, StoreUnsuitableError } from '../../errors/errors.js'
 import type { Note } from '../../protocol/node/notes.js'
+import { append } from '../../rules/append.js'
 import { splitHolder } from '../../rules/cluster/holder.js'
 import type { TokenDigest } from '../../rules/logins/token-digest.js'
 import type {
@@ -84,7 +85,7 @@ export class MemoryStore implements Store, Ports {
         this.#options.presenceTtlS,
       )
       if (!changed) return { ok: true, userId, version }
-      for (const watcher of watchers) news.set(watcher, [...(news.get(watcher) ?? []), changed])
+      for (const watcher of watchers) append(news, watcher, changed)
       return { ok: true, userId, version, changed }
     })
     const notes = [...news].map(

@@ -4,6 +4,7 @@
  * Nobody needs it to be right: a dead node's claims count nowhere. It is for readers of OpenIM's union, who do not
  * know of claims, and for the memory of Redis. So it takes its time: after each call it waits as long as the call took.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
 import { StoreUnavailableError } from '../../errors/errors.js'
 import type { Holder, UserId } from '../../rules/types.js'
@@ -43,7 +44,7 @@ async function sweepMaster({ keys, dead, withdraw, isStopped }: Sweep, master: R
     if (userIds.length > 0) await withdraw(userIds)
     count += userIds.length
     cursor = next!
-    await new Promise((resolve) => setTimeout(resolve, performance.now() - beganMs))
+    await pause(performance.now() - beganMs)
   } while (cursor !== '0')
   return count
 }

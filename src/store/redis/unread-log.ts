@@ -1,4 +1,5 @@
 /** What other nodes say and this release cannot read: it is left out, counted, and logged without a flood. */
+import { RecentMap } from '../../rules/recent-map.js'
 import type { RedisStoreOptions } from './server/options.js'
 
 const EVERY_MS = 60_000
@@ -8,7 +9,7 @@ const REASONS_MAX = 100
 export class UnreadLog {
   readonly #log: RedisStoreOptions['log']
   readonly #nowMs: () => number
-  readonly #known = new Map<string, { count: number; loggedMs: number }>()
+  readonly #known = new RecentMap<string, { count: number; loggedMs: number }>(REASONS_MAX)
 
   constructor(log: RedisStoreOptions['log'], nowMs: () => number = () => performance.now()) {
     this.#log = log
@@ -20,7 +21,6 @@ export class UnreadLog {
     const nowMs = this.#nowMs()
     let known = this.#known.get(reason)
     if (known === undefined) {
-      if (this.#known.size === REASONS_MAX) this.#known.delete(this.#known.keys().next().value as string)
       known = { count: 0, loggedMs: Number.NEGATIVE_INFINITY }
       this.#known.set(reason, known)
     }

@@ -1,7 +1,7 @@
 /** Attacks on the way in: connections, handshakes and logins. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Attack } from './attacks.js'
-import type { Raider } from './raider.js'
+import { closed, type Raider } from './raider.js'
 
 /** Sockets that one attacker holds at a time. */
 const HELD = 200
@@ -18,7 +18,7 @@ function hold(portOf: (raider: Raider) => number, first: (raider: Raider) => str
         const sinceMs = performance.now()
         socket.write(first(raider))
         socket.on('data', () => {})
-        const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+        const gone = closed(socket)
         while (!socket.destroyed && !raider.isOver) {
           await Promise.race([gone, sleep(1_000, undefined, { ref: false })])
           if (more !== undefined && !socket.destroyed) socket.write(more)

@@ -3,7 +3,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import type { Attack } from './attacks.js'
 import { count } from './field.js'
-import type { Raider } from './raider.js'
+import { closed, type Raider } from './raider.js'
 
 interface Call {
   path: string
@@ -75,7 +75,7 @@ function idlers(portOf: (raider: Raider) => number, idle: number, first: string)
         socket.on('data', () => {})
         socket.write(first)
         const isOver = new Promise<void>((resolve) => setTimeout(resolve, raider.leftMs))
-        await Promise.race([new Promise<void>((resolve) => socket.once('close', () => resolve())), isOver])
+        await Promise.race([closed(socket), isOver])
         if (!raider.isOver) raider.tally.refused++
         socket.destroy()
       }, 50)

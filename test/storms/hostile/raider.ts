@@ -180,7 +180,7 @@ export class Raider {
 }
 
 /** Unlike `once` of node:events, an error before it does not matter. */
-function closed(socket: Socket): Promise<void> {
+export function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 

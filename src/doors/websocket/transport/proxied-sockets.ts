@@ -1,7 +1,7 @@
 /** The PROXY protocol before Node's own servers, which do not know of it. */
 
 import type { Server, Socket } from 'node:net'
-import { normalizeAddress } from '../../../net/address.js'
+import { normalizeAddress, otherEnd } from '../../../net/address.js'
 import type { Networks } from '../../../net/networks.js'
 import { type ProxyVersion, readProxyHeader } from '../../../net/proxy-protocol.js'
 
@@ -39,7 +39,7 @@ export class ProxiedSockets {
 
   /** The client that the PROXY header of this connection named; '' = none. */
   addressOf(socket: Partial<Ends>): string {
-    return this.#addresses.get(keyOf(socket)) ?? ''
+    return this.#addresses.get(otherEnd(socket)) ?? ''
   }
 
   /** Cut those whose header is still to come. */
@@ -79,12 +79,8 @@ export class ProxiedSockets {
   }
 
   #remember(socket: Socket, address: string): void {
-    const key = keyOf(socket)
+    const key = otherEnd(socket)
     this.#addresses.set(key, address)
     socket.once('close', () => this.#addresses.delete(key))
   }
-}
-
-function keyOf({ remoteAddress, remotePort }: Partial<Ends>): string {
-  return `${remoteAddress} ${remotePort}`
 }

@@ -3,6 +3,7 @@
  * says of an ACL user, and what is checked when a store is opened.
  */
 import type { Redis } from 'ioredis'
+import { append } from '../../../rules/append.js'
 import { type Keys, OPENIM_CHANNEL } from '../keys.js'
 import { defineScripts, runScript } from '../scripts/scripts.js'
 
@@ -91,7 +92,7 @@ export async function missingRights(server: Redis, needed: RightsNeeded): Promis
   const byPattern = new Map<string, string[]>()
   for (const place of refused) {
     const { on, command } = asked[place - 1]!
-    byPattern.set(on, [...(byPattern.get(on) ?? []), `+${command}`])
+    append(byPattern, on, `+${command}`)
   }
   return [...byPattern].map(([on, commands]) => [on, ...commands].join(' ').trim()).join('; ')
 }
