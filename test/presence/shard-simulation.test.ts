@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { PRESENCE_SYNC } from '../../src/protocol/addresses.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { SETTINGS, SimulatedCluster, SYNC_ACTORS } from './simulated-cluster.js'
 
@@ -201,6 +202,27 @@ t.test(
 t.test('the same holds when actors fail and threads die on the way', async () => {
   await holds([...everyday, ...faults], 300)
 })
+
+t.test(
+  'a node that takes a new epoch holds its users under the old one until the store is back',
+  async (t) => {
+    const outage = (ms: number, waitMs = 0): { step: Step; waitMs: number } => ({
+      step: { do: 'outage', downMs: ms },
+      waitMs,
+    })
+    const poisoned: Step = { do: 'poison', node: 0, slot: SYNC_SLOT, actor: PRESENCE_SYNC }
+    const login: Step = { do: 'login', userId: 'ann', platformId: 2, node: 0, io: 0 }
+    // The store is back for a moment now and then: long enough for the other node to renew its lease.
+    const steps = [
+      { step: poisoned, waitMs: 0 },
+      outage(2_787),
+      outage(296, 38),
+      { step: login, waitMs: 7 },
+      outage(3_908),
+    ]
+    t.same(await play({ seed: 0, delayMaxMs: 4, steps }), [])
+  },
+)
 
 /** Two nodes; the first watches `ann`, who is logged in on the second. */
 async function watchedElsewhere(): Promise<SimulatedCluster> {

@@ -117,8 +117,8 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'a new epoch of a process marks its old one dead at once',
     file: 'src/store/memory/registry.ts',
-    find: 'if (last?.processId === processId) previousIncarnations.push(holder)',
-    replace: 'if (last?.processId === processId) this.#markDead(holder, nowMs)',
+    find: 'if (last?.processId === processId) {',
+    replace: 'if (last?.processId === processId) this.#markDead(holder, nowMs)\n      else if (false) {',
   },
   {
     name: 'a node that was started anew keeps no grace for its users',

@@ -167,6 +167,20 @@ export async function registryTests(t: Test, { backend, open, fresh }: Kit): Pro
     t.notOk(b.members.isGone(again.holder))
   })
 
+  t.test(
+    'a process that takes a new epoch late is not dead under the old one for those who waited',
+    async (t) => {
+      const [a, b] = [await member(t), await member(t)]
+      pass(2 * LEASE_MS)
+      await new Promise((resolve) => setTimeout(resolve, 2 * LEASE_MS))
+      await b.renew([])
+      t.ok(b.lease.suspects.some(({ holder }) => holder === a.node.holder))
+      await a.node.store.open(a.node.heard)
+      await b.renew()
+      t.notOk(b.members.isGone(a.node.holder))
+    },
+  )
+
   t.test('who loses its lease hears which other process has the name, and for how long', async (t) => {
     const first = await member(t)
     const nodeId = nodeOf(first.node)

@@ -43,6 +43,13 @@ function startProbes(ctx: Ctx, state: State): void {
   ctx.every('probe', PROBE_MS, { kind: 'probeDue' })
 }
 
+/** A store that is not open cannot answer, which says nothing of the one that follows. */
+export function stopProbes(ctx: Ctx, state: State): void {
+  ctx.cancel('probe')
+  state.access.isAway = false
+  state.serving.probedMs = undefined
+}
+
 export function onProbeDue(ctx: Ctx, state: State): void {
   judgeWrites(ctx, state)
   const { serving, store } = state

@@ -28,6 +28,8 @@ export interface LeaseState {
   members: Membership
   /** The epoch was taken and has not been renewed yet. */
   isNew: boolean
+  /** A new epoch is to be taken, once a renewal has worked; until it is there, this one is kept. */
+  nextEpoch: 'none' | 'due' | 'under way'
   /** When the renewal that is under way was sent. */
   sentMs: number | undefined
   /** Why the last one that ended did not work; undefined = it did. */
@@ -57,6 +59,7 @@ export function newLease(name: NodeName): LeaseState {
     name,
     members: new Membership(),
     isNew: false,
+    nextEpoch: 'none',
     sentMs: undefined,
     failure: undefined,
     suspects: [],
@@ -73,6 +76,7 @@ export function newLease(name: NodeName): LeaseState {
 export function startLease(ctx: Ctx, state: State, { previousIncarnations }: Incarnation): void {
   const { lease } = state
   lease.isNew = true
+  lease.nextEpoch = 'none'
   lease.takenMs = ctx.nowMs()
   lease.sentMs = undefined
   lease.previousIncarnations = previousIncarnations

@@ -4,8 +4,8 @@ import type { Outcome } from '../../../src/runtime/index.js'
 import type { Incarnation, Lease } from '../../../src/store/ports/node-registry.js'
 import type { Store } from '../../../src/store/ports/store.js'
 import { eventsFor } from './events.js'
-import { judgeWrites, noteTrouble, onStoreReachable, setRival } from './health.js'
-import { onLeaseRenewed, renewSoon, startLease } from './lease.js'
+import { judgeWrites, noteTrouble, onStoreReachable, setRival, stopProbes } from './health.js'
+import { onLeaseRenewed, renewLease, renewSoon, startLease } from './lease.js'
 import type { Args, Ctx, State } from './state.js'
 
 const REOPEN_MS = 1_000
@@ -47,17 +47,27 @@ export function onOpened(ctx: Ctx, state: State, attempt: number, outcome: Outco
   state.onUnsuitable(outcome.error)
 }
 
-/** Everything is then asserted again; what was not, ends with the old epoch. */
+/**
+ * Everything is then asserted again; what was not, ends with the old epoch. While the store is away the old one must be
+ * kept: it holds everybody, and a lease that nobody renews may end for others before a new epoch can be taken.
+ */
 export function onLedgerLost(ctx: Ctx, state: State): void {
   // Otherwise an opening is under way, and comes to the same.
   if (!state.access.isOpen) return
   ctx.log.warn({}, 'presence-sync has forgotten what was asserted; taking a new epoch')
-  open(ctx, state)
+  state.lease.nextEpoch = 'due'
+  renewLease(ctx, state)
 }
 
 function failToOpen(ctx: Ctx, state: State, reason: string): void {
   state.attempts++
+  if (state.lease.nextEpoch === 'under way') {
+    state.lease.nextEpoch = 'due'
+    ctx.log.warn({ reason }, 'no new epoch yet')
+    return renewSoon(ctx, state)
+  }
   state.access.isOpen = false
+  stopProbes(ctx, state)
   noteTrouble(ctx, state, 'opening', reason)
   ctx.log.warn({ reason, againMs: REOPEN_MS }, 'store not reachable yet')
   void state.store.close(false)
@@ -73,6 +83,10 @@ export function onRenewed(ctx: Ctx, state: State, sentMs: number, outcome: Outco
   if (!outcome.ok) return onLeaseNotRenewed(ctx, state, outcome.error.message)
   lease.failure = undefined
   if (!onLeaseRenewed(ctx, state, sentMs, outcome.value)) return onLeaseLost(ctx, state, outcome.value)
+  if (lease.nextEpoch === 'due') {
+    lease.nextEpoch = 'under way'
+    open(ctx, state)
+  }
   if (lease.isNew) {
     lease.isNew = false
     state.access.isOpen = true

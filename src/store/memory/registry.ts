@@ -27,8 +27,10 @@ export class NodeRegistry {
     const previousIncarnations: Holder[] = []
     for (const holder of [...this.#nodes.keys()]) {
       if (splitHolder(holder).nodeId !== nodeId) continue
-      if (last?.processId === processId) previousIncarnations.push(holder)
-      else this.#markDead(holder, nowMs + offlineGraceMs)
+      if (last?.processId === processId) {
+        previousIncarnations.push(holder)
+        this.#nodes.set(holder, nowMs + nodeLeaseMs)
+      } else this.#markDead(holder, nowMs + offlineGraceMs)
     }
     const holder = holderOf(nodeId, epoch)
     this.#epochs.set(nodeId, { epoch, processId, endMs: nowMs + EPOCH_MEMORY_S * 1_000 })

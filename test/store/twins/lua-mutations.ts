@@ -144,6 +144,11 @@ export const LUA_MUTATIONS: LuaMutation[] = [
     ],
     ['two incarnations have one epoch', "math.max(now_ms, tonumber(last_epoch or '0') + 1)", 'now_ms'],
     ['a process buries its earlier incarnations', 'if process == ARGV[4] then', 'if false then'],
+    [
+      'a new epoch does not prolong the lease of the earlier one',
+      "redis.call('ZADD', KEYS[1], lease_end_ms, holder)",
+      '',
+    ],
   ),
   ...mutations('leases', 'leave-registry-4', ['nobody hears of who leaves', 'registry_changed()', '']),
   ...mutations('leases', 'include/registry', [

@@ -4,7 +4,7 @@
 -- ARGV[1]  node ID    ARGV[2]  lease (ms)    ARGV[3]  how long an epoch is remembered without a new one (s)
 -- ARGV[4]  process    ARGV[5]  how long claims of an earlier process count (ms)
 -- Returns  array: the epoch as text, which is the server's time in ms, or the one before + 1 where that is greater;
---          then the earlier incarnations of the same process, as node#epoch, which live on
+--          then the earlier incarnations of the same process, as node#epoch, which live on, with a lease as long
 
 -- @include clock
 -- @include registry
@@ -17,6 +17,7 @@ for _, holder in ipairs(redis.call('ZRANGE', KEYS[1], '0', '-1')) do
   if string.sub(holder, 1, #own_node) == own_node then
     if process == ARGV[4] then
       answer[#answer + 1] = holder
+      redis.call('ZADD', KEYS[1], lease_end_ms, holder)
     else
       mark_dead(holder, now_ms + tonumber(ARGV[5]))
     end
