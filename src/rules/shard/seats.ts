@@ -56,6 +56,7 @@ export class Seats {
   readonly #seating: Seating | undefined
   readonly #handshakeTimeoutMs: number
   readonly #pending = new Map<Seat, PendingLogin>()
+  readonly #byUser = new Map<UserId, Set<PendingLogin>>()
   #lastId: number
 
   constructor(seating: Seating | undefined, handshakeTimeoutMs: number, lastId: number) {
@@ -71,8 +72,8 @@ export class Seats {
   /** Seats of the user's logins that have not connected yet: those let in, and those that the store was asked for. */
   pendingOf(userId: UserId): HeldSeats {
     const seats: HeldSeats = { taken: [], asked: [] }
-    for (const { seat, isGranted, userId: other } of this.#pending.values()) {
-      if (other === userId) (isGranted ? seats.taken : seats.asked).push(seat)
+    for (const { seat, isGranted } of this.#byUser.get(userId) ?? []) {
+      ;(isGranted ? seats.taken : seats.asked).push(seat)
     }
     return seats
   }
@@ -98,7 +99,7 @@ export class Seats {
       unanswered: new Set(),
       gone: 0,
     }
-    this.#pending.set(pending.seat, pending)
+    this.#add(pending)
     this.#ask(pending, false, out)
   }
 
@@ -150,7 +151,7 @@ export class Seats {
   connected(seat: Seat, out: Effects): void {
     const pending = this.#pending.get(seat)
     if (pending === undefined) return
-    this.#pending.delete(seat)
+    this.#remove(pending)
     out.push({ kind: 'disarm', due: dueOf(pending) })
   }
 
@@ -205,11 +206,27 @@ export class Seats {
 
   /** The seat, if it was taken, is not among those that the next assertion keeps. */
   #forget(pending: PendingLogin, out: Effects): void {
-    const { seat, userId, isGranted } = pending
-    this.#pending.delete(seat)
+    const { seat, userId, isGranted, asked } = pending
+    this.#remove(pending)
     out.push({ kind: 'disarm', due: dueOf(pending) })
-    out.push({ kind: 'stopWaiting', waiter: { kind: 'login', seat } })
+    if (asked.size > 0) out.push({ kind: 'stopWaiting', waiter: { kind: 'login', seat } })
     if (isGranted) out.push({ kind: 'assertSoon', userIds: [userId] })
+  }
+
+  #add(pending: PendingLogin): void {
+    const { seat, userId } = pending
+    this.#pending.set(seat, pending)
+    const ofUser = this.#byUser.get(userId)
+    if (ofUser === undefined) this.#byUser.set(userId, new Set([pending]))
+    else ofUser.add(pending)
+  }
+
+  #remove(pending: PendingLogin): void {
+    const { seat, userId } = pending
+    this.#pending.delete(seat)
+    const ofUser = this.#byUser.get(userId)!
+    ofUser.delete(pending)
+    if (ofUser.size === 0) this.#byUser.delete(userId)
   }
 }
 
