@@ -13,7 +13,7 @@ import { frameLimits } from '../../doors/websocket/frame-budget.js'
 import { Hub, userOfTopic } from '../../doors/websocket/hub.js'
 import { Rates } from '../../doors/websocket/rates.js'
 import { ThreadSockets } from '../../doors/websocket/socket-budget.js'
-import { Door } from '../../doors/websocket/transport/door.js'
+import { AcceptBudget } from '../../doors/websocket/transport/accept-budget.js'
 import { loadTransport } from '../../doors/websocket/transport/load-transport.js'
 import type {
   MalformedReason,
@@ -68,8 +68,8 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     statusPushes: 0,
   }
   const sockets = new ThreadSockets(settings.socketBudget, index)
-  const door = new Door(sockets)
-  const transport = openTransport(thread, hub, tls, counts, door)
+  const accepts = new AcceptBudget(sockets)
+  const transport = openTransport(thread, hub, tls, counts, accepts)
   if (tls !== undefined) renewTls(thread, tls, (pair) => transport.useTls(pair))
   const addresses = new Addresses(topology)
   const platforms = platformTable(config)
@@ -125,7 +125,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     LISTENER,
   )
   thread.meter.metrics.onSnapshot((report) => {
-    report.total('turnedAway', door.turnedAway)
+    report.total('turnedAway', accepts.turnedAway)
     reportIo(report, hub, counts, gauges)
   })
 
@@ -169,7 +169,7 @@ function openTransport(
   hub: Hub,
   tls: TlsFiles | undefined,
   counts: IoCounts,
-  door: Door,
+  accepts: AcceptBudget,
 ): Transport {
   const { config } = settings
   const { create } = loadTransport(config.transport)
@@ -177,7 +177,7 @@ function openTransport(
   return create<Owner>(handlersFor(system, toListener, hub, counts), {
     messageBytesMax: config.messageBytesMax,
     backpressureBytesMax: config.backpressureBytesMax,
-    door,
+    accepts,
     frameLimits: frameLimits(config),
     silenceMsMax: config.readTimeoutMs + SILENCE_MARGIN_MS,
     proxies: {

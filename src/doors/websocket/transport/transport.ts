@@ -12,7 +12,7 @@ import type { ProxyVersion } from '../../../net/proxy-protocol.js'
 import type { TlsPair } from '../../../net/tls-files.js'
 import type { FrameExcess, FrameLimits } from '../frame-budget.js'
 
-import type { Door } from './door.js'
+import type { AcceptBudget } from './accept-budget.js'
 
 /** `sent` left or will leave in order; `buffered` too, but the peer reads slowly; `dropped` was over the limit. */
 export type SendResult = 'sent' | 'buffered' | 'dropped'
@@ -98,7 +98,7 @@ export interface TransportOptions {
   /** Above this a slow socket is closed (code 1013 is reported to `closed`), so that memory stays bounded. */
   backpressureBytesMax: number
   /** Who may be connected before the handshake; absent = everybody. */
-  door?: Door
+  accepts?: AcceptBudget
   /** A socket that sends more is cut at once, in the callback that noticed it. */
   frameLimits: FrameLimits
   /** A socket that sends no byte for so long is cut (ms), also after `end`. Longer than any other patience with it. */

@@ -4,7 +4,7 @@ import type * as Uws from 'uWebSockets.js'
 import type { TlsPair } from '../../../net/tls-files.js'
 import { CloseCode } from '../../../openim/close-codes.js'
 import { FrameBudget } from '../frame-budget.js'
-import type { Door } from './door.js'
+import type { AcceptBudget } from './accept-budget.js'
 import { FLUSH_MS_MAX, hardLimit } from './peer.js'
 import { freePort, listenError, toListenError } from './port-check.js'
 import {
@@ -78,7 +78,7 @@ class UwsTransport<Owner> implements Transport {
       maxPayloadLength: hardLimit(options.messageBytesMax),
       maxBackpressure: options.backpressureBytesMax,
       upgrade: (response, request, context) => {
-        options.door?.heard(peerOf(response))
+        options.accepts?.heard(peerOf(response))
         onUpgrade(handshakes, response, request, context)
       },
       open: (native) => {
@@ -106,7 +106,7 @@ class UwsTransport<Owner> implements Transport {
         const { socket } = native.getUserData()
         socket.onClosed()
         // The library counts a socket out only while it speaks HTTP.
-        options.door?.left()
+        options.accepts?.left()
         const reported = socket.ownCloseCode ?? code
         handlers.closed(
           socket.owner,
@@ -116,10 +116,10 @@ class UwsTransport<Owner> implements Transport {
       },
     })
     native.any('/*', (response, request) => {
-      options.door?.heard(peerOf(response))
+      options.accepts?.heard(peerOf(response))
       onPlainRequest(response, request)
     })
-    if (options.door !== undefined) watchAccepts(native, options.door)
+    if (options.accepts !== undefined) watchAccepts(native, options.accepts)
     return app
   }
 
@@ -225,13 +225,13 @@ function idleTimeoutS(ms: number): number {
 }
 
 /** The library tells of each connection as it is accepted, and of each that ends before it was upgraded. */
-function watchAccepts(app: Uws.TemplatedApp, door: Door): void {
+function watchAccepts(app: Uws.TemplatedApp, accepts: AcceptBudget): void {
   const onChange = (response: Uws.HttpResponse, change: number): void => {
-    if (change < 0) return door.left()
+    if (change < 0) return accepts.left()
     const peer = peerOf(response)
-    if (!door.enter(peer)) response.close()
+    if (!accepts.enter(peer)) response.close()
     // Only until a request comes, which sets its own.
-    else response.onAborted(() => door.heard(peer))
+    else response.onAborted(() => accepts.heard(peer))
   }
   app.filter(onChange)
 }

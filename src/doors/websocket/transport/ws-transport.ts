@@ -9,8 +9,8 @@ import { normalizeAddress } from '../../../net/address.js'
 import { secureOptions, type TlsPair } from '../../../net/tls-files.js'
 import { CloseCode } from '../../../openim/close-codes.js'
 import { FrameBudget } from '../frame-budget.js'
+import type { AcceptBudget } from './accept-budget.js'
 import { callerOf } from './caller.js'
-import type { Door } from './door.js'
 import { FLUSH_MS_MAX, hardLimit } from './peer.js'
 import { badRequest, plainAnswer, UPGRADE_REQUIRED } from './plain-answers.js'
 import { toListenError } from './port-check.js'
@@ -73,7 +73,7 @@ class WsTransport<Owner> implements Transport {
       this.served.add(request.socket)
       onPlainRequest(request, response)
     })
-    if (options.door !== undefined) watchAccepts(this.server, options.door)
+    if (options.accepts !== undefined) watchAccepts(this.server, options.accepts)
     this.server.on('upgrade', (request, stream, head) => this.onUpgrade(request, stream, head))
     const { protocol, trusted } = this.proxies
     if (protocol !== 'off') this.proxied = new ProxiedSockets(this.server, protocol, trusted)
@@ -164,21 +164,21 @@ class WsTransport<Owner> implements Transport {
   }
 }
 
-function watchAccepts(server: Server, door: Door): void {
+function watchAccepts(server: Server, accepts: AcceptBudget): void {
   server.on('connection', (stream: NetSocket) => {
     const address = normalizeAddress(stream.remoteAddress ?? '')
-    const isIn = door.enter(address)
-    stream.once('close', () => door.left())
+    const isIn = accepts.enter(address)
+    stream.once('close', () => accepts.left())
     if (!isIn) return stream.destroy()
     const heard = (): void => {
-      if (silent.delete(stream)) door.heard(address)
+      if (silent.delete(stream)) accepts.heard(address)
     }
     silent.add(stream)
     stream.once('close', heard)
   })
   const silent = new Set<Duplex>()
   const onRequest = ({ socket }: IncomingMessage): void => {
-    if (silent.delete(socket)) door.heard(normalizeAddress(socket.remoteAddress ?? ''))
+    if (silent.delete(socket)) accepts.heard(normalizeAddress(socket.remoteAddress ?? ''))
   }
   server.prependListener('upgrade', onRequest)
   server.prependListener('request', onRequest)

@@ -1,5 +1,5 @@
 /**
- * The door of one transport: which TCP connections may stay before they have said anything.
+ * Which TCP connections of one transport may stay before they have said anything.
  *
  * One that is too many is closed as it is accepted, which costs nobody a descriptor. What has not made a request yet is
  * bounded for each address: silent connections are cheap to make, and must not keep others out.
@@ -12,7 +12,7 @@ const BUCKETS = 4_096
 const SILENT_SHARE = 0.25
 const SILENT_MIN = 16
 
-export class Door {
+export class AcceptBudget {
   readonly #sockets: ThreadSockets
   /** Connections without a request, by hash of their address. */
   readonly #silent = new Int32Array(BUCKETS)
