@@ -11,7 +11,7 @@ import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { Incarnation, LeaseRenewal } from '../../src/store/ports/node-registry.js'
 import type { StoreEvents } from '../../src/store/ports/store.js'
 import { nodeSettings } from '../store/suite.js'
-import { pass } from '../support/virtual-time.js'
+import { pass } from '../world/time.js'
 
 /** Neither opens nor fails, nor renews, while it hangs. */
 class HangingStore extends MemoryStore {

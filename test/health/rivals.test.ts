@@ -8,7 +8,7 @@ import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import { nodeSettings } from '../store/suite.js'
-import { pass } from '../support/virtual-time.js'
+import { pass } from '../world/time.js'
 
 const LEASE_MS = 10_000
 

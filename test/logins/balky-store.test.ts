@@ -1,21 +1,17 @@
 /** A store that counts as reachable, and answers late or not at all. */
 import t from 'tap'
 import { StoreUnavailableError } from '../../src/errors/errors.js'
-import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
+import { Platform } from '../../src/openim/platforms.js'
 import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
-import { PlatformTable } from '../../src/rules/platforms.js'
 import type { Assertion, AssertOutcome, TokenState } from '../../src/rules/types.js'
-import { World } from '../../src/runtime/testkit/world.js'
-import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { Incarnation } from '../../src/store/ports/node-registry.js'
 import type { StoreEvents } from '../../src/store/ports/store.js'
 import { gate } from '../support/gate.js'
-import { VirtualNode } from '../support/virtual-node.js'
-import { pass } from '../support/virtual-time.js'
-import { readToken, spellToken } from '../support/virtual-tokens.js'
-import { APART, SETTINGS } from './virtual-cluster.js'
+import { APART, PLATFORMS, VirtualCluster } from '../world/cluster.js'
+import type { VirtualNode } from '../world/node.js'
+import { SETTINGS } from './login-cluster.js'
 
 const HOUR_S = 3_600
 
@@ -49,58 +45,39 @@ class BalkyStore extends MemoryStore {
   }
 }
 
-/** Nodes on one backend. */
-class Place {
-  readonly world = new World({ seed: 1 })
-  readonly backend = new MemoryBackend(() => this.#wallMs())
-  readonly #platforms = new PlatformTable(OPENIM_PLATFORMS)
-  readonly #policy: LoginPolicy
+/** Nodes on one backend, each with a store of its own. */
+class Place extends VirtualCluster {
+  readonly #stores = new Map<string, BalkyStore>()
 
   constructor(policy: Policy) {
-    this.#policy = new LoginPolicy(policy, this.#platforms)
+    super({
+      seed: 1,
+      layout: APART,
+      settings: SETTINGS,
+      policy: new LoginPolicy(policy, PLATFORMS),
+      createStore: ({ nodeId, processId }) => {
+        const store = new BalkyStore(this.backend, { ...SETTINGS, nodeId, processId })
+        this.#stores.set(nodeId, store)
+        return store
+      },
+    })
   }
 
-  start(name: string): { node: VirtualNode; store: () => BalkyStore } {
-    let store: BalkyStore | undefined
-    const node = new VirtualNode(
-      {
-        world: this.world,
-        layout: APART,
-        settings: SETTINGS,
-        platforms: this.#platforms,
-        policy: this.#policy,
-        seating: undefined,
-        createStore: ({ nodeId, processId }) => {
-          store = new BalkyStore(this.backend, { ...SETTINGS, nodeId, processId })
-          return store
-        },
-        verifyToken: (token) => readToken(token, this.#wallMs()),
-        wallMs: () => this.#wallMs(),
-      },
-      name,
-    )
-    return { node, store: () => store! }
+  start(): { node: VirtualNode; store: () => BalkyStore } {
+    const node = this.addNode()
+    return { node, store: () => this.#stores.get(node.nodeId)! }
   }
 
   async token(jti: string): Promise<string> {
-    const place = { userId: 'ann', platformId: Platform.Android, issuedAtS: 0, jti }
-    const token = spellToken(place, this.#wallMs(), HOUR_S)
+    const token = this.spell({ userId: 'ann', platformId: Platform.Android, issuedAtS: 0, jti }, HOUR_S)
     await this.backend.tokens.set('ann', Platform.Android, token, 'normal', HOUR_S)
     return token
-  }
-
-  run(ms: number): Promise<void> {
-    return pass(this.world, ms)
-  }
-
-  #wallMs(): number {
-    return Date.UTC(2026, 0) + this.world.nowMs
   }
 }
 
 t.test('who came in unchecked is asked about until the store has an answer', async (t) => {
   const place = new Place(0)
-  const { node, store } = place.start('node')
+  const { node, store } = place.start()
   await place.run(1_000)
   const token = await place.token('1')
   const client = node.connect(0, 0, 'ann', Platform.Android, token)!
@@ -119,7 +96,7 @@ t.test('who came in unchecked is asked about until the store has an answer', asy
 
 t.test('a login that is kicked while its number is on the way removes nobody', async (t) => {
   const place = new Place(1)
-  const [far, near] = [place.start('far'), place.start('near')]
+  const [far, near] = [place.start(), place.start()]
   await place.run(1_000)
   const stays = near.node.connect(0, 0, 'ann', Platform.Android, await place.token('1'))!
   await place.run(1_000)

@@ -1,7 +1,8 @@
 /** What logins cost the cluster, counted in calls of the store and in messages that nodes hear of each other. */
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
-import { type Traffic, VirtualCluster } from './virtual-cluster.js'
+import type { Traffic } from '../world/network.js'
+import { LoginCluster } from './login-cluster.js'
 
 const LOGINS = 40
 const SETTLE_MS = 2_000
@@ -14,7 +15,7 @@ interface Cost {
 
 /** Each user logs in on one node after the other: `moves` + 1 logins, all but the first with one to remove. */
 async function costOfLogins(nodes: number, moves: number): Promise<Cost> {
-  const cluster = new VirtualCluster({ seed: 1, nodes, policy: 1, delayMaxMs: 2 })
+  const cluster = new LoginCluster({ seed: 1, nodes, policy: 1, delayMaxMs: 2 })
   await cluster.run(SETTLE_MS)
   const tokens: string[][] = []
   for (let user = 0; user < LOGINS; user++) {
@@ -23,7 +24,7 @@ async function costOfLogins(nodes: number, moves: number): Promise<Cost> {
       tokens[user]!.push(await cluster.grant(`u${user}`, Platform.IOS))
   }
   await cluster.run(SETTLE_MS)
-  const before = structuredClone(cluster.traffic)
+  const before = structuredClone(cluster.network.traffic)
   for (let login = 0; login <= moves; login++) {
     for (let user = 0; user < LOGINS; user++) {
       cluster.login((user + login) % nodes, `u${user}`, Platform.IOS, tokens[user]![login]!)
@@ -31,10 +32,10 @@ async function costOfLogins(nodes: number, moves: number): Promise<Cost> {
       await cluster.run(50)
     }
   }
-  return perLogin(before, cluster.traffic, LOGINS * (moves + 1))
+  return perLogin(before, cluster.network.traffic, LOGINS * (moves + 1))
 }
 
-function perLogin(before: Traffic, after: Traffic, logins: number): Cost {
+function perLogin(before: Cost, after: Traffic, logins: number): Cost {
   // What a node does by the clock costs the same without logins.
   const methods = Object.keys(after.calls).filter((method) => !['renewLease', 'ping'].includes(method))
   const each = methods.map((method): [string, number] => [
@@ -62,16 +63,16 @@ t.test(
 
 t.test('a second connection of a device costs one question to the node of the first', async (t) => {
   for (const policy of [0, 1] as const) {
-    const cluster = new VirtualCluster({ seed: 1, nodes: 4, policy, delayMaxMs: 2 })
+    const cluster = new LoginCluster({ seed: 1, nodes: 4, policy, delayMaxMs: 2 })
     await cluster.run(SETTLE_MS)
     const token = await cluster.grant('ann', Platform.IOS)
     cluster.login(0, 'ann', Platform.IOS, token)
     await cluster.run(SETTLE_MS)
-    const before = structuredClone(cluster.traffic)
+    const before = structuredClone(cluster.network.traffic)
     cluster.login(1, 'ann', Platform.IOS, token)
     await cluster.run(SETTLE_MS)
     t.same(
-      perLogin(before, cluster.traffic, 1),
+      perLogin(before, cluster.network.traffic, 1),
       { calls: { tokenState: 1, assert: 1, send: 2 }, heard: 2 },
       `policy ${policy}`,
     )

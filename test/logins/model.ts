@@ -11,8 +11,9 @@ import { Platform } from '../../src/openim/platforms.js'
 import type { Policy } from '../../src/rules/logins/login-policy.js'
 import { tokenDigest } from '../../src/rules/logins/token-digest.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
+import type { VirtualClient } from '../world/client.js'
 import { CLASSES, PLATFORMS, POLICY_NUMBERS, removes } from './facts.js'
-import { GRACE_MS, type VirtualClient, VirtualCluster } from './virtual-cluster.js'
+import { GRACE_MS, LoginCluster } from './login-cluster.js'
 
 const NODES = 3
 const USERS = ['ann', 'bob']
@@ -52,7 +53,7 @@ interface World {
   hasLoss: boolean
 }
 
-type Step = fc.AsyncCommand<World, VirtualCluster, false>
+type Step = fc.AsyncCommand<World, LoginCluster, false>
 
 export interface History {
   seed: number
@@ -128,14 +129,14 @@ function expectRefusal(login: Login, errCode: number): void {
 
 // The comparison
 
-function quiet(world: World, cluster: VirtualCluster): Promise<void> {
+function quiet(world: World, cluster: LoginCluster): Promise<void> {
   const hasDoor = world.refusesNew || world.perUserMax + world.perPlatformMax > 0
   const quietMs = world.hasLoss ? QUIET_AFTER_LOSS_MS : hasDoor ? QUIET_AT_DOOR_MS : QUIET_MS
   const isProbed = world.logins.some(({ client }) => client.isHalfOpen && client.state === 'in')
   return cluster.run(quietMs + (isProbed ? QUIET_HALF_OPEN_MS : 0))
 }
 
-async function agree(world: World, cluster: VirtualCluster): Promise<void> {
+async function agree(world: World, cluster: LoginCluster): Promise<void> {
   await quiet(world, cluster)
   for (const login of world.logins) {
     const { client, token } = login
@@ -160,7 +161,7 @@ function hasTwin(world: World, login: Login): boolean {
   return inside(world).some((other) => other !== login && other.token === login.token)
 }
 
-async function agreeOnTokens(world: World, cluster: VirtualCluster): Promise<void> {
+async function agreeOnTokens(world: World, cluster: LoginCluster): Promise<void> {
   for (const userId of USERS) {
     const records = await cluster.ask(0, { kind: 'tokensOf', userId })
     for (const { text, platformId, isGood } of world.tokens.filter((token) => token.userId === userId)) {
@@ -174,7 +175,7 @@ async function agreeOnTokens(world: World, cluster: VirtualCluster): Promise<voi
 }
 
 /** Nobody whose socket is open is missing in the store. */
-function agreeOnRecords(world: World, cluster: VirtualCluster): void {
+function agreeOnRecords(world: World, cluster: LoginCluster): void {
   for (const userId of USERS) {
     const recorded = new Set(cluster.backend.read(userId).claims.map(({ platformId }) => platformId))
     for (const { token } of inside(world, userId)) {
@@ -193,7 +194,7 @@ class MakeToken implements Step {
     readonly byRules: boolean,
   ) {}
   check = (world: World) => world.tokens.length < 24
-  async run(world: World, cluster: VirtualCluster): Promise<void> {
+  async run(world: World, cluster: LoginCluster): Promise<void> {
     const { node, userId, platformId } = this
     // Users get no token for the administrators' platform by the rules.
     if (!this.byRules || platformId === Platform.Admin) {
@@ -248,7 +249,7 @@ class LogIn implements Step {
     readonly which: number,
   ) {}
   check = (world: World) => world.tokens.length > 0
-  async run(world: World, cluster: VirtualCluster): Promise<void> {
+  async run(world: World, cluster: LoginCluster): Promise<void> {
     const login = enter(cluster, this.node, world.tokens[this.which % world.tokens.length]!)
     expectLogin(world, login)
     await agree(world, cluster)
@@ -256,7 +257,7 @@ class LogIn implements Step {
   toString = () => `logIn(${this.node}, token ${this.which})`
 }
 
-function enter(cluster: VirtualCluster, node: number, token: Token): Login {
+function enter(cluster: LoginCluster, node: number, token: Token): Login {
   const client = cluster.login(node, token.userId, token.platformId, token.text)
   return { client, token, state: 'in', errCode: undefined, kicks: 0 }
 }
@@ -268,7 +269,7 @@ class Leave implements Step {
     readonly clean: boolean,
   ) {}
   check = (world: World) => inside(world).length > 0
-  async run(world: World, cluster: VirtualCluster): Promise<void> {
+  async run(world: World, cluster: LoginCluster): Promise<void> {
     const login = pick(inside(world), this.which)
     login.client.close(this.clean && !login.client.isHalfOpen)
     login.state = 'closed'
@@ -284,7 +285,7 @@ class Reconnect implements Step {
     readonly node: number,
   ) {}
   check = (world: World) => inside(world).length > 0
-  async run(world: World, cluster: VirtualCluster): Promise<void> {
+  async run(world: World, cluster: LoginCluster): Promise<void> {
     const old = pick(inside(world), this.which)
     old.client.isHalfOpen = true
     expectLogin(world, enter(cluster, this.node, old.token))
@@ -312,7 +313,7 @@ class KickByHand implements Step {
     readonly which: number,
   ) {}
   check = (world: World) => inside(world).length > 0
-  async run(world: World, cluster: VirtualCluster): Promise<void> {
+  async run(world: World, cluster: LoginCluster): Promise<void> {
     const target = pick(inside(world), this.which)
     const { userId, platformId } = target.token
     const meant = inside(world, userId).filter((login) => this.isMeant(login, target))
@@ -336,7 +337,7 @@ class KickByHand implements Step {
     if (this.selector === 'token') return token === target.token
     return this.selector === 'user' || token.platformId === target.token.platformId
   }
-  private async kick(cluster: VirtualCluster, { token, client }: Login) {
+  private async kick(cluster: LoginCluster, { token, client }: Login) {
     const { userId, platformId, text } = token
     const service = cluster.service(this.node)
     if (this.selector === 'token') {
@@ -359,7 +360,7 @@ class KickByHand implements Step {
   toString = () => `kick(${this.node}, ${this.selector} of ${this.which})`
 }
 
-async function connectionIdOf(cluster: VirtualCluster, node: number, client: VirtualClient): Promise<string> {
+async function connectionIdOf(cluster: LoginCluster, node: number, client: VirtualClient): Promise<string> {
   const { userId } = client
   const { left } = await cluster.kick(node, { userId, platformIds: [] })
   const hint = tokenDigest(client.token).slice(0, 6)
@@ -376,7 +377,7 @@ async function connectionIdOf(cluster: VirtualCluster, node: number, client: Vir
 class Wait implements Step {
   constructor(readonly ms: number) {}
   check = () => true
-  async run(world: World, cluster: VirtualCluster): Promise<void> {
+  async run(world: World, cluster: LoginCluster): Promise<void> {
     await cluster.run(this.ms)
     await agree(world, cluster)
   }
@@ -386,7 +387,7 @@ class Wait implements Step {
 class RestartNode implements Step {
   constructor(readonly node: number) {}
   check = () => true
-  async run(world: World, cluster: VirtualCluster): Promise<void> {
+  async run(world: World, cluster: LoginCluster): Promise<void> {
     cluster.restart(this.node)
     for (const login of inside(world)) if (login.client.node === this.node) login.state = 'closed'
     world.hasLoss = true
@@ -399,7 +400,7 @@ class RestartNode implements Step {
 class Race implements Step {
   constructor(readonly entries: readonly { node: number; which: number; afterMs: number }[]) {}
   check = (world: World) => world.tokens.length > 0
-  async run(world: World, cluster: VirtualCluster): Promise<void> {
+  async run(world: World, cluster: LoginCluster): Promise<void> {
     const before = inside(world)
     const wasGood = new Set(world.tokens.filter(({ isGood }) => isGood))
     const racers: Login[] = []
@@ -507,7 +508,7 @@ const platform = fc.oneof(
 )
 const entry = fc.record({ node, which, afterMs: fc.oneof(fc.constant(0), fc.nat(40)) })
 const steps = (replayPath?: string) =>
-  fc.commands<World, VirtualCluster, false>(
+  fc.commands<World, LoginCluster, false>(
     [
       fc.tuple(node, user, platform, fc.constant(false)).map((args) => new MakeToken(...args)),
       fc.tuple(node, user, platform, fc.constant(false)).map((args) => new MakeToken(...args)),
@@ -560,7 +561,7 @@ export async function compareWithModel({ seed, sequences, replay, onSequence }: 
 }
 
 async function runHistory(history: History, commands: Iterable<Step>): Promise<void> {
-  const cluster = new VirtualCluster({ ...history, nodes: NODES, delayMaxMs: 40 })
+  const cluster = new LoginCluster({ ...history, nodes: NODES, delayMaxMs: 40 })
   await cluster.run(QUIET_MS)
   const world: World = { ...history, tokens: [], logins: [], hasLoss: false }
   await fc.asyncModelRun(() => ({ model: world, real: cluster }), commands)

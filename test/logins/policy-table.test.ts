@@ -1,7 +1,7 @@
 /** Every policy, every pair of platforms, on one node and on two: who stays, who is told, whose token is good. */
 import t from 'tap'
 import { PLATFORMS, POLICY_NUMBERS, removes } from './facts.js'
-import { VirtualCluster } from './virtual-cluster.js'
+import { LoginCluster } from './login-cluster.js'
 
 const SETTLE_MS = 60
 /** For a connection that does not answer. */
@@ -11,7 +11,7 @@ for (const policy of POLICY_NUMBERS) {
   for (const otherNode of [0, 1]) {
     const where = otherNode === 0 ? 'the same node' : 'another node'
     t.test(`policy ${policy}, the second login on ${where}`, async (t) => {
-      const cluster = new VirtualCluster({ seed: 1, nodes: 2, policy, delayMaxMs: 4 })
+      const cluster = new LoginCluster({ seed: 1, nodes: 2, policy, delayMaxMs: 4 })
       await cluster.run(SETTLE_MS)
       for (const first of PLATFORMS) {
         for (const second of PLATFORMS) {
@@ -47,7 +47,7 @@ for (const policy of POLICY_NUMBERS) {
     })
 
     t.test(`policy ${policy}, the same token again on ${where}`, async (t) => {
-      const cluster = new VirtualCluster({ seed: 2, nodes: 2, policy, delayMaxMs: 4 })
+      const cluster = new LoginCluster({ seed: 2, nodes: 2, policy, delayMaxMs: 4 })
       await cluster.run(SETTLE_MS)
       for (const platform of PLATFORMS) {
         for (const isHalfOpen of [false, true]) {

@@ -2,14 +2,14 @@
 import t from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
-import { type ClusterOptions, VirtualCluster } from './virtual-cluster.js'
+import { LoginCluster, type LoginOptions } from './login-cluster.js'
 
 const SETTLE_MS = 500
 /** For a connection that does not answer. */
 const PROBED_MS = 7_000
 
-async function start(options: Partial<ClusterOptions>): Promise<VirtualCluster> {
-  const cluster = new VirtualCluster({ seed: 1, nodes: 2, policy: 1, delayMaxMs: 4, ...options })
+async function start(options: Partial<LoginOptions>): Promise<LoginCluster> {
+  const cluster = new LoginCluster({ seed: 1, nodes: 2, policy: 1, delayMaxMs: 4, ...options })
   await cluster.run(SETTLE_MS)
   return cluster
 }

@@ -3,18 +3,11 @@
  * the truth. The bug: a status that a full link refused was noted as told, and never told again.
  */
 import t from 'tap'
-import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
-import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
-import { PlatformTable } from '../../src/rules/platforms.js'
+import { Platform } from '../../src/openim/platforms.js'
 import type { UserId } from '../../src/rules/types.js'
-import { World } from '../../src/runtime/testkit/world.js'
-import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
-import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import { APART, SETTINGS } from '../logins/virtual-cluster.js'
-import type { VirtualClient } from '../support/virtual-client.js'
-import { VirtualNode } from '../support/virtual-node.js'
-import { pass } from '../support/virtual-time.js'
-import { readToken, spellToken } from '../support/virtual-tokens.js'
+import { SETTINGS } from '../logins/login-cluster.js'
+import type { VirtualClient } from '../world/client.js'
+import { APART, VirtualCluster } from '../world/cluster.js'
 
 const USERS = 60
 const ROUNDS = 4
@@ -22,34 +15,20 @@ const HOUR_S = 3_600
 const linkLimits = { windowBytes: 400, heldCountMax: 8 }
 
 t.test('watchers on this node and on another learn what full links refused at first', async (t) => {
-  const world = new World({ seed: 1, linkLimits, linkDelayMs: () => 10 })
-  const wallMs = () => Date.UTC(2026, 0) + world.nowMs
-  const backend = new MemoryBackend(wallMs)
-  const platforms = new PlatformTable(OPENIM_PLATFORMS)
-  const nodes = ['a', 'b'].map(
-    (name) =>
-      new VirtualNode(
-        {
-          world,
-          layout: APART,
-          settings: { ...SETTINGS, needsRecord: () => false },
-          platforms,
-          policy: new LoginPolicy(0, platforms),
-          seating: undefined,
-          createStore: ({ nodeId, processId }) =>
-            new MemoryStore(backend, { ...SETTINGS, nodeId, processId }),
-          verifyToken: (token) => readToken(token, wallMs()),
-          wallMs,
-        },
-        name,
-      ),
-  )
-  await pass(world, 1_000)
+  const cluster = new VirtualCluster({
+    seed: 1,
+    layout: APART,
+    settings: { ...SETTINGS, needsRecord: () => false },
+    linkLimits,
+    linkDelayMs: () => 10,
+  })
+  const nodes = [cluster.addNode(), cluster.addNode()]
+  await cluster.run(1_000)
   const users = Array.from({ length: USERS }, (_, n) => `user-${n}`)
   const login = (node: number, userId: UserId): VirtualClient => {
-    const jti = `${userId} ${world.nowMs}`
-    const token = spellToken({ userId, platformId: Platform.Android, issuedAtS: 0, jti }, wallMs(), HOUR_S)
-    return nodes[node]!.connect(0, node, userId, Platform.Android, token)!
+    const jti = `${userId} ${cluster.nowMs}`
+    const token = cluster.spell({ userId, platformId: Platform.Android, issuedAtS: 0, jti }, HOUR_S)
+    return cluster.connect({ node }, userId, Platform.Android, token)
   }
   const told: Map<UserId, string>[] = []
   for (const node of [0, 1]) {
@@ -57,11 +36,11 @@ t.test('watchers on this node and on another learn what full links refused at fi
     told.push(known)
     const watcher = login(node, `watcher-${node}`)
     watcher.events.told = (userId, platformIds) => known.set(userId, platformIds.join())
-    await pass(world, 1_000)
+    await cluster.run(1_000)
     // Few at a time, so that the watches themselves get through.
     for (let from = 0; from < USERS; from += 4) {
       watcher.watch(users.slice(from, from + 4))
-      await pass(world, 500)
+      await cluster.run(500)
     }
     t.equal(known.size, USERS, 'each user has an answer')
   }
@@ -70,9 +49,9 @@ t.test('watchers on this node and on another learn what full links refused at fi
     const here: VirtualClient[] = []
     for (const userId of users) {
       here.push(login(0, userId))
-      await pass(world, 20)
+      await cluster.run(20)
     }
-    await pass(world, 30_000)
+    await cluster.run(30_000)
     const online = here.filter(({ state }) => state === 'in').map(({ userId }) => userId)
     t.ok(online.length > USERS / 2, `${online.length} got in`)
     for (const known of told) {
@@ -81,7 +60,7 @@ t.test('watchers on this node and on another learn what full links refused at fi
     }
     // All at once, and each is a change of its own.
     for (const client of here) client.close(true)
-    await pass(world, 30_000)
+    await cluster.run(30_000)
     for (const known of told) {
       t.same(
         users.filter((userId) => known.get(userId) !== ''),

@@ -32,7 +32,7 @@ import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { Incarnation, Lease, LeaseRenewal } from '../../src/store/ports/node-registry.js'
 import type { NodeSettings, StoreEvents } from '../../src/store/ports/store.js'
-import { mortal, mortalSpawn, poison } from '../support/mortal.js'
+import { mortal, mortalSpawn, poison } from '../world/mortal.js'
 
 export const SETTINGS: Omit<Args['settings'], 'nodeId'> = {
   batchSize: 4,

@@ -1,20 +1,14 @@
-/** Whole nodes, their clients and their watchers on the model of Redis, and everything that happens written down. */
+/** A virtual cluster with clients and watchers that come and go, and everything that happens to them written down. */
 
 import { presenceShard } from '../../actors/shard/presence-shard.js'
-import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
-import { LoginPolicy } from '../../src/rules/logins/login-policy.js'
-import { PlatformTable } from '../../src/rules/platforms.js'
 import type { PlatformId, Snapshot, UserId } from '../../src/rules/types.js'
 import type { ThreadSlot } from '../../src/runtime/index.js'
-import { mulberry32, World } from '../../src/runtime/testkit/world.js'
-import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
-import type { VirtualClient } from '../support/virtual-client.js'
-import { type Layout, type NodeSettings, VirtualNode } from '../support/virtual-node.js'
-import { pass } from '../support/virtual-time.js'
-import { readToken, spellToken } from '../support/virtual-tokens.js'
+import { mulberry32 } from '../../src/runtime/testkit/world.js'
+import type { VirtualClient } from '../world/client.js'
+import { STORE_EPOCH_MS, VirtualCluster } from '../world/cluster.js'
+import type { Layout, NodeSettings, VirtualNode } from '../world/node.js'
+import { spellToken } from '../world/tokens.js'
 import type { HistoryEvent, SocketId } from './history.js'
-import { Network } from './network.js'
-import { distantStore } from './store.js'
 
 export const IO_SLOTS: ThreadSlot[] = [0, 1]
 export const SYNC_SLOT: ThreadSlot = 4
@@ -33,9 +27,9 @@ export const SETTINGS: Omit<NodeSettings, 'presenceTtlS' | 'watchTtlS'> = {
   needsRecord: () => false,
 }
 
-/** The store's clock starts in the year 2026: versions are µs. */
-const STORE_EPOCH_MS = 1_767_225_600_000
 const TOKEN_TTL_S = 24 * 3_600
+/** A sweep of many users takes its time. */
+const SWEEP_MAX_MS = 15_000
 const WATCH_AGAIN_MS = 500
 /** The part of logins that come with a token that others have. */
 const OF_ONE_DEVICE = 0.7
@@ -53,7 +47,7 @@ interface Guest {
   isLeaving: boolean
 }
 
-export interface ClusterOptions {
+export interface RecordedOptions {
   seed: number
   layout: Layout
   /** Redis is one server; else a Cluster. */
@@ -66,17 +60,9 @@ export interface ClusterOptions {
 
 type ShardMessage = Parameters<typeof presenceShard.receive>[2]
 
-export class Cluster {
-  readonly world: World
+export class RecordedCluster extends VirtualCluster {
   readonly random: () => number
-  readonly network: Network
-  readonly backend: MemoryBackend
-  readonly nodes: VirtualNode[]
   readonly events: HistoryEvent[] = []
-  /** Takes every record. */
-  readonly emptyStore: () => void
-  /** What the store's clock is off by. */
-  clockOffsetMs = 0
   /** Threads that can die. */
   readonly #slots: ThreadSlot[]
   readonly #guests = new Map<SocketId, Guest>()
@@ -84,46 +70,17 @@ export class Cluster {
   #sockets = 0
   #lives = 0
 
-  /** `delayMaxMs`: the slowest way to the store, or frame between two threads. */
-  constructor(options: ClusterOptions) {
-    const { seed, layout, isOneServer, nodes, delayMaxMs, presenceTtlS, watchTtlS } = options
+  constructor({ nodes, presenceTtlS, watchTtlS, ...options }: RecordedOptions) {
+    super({
+      ...options,
+      settings: { ...SETTINGS, presenceTtlS, watchTtlS },
+      sweepMaxMs: SWEEP_MAX_MS,
+      actorsOf: (node) => ({ presenceShard: this.#observed(node) }),
+    })
+    const { seed, layout } = options
     this.#slots = [...IO_SLOTS, ...layout.shard, SYNC_SLOT]
-    this.world = new World({ seed, linkDelayMs: (random) => (random ** 3 * delayMaxMs) / 4 })
     this.random = mulberry32(seed ^ 0x5eed)
-    this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs, isOneServer)
-    const wallMs = () => STORE_EPOCH_MS + this.world.nowMs
-    this.backend = new MemoryBackend(() => wallMs() + this.clockOffsetMs)
-    this.emptyStore = this.backend.checkpoint()
-    const platforms = new PlatformTable(OPENIM_PLATFORMS)
-    const settings = { ...SETTINGS, presenceTtlS, watchTtlS }
-    const ground = {
-      world: this.world,
-      layout,
-      settings,
-      platforms,
-      policy: new LoginPolicy(0, platforms),
-      seating: undefined,
-      shardDefinition: (node: VirtualNode) => this.#observed(node),
-      createStore: (life: Parameters<typeof distantStore>[3]) => {
-        const { nodeId, processId } = life
-        return distantStore(this.network, this.backend, { ...settings, nodeId, processId }, life)
-      },
-      verifyToken: (token: string) => readToken(token, wallMs()),
-      wallMs,
-    }
-    this.nodes = Array.from({ length: nodes }, (_, n) => new VirtualNode(ground, `node-${n}`))
-  }
-
-  get nowMs(): number {
-    return this.world.nowMs
-  }
-
-  run(ms: number): Promise<void> {
-    return pass(this.world, ms)
-  }
-
-  later(ms: number, run: () => void): void {
-    this.world.environment.wake(ms, run)
+    for (let n = 0; n < nodes; n++) this.addNode()
   }
 
   // Clients

@@ -1,7 +1,7 @@
 /** A node dies: who hears of it, and when. */
 import t from 'tap'
 import { GONE_CONFIRM_MS } from '../../src/rules/presence/watch-index.js'
-import { APART, Cluster, SETTINGS } from './cluster.js'
+import { APART, RecordedCluster, SETTINGS } from './cluster.js'
 
 const NODES = 4
 const VICTIM = 0
@@ -14,7 +14,7 @@ const TOGETHER_MS = 50
 
 t.test('all watchers hear of a death together, within a lease and five seconds', async (t) => {
   for (let seed = 1; seed <= TRIES; seed++) {
-    const cluster = new Cluster({
+    const cluster = new RecordedCluster({
       seed,
       layout: APART,
       isOneServer: true,
@@ -57,7 +57,7 @@ t.test('all watchers hear of a death together, within a lease and five seconds',
 t.test('a node that dies before an emptied store knows it again is found out all the same', async (t) => {
   let unknown = 0
   for (let seed = 1; seed <= TRIES; seed++) {
-    const cluster = new Cluster({
+    const cluster = new RecordedCluster({
       seed,
       layout: APART,
       isOneServer: true,

@@ -1,9 +1,9 @@
 /** The named faults: what each does to a cluster, and how long its consequences may be seen. */
 import type { ThreadSlot } from '../../src/runtime/index.js'
-import type { Layout } from '../support/virtual-node.js'
-import { type Cluster, IO_SLOTS, SETTINGS, SYNC_SLOT } from './cluster.js'
+import type { Weather } from '../world/network.js'
+import type { Layout } from '../world/node.js'
+import { IO_SLOTS, type RecordedCluster, SETTINGS, SYNC_SLOT } from './cluster.js'
 import type { FaultRecord } from './history.js'
-import type { Weather } from './network.js'
 
 export const FAULT_NAMES = [
   'dropMessage',
@@ -35,15 +35,15 @@ export interface Fault {
 }
 
 /** What a client does whose socket was broken by a fault. */
-export type ComeBack = (lost: ReturnType<Cluster['crash']>) => void
+export type ComeBack = (lost: ReturnType<RecordedCluster['crash']>) => void
 
 interface FaultKind {
   /** How long it lasts, ms. */
   lasts: [minMs: number, maxMs: number]
   settleMs: number
   strikesNode: boolean
-  begin: (cluster: Cluster, fault: Fault, comeBack: ComeBack) => void
-  end: (cluster: Cluster, fault: Fault) => void
+  begin: (cluster: RecordedCluster, fault: Fault, comeBack: ComeBack) => void
+  end: (cluster: RecordedCluster, fault: Fault) => void
 }
 
 const { nodeLeaseMs, offlineGraceMs } = SETTINGS

@@ -1,9 +1,9 @@
 /** From a seed to a history: who comes and goes, who watches, what fails, and what became of it. */
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
-import type { Layout } from '../support/virtual-node.js'
+import type { Layout } from '../world/node.js'
 import { check, type Violation } from './checker.js'
-import { APART, Cluster, IO_SLOTS, SETTINGS, TOGETHER } from './cluster.js'
+import { APART, IO_SLOTS, RecordedCluster, SETTINGS, TOGETHER } from './cluster.js'
 import {
   ALL_LOST,
   BEACON_MS,
@@ -156,7 +156,7 @@ export function simulate(seed: number): Promise<Outcome> {
 }
 
 export async function carryOut(plan: Plan): Promise<Outcome> {
-  const cluster = new Cluster({ ...plan, nodes: NODES })
+  const cluster = new RecordedCluster({ ...plan, nodes: NODES })
   const play = new Play(cluster)
   await cluster.run(1_000)
   cluster.enter(STEADY, 1, 0, 0)
@@ -184,9 +184,9 @@ function timeline({ steps, faults }: Plan, play: Play): { atMs: number; act: () 
 }
 
 class Play {
-  readonly #cluster: Cluster
+  readonly #cluster: RecordedCluster
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: RecordedCluster) {
     this.#cluster = cluster
   }
 

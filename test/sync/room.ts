@@ -17,8 +17,8 @@ import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { Incarnation } from '../../src/store/ports/node-registry.js'
 import type { StoreEvents } from '../../src/store/ports/store.js'
 import { nodeSettings } from '../store/suite.js'
-import { mortalSpawn, poison } from '../support/mortal.js'
-import { pass } from '../support/virtual-time.js'
+import { mortalSpawn, poison } from '../world/mortal.js'
+import { pass } from '../world/time.js'
 
 const SYNC_SLOT = 0
 const SHARD_SLOT = 1

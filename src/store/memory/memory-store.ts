@@ -162,10 +162,10 @@ export class MemoryStore implements Store, Ports {
     by: LoginNumber,
     ttlS: number,
   ): Promise<void> {
-    const holder = this.#opened()
+    this.#opened()
     const kicked = this.#tokensFor(userId).kick(userId, platformId, tokens, by, ttlS)
     const note: Note = { kind: 'withdraw', userId, platformId, tokens: kicked.tokens, by }
-    for (const nodeId of kicked.relying) this.#backend.deliver(nodeId, note, holder)
+    for (const to of kicked.relying) this.#carrier.send(to, note)
     await kicked.saved
   }
 

@@ -8,7 +8,7 @@
  */
 
 import { StoreUnavailableError } from '../../errors/errors.js'
-import { splitHolder } from '../../rules/cluster/holder.js'
+import { holderOf, splitHolder } from '../../rules/cluster/holder.js'
 import { ADMIN_KICK } from '../../rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../rules/logins/token-digest.js'
 import type { Holder, LoginNumber, PlatformId, TokenRecord, TokenState, UserId } from '../../rules/types.js'
@@ -62,7 +62,7 @@ interface Kicked {
   /** Without those that a later login has vouched for. */
   tokens: TokenDigest[]
   /** Nodes that have to hear of it. */
-  relying: string[]
+  relying: Holder[]
   saved: Promise<void>
 }
 
@@ -187,7 +187,7 @@ export class TokenRecords {
     set.statesEndS = Math.max(set.statesEndS, endsS)
     return {
       tokens: flagged,
-      relying: [...set.relying.keys()],
+      relying: [...set.relying].map(([nodeId, { epoch }]) => holderOf(nodeId, epoch)),
       saved: this.#save(userId, platformId, set),
     }
   }

@@ -32,6 +32,18 @@ export interface Weather {
 
 export const FAIR: Weather = { lostShare: 0, doubledShare: 0, slowMs: 0, lateMs: 0, errorShare: 0 }
 
+/** What everything costs the cluster. */
+export class Traffic {
+  /** Calls of the store, by method. */
+  readonly calls: Record<string, number> = {}
+  /** Notes that nodes heard, of themselves too. */
+  heard = 0
+
+  called(method: string): void {
+    this.calls[method] = (this.calls[method] ?? 0) + 1
+  }
+}
+
 /** A way on which what leaves first arrives first. */
 export type Lane = (run: () => void) => void
 
@@ -42,6 +54,7 @@ const NOTICE_MS = 400
 
 export class Network {
   weather = FAIR
+  readonly traffic = new Traffic()
   readonly world: World
   readonly random: () => number
   /** Else a Cluster, where nodes tell each other what they have recorded. */
@@ -148,11 +161,18 @@ export class Path {
   }
 }
 
+interface Session {
+  holder: Holder
+  events: StoreEvents
+  sender: NodeSender
+  receiver: NodeReceiver
+}
+
 /** The node channel of the Redis store, over this network. */
 export class NetworkCarrier implements Carrier {
   readonly #path: Path
   readonly #isOver: () => boolean
-  #session: { holder: Holder; events: StoreEvents; sender: NodeSender; receiver: NodeReceiver } | undefined
+  #session: Session | undefined
 
   constructor(path: Path, isOver: () => boolean) {
     this.#path = path
@@ -194,7 +214,7 @@ export class NetworkCarrier implements Carrier {
   send(to: Holder, note: AnyNote): void {
     const session = this.#session!
     if (splitHolder(to).nodeId === this.#path.nodeId) {
-      queueMicrotask(() => hear(session.events, structuredClone(note), session.holder))
+      queueMicrotask(() => this.#hear(session, [structuredClone(note)], session.holder))
       return
     }
     const isFirst = session.sender.note(to, structuredClone(note))
@@ -212,8 +232,13 @@ export class NetworkCarrier implements Carrier {
     const received = receiver.receive(payload)
     if (typeof received === 'number') throw new Error(`A message of version ${received}.`)
     const { from, notes, missed } = received
-    for (const note of notes) hear(events, note, from)
+    this.#hear(this.#session, notes, from)
     if (missed !== undefined) events.changesMissed(missed)
+  }
+
+  #hear({ events }: Session, notes: AnyNote[], from: Holder): void {
+    this.#path.network.traffic.heard += notes.length
+    for (const note of notes) hear(events, note, from)
   }
 
   /** The connections to the server broke, or are back and have subscribed again. */

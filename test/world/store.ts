@@ -7,24 +7,25 @@ import type { Assertion, AssertOutcome, Holder, Snapshot, UserId } from '../../s
 import type { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import type { NodeSettings, Store } from '../../src/store/ports/store.js'
-import { interceptStore } from '../support/intercepted-store.js'
-import type { SyncLife } from '../support/virtual-node.js'
+import { interceptStore } from './intercepted-store.js'
 import { type Network, NetworkCarrier, Path } from './network.js'
+import type { SyncLife } from './node.js'
 
-/** A sweep of many users takes its time. */
-const SWEEP_MAX_MS = 15_000
+/** What all nodes have in common, and how long a sweep of many users may take, ms. */
+type ServerSettings = Omit<NodeSettings, 'nodeId' | 'processId'> & { sweepMaxMs: number }
 
 /** One life of a node's sync, as the server's client. */
 export function distantStore(
   network: Network,
   backend: MemoryBackend,
-  options: NodeSettings,
-  { machine, isOver }: SyncLife,
+  { sweepMaxMs, ...settings }: ServerSettings,
+  { nodeId, processId, machine, isOver }: SyncLife,
 ): Store {
-  const path = new Path(network, options.nodeId, machine)
+  const path = new Path(network, nodeId, machine)
   const carrier = new NetworkCarrier(path, isOver)
-  const server = new ErringStore(network, backend, options, carrier)
+  const server = new ErringStore(network, backend, { ...settings, nodeId, processId }, carrier, sweepMaxMs)
   return interceptStore(server, (name, call, args) => {
+    network.traffic.called(name)
     if (name === 'send' || name === 'close') return call(...args)
     if (name === 'assert') carrier.flush()
     return callFar(path, () => call(...args) as Promise<unknown>)
@@ -51,10 +52,18 @@ function callFar<T>(path: Path, call: () => Promise<T>): Promise<T> {
 /** While errors are in the air, calls fail as a whole (applied or not), and single users do. */
 class ErringStore extends MemoryStore {
   readonly #network: Network
+  readonly #sweepMaxMs: number
 
-  constructor(network: Network, backend: MemoryBackend, options: NodeSettings, carrier: NetworkCarrier) {
+  constructor(
+    network: Network,
+    backend: MemoryBackend,
+    options: NodeSettings,
+    carrier: NetworkCarrier,
+    sweepMaxMs: number,
+  ) {
     super(backend, options, carrier)
     this.#network = network
+    this.#sweepMaxMs = sweepMaxMs
   }
 
   override async assert(batch: Assertion[]): Promise<AssertOutcome[]> {
@@ -73,7 +82,7 @@ class ErringStore extends MemoryStore {
 
   override async sweep(dead: Holder): Promise<number> {
     const { world, random } = this.#network
-    await new Promise<void>((resolve) => world.environment.wake(random() * SWEEP_MAX_MS, resolve))
+    await new Promise<void>((resolve) => world.environment.wake(random() * this.#sweepMaxMs, resolve))
     return super.sweep(dead)
   }
 

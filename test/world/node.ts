@@ -12,14 +12,23 @@ import type { TokenVerdict } from '../../src/auth/tokens.js'
 import type { SharedConnectionCounts } from '../../src/doors/websocket/connection-counts.js'
 import { Hub } from '../../src/doors/websocket/hub.js'
 import type { Rates } from '../../src/doors/websocket/rates.js'
-import { Addresses, FAN_OUT, FIRST_SHARD, LISTENER } from '../../src/protocol/addresses.js'
+import {
+  Addresses,
+  CLUSTER_SYNC,
+  FAN_OUT,
+  FIRST_SHARD,
+  LISTENER,
+  PRESENCE_SYNC,
+  TOKEN_SYNC,
+} from '../../src/protocol/addresses.js'
 import type { LoginPolicy } from '../../src/rules/logins/login-policy.js'
 import type { PlatformTable } from '../../src/rules/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
-import { type ActorSystem, refTo, type ThreadSlot } from '../../src/runtime/index.js'
+import { type ActorId, type ActorSystem, refTo, type ThreadSlot } from '../../src/runtime/index.js'
 import { Machine, type World } from '../../src/runtime/testkit/world.js'
 import type { Store } from '../../src/store/ports/store.js'
-import { type Door, VirtualClient, VirtualTransport } from './virtual-client.js'
+import { type Door, VirtualClient, VirtualTransport } from './client.js'
+import { mortal, mortalSpawn, poison } from './mortal.js'
 
 /**
  * Which threads a node has. The shards may live on the io threads. The api thread is the last; nobody lives there, but
@@ -44,6 +53,12 @@ export interface NodeSettings {
   needsRecord: (userId: UserId) => boolean
 }
 
+/** Actors in the place of the real ones. */
+export type ActorsOf = (node: VirtualNode) => {
+  listener?: typeof listener
+  presenceShard?: typeof presenceShard
+}
+
 /** What all nodes of a cluster have in common. */
 export interface Ground {
   world: World
@@ -52,8 +67,7 @@ export interface Ground {
   platforms: PlatformTable
   policy: LoginPolicy
   seating: Seating | undefined
-  /** The actor under test, or one that looks on. */
-  shardDefinition?: (node: VirtualNode) => typeof presenceShard
+  actorsOf: ActorsOf
   /** The store of one life of the node's cluster-sync. */
   createStore: (life: SyncLife) => Store
   verifyToken: (token: string) => TokenVerdict
@@ -69,6 +83,8 @@ export interface SyncLife {
   machine: Machine
   isOver: () => boolean
 }
+
+export const SYNC_ACTORS: readonly ActorId[] = [PRESENCE_SYNC, TOKEN_SYNC, CLUSTER_SYNC]
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const CONNECTION_SETTINGS = {
@@ -164,6 +180,13 @@ export class VirtualNode {
     return client
   }
 
+  /** Actors of a thread throw: of the sync thread those named, by default all; of another the shards that live there. */
+  poison(slot: ThreadSlot, actors?: readonly ActorId[]): void {
+    const isSync = slot === this.#ground.layout.sync
+    const all = isSync ? SYNC_ACTORS : this.#shardsOn(slot).map((shard) => FIRST_SHARD + shard)
+    for (const id of actors ?? all) poison(this.#systems[slot]!, refTo(slot, id))
+  }
+
   #slots(): ThreadSlot[] {
     const { io, shard, sync, api } = this.#ground.layout
     return [...new Set([...io, ...shard, sync, api])]
@@ -194,11 +217,14 @@ export class VirtualNode {
   }
 
   #populate(slot: ThreadSlot): void {
-    const { io, shard, sync: syncSlot } = this.#ground.layout
-    if (slot === syncSlot) this.#spawnSync()
+    const { io, sync } = this.#ground.layout
+    if (slot === sync) this.#spawnSync()
     if (io.includes(slot)) this.#spawnIo(slot)
-    if (!shard.includes(slot)) return
-    for (const [at, { thread }] of this.addresses.shards.entries()) if (thread === slot) this.#spawnShard(at)
+    for (const at of this.#shardsOn(slot)) this.#spawnShard(at)
+  }
+
+  #shardsOn(slot: ThreadSlot): number[] {
+    return this.addresses.shards.flatMap(({ thread }, shard) => (thread === slot ? [shard] : []))
   }
 
   #spawnSync(): void {
@@ -211,7 +237,7 @@ export class VirtualNode {
       machine: this.#machine,
       isOver: () => this.#systems[layout.sync] !== system,
     }
-    startSync(system, {
+    startSync(mortalSpawn(system), {
       createStore: () => createStore(life),
       addresses: this.addresses,
       nodeLeaseMs: settings.nodeLeaseMs,
@@ -232,7 +258,7 @@ export class VirtualNode {
   }
 
   #spawnShard(shard: number): void {
-    const { settings, policy, seating, shardDefinition } = this.#ground
+    const { settings, policy, seating, actorsOf } = this.#ground
     const counts = newShardCounts()
     const args = {
       shard,
@@ -244,11 +270,12 @@ export class VirtualNode {
       gauges: [],
     }
     const { thread } = this.addresses.shards[shard]!
-    this.#systems[thread]!.spawn(shardDefinition?.(this) ?? presenceShard, args, FIRST_SHARD + shard)
+    const definition = actorsOf(this).presenceShard ?? presenceShard
+    this.#systems[thread]!.spawn(mortal(definition), args, FIRST_SHARD + shard)
   }
 
   #spawnIo(slot: ThreadSlot): void {
-    const { platforms, settings, seating, verifyToken, wallMs } = this.#ground
+    const { platforms, settings, seating, actorsOf, verifyToken, wallMs } = this.#ground
     const system = this.#systems[slot]!
     const hub = new Hub()
     const transport = new VirtualTransport()
@@ -267,7 +294,7 @@ export class VirtualNode {
     const gauges = { waiting: () => 0 }
     system.spawn(fanOut, { hub, limits, gauges, transport, addresses: this.addresses, counts }, FAN_OUT)
     system.spawn(
-      listener,
+      actorsOf(this).listener ?? listener,
       {
         hub,
         places: {
