@@ -10,7 +10,6 @@
  * A new life, or a lost lease, means a new epoch of this node.
  */
 import type * as ClusterSync from '../../src/protocol/cluster-sync.js'
-import { NodeName } from '../../src/rules/cluster/node-name.js'
 import { assertNever, defineActor } from '../../src/runtime/index.js'
 import { newChannel, onChannelProbed, probeChannel } from './cluster-sync/channel.js'
 import { countDiscards, onDiscardsCounted } from './cluster-sync/discards.js'
@@ -92,7 +91,7 @@ function start(ctx: Ctx, args: Args): State {
     serving: { troubles: { opening: 'not reached yet' }, probedMs: undefined },
     channel: newChannel(),
     losses: { discards: undefined, isRefused: false },
-    lease: newLease(new NodeName(settings.nodeLeaseMs)),
+    lease: newLease(settings.nodeLeaseMs),
   }
   access.isOpen = false
   access.isAway = false

@@ -1,7 +1,7 @@
 /** The named faults: what each does to a cluster, and how long its consequences may be seen. */
-import type { ThreadSlot } from '../../src/runtime/index.js'
+import type { ActorId, ThreadSlot } from '../../src/runtime/index.js'
 import type { Weather } from '../world/network.js'
-import type { Layout } from '../world/node.js'
+import { type Layout, SYNC_ACTORS } from '../world/node.js'
 import { IO_SLOTS, type RecordedCluster, SETTINGS, SYNC_SLOT } from './cluster.js'
 import type { FaultRecord } from './history.js'
 
@@ -16,9 +16,11 @@ export const FAULT_NAMES = [
   'partition',
   'loseLastWrites',
   'storeDown',
+  'storeFlaps',
   'storeError',
   'clockStep',
   'threadDeath',
+  'actorFailure',
 ] as const
 export type FaultName = (typeof FAULT_NAMES)[number]
 
@@ -26,7 +28,7 @@ export interface Fault {
   name: FaultName
   /** Used by those that strike one node. */
   node: number
-  /** Used by `threadDeath`. */
+  /** Used by `threadDeath` and `actorFailure`. */
   slot: ThreadSlot
   fromMs: number
   toMs: number
@@ -66,6 +68,13 @@ const LOST_WRITES_MS = 2_000
 /** From this degree on all writes are lost: a server without persistence that started anew. */
 export const ALL_LOST = 0.75
 const HOUR_MS = 3_600_000
+/**
+ * Flaps end while every node still has its lease: one that was renewed a third of it ago, with some time to notice. A
+ * node that finds the store away for longer, and another that does not, are as good as parted.
+ */
+const FLAPS_MAX_MS = (2 * nodeLeaseMs) / 3 - 1_000
+const DOWN_MAX_MS = 4_000
+const UP_MAX_MS = 400
 /** Records must not expire before they are renewed. */
 const STEP_FORWARD_MS = (TTL_MIN_S * 1_000) / 4
 
@@ -101,6 +110,13 @@ export const FAULTS: Record<FaultName, FaultKind> = {
     begin: ({ network }) => network.setDown(true),
     end: ({ network }) => network.setDown(false),
   },
+  storeFlaps: {
+    lasts: [1_000, FLAPS_MAX_MS],
+    settleMs: RECOVERY_MS + (2 * nodeLeaseMs) / 3,
+    strikesNode: false,
+    begin: flap,
+    end: ({ network }) => network.setDown(false),
+  },
   loseLastWrites: {
     lasts: [LOST_WRITES_MS, LOST_WRITES_MS + 6_000],
     settleMs: BELIEF_MS + RECOVERY_MS,
@@ -133,6 +149,13 @@ export const FAULTS: Record<FaultName, FaultKind> = {
     begin: (cluster, { node, slot }, comeBack) => comeBack(cluster.killThread(node, slot)),
     end: (cluster, { node, slot }) => cluster.hostThread(node, slot),
   },
+  actorFailure: {
+    lasts: [0, 0],
+    settleMs: RECOVERY_MS + offlineGraceMs,
+    strikesNode: true,
+    begin: (cluster, fault) => cluster.nodes[fault.node]!.poison(fault.slot, failingActors(fault)),
+    end: () => {},
+  },
 }
 
 /**
@@ -140,7 +163,12 @@ export const FAULTS: Record<FaultName, FaultKind> = {
  * when it is said again; only the renewal of the watches finds it.
  */
 export function mayLoseAnswer({ name, slot }: Fault): boolean {
-  return name === 'partition' || (name === 'threadDeath' && slot === SYNC_SLOT)
+  return name === 'partition' || (losesMemory(name) && slot === SYNC_SLOT)
+}
+
+/** A part of a node forgets what it knew. */
+export function losesMemory(name: FaultName): boolean {
+  return name === 'threadDeath' || name === 'actorFailure'
 }
 
 /** A crash is over when it has happened; that the node is back is another event. */
@@ -179,7 +207,24 @@ function loss(): Pick<FaultKind, 'strikesNode' | 'begin' | 'end'> {
   }
 }
 
-/** Threads whose death is tried. */
-export function mortalSlots({ shard }: Layout): ThreadSlot[] {
-  return [...new Set([...IO_SLOTS, ...shard, SYNC_SLOT])]
+/** The store is back for moments: long enough for a call, too short for everybody who waits for it. */
+function flap(cluster: RecordedCluster, { toMs, degree }: Fault): void {
+  const turn = (isDown: boolean) => {
+    if (cluster.nowMs >= toMs) return
+    cluster.network.setDown(isDown)
+    const forMs = cluster.random() * (isDown ? DOWN_MAX_MS : degree * UP_MAX_MS)
+    cluster.later(forMs, () => turn(!isDown))
+  }
+  turn(true)
+}
+
+/** Threads whose death is tried, or the failure of an actor on them. */
+export function mortalSlots(name: FaultName, { shard }: Layout): ThreadSlot[] {
+  return name === 'actorFailure' ? [...shard, SYNC_SLOT] : [...new Set([...IO_SLOTS, ...shard, SYNC_SLOT])]
+}
+
+/** Of the sync thread one or all, by the degree; of another every shard that lives there. */
+function failingActors({ slot, degree }: Fault): readonly ActorId[] | undefined {
+  const one = SYNC_ACTORS[Math.floor(degree * (SYNC_ACTORS.length + 1))]
+  return slot !== SYNC_SLOT || one === undefined ? undefined : [one]
 }

@@ -79,15 +79,21 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'suspects are marked dead after one turn',
-    file: 'actors/sync/cluster-sync/lease.ts',
-    find: 'suspects: isInTurn(state, sentMs) ? lease.overdue : []',
-    replace: 'suspects: isInTurn(state, sentMs) ? lease.suspects : []',
+    file: 'src/rules/cluster/suspicions.ts',
+    find: 'nowMs - sinceMs >= this.#suspectedMinMs',
+    replace: 'nowMs - sinceMs >= 0',
   },
   {
     name: 'no node is ever marked dead',
     file: 'actors/sync/cluster-sync/lease.ts',
-    find: 'suspects: isInTurn(state, sentMs) ? lease.overdue : []',
+    find: 'suspects: lease.suspicions.overdue(sentMs)',
     replace: 'suspects: []',
+  },
+  {
+    name: 'an epoch is not kept until the next one is there',
+    file: 'actors/sync/cluster-sync/opening.ts',
+    find: "if (state.lease.nextEpoch === 'under way') {",
+    replace: 'if (state.attempts < 0) {',
   },
   {
     name: 'what the dead held is never swept',

@@ -9,6 +9,7 @@
  */
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { losesMemory } from './faults.js'
 import { type Outcome, simulate } from './scenario.js'
 
 const WORKERS = 2
@@ -50,7 +51,7 @@ async function failureOf(seed: number): Promise<string | undefined> {
 
 function describe({ plan, violations }: Outcome): string {
   const faults = plan.faults.map(({ name, node, slot, fromMs, toMs, degree }) => {
-    const where = name === 'threadDeath' ? `node ${node} slot ${slot}` : `node ${node}`
+    const where = losesMemory(name) ? `node ${node} slot ${slot}` : `node ${node}`
     return `  ${name} (${where}, degree ${degree.toFixed(2)}) from ${Math.round(fromMs)} to ${Math.round(toMs)} ms`
   })
   const broken = violations

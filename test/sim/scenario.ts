@@ -11,6 +11,7 @@ import {
   FAULT_NAMES,
   FAULTS,
   type Fault,
+  losesMemory,
   mayLoseAnswer,
   mortalSlots,
   recordsOf,
@@ -99,7 +100,7 @@ export function planOf(seed: number): Plan {
     const [minMs, maxMs] = FAULTS[name].lasts
     const fromMs = START_MS + random() * (BUSY_MS - maxMs)
     const toMs = fromMs + minMs + random() * (maxMs - minMs)
-    return { name, node: below(NODES), slot: pick(mortalSlots(layout)), fromMs, toMs, degree: random() }
+    return { name, node: below(NODES), slot: pick(mortalSlots(name, layout)), fromMs, toMs, degree: random() }
   }
 }
 
@@ -109,8 +110,8 @@ type Clash = (a: Fault, b: Fault, meet: boolean, layout: Layout) => boolean
 const APART_MS = 5_000
 const strikesNode = ({ name }: Fault) => FAULTS[name].strikesNode
 const isLoss = ({ name }: Fault) => name === 'crashNode' || name === 'restartNode'
-const mayKill = (fault: Fault) => strikesNode(fault) && fault.name !== 'threadDeath'
-const isServer = ({ name }: Fault) => name === 'storeDown' || name === 'loseLastWrites'
+const mayKill = (fault: Fault) => strikesNode(fault) && !losesMemory(fault.name)
+const isServer = ({ name }: Fault) => ['storeDown', 'storeFlaps', 'loseLastWrites'].includes(name)
 const isEmptied = ({ name, degree }: Fault) => name === 'loseLastWrites' && degree > ALL_LOST
 const isSetBack = ({ name, degree }: Fault) => name === 'clockStep' && degree < 0.5
 
@@ -127,7 +128,7 @@ const CLASHES: Clash[] = [
   (a, b) => isSetBack(a) && isEmptied(b),
   // A shard and the store are each other's memory of what other nodes hold: while both are empty, and until the others
   // have asserted again, a shard that starts anew has nobody to show.
-  (a, b, meet, { shard }) => meet && isEmptied(a) && b.name === 'threadDeath' && shard.includes(b.slot),
+  (a, b, meet, { shard }) => meet && isEmptied(a) && losesMemory(b.name) && shard.includes(b.slot),
   // A node that is away while the store is emptied begins to doubt what it knows when it is back, not before.
   (a, b, meet) => meet && isEmptied(a) && (b.name === 'pauseNode' || b.name === 'partition'),
   // A node that has subscribed again takes any number for the next one: it cannot tell what was lost since then from

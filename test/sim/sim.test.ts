@@ -63,3 +63,20 @@ t.test('no outage of the store makes one node take another for dead, however lon
     t.same(violations, [], `seed ${seed}`)
   }
 })
+
+/** Once renewals that bunch after an outage counted as turns: three of them, and a node was dead that stood still. */
+t.test('a node that stands still for a moment when the store is back is not taken for dead', async (t) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const outage: Fault = {
+      name: 'storeDown',
+      node: 0,
+      slot: 0,
+      fromMs: 28_000 + 330 * seed,
+      toMs: 35_250,
+      degree: 0,
+    }
+    const pause: Fault = { ...outage, name: 'pauseNode', fromMs: 33_250, toMs: 36_900 }
+    const { violations } = await carryOut({ ...plan([], outage, pause), seed })
+    t.same(violations, [], `seed ${seed}`)
+  }
+})

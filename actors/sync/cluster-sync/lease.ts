@@ -7,8 +7,9 @@
  */
 import { StoreUnavailableError } from '../../../src/errors/errors.js'
 import { RENEWALS_PER_LEASE } from '../../../src/rules/cluster/lease-times.js'
-import { Membership, type Registry, type Suspect } from '../../../src/rules/cluster/membership.js'
-import type { NodeName } from '../../../src/rules/cluster/node-name.js'
+import { Membership, type Registry } from '../../../src/rules/cluster/membership.js'
+import { NodeName } from '../../../src/rules/cluster/node-name.js'
+import { Suspicions } from '../../../src/rules/cluster/suspicions.js'
 import type { Holder } from '../../../src/rules/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
 import type { Incarnation, Lease, LeaseRenewal } from '../../../src/store/ports/node-registry.js'
@@ -34,10 +35,7 @@ export interface LeaseState {
   sentMs: number | undefined
   /** Why the last one that ended did not work; undefined = it did. */
   failure: string | undefined
-  /** Told by the last renewal. */
-  suspects: Suspect[]
-  /** Those of them that had been told by the one before it too. */
-  overdue: Suspect[]
+  suspicions: Suspicions
   /** When the epoch was taken. */
   takenMs: number
   /** When the last renewal that succeeded was sent. */
@@ -54,16 +52,15 @@ export type FromLease =
   | { kind: 'deathDue' }
   | { kind: 'swept'; dead: Holder; outcome: Outcome<number> }
 
-export function newLease(name: NodeName): LeaseState {
+export function newLease(nodeLeaseMs: number): LeaseState {
   return {
-    name,
+    name: new NodeName(nodeLeaseMs),
     members: new Membership(),
     isNew: false,
     nextEpoch: 'none',
     sentMs: undefined,
     failure: undefined,
-    suspects: [],
-    overdue: [],
+    suspicions: new Suspicions(nodeLeaseMs),
     takenMs: Number.NEGATIVE_INFINITY,
     renewedMs: Number.NEGATIVE_INFINITY,
     previousIncarnations: [],
@@ -96,7 +93,7 @@ export function renewLease(ctx: Ctx, state: State): void {
   if (sentMs >= lease.keptUntilMs) lease.previousIncarnations = []
   const renewal = {
     known: lease.members.version,
-    suspects: isInTurn(state, sentMs) ? lease.overdue : [],
+    suspects: lease.suspicions.overdue(sentMs),
     previousIncarnations: lease.previousIncarnations,
     unregistered: lease.members.takeUnregistered(),
     sweeping: lease.sweeping,
@@ -118,21 +115,12 @@ export function renewSoon(ctx: Ctx, state: State): void {
   })
 }
 
-/** Suspicions count only if our own previous renewal was on time: during an outage no node could renew. */
-function isInTurn({ lease, settings }: State, sentMs: number): boolean {
-  return sentMs - lease.renewedMs <= settings.nodeLeaseMs / 2
-}
-
 /** True = the lease is held. */
 export function onLeaseRenewed(ctx: Ctx, state: State, sentMs: number, { isHeld, ...told }: Lease): boolean {
   const { lease } = state
   if (!isHeld) return false
-  // Told twice: within one turn, a node whose lease ended while the store was away may only be slower than this one.
-  const wasSuspect = (one: Suspect) =>
-    lease.suspects.some(({ holder, leaseEndMs }) => holder === one.holder && leaseEndMs === one.leaseEndMs)
-  lease.overdue = isInTurn(state, sentMs) ? told.suspects.filter(wasSuspect) : []
   lease.renewedMs = sentMs
-  lease.suspects = told.suspects
+  lease.suspicions.told(told.suspects, sentMs)
   if (told.registry !== undefined) {
     const isRevived = lease.members.isRevivedBy(told.registry)
     const dead = lease.members.unknownDeaths(told.registry)

@@ -7,7 +7,7 @@ import type { Holder } from '../../rules/types.js'
 export interface LeaseRenewal {
   /** Version of the registry that it knows; 0 = none. */
   known: number
-  /** Nodes that had missed a renewal when it renewed the last two times, if those were no longer ago than usual. */
+  /** Nodes that have missed renewals for long enough, see `Suspicions`. */
   suspects: Suspect[]
   /** Earlier incarnations of the same process, which count until everything is asserted under the new epoch. */
   previousIncarnations: Holder[]
