@@ -90,12 +90,6 @@ export const MUTATIONS: Mutation[] = [
     replace: 'suspects: []',
   },
   {
-    name: 'an epoch is not kept until the next one is there',
-    file: 'actors/sync/cluster-sync/opening.ts',
-    find: "if (state.lease.nextEpoch === 'under way') {",
-    replace: 'if (state.attempts < 0) {',
-  },
-  {
     name: 'what the dead held is never swept',
     file: 'src/store/memory/registry.ts',
     find: '    this.#sweeps.set(holder, fromMs)\n  }',

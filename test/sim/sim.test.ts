@@ -4,7 +4,7 @@ import { APART } from './cluster.js'
 import type { Fault } from './faults.js'
 import { carryOut, type Plan, simulate } from './scenario.js'
 
-const SEEDS = 200
+const SEEDS = 240
 
 t.test(
   'whatever fails, every watcher comes to see what the sockets say, and none is told a lie',

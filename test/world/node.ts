@@ -54,10 +54,7 @@ export interface NodeSettings {
 }
 
 /** Actors in the place of the real ones. */
-export type ActorsOf = (node: VirtualNode) => {
-  listener?: typeof listener
-  presenceShard?: typeof presenceShard
-}
+export type ActorsOf = (node: VirtualNode) => { presenceShard?: typeof presenceShard }
 
 /** What all nodes of a cluster have in common. */
 export interface Ground {
@@ -98,6 +95,8 @@ const CONNECTION_SETTINGS = {
 export class VirtualNode {
   readonly nodeId: string
   readonly addresses: Addresses
+  /** Io threads that do not announce their sockets to a shard that starts anew, as one that is busy for a long while. */
+  readonly muted = new Set<ThreadSlot>()
   readonly #ground: Ground
   /** By slot; undefined = the thread is dead. */
   readonly #systems: (ActorSystem | undefined)[] = []
@@ -275,7 +274,7 @@ export class VirtualNode {
   }
 
   #spawnIo(slot: ThreadSlot): void {
-    const { platforms, settings, seating, actorsOf, verifyToken, wallMs } = this.#ground
+    const { platforms, settings, seating, verifyToken, wallMs } = this.#ground
     const system = this.#systems[slot]!
     const hub = new Hub()
     const transport = new VirtualTransport()
@@ -294,7 +293,7 @@ export class VirtualNode {
     const gauges = { waiting: () => 0 }
     system.spawn(fanOut, { hub, limits, gauges, transport, addresses: this.addresses, counts }, FAN_OUT)
     system.spawn(
-      actorsOf(this).listener ?? listener,
+      this.#mutable(slot),
       {
         hub,
         places: {
@@ -335,5 +334,14 @@ export class VirtualNode {
       },
       LISTENER,
     )
+  }
+
+  #mutable(slot: ThreadSlot): typeof listener {
+    return {
+      ...listener,
+      receive: (ctx, state, message) => {
+        if (message.kind !== 'announce' || !this.muted.has(slot)) listener.receive(ctx, state, message)
+      },
+    }
   }
 }
