@@ -120,7 +120,7 @@ function addTold({ told }: Doings, to: ts.Expression, file: string): void {
   told.add(protocol?.[1] ?? `${path} in ${file}`)
 }
 
-/** A list of the header, such as `Timers  a, b`: what stands in brackets is prose. */
+/** A list of the header, such as `Timers  a, b` or `Tells  nobody`: what stands in brackets is prose. */
 function listed(header: string, label: string): Set<string> {
   const [, rest = ''] = new RegExp(`${label}  ([^\\n]*(?:\\n \\*  {10,}[^\\n]*)*)`).exec(header) ?? []
   const plain = rest.replace(/\([^)]*\)|;[^\n]*/g, '')
@@ -128,7 +128,7 @@ function listed(header: string, label: string): Set<string> {
     plain
       .split(/[,\n]/)
       .map((word) => word.replace(/^ \*/, '').trim())
-      .filter((word) => word !== ''),
+      .filter((word) => word !== '' && word !== 'none' && word !== 'nobody'),
   )
 }
 
