@@ -2,6 +2,7 @@
 // Run after the build, as `npm run docs`; `test/docs.test.ts` holds the pages to it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { dataPathPicture } from './data-path-picture.mjs'
 import { nodeProtocolPage } from './node-protocol-page.mjs'
 
 const built = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).href)
@@ -13,6 +14,7 @@ export const PAGES = {
   'docs/errors.md': { errors: errorsTable },
   'docs/metrics.md': { metrics: async () => (await built('observe/metrics.js')).metricsTable() },
   'docs/node-protocol.md': nodeProtocol,
+  'docs/data-path.svg': dataPathPicture,
 }
 
 /** The text of a page with every generated part up to date. Throws when a marker is missing, and names it. */
