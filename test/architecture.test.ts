@@ -34,3 +34,12 @@ t.test('only the entry reads the environment, and only the settings its values',
     if (file !== 'src/main.ts') t.notMatch(read, /process\.env/, file)
   }
 })
+
+t.test(
+  'roles give their actors the settings that they name, never all of them with the secrets',
+  async (t) => {
+    const roles = (await sources()).filter((source) => source.startsWith('src/node/roles/'))
+    t.ok(roles.length > 0)
+    for (const file of roles) t.notMatch(await readFile(join(ROOT, file), 'utf8'), /\.\.\.config\b/, file)
+  },
+)

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { newSyncCounts } from '../../../actors/sync/counts.js'
 import { startSync } from '../../../actors/sync/start-sync.js'
 import { newHealth } from '../../../actors/sync/store-health.js'
+import { pick } from '../../config/pick.js'
 import type { ReadyPart } from '../../health/readiness.js'
 import { storeParts } from '../../health/store-parts.js'
 import { Addresses } from '../../protocol/addresses.js'
@@ -48,7 +49,10 @@ function open({ system, settings, log, meter }: ThreadContext): RoleInstance {
     addresses: new Addresses(settings.topology),
     nodeLeaseMs: config.nodeLeaseMs,
     watchTtlS: config.watchTtlS,
-    tokens: { ...config, needsRecord: rightsOf(config).needsRecord },
+    tokens: {
+      ...pick(config, 'tokenCacheS', 'tokenCacheMax', 'openimCompat', 'authWhenStoreDown'),
+      needsRecord: rightsOf(config).needsRecord,
+    },
     health,
     counts,
     onUnsuitable: (error) => log.error({ reason: error.message }, 'the store cannot serve'),
