@@ -10,8 +10,9 @@ import { openFilesMax, readOptions } from '../bench/load/options.js'
 import type { Summary } from '../bench/load/summary.js'
 import { freePort } from '../src/doors/websocket/transport/port-check.js'
 import { WireCode } from '../src/openim/codes.js'
+import { eventually } from './support/eventually.js'
 import { endsWithThisProcess, temporaryFolder } from './support/leftovers.js'
-import { eventually, SECRET, TestNode } from './support/node.js'
+import { SECRET, TestNode } from './support/node.js'
 
 const BLINK_MS = 1_500
 const MAIN = new URL('../bench/load/main.js', import.meta.url)

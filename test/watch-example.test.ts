@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { Platform } from '../src/openim/platforms.js'
+import { eventually } from './support/eventually.js'
 import { endsWithThisProcess } from './support/leftovers.js'
-import { eventually, TestNode } from './support/node.js'
+import { TestNode } from './support/node.js'
 
 t.test('the example logs in, and prints who comes and goes', async (t) => {
   const node = await TestNode.start(t, { OFFLINE_GRACE_MS: '0' })

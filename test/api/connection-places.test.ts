@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { ConnectionPlaces, type Place } from '../../src/doors/rest/connection-places.js'
 import { type HttpServerOptions, serveHttp } from '../../src/doors/rest/http-server.js'
+import { gate } from '../support/gate.js'
 
 class FakePlace implements Place {
   isGone = false
@@ -129,21 +130,15 @@ t.test('a port full of connections that only wait serves whoever comes', async (
 t.test(
   'a call that is being answered is not cut for others, which are told that there is no place',
   async (t) => {
-    let finish = () => {}
-    const isFinished = new Promise<void>((resolve) => {
-      finish = resolve
-    })
+    const finish = gate()
+    const allAsked = gate()
     let asked = 0
-    let allAsked = () => {}
-    const areAsked = new Promise<void>((resolve) => {
-      allAsked = resolve
-    })
     const { open, get, server } = await serve(
       t,
       { connectionsMax: 16, connectionsPerAddressMax: 4 },
       async () => {
-        if (++asked === 4) allAsked()
-        await isFinished
+        if (++asked === 4) allAsked.open()
+        await finish.promise
         return new Response('done')
       },
     )
@@ -153,11 +148,11 @@ t.test(
         return { answer: get(socket) }
       }),
     )
-    await areAsked
+    await allAsked.promise
     const newcomer = await open()
     const [refusal] = (await once(newcomer, 'data')) as [Buffer]
     t.match(refusal.toString(), /^HTTP\/1\.1 503 /)
-    finish()
+    finish.open()
     for (const { answer } of answers) t.match(await answer, /done/)
     t.equal(server.places.counts.refused, 1)
   },

@@ -1,7 +1,8 @@
 /** Redis has no room, and throws away or refuses what it is told. */
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { startStore } from './races.js'
 
 t.test('records that Redis has thrown away are asserted again, and nobody seems to leave', async (t) => {

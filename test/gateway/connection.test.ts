@@ -14,7 +14,8 @@ import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import { connectionArgs } from '../support/connection-args.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 
 const READ_TIMEOUT_MS = 1_000

@@ -3,7 +3,8 @@ import t, { type Test } from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { askRest } from '../support/rest.js'
 
 async function adminTokenOf(node: TestNode): Promise<string> {
