@@ -190,7 +190,7 @@ t.test('more connections than files may be open are refused, with what to do', a
   t.end()
 })
 
-t.test('who watches whom is the same for the same seed, never oneself, nobody twice', async (t) => {
+t.test('the watched users are the same for the same seed, never oneself, nobody twice', async (t) => {
   for (const [count, total] of [
     [3, 100],
     [60, 100],

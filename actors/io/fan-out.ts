@@ -60,7 +60,7 @@ interface Pending {
   askedMs: number
 }
 
-/** Watches of users whom nobody watches any more are kept so long: watchers come back, and pages are reloaded. */
+/** How long a user stays watched without a watcher: watchers come back, and pages are reloaded. */
 const SWEEP_MS = 10_000
 /** Users looked after in one turn, about 3 ms, and the pause before the next turn. */
 const SLICE = 2_000

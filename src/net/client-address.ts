@@ -1,5 +1,5 @@
 /**
- * Whom a request is from, when proxies stand before this port.
+ * The client's address of a request, where proxies stand before this port.
  *
  * From the peer of the connection outwards: as long as a hop is a trusted proxy, the next one is the one that that proxy
  * says it was asked by. The first hop that is no trusted proxy is the client, and what it says of others before it

@@ -1,4 +1,4 @@
-/** Which of OpenIM's numbers this gateway sends, to whom and why. A test compares the rows with the code. */
+/** Which of OpenIM's numbers this gateway sends, to which callers and why. A test compares the rows with the code. */
 import type { CatalogueEntry, Retry } from '../errors/errors.js'
 import { WireCode } from './codes.js'
 

@@ -1,4 +1,4 @@
-/** Use case: where users are, in the whole cluster. WATCH_POLICY says who may ask about whom. */
+/** Use case: where users are, in the whole cluster. WATCH_POLICY says who may ask about which users. */
 import { WireCode } from '../openim/codes.js'
 import type { PlatformId, UserId, UserPlatforms } from '../rules/types.js'
 import { checkUserId } from '../rules/user-id.js'

@@ -1,6 +1,6 @@
 /**
- * The token service: makes, checks, renews and revokes tokens. What it answers to whom is HTTP's business; where
- * records are kept, the store's.
+ * The token service: makes, checks, renews and revokes tokens. The REST door decides who may call and how answers look;
+ * the store keeps the records.
  *
  * A token that is kicked by hand also ends the connections that were made with it within the last hour: the store
  * tells the nodes that rely on it. Older ones are the caller's to end. Those of a token that a newer one replaced stay

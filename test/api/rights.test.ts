@@ -11,7 +11,7 @@ import { room, SECRET } from './room.js'
 const MINUTE_MS = 60_000
 const ADDRESS = '192.0.2.1'
 
-t.test('every path is closed to whom the table does not name', async (t) => {
+t.test('every path refuses callers that the table does not name', async (t) => {
   const routes = allRoutes(new PlatformTable(OPENIM_PLATFORMS))
   t.ok(routes.length > 9, `${routes.length} paths`)
   for (const { path, may } of routes) {
@@ -51,7 +51,7 @@ t.test('a revoked token of an administrator opens nothing', async (t) => {
   t.equal((await post('/connection/list', { userID: 'u1' }, { token: next })).answer.errCode, 0)
 })
 
-t.test('each act of an administrator is written down: who, from where, what, on whom, outcome', async (t) => {
+t.test('each act of an administrator is logged: who, from where, what, on which users, outcome', async (t) => {
   const { post, userToken, adminToken, audited } = room({
     rest: { kick: async () => ({ gone: 0, left: [], unanswered: ['node-b'] }) },
   })

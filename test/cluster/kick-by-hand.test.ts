@@ -1,4 +1,4 @@
-/** Kicks over REST, through a node that does not hold the user: whom they end, and that the token is good nowhere. */
+/** Kicks over REST, through a node that does not hold the user: which logins end, and that the token is good nowhere. */
 
 import slotOf from 'cluster-key-slot'
 import t, { type Test } from 'tap'

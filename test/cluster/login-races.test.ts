@@ -270,7 +270,7 @@ t.test('a node that hangs holds up no login on the others, and obeys when it is 
   await eventually(() => (held.every(([there]) => !there.isIn) ? true : undefined))
   t.ok(
     held.every(([there, comes]) => there.kicks === 1 && comes.isIn && comes.kicks === 0),
-    'whom it held has been kicked',
+    'the login that it held has been kicked',
   )
   for (const pair of held) t.same(await statesOf(redis, pair), [KICKED, GOOD])
   t.comment(`logins that remove one on a node that is well: ${show(before)}`)

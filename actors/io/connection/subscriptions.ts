@@ -1,4 +1,4 @@
-/** Request 2005: whom this connection watches. Lists are counted before they are read, and each user in one is one. Thread: io. */
+/** Request 2005: which users this connection watches. Lists are counted before they are decoded. Thread: io. */
 
 import { topicOf } from '../../../src/doors/websocket/hub.js'
 import { LeakyBucket } from '../../../src/doors/websocket/leaky-bucket.js'

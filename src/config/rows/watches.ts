@@ -1,4 +1,4 @@
-/** Who may watch whom, and how many. */
+/** Who may watch which users, and how many. */
 import { choice, int, WORKED_OUT } from '../kinds.js'
 
 export const watchesSettings = {

@@ -75,7 +75,7 @@ export type WatchEffect =
   | { kind: 'statuses'; thread: number; statuses: WatchedStatus[] }
   | { kind: 'watchStarted'; userIds: readonly UserId[] }
   | { kind: 'watchEnded'; userIds: readonly UserId[] }
-  /** Ask another node what it holds of users of whom the store lacks it. */
+  /** Ask another node what it holds of users: the store lacks its claims on them. */
   | { kind: 'remind'; to: Holder; userIds: UserId[] }
 
 /** The whole of what watchers are told of one user; `isPartial`: only what is known here, as the store is away. */

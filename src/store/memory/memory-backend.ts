@@ -142,7 +142,7 @@ export class MemoryBackend {
     return { version: user.version, changed: this.read(userId), watchers }
   }
 
-  /** Everybody on whom the holder has a claim. */
+  /** The users that the holder has claims on. */
   heldBy(holder: Holder): UserId[] {
     const nowS = this.#nowS()
     const isHeld = ({ claims, versionExpiresAtS }: UserRecord) =>

@@ -134,9 +134,9 @@ class UwsTransport<Owner> implements Transport {
   }
 
   /**
-   * A server of the library keeps the certificate that it was made with. So another one takes its place at the port,
-   * and the former lives on with its sockets. It is closed with a later change, when it has none left: by then its
-   * last handshakes are long over. Whom the system has connected and the former has not yet accepted is reset.
+   * A server of the library keeps the certificate that it was made with. So a new server takes over the port, and the
+   * old one keeps its sockets. A later change of certificate closes it if it has no sockets left: by then its last
+   * handshakes are long over. Connections that the old server had not yet accepted are reset.
    */
   useTls(pair: TlsPair): void {
     const former = this.app

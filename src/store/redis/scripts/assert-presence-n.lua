@@ -88,9 +88,9 @@ local function compare_simple(claims, assertion)
   return simple
 end
 
--- Compare what is stored of a user with what this node asserts. "Changed" compares the sets before and after, so
--- that an expired leftover that is asserted again is no change, and one that goes is told to the watchers, whom
--- nobody told when it expired.
+-- Compare what is stored of a user with what this node asserts. "Changed" compares the sets before and after: an
+-- expired leftover that is asserted again is no change; one that is removed is a change, because nobody told the
+-- watchers when it expired.
 local function compare(claims, assertion)
   local found = { version = 0, missing = assertion.count, kept = {}, dropped = {}, withdrawn = {}, ends_s = 0 }
   local held_elsewhere = {}
