@@ -222,7 +222,7 @@ function onOverRate(state: State, data: Uint8Array): void {
     return hasCode(error, 'MESSAGE_TOO_LONG') ? flood(state, 'unread') : onBadFrame(state, error)
   }
   if (request.sendID !== state.userId) return drop(state, 'wrongUser')
-  refuse(state, 'requests', failure(request, WireCode.TooManyRequests, 'slow down and ask again'))
+  refuse(state, 'requests', failure(request, WireCode.TooManyRequests, 'request limit reached; retry later'))
 }
 
 function onBadFrame(state: State, error: unknown): void {
@@ -287,13 +287,13 @@ function onReadDue(ctx: Ctx, state: State): void {
   const leftMs = state.settings.readTimeoutMs - silentMs
   if (leftMs > 0) return ctx.once('read', leftMs, READ_DUE)
   drop(state, 'silent')
-  // Nothing would report its end any more, and this actor would live for ever.
+  // Without this signal nothing would report the end of the socket, and this actor would live for ever.
   if (state.socket.isGone) ctx.signal(ctx.self, GONE)
 }
 
 /**
- * A probe that is under way and unanswered answers for this one too; one that was answered says nothing of now. Who
- * leaves anyway says so in the end.
+ * A probe that is still unanswered serves this question too; one that was answered is too old. A connection that is
+ * ending anyway need not answer: its end does.
  */
 function onProbe(ctx: Ctx, state: State): void {
   const isUnanswered = state.probe !== undefined && state.heard.heardMs <= state.probe.sinceMs

@@ -50,7 +50,7 @@ export interface Args {
 interface State extends Args {
   /** Users asked of their shards and not answered yet, with the requests that wait for them. */
   waiting: Map<UserId, Pending[]>
-  /** The sweep under way: who is still to be looked after of those that were there when it began. */
+  /** The sweep under way: users of its start that are still to be checked for watchers. */
   round: { users: Iterator<UserId, unknown>; left: number }
 }
 

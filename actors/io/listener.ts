@@ -47,7 +47,7 @@ function receive(ctx: Ctx, state: State, message: Message): void {
   }
 }
 
-// Handlers: who is in
+// Handlers: accepted logins
 
 function onAnnounce(ctx: Ctx, state: State, shard: number): void {
   const connections = [...state.hub.connections.values()].filter(

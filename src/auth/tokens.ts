@@ -183,5 +183,5 @@ function faultOf(error: unknown): TokenFault {
     return tokenFault(WireCode.TokenMalformedError, 'the token is not a JWT')
   }
   // Another algorithm, an unknown key or critical header, or a signature that does not fit: one answer for all.
-  return tokenFault(WireCode.TokenUnknownError, 'the token is not signed as it should be')
+  return tokenFault(WireCode.TokenUnknownError, 'the signature of the token does not match')
 }

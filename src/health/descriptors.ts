@@ -14,7 +14,7 @@ export const PER_THREAD = 12
 /** A node that was full is ready again when it has so much of its room free. */
 const ROOM_AGAIN = 0.05
 
-/** Who gets how many, of those that one process may open. */
+/** How the file descriptors that the process may open are shared out. */
 export interface Shares {
   health: number
   api: number

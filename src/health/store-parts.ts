@@ -42,10 +42,14 @@ export function storeParts(facts: StoreFacts, now: Now, isStoreOptional: boolean
     part(
       'store',
       facts.store,
-      (reason) => `${inWords(reason)}; what other nodes hold is as of then`,
+      (reason) => `${inWords(reason)}; the state of other nodes is as of then`,
       isStoreOptional,
     ),
-    part('channel', facts.channel, (reason) => `what other nodes say is not heard: ${inWords(reason)}`),
+    part(
+      'channel',
+      facts.channel,
+      (reason) => `messages of other nodes are not received: ${inWords(reason)}`,
+    ),
     part('node-id', facts.nodeId, (reason) => reason),
   ]
 }

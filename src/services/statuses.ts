@@ -8,7 +8,7 @@ import type { RateTable } from './rate-table.js'
 export interface StatusDeps {
   /** Whether `asker` may know where a user is. */
   mayWatch(asker: UserId, userId: UserId): boolean
-  /** Who is where, in order; a user who could not be read is missing. Rejects while the store is away. */
+  /** Where users are, in order; a user who could not be read is missing. Rejects while the store is away. */
   whereabouts(userIds: UserId[]): Promise<UserPlatforms[]>
   /** How many users a second each user may ask about. */
   rate: RateTable

@@ -109,7 +109,11 @@ export function onNotWatched(ctx: Ctx, state: State, { requestId, reason }: Conn
   endWaiting(ctx, state, requestId)
   const { labels } = pending
   if (reason === 'busy') {
-    refuse(state, 'waitingWatches', failure(labels, WireCode.TooManyRequests, 'presence is busy, ask again'))
+    refuse(
+      state,
+      'waitingWatches',
+      failure(labels, WireCode.TooManyRequests, 'too many subscriptions wait for the store; retry later'),
+    )
   } else {
     const detail = 'this node watches as many users as it may'
     refuse(state, 'watchedUsers', failure(labels, WireCode.TooManyWatches, detail))

@@ -1,4 +1,4 @@
-/** Who is online, asked of the store: many questions of one turn become one call. Thread: sync. */
+/** Where users are, read from the store: the questions of one turn of the event loop become one call. Thread: sync. */
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
 import { platformsOf } from '../../../src/rules/presence/watch-index.js'
 import type { UserId, UserPlatforms, Whereabouts } from '../../../src/rules/types.js'

@@ -61,7 +61,7 @@ export function onVouchForToken(
   call.catch((error: Error) => {
     ctx.log.warn(
       { userId, reason: error.message },
-      'a token that was kicked by an earlier login stays kicked',
+      'cannot undo the kick of a token that has logged in since',
     )
   })
 }

@@ -16,7 +16,7 @@ export const loginsSettings = {
     env: 'LOGIN_CONFLICT',
     default: 'kick-old',
     choices: ['kick-old', 'refuse-new'],
-    doc: 'Who yields when a login conflicts with another: `kick-old` as OpenIM does, or `refuse-new` (error 1613).',
+    doc: 'Which login ends when two conflict: the old one (`kick-old`, as OpenIM does) or the new one (`refuse-new`, error 1613).',
   }),
   platforms: text({
     env: 'PLATFORMS',

@@ -8,9 +8,9 @@
 
 /** One connection, as the server sees it. */
 export interface Place {
-  /** Whose it is: connections with the same key share a limit. Undefined = of a proxy, which stands for many. */
+  /** Connections with the same key, their client's address, share a limit. Undefined = a proxy, which has many clients. */
   readonly key: string | undefined
-  /** Nothing of this side's is under way on it: it is idle, or still to send the rest of a request. */
+  /** No call is being answered on it: it is idle, or still has to send the rest of a request. */
   mayYield(): boolean
   yield(): void
 }

@@ -48,7 +48,7 @@ export function createRest(deps: RestDeps): App {
   app.onError((error, c) => {
     deps.report(error, 'other')
     return c.json(
-      failure(new CallRefusedError(WireCode.ServerInternalError, 'the log of the server says more')),
+      failure(new CallRefusedError(WireCode.ServerInternalError, 'internal error; see the log of the node')),
       500,
     )
   })

@@ -1,5 +1,5 @@
 /**
- * The watch index: who is watched on this node, by which io threads, and what other nodes hold of them.
+ * The watch index: the users that clients of this node watch, by io thread, and what other nodes hold of them.
  *
  * What a watcher is told of a user is the union of what this node's sockets say (always newest here), what other
  * nodes claim (newest by version) and what OpenIM's own gateways hold. It is told again only when it changed.

@@ -103,13 +103,13 @@ export interface LoginWaiter {
   holder: Holder
 }
 
-/** Who asked other nodes for something and waits for their answers. */
+/** A kick or a login that asked other nodes for something and waits for their answers. */
 export type Asker = KickWaiter | LoginWaiter
 
-/** The same on whatever node. */
+/** The same without the node that is asked. */
 export type WithoutNode = KickWaiter | Omit<LoginWaiter, 'holder'>
 
-/** Who waits for probes. */
+/** Another node or a login that waits for probes of connections here. */
 export type Waiter = NodeWaiter | LoginWaiter
 
 /** Tokens that were kicked by the login with the number `by`. */

@@ -12,7 +12,7 @@ export const EVICT_TRIES_MAX = 9
 
 const EVICT_AGAIN: Due = { timer: 'evictAgain' }
 
-/** An eviction for one other node. `waiter`: who wants to know what it did there. */
+/** An eviction for one other node. `waiter`: the kick or login that waits for its outcome there. */
 interface Order {
   to: Holder
   eviction: Eviction

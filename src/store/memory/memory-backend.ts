@@ -58,9 +58,9 @@ export class MemoryBackend {
   #userSweep: Iterator<[UserId, UserRecord]> | undefined
 
   /**
-   * `nowMs`: ms, the one clock of the store; it must only rise, at the pace of time: who is connected must not be
-   * forgotten because the machine's clock was set, or the machine slept. `openJournal`: where tokens outlive the
-   * process, if they do; `wallMs`: Unix ms, for what is written there.
+   * `nowMs`: ms, the one clock of the store; it must only rise, at the pace of time: claims must not expire because the
+   * machine's clock was set, or the machine slept. `openJournal`: where tokens outlive the process, if they do;
+   * `wallMs`: Unix ms, for what is written there.
    */
   constructor(nowMs: () => number, openJournal?: () => TokenJournal, wallMs: () => number = nowMs) {
     this.#nowMs = nowMs

@@ -12,7 +12,9 @@ export function callerOf(head: RequestHead, peer: string, proxied: string, proxi
   if (trusted.isEmpty) return { address: peer, isThroughProxy: false }
   const isProxy = trusted.has(peer)
   if (protocol !== 'off' && isProxy !== (proxied !== '')) {
-    const why = isProxy ? 'no PROXY header with the address of a client' : 'a PROXY header from a stranger'
+    const why = isProxy
+      ? 'no PROXY header with the address of a client'
+      : 'a PROXY header from an untrusted address'
     return { reason: 'proxyHeader', why }
   }
   return {

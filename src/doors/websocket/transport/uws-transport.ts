@@ -70,8 +70,8 @@ class UwsTransport<Owner> implements Transport {
     }
     native.ws<UserData<Owner>>('/*', {
       compression: uws.DISABLED,
-      // Who is idle is for the connection actor to say. This is for peers that keep their TCP connection after `end`:
-      // the library then knows no socket any more, and reads on for as long as something comes.
+      // The connection actor ends idle connections. This timeout is for peers that keep their TCP connection after
+      // `end`: the library has no socket for them any more, and reads on as long as bytes come.
       idleTimeout: idleTimeoutS(options.silenceMsMax),
       maxLifetime: 0,
       sendPingsAutomatically: false,
