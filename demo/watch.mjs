@@ -17,7 +17,7 @@ const query = new URLSearchParams({
   isMsgResp: 'true',
 })
 const socket = new WebSocket(`${url}/?${query}`)
-// Whoever is silent for 30 s is taken for gone.
+// The gateway closes a connection that is silent for 30 s.
 const pings = setInterval(() => socket.ping(), 20_000)
 socket.on('close', () => clearInterval(pings))
 socket.on('message', (frame, isBinary) => {

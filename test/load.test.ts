@@ -72,7 +72,7 @@ t.test('everybody is logged in, and every watcher is told of everybody once', as
   t.same([summary.refusals, summary.disconnects, summary.kicks], [{}, {}, 0])
 })
 
-t.test('churn is seen by watchers, and whoever left comes back', async (t) => {
+t.test('churn is seen by watchers, and clients that left come back', async (t) => {
   const node = await TestNode.start(t)
   const summary = await summaryWhen(
     node,

@@ -48,7 +48,7 @@ const PROBE_DUE: Message = { kind: 'probeDue' }
 
 const GONE: Message = { kind: 'closed', code: CloseCode.NoCloseFrame, clean: false }
 
-/** What is read of a request that is over the rate, so that it can be answered: as it comes, and unpacked. */
+/** Bytes read of a request over the rate, so that it can be answered: as they come, and unpacked. */
 const REFUSED_BYTES_MAX = 4_096
 const REFUSED_INFLATED_BYTES_MAX = 16_384
 /** Bodies of pings are identifiers. */
@@ -191,7 +191,7 @@ function leave(ctx: Ctx, state: State, clean: boolean): void {
 // Handlers: frames
 
 function onFrame(ctx: Ctx, state: State, data: Uint8Array, isBinary: boolean): void {
-  // What comes after our own goodbye was sent before it arrived.
+  // Frames after our own close frame were sent before the client had it.
   if (state.ending !== undefined) return
   const nowMs = ctx.nowMs()
   state.heard.heardMs = nowMs
@@ -212,7 +212,7 @@ function onFrame(ctx: Ctx, state: State, data: Uint8Array, isBinary: boolean): v
   onRequest(ctx, state, request)
 }
 
-/** Read only what an answer needs. What is too long for that would cost what the rate is there to save. */
+/** Read only the labels that the answer needs, and only of short requests: the rate limit is there to save this work. */
 function onOverRate(state: State, data: Uint8Array): void {
   if (data.length > REFUSED_BYTES_MAX) return flood(state, 'unread')
   let request: RequestEnvelope
@@ -256,7 +256,7 @@ function onLogout(state: State, envelope: RequestEnvelope): void {
 
 // Handlers: from elsewhere, and by the clock
 
-/** The token first, or a quick client would be back with it before it is flagged. */
+/** Flag the token first: otherwise a quick client could log in with it again. */
 function onKick(ctx: Ctx, state: State, by: LoginNumber): void {
   if (state.isKicked || state.ending !== undefined) return
   state.isKicked = true
@@ -266,7 +266,7 @@ function onKick(ctx: Ctx, state: State, by: LoginNumber): void {
     tokenSync,
     { kind: 'kickTokens', userId, platformId, tokens: [token], by, ttlS },
     FLAG_DEADLINE_MS,
-    // Whatever came of it: token-sync knows of it, and writes it down as soon as it can.
+    // Go on whatever the outcome: token-sync keeps the kick, and writes it as soon as it can.
     () => ({ kind: 'tokenFlagged' }),
   )
 }

@@ -53,7 +53,7 @@ export function loginPolicy(config: Config): LoginPolicy {
     : new LoginPolicy(0, platformTable(config))
 }
 
-/** What a login has to fit in with; undefined = every login may come in. */
+/** The rivals and caps that a login has to fit in with; undefined = every login is accepted. */
 export function seating(config: Config): Seating | undefined {
   const { loginConflict, loginPolicy, maxConnectionsPerUser, maxConnectionsPerUserPlatform } = config
   const refuses = loginConflict === 'refuse-new' && loginPolicy !== '0'

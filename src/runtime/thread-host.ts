@@ -56,7 +56,7 @@ export interface ThreadHostOptions<Settings> {
 
 interface Hosted extends ThreadInfo {
   incarnation: number
-  /** A pool of one thread, for one life: what a dead thread leaves behind goes with it. */
+  /** A pool of one thread, for one life: what a dead thread leaves in it goes with it. */
   pool: Piscina | undefined
   control: RemoteControl | undefined
   life: Promise<void>

@@ -58,7 +58,7 @@ t.test('connections of a proxy stand for many, and only share the places of all'
   t.same(places.counts, { yielded: 1, refused: 0 })
 })
 
-t.test('whoever is being answered does not yield, and the newcomer is refused', async (t) => {
+t.test('a connection that is being answered does not yield, and the newcomer is refused', async (t) => {
   const { places, told } = placesOf(2, 2)
   const busy = ['a', 'b'].map((key) => new FakePlace(key, true))
   for (const place of busy) places.take(place)
@@ -98,7 +98,7 @@ async function serve(
   return { server, open, get }
 }
 
-t.test('a port full of connections that only wait serves whoever comes', async (t) => {
+t.test('a port full of connections that only wait serves new ones', async (t) => {
   for (const kind of ['silent', 'idle after a call', 'with half a head', 'with half a body'] as const) {
     const limits = { connectionsMax: 20, connectionsPerAddressMax: 20 }
     const { server, open, get } = await serve(t, limits, async (request) => {

@@ -28,7 +28,7 @@ async function refusalOf(t: Test, { userId, platformId, token }: Device, node: {
   return (await again.login(t, node)) ? 0 : again.refusals[0]!
 }
 
-/** Wait until the node knows of this many connections of the user, whoever holds them. */
+/** Wait until the node knows of this many connections of the user, on all nodes. */
 async function listed(node: TestNode, userId: UserId, count: number) {
   return eventually(async () => {
     const connections = await node.admin.connections(userId)

@@ -299,7 +299,7 @@ t.test('a node that hung for longer than its lease gives way to those who came m
   await eventually(async () =>
     (await redis.zcount('PORCHLIGHT:NODES', Date.now(), '+inf')) === 1 ? true : undefined,
   )
-  // The one that hangs counts as dead: whoever asked it to give way has been told that nobody is there.
+  // The node that hangs counts as dead: nodes that sent it evictions have been told that it holds no login.
   await eventually(async () => ((await node.admin.connections('late-0')).length === 1 ? true : undefined))
   hanging.thaw()
   await eventually(() => (pairs.every(([there]) => !there.isIn) ? true : undefined))

@@ -77,7 +77,7 @@ for (const env of SETTINGS) {
         await tab.client!.terminate()
         await eventually(() => (tab.logins > before && tab.isIn) || undefined)
       }
-      // Whoever was to be found half open has been.
+      // By then all half-open connections have been found.
       await replaced(nodes)
       half.client!.resume()
       await eventually(() => half.client!.closeCode)

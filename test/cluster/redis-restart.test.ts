@@ -44,7 +44,7 @@ t.test(
     t.teardown(() => client.disconnect())
     await eventually(async () => ((await client.zscore('ONLINE:stays', '2')) !== null ? true : undefined))
     t.equal(await client.exists('ONLINE:leaves'), 0)
-    t.same(toldOf(watcher, 'stays'), ['2'], 'whoever stayed never appeared to leave')
+    t.same(toldOf(watcher, 'stays'), ['2'], 'a user who stayed never appeared to leave')
 
     await client.hset('UID_PID_TOKEN_STATUS:comes:Android', comes, '0')
     await a.login('comes', Platform.Android, { token: comes })

@@ -311,8 +311,8 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     t.same(await seated(user), [`2@${other.holder}`, `5@${after.holder}`])
   })
 
-  // A survivor swept what a node had left, and the seat of whoever was back on it by then went too: two came in where
-  // one may be.
+  // A survivor swept the records of a dead node, and removed the seat of a user who was back on that node by then too:
+  // two logins came in where one may.
   t.test('what withdraws an earlier incarnation leaves the seats of the later one', async (t) => {
     const nodeId = fresh('node')
     const [before, survivor] = [await open(t, { nodeId }), await open(t)]

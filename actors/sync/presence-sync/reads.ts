@@ -7,7 +7,7 @@ import { askStore } from '../store-access.js'
 import { withoutDead } from './living.js'
 import type { Ctx, Reading, State } from './state.js'
 
-/** What the store takes in one call. */
+/** Users that the store takes in one call. */
 const USERS_MAX = 1_000
 
 export function onRead(ctx: Ctx, state: State, question: PresenceSync.Read): void {

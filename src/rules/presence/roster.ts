@@ -73,7 +73,7 @@ export interface Standing {
 
 const NOT_HERE: Standing = { platformIds: [], version: 0, isWaiting: false }
 
-/** A place held without a socket: what a former life of the shard asserted. */
+/** A place held without a socket: the shard asserted it before it was restarted. */
 const NO_SOCKET = -1
 
 /**

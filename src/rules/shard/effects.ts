@@ -153,7 +153,7 @@ export type SeatEffect =
 export type RebuildEffect =
   /** Ask these io threads for their connections, and sync for what was asserted before. */
   | { kind: 'requestRebuildState'; threads: number[]; needsHeld: boolean }
-  /** All have answered. `heldBefore`: what former lives of the shard asserted. */
+  /** All have answered. `heldBefore`: what the shard asserted before it was restarted. */
   | { kind: 'rebuilt'; heldBefore: UserPlatforms[] }
 
 /** Where an answer goes, as the runtime writes it down. Nothing here reads it. */

@@ -31,7 +31,7 @@ export class Evictions {
   readonly #orders = new Set<string>()
   #lastId: number
 
-  /** Ids come after `lastId`: a random start, so that an answer to a former life of the shard is not taken for ours. */
+  /** Ids come after `lastId`: a random start, so that answers to evictions from before a restart are not taken for ours. */
   constructor(lastId: number) {
     this.#lastId = lastId
   }

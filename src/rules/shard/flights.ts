@@ -118,7 +118,7 @@ export class Flights {
   /** Somebody here watches these users from now on. */
   watchStarted(userIds: Iterable<UserId>, nowMs: number, out: Effects): void {
     for (const userId of userIds) {
-      // Else the end of a former watch waits to be sent, and the store still knows of that one.
+      // Otherwise the end of an earlier watch still waits to be sent, and the store has the interest already.
       if (!this.#interests.has(userId)) this.#unsent.add(userId)
       this.#interests.add(userId, nowMs)
     }

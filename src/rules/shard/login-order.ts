@@ -157,7 +157,7 @@ export class LoginOrder {
     }
   }
 
-  /** When a device comes, nodes that may hold former connections of it hear of it too, and probe them. */
+  /** When a device logs in, nodes that may hold older connections of it are told too, and probe them. */
   #evictElsewhere(
     userId: UserId,
     claims: readonly Claim[],

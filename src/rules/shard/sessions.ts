@@ -205,7 +205,7 @@ export class Sessions {
     for (const { userId, platformIds } of heldBefore) {
       for (const platformId of platformIds) this.#roster.hold(userId, platformId, nowMs)
     }
-    // A removal that a former life of the shard began is begun again.
+    // A removal that began before the shard was restarted is begun again.
     for (const userId of this.#roster.userIds) {
       for (const login of this.#roster.logins(userId)) this.#removeRivals(userId, login, UNNUMBERED, out)
     }

@@ -85,7 +85,7 @@ export class MemoryBackend {
     return this.registry.register(settings)
   }
 
-  /** Nobody listens for the node any more; unless a later incarnation does. */
+  /** Stop listening for the node, unless a later incarnation has taken over. */
   removeListener(nodeId: string, listener: Listener): void {
     if (this.#listeners.get(nodeId) === listener) this.#listeners.delete(nodeId)
   }
@@ -133,7 +133,7 @@ export class MemoryBackend {
     user.versionExpiresAtS = claimsEndS > 0 ? claimsEndS : nowS + TOMBSTONE_S
     this.#users.set(userId, user)
     if (!isNumbered) return { version: user.version, watchers: [] }
-    // A number is news for nobody else.
+    // A number concerns only the node of the login.
     if (!changed) return { version: user.version, changed: this.read(userId), watchers: [] }
     for (const [watcher, { endS }] of user.watches) if (endS <= nowS) user.watches.delete(watcher)
     const watchers = [...user.watches].flatMap(([watcher, watch]) =>

@@ -186,8 +186,8 @@ class Sequence {
         past.sweeping.delete(slot)
         await this.#compareNews(step)
         await this.#both(step, ({ world }) => world.store(slot).sweep(dead))
-        // Redis spares earlier incarnations of a watching node, where others are told in the same call; the embedded store
-        // does not. Whoever watched under an earlier epoch watches anew.
+        // Redis leaves out earlier incarnations of a watching node where others are told in the same call; the embedded
+        // store tells them too. It makes no difference: a node watches anew under its new epoch.
         await this.#dropNews()
         return this.#checkUnions(step)
       }
