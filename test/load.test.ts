@@ -90,7 +90,7 @@ t.test('churn is seen by watchers, and clients that left come back', async (t) =
   t.same([summary.refusals, summary.disconnects, summary.kicks], [{}, {}, 0])
 })
 
-t.test('refusals are counted with what was told, and who is told when to come back obeys', async (t) => {
+t.test('refusals are counted by their reason, and clients that are told when to retry obey', async (t) => {
   const node = await TestNode.start(t, { HANDSHAKES_PER_S_MAX: '3' })
   const summary = await summaryWhen(
     node,

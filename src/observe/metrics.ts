@@ -108,7 +108,7 @@ const table = {
   tokenLookups: counter('token_lookups_total', 'Tokens whose state the store was asked for.'),
   uncheckedLogins: counter(
     'unchecked_logins_total',
-    'Logins let in while the store was out of reach (AUTH_WHEN_STORE_DOWN=allow).',
+    'Logins accepted while the store was out of reach (AUTH_WHEN_STORE_DOWN=allow).',
   ),
   changesMissed: counter('gaps_total', 'Times that changes may have been lost and were read again.'),
   nodesLost: counter('nodes_lost_total', 'Other nodes that died; their claims are void from then on.'),

@@ -332,7 +332,7 @@ t.test('a kick while Redis hangs says that it failed, and takes effect when it i
   for (const node of [a, b]) t.equal(await refusalOf(t, device, node), WireCode.TokenKickedError)
 })
 
-t.test('while a node hangs, what the others have is told, and who has not answered', async (t) => {
+t.test('while a node hangs, the list has the connections of the others and names that node', async (t) => {
   const { server, redis } = await startStore(t)
   // Longer than the test: a node whose lease has ended holds nobody.
   const env = { REDIS_URL: server.url, NODE_LEASE_MS: '300000' }

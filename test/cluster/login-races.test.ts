@@ -277,7 +277,7 @@ t.test('a node that hangs holds up no login on the others, and obeys when it is 
   t.comment(`logins that remove one on a node that hangs:   ${show(during)}`)
 })
 
-t.test('a node that hung for longer than its lease gives way to those who came meanwhile', async (t) => {
+t.test('a node that hung for longer than its lease gives way to logins made meanwhile', async (t) => {
   const LEASE_MS = 1_000
   const { url, redis } = await startStore(t)
   const env = { REDIS_URL: url, LOGIN_POLICY: '1', NODE_LEASE_MS: String(LEASE_MS) }

@@ -35,7 +35,7 @@ t.test(
         { userID: 'watcher', onlinePlatformIDs: [Platform.Web] },
         { userID: 'nobody', onlinePlatformIDs: [] },
       ],
-      'who asks meanwhile is told what this node knows',
+      'a subscription meanwhile is answered with what this node knows',
     )
 
     await redis.restart()

@@ -330,7 +330,7 @@ t.test('tokens of the embedded store survive a restart: good ones and kicked one
   }
 })
 
-t.test('LOGINS_PER_MIN_PER_USER: who comes too often is told when to come again', async (t) => {
+t.test('LOGINS_PER_MIN_PER_USER: a user who logs in too often is told when to retry', async (t) => {
   const LIMIT = 5
   const { server, redis } = await startStore(t)
   const node = await TestNode.start(t, { REDIS_URL: server.url, LOGINS_PER_MIN_PER_USER: String(LIMIT) })

@@ -60,7 +60,7 @@ for (const transport of ['uws', 'ws'] as const) {
       t.ok(again, 'the place of one that has gone is free')
     })
 
-    await t.test('whose origin can be read in two ways are refused and counted', async (t) => {
+    await t.test('handshakes with an ambiguous origin are refused and counted', async (t) => {
       const answers = await rawAnswers(
         { port: node.supervisor.wsPort },
         handshakeText('/', 'Origin: https://a.example', 'Origin: https://b.example'),

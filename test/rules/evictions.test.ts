@@ -118,7 +118,7 @@ t.test('when its time is over the caller hears what is known, or that the store 
   t.same(decided.take(), [])
 })
 
-t.test('a kick that names no platform only asks who is there', async (t) => {
+t.test('a kick that names no platform only lists the logins', async (t) => {
   const decided = new Decided()
   const kicks = new AdminKicks(0)
   kicks.start(CALLER, { userId: 'ann', platformIds: [] }, 5_000, decided.out)

@@ -133,7 +133,7 @@ t.test('where seats are used the store hears of every connection that goes', asy
 })
 
 t.test(
-  'an eviction says who went, who is left, and whether a login without number may be concerned',
+  'an eviction returns the removed logins, those that stay, and whether a login without a number may be concerned',
   async (t) => {
     const decided = new Decided()
     const here = sessions({ policy: 0 })

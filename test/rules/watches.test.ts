@@ -78,7 +78,7 @@ t.test('nobody is told anything before the shard knows its connections, and all 
   t.match(decided.takeOf('statuses'), [{ statuses: [{ userId: 'ann', platformIds: [Platform.Web] }] }])
 })
 
-t.test('while the store is away an answer says that it is partial, to those who have none', async (t) => {
+t.test('while the store is away, watchers without an answer get one that says it is partial', async (t) => {
   const decided = new Decided()
   const watches = opened(decided, { ann: [Platform.Web] })
   watches.watch(IO, ['ann'], true, decided.out)

@@ -97,7 +97,7 @@ t.test('a process that has the file open ends by itself, in silence', async (t) 
   t.same({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' })
 })
 
-t.test('who kicked, and refresh tokens, outlive the process too', async (t) => {
+t.test('numbers of kicks and refresh tokens outlive the process too', async (t) => {
   const dir = folder(t)
   const first = await openStore(t, dir)
   await first.store.rememberToken('u', Platform.Web, 'token', HOUR_S)

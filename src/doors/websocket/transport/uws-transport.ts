@@ -40,7 +40,7 @@ class UwsTransport<Owner> implements Transport {
   /** The one that listens. */
   private app: App
   /** Those before it, whose certificate was replaced while they had sockets. */
-  private formerApps: App[] = []
+  private oldApps: App[] = []
   private address: { host: string; port: number } | undefined
   private isClosed = false
 
@@ -139,16 +139,16 @@ class UwsTransport<Owner> implements Transport {
    * handshakes are long over. Connections that the old server had not yet accepted are reset.
    */
   useTls(pair: TlsPair): void {
-    const former = this.app
+    const old = this.app
     const next = this.openApp(pair)
-    if (former.listening !== undefined && !this.listenWith(next)) {
+    if (old.listening !== undefined && !this.listenWith(next)) {
       next.native.close()
       throw new Error('cannot listen with the new certificate')
     }
     this.app = next
-    this.stopApp(former)
-    for (const app of this.formerApps) if (app.sockets === 0) app.native.close()
-    this.formerApps = [...this.formerApps.filter(({ sockets }) => sockets > 0), former]
+    this.stopApp(old)
+    for (const app of this.oldApps) if (app.sockets === 0) app.native.close()
+    this.oldApps = [...this.oldApps.filter(({ sockets }) => sockets > 0), old]
   }
 
   stopListening(): void {
@@ -157,7 +157,7 @@ class UwsTransport<Owner> implements Transport {
 
   publish(topic: string, frame: Uint8Array): void {
     this.app.native.publish(topic, frame, true)
-    for (const { native } of this.formerApps) native.publish(topic, frame, true)
+    for (const { native } of this.oldApps) native.publish(topic, frame, true)
   }
 
   subscriberCount(topic: string): number {
@@ -168,13 +168,13 @@ class UwsTransport<Owner> implements Transport {
     if (this.isClosed) return
     this.isClosed = true
     this.stopListening()
-    for (const { native } of [...this.formerApps, this.app]) native.close()
+    for (const { native } of [...this.oldApps, this.app]) native.close()
   }
 
   /** Of one topic, on the servers beside this one. */
   private subscribersBeside(app: App, topic: string): number {
-    if (this.formerApps.length === 0) return 0
-    const others = [this.app, ...this.formerApps].filter((other) => other !== app)
+    if (this.oldApps.length === 0) return 0
+    const others = [this.app, ...this.oldApps].filter((other) => other !== app)
     return others.reduce((sum, { native }) => sum + native.numSubscribers(topic), 0)
   }
 
