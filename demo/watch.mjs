@@ -2,7 +2,7 @@
 //
 //   node demo/watch.mjs ws://localhost:10001 TOKEN USER WATCHED
 //
-// USER is whom the token was made for, with platformID 5. Prints a line for each change of WATCHED.
+// USER is the user of the token, with platformID 5. Prints a line for each change of WATCHED.
 import { WebSocket } from 'ws'
 
 const [url, token, sendID, watched] = process.argv.slice(2)

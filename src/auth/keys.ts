@@ -21,7 +21,7 @@ import { fileStamp } from '../files/file-stamp.js'
 export type TokenAlgorithm = 'HS256' | 'RS256' | 'ES256'
 type KeyPairAlgorithm = Exclude<TokenAlgorithm, 'HS256'>
 
-/** While tokens come, the file is looked at this often; so a removed key is refused after that time at the latest. */
+/** How often the file is looked at while tokens come: a removed key is refused by then. */
 const LOOK_EVERY_MS = 30_000
 /** Anybody can send tokens with an unknown `kid`: they make the node look at the file at most this often. */
 const UNKNOWN_KID_LOOK_EVERY_MS = 1_000
@@ -189,7 +189,7 @@ class KeyFile implements TokenKeys {
   #look(everyMs: number): Promise<void> | undefined {
     if (this.#looking !== undefined) return this.#looking
     const sinceMs = this.#options.nowMs() - this.#lookedMs
-    // Negative = the clock was set back: look at the file, as the time of the last look means nothing.
+    // Negative = the clock was set back: look now.
     if (sinceMs >= 0 && sinceMs < everyMs) return undefined
     this.#looking = this.#readAgain().finally(() => {
       this.#looking = undefined
@@ -197,7 +197,7 @@ class KeyFile implements TokenKeys {
     return this.#looking
   }
 
-  /** A file that cannot be read is tried again with every look: the cause (a right, a mount) may pass without a change. */
+  /** A file that cannot be read is tried at every look: the cause (a right, a mount) may pass without a change. */
   async #readAgain(): Promise<void> {
     let fault = ''
     try {
@@ -321,7 +321,7 @@ function publicKeysIn(text: string, algorithm: KeyPairAlgorithm, refuse: Refuse)
 function publicKeyOfPem(text: string, refuse: Refuse): KeyObject {
   const labels = text.match(/-----BEGIN [A-Z0-9 ]+-----/g) ?? []
   if (labels.length > 1) throw refuse('holds several PEM blocks, which have no names to choose by')
-  // Node would derive the public key, and the private one would stay in a file that is meant to be public.
+  // Node would derive the public key, and the private one would stay in a public file.
   if (labels[0]?.includes('PRIVATE')) throw refuse('holds a private key')
   return parseKey(() => createPublicKey(text), refuse)
 }

@@ -17,8 +17,7 @@ import { isUsualSecretToken, openSecretToken } from './secret-token.js'
 export const TOKEN_BYTES_MAX = 4096
 
 /**
- * The clock of a server that makes tokens may be ahead by so much, so `nbf` is checked with this leeway. `exp` is
- * checked without.
+ * Clocks of servers that make tokens may be ahead by so much: the leeway for `nbf`. `exp` has none.
  */
 export const CLOCK_LEEWAY_S = 15
 
@@ -64,8 +63,8 @@ export async function issueToken(
 }
 
 /**
- * Check signature, times and claims; not whether the token was revoked. The usual tokens, signed with a secret, have
- * their verdict at once; others wait for a library.
+ * Check signature, times and claims; not whether the token was revoked. Synchronous for the usual tokens, signed with a
+ * secret; others wait for a library.
  *
  *   1503  not a JWT, longer than TOKEN_BYTES_MAX, or a claim of the wrong type (OpenIM's decoder says so too)
  *   1505  another algorithm than that of the keys, whatever its name; no key by its `kid`; or a signature that does

@@ -5,7 +5,7 @@ import type { Config, Values } from './settings.js'
 
 /** Enough to spread users evenly over threads. With 16 a login costs 6 % more CPU (`bench/SPEED.md`). */
 const SHARDS_PER_THREAD = 4
-/** Lifetime of a presence record where all its readers are Porchlight nodes, which go by leases: renewals are rare. */
+/** Lifetime of a presence record where all readers go by leases: renewals are rare. */
 const LEASED_TTL_S = 43_200
 /** OpenIM's own lifetime: its services take every entry that has not expired for a device that is online. */
 const OPENIM_TTL_S = 1_800
@@ -13,7 +13,7 @@ const OPENIM_TTL_S = 1_800
 /** With fewer cores, threads for shards only add a crossing to each change (`threads` in `bench/RESULTS.md`). */
 const CORES_FOR_SHARD_THREADS = 4
 
-/** For each MB of heap of a thread with shards. A watched user takes a KiB, and half of the heap is for them. */
+/** A watched user takes a KiB; half of the heap of a thread with shards is for them. */
 const WATCHED_USERS_PER_HEAP_MB = 512
 
 /** The facts of the machine that defaults depend on. */
@@ -82,7 +82,7 @@ function isLoopback(address: string): boolean {
   return /^(127\.\d+\.\d+\.\d+|::1|localhost)$/i.test(address)
 }
 
-/** Unique on the machine by its port. Port 0 (any free one) may be given to several nodes: their process IDs differ. */
+/** The port tells nodes of one machine apart; with port 0 the process ID does. */
 function defaultNodeId(machine: Machine, wsPort: number): string {
   const suffix = wsPort === 0 ? `-p${machine.pid}` : `-${wsPort}`
   const name = machine.hostname.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 64 - suffix.length)

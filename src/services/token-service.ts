@@ -125,10 +125,9 @@ export class TokenService {
    *
    *   1002  for an administrator or the administrators' platform, or tokens are made elsewhere
    *
-   * First the new token is recorded, then all tokens are read and judged in the order of their issue. When two nodes
-   * each make one at the same time, at least one of them reads both, and both nodes agree on which is the newer: one
-   * token stays, not none and not both. The node with the older one may then return a kicked token, as if the other
-   * had come just after it.
+   * First the new token is recorded, then all are read and judged in the order of their issue. When two nodes make one
+   * each at the same time, at least one reads both, and they agree on which is newer: exactly one stays. The other node
+   * may return a kicked token, as if the newer had come just after it.
    */
   async create(claims: Claims): Promise<IssuedToken | TokenFault> {
     if (claims.platformId === Platform.Admin) {
@@ -151,9 +150,8 @@ export class TokenService {
   }
 
   /**
-   * The user and platform of a token, if it is good: signature, times, claims and record. While the store is away, the
-   * signature is enough for an administrator's token where AUTH_WHEN_STORE_DOWN is `allow`, unless this node knows that
-   * the token was kicked.
+   * The user and platform of a token, if it is good: signature, times, claims and record. While the store is away and
+   * AUTH_WHEN_STORE_DOWN is `allow`, an administrator's token needs no record, unless it is known to be kicked.
    */
   async check(text: string): Promise<TokenVerdict> {
     const token = this.#deps.canonical(text)

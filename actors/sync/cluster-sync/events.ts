@@ -1,9 +1,8 @@
 /**
  * Routes the events of the store to the actors of this thread. Thread: sync.
  *
- * Each event goes into the mailbox of its receiver in the order of arrival. So a note and a change of one sender reach
- * presence-sync in order, and token-sync hears of a kick before the answers that the store gave after it. Events that
- * nobody would send again go as signals, which no full mailbox refuses.
+ * Mailboxes keep the order of arrival. So a note and a change of one sender reach presence-sync in order, and token-sync
+ * hears of a kick before the answers that the store gave after it. Events that would not be repeated are signals.
  */
 import type { Note } from '../../../src/protocol/node/notes.js'
 import type { StoreEvents } from '../../../src/store/ports/store.js'

@@ -5,8 +5,8 @@
  * at once: callers need not wait for a dead store, and it is not flooded. A probe that succeeds ends that.
  *
  * A store that answers may refuse writes (a replica, a full disk, a missing right). The renewal of the lease is a
- * write: when none has succeeded for half a lease, the store counts as not serving, with the reason. It may still
- * answer reads, so calls go on. Thread: sync.
+ * write: when none has succeeded for half a lease, the store counts as not serving. It may still answer reads, so calls
+ * go on. Thread: sync.
  */
 import type { Outcome } from '../../../src/runtime/index.js'
 import { probeChannelAnew } from './channel.js'
@@ -16,7 +16,7 @@ import { tellTokensStoreBack } from './losses.js'
 import type { Ctx, State } from './state.js'
 
 const PROBE_MS = 1_000
-/** Long enough that a busy sync thread, which reads an answer late, is not taken for a store that hangs. */
+/** Long enough that a busy sync thread is not taken for a store that hangs. */
 const PROBE_DEADLINE_MS = 2_000
 /** No renewal within lease / 2 = writes fail. Renewals come each third of a lease, so one may fail. */
 const WRITES_PER_LEASE = 2
@@ -67,7 +67,7 @@ export function onProbed(ctx: Ctx, state: State, sentMs: number, outcome: Outcom
   if (!outcome.ok) return trip(ctx, state, outcome.error.message)
   if (!access.isAway) return
   access.isAway = false
-  // Calls that were pending are still pending, so nothing is asserted again. A lost connection would report that.
+  // Pending calls are still pending. Lost records are reported by the connection.
   endTrouble(ctx, state, 'silence')
 }
 

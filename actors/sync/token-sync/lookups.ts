@@ -8,10 +8,7 @@ import type { Outcome } from '../../../src/runtime/index.js'
 import { askStore } from '../store-access.js'
 import type { Ctx, Lookup, State, TokenCache, TokenSettings } from './state.js'
 
-/**
- * Longer than it takes to notice that the connection to the store is dead: logins of the last while are checked again
- * after such a loss, because news of a kick may have been lost with it.
- */
+/** Longer than a dead connection to the store goes unnoticed: a kick may be missed for so long. */
 const RECENT_MS = 15_000
 
 export function newTokenCache({ tokenCacheMax }: TokenSettings): TokenCache {
@@ -70,10 +67,7 @@ export function onTokenFound(
   for (const { replyTo } of waiting) ctx.reply(replyTo, found)
 }
 
-/**
- * A login passed with a cached or fresh verdict. While the store is away it is checked again later; otherwise it is kept
- * for RECENT_MS, because the connection to the store may be dead already.
- */
+/** A login with a good token: kept to be checked again, for RECENT_MS or, while the store is away, until it is back. */
 function noteLogin(ctx: Ctx, state: State, digest: TokenDigest, question: TokenSync.CheckToken): void {
   const { access, recentLogins, unchecked } = state
   if (!question.isLogin) return

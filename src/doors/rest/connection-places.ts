@@ -28,7 +28,7 @@ export class ConnectionPlaces {
   readonly #places = new Map<string, Set<Place>>()
   #count = 0
   readonly #report: (reason: 'yielded' | 'refused') => void
-  /** Connections that were closed for newcomers, and newcomers that were refused because none could be closed. */
+  /** Connections closed for newcomers, and newcomers refused because none could be closed. */
   readonly counts = { yielded: 0, refused: 0 }
 
   constructor(limits: { max: number; perKeyMax: number; report(reason: 'yielded' | 'refused'): void }) {
