@@ -82,7 +82,7 @@ interface Round {
   tripsAtHalf: number[]
 }
 
-/** Two nodes; whoever watches is on another one than those who change. */
+/** Two nodes: watchers on one, the users that change on the other. */
 async function startCluster(scope: Scope, users: number) {
   const redis = await startRedis()
   scope.defer(() => redis.stop())

@@ -38,7 +38,7 @@ const TUNNEL_MS = 1_500
 
 export type Act = 'login' | 'second device' | 'close' | 'broken socket' | 'logout'
 
-/** What happened, for whoever shows it. */
+/** The events of the play, for a screen or a log to show. */
 export type CastEvent =
   /** A push showed what was done; `latencyMs` from the act (a login: from its first byte) to the push. */
   | { kind: 'seen'; userId: UserId; act: Act; platformId: PlatformId; latencyMs: number }

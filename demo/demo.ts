@@ -151,7 +151,7 @@ function endOf(seconds: number | undefined, watcher: OpenimClient) {
       watcher.off('close', onClose)
     }
   })
-  // Whoever waits comes later; until then a failure must not count as unhandled.
+  // The promise is awaited later; until then a failure must not count as unhandled.
   promise.catch(() => {})
   return { promise, stop, fail }
 }

@@ -2,7 +2,7 @@
 //
 //   node demo/watch.mjs ws://localhost:10001 TOKEN USER WATCHED
 //
-// USER is whom the token was made for, with platformID 5. Prints a line for each change of WATCHED.
+// USER is the user of the token, with platformID 5. Prints a line for each change of WATCHED.
 import { WebSocket } from 'ws'
 
 const [url, token, sendID, watched] = process.argv.slice(2)
@@ -17,7 +17,7 @@ const query = new URLSearchParams({
   isMsgResp: 'true',
 })
 const socket = new WebSocket(`${url}/?${query}`)
-// Whoever is silent for 30 s is taken for gone.
+// The gateway closes a connection that is silent for 30 s.
 const pings = setInterval(() => socket.ping(), 20_000)
 socket.on('close', () => clearInterval(pings))
 socket.on('message', (frame, isBinary) => {

@@ -16,8 +16,8 @@ const PROGRAMS = {
 }
 
 /**
- * Where these programs are, as the variables by which whoever starts them is told. Where one cannot be had, says what
- * to install and ends this process.
+ * Where these programs are, as environment variables for the processes that start them. Where one cannot be had, says
+ * what to install and ends this process.
  */
 export function systemPrograms(...names) {
   install(names.filter((name) => find(name) === undefined))

@@ -1,4 +1,4 @@
-/** The house rules that no other tool checks. Who may import whom: .dependency-cruiser.mjs. */
+/** Rules of this repository that no other tool checks. Which folder may import which: .dependency-cruiser.mjs. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -10,8 +10,9 @@ import { openFilesMax, readOptions } from '../bench/load/options.js'
 import type { Summary } from '../bench/load/summary.js'
 import { freePort } from '../src/doors/websocket/transport/port-check.js'
 import { WireCode } from '../src/openim/codes.js'
+import { eventually } from './support/eventually.js'
 import { endsWithThisProcess, temporaryFolder } from './support/leftovers.js'
-import { eventually, SECRET, TestNode } from './support/node.js'
+import { SECRET, TestNode } from './support/node.js'
 
 const BLINK_MS = 1_500
 const MAIN = new URL('../bench/load/main.js', import.meta.url)
@@ -71,7 +72,7 @@ t.test('everybody is logged in, and every watcher is told of everybody once', as
   t.same([summary.refusals, summary.disconnects, summary.kicks], [{}, {}, 0])
 })
 
-t.test('churn is seen by watchers, and whoever left comes back', async (t) => {
+t.test('churn is seen by watchers, and clients that left come back', async (t) => {
   const node = await TestNode.start(t)
   const summary = await summaryWhen(
     node,
@@ -89,7 +90,7 @@ t.test('churn is seen by watchers, and whoever left comes back', async (t) => {
   t.same([summary.refusals, summary.disconnects, summary.kicks], [{}, {}, 0])
 })
 
-t.test('refusals are counted with what was told, and who is told when to come back obeys', async (t) => {
+t.test('refusals are counted by their reason, and clients that are told when to retry obey', async (t) => {
   const node = await TestNode.start(t, { HANDSHAKES_PER_S_MAX: '3' })
   const summary = await summaryWhen(
     node,
@@ -189,7 +190,7 @@ t.test('more connections than files may be open are refused, with what to do', a
   t.end()
 })
 
-t.test('who watches whom is the same for the same seed, never oneself, nobody twice', async (t) => {
+t.test('the watched users are the same for the same seed, never oneself, nobody twice', async (t) => {
   for (const [count, total] of [
     [3, 100],
     [60, 100],

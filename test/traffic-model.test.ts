@@ -17,8 +17,9 @@ import {
 } from '../bench/model/traffic.js'
 import { Platform } from '../src/openim/platforms.js'
 import type { OpenimClient } from '../src/sdk/openim-client.js'
+import { eventually } from './support/eventually.js'
 import { temporaryFolder } from './support/leftovers.js'
-import { eventually, TestNode } from './support/node.js'
+import { TestNode } from './support/node.js'
 import { startRedis } from './support/redis.js'
 
 const MAIN = new URL('../bench/model/main.js', import.meta.url)

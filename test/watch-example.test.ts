@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { Platform } from '../src/openim/platforms.js'
+import { eventually } from './support/eventually.js'
 import { endsWithThisProcess } from './support/leftovers.js'
-import { eventually, TestNode } from './support/node.js'
+import { TestNode } from './support/node.js'
 
-t.test('the example logs in, and prints who comes and goes', async (t) => {
+t.test('the example logs in, and prints the changes of watched users', async (t) => {
   const node = await TestNode.start(t, { OFFLINE_GRACE_MS: '0' })
   const script = fileURLToPath(new URL('../../demo/watch.mjs', import.meta.url))
   const args = [script, node.wsUrl, await node.token('ann', Platform.Web), 'ann', 'bob']

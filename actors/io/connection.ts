@@ -48,7 +48,7 @@ const PROBE_DUE: Message = { kind: 'probeDue' }
 
 const GONE: Message = { kind: 'closed', code: CloseCode.NoCloseFrame, clean: false }
 
-/** What is read of a request that is over the rate, so that it can be answered: as it comes, and unpacked. */
+/** Bytes read of a request over the rate, so that it can be answered: as they come, and unpacked. */
 const REFUSED_BYTES_MAX = 4_096
 const REFUSED_INFLATED_BYTES_MAX = 16_384
 /** Bodies of pings are identifiers. */
@@ -191,7 +191,7 @@ function leave(ctx: Ctx, state: State, clean: boolean): void {
 // Handlers: frames
 
 function onFrame(ctx: Ctx, state: State, data: Uint8Array, isBinary: boolean): void {
-  // What comes after our own goodbye was sent before it arrived.
+  // Frames after our own close frame were sent before the client had it.
   if (state.ending !== undefined) return
   const nowMs = ctx.nowMs()
   state.heard.heardMs = nowMs
@@ -212,7 +212,7 @@ function onFrame(ctx: Ctx, state: State, data: Uint8Array, isBinary: boolean): v
   onRequest(ctx, state, request)
 }
 
-/** Read only what an answer needs. What is too long for that would cost what the rate is there to save. */
+/** Read only the labels that the answer needs, and only of short requests: the rate limit is there to save this work. */
 function onOverRate(state: State, data: Uint8Array): void {
   if (data.length > REFUSED_BYTES_MAX) return flood(state, 'unread')
   let request: RequestEnvelope
@@ -222,7 +222,7 @@ function onOverRate(state: State, data: Uint8Array): void {
     return hasCode(error, 'MESSAGE_TOO_LONG') ? flood(state, 'unread') : onBadFrame(state, error)
   }
   if (request.sendID !== state.userId) return drop(state, 'wrongUser')
-  refuse(state, 'requests', failure(request, WireCode.TooManyRequests, 'slow down and ask again'))
+  refuse(state, 'requests', failure(request, WireCode.TooManyRequests, 'request limit reached; retry later'))
 }
 
 function onBadFrame(state: State, error: unknown): void {
@@ -256,7 +256,7 @@ function onLogout(state: State, envelope: RequestEnvelope): void {
 
 // Handlers: from elsewhere, and by the clock
 
-/** The token first, or a quick client would be back with it before it is flagged. */
+/** Flag the token first: otherwise a quick client could log in with it again. */
 function onKick(ctx: Ctx, state: State, by: LoginNumber): void {
   if (state.isKicked || state.ending !== undefined) return
   state.isKicked = true
@@ -266,7 +266,7 @@ function onKick(ctx: Ctx, state: State, by: LoginNumber): void {
     tokenSync,
     { kind: 'kickTokens', userId, platformId, tokens: [token], by, ttlS },
     FLAG_DEADLINE_MS,
-    // Whatever came of it: token-sync knows of it, and writes it down as soon as it can.
+    // Go on whatever the outcome: token-sync keeps the kick, and writes it as soon as it can.
     () => ({ kind: 'tokenFlagged' }),
   )
 }
@@ -287,13 +287,13 @@ function onReadDue(ctx: Ctx, state: State): void {
   const leftMs = state.settings.readTimeoutMs - silentMs
   if (leftMs > 0) return ctx.once('read', leftMs, READ_DUE)
   drop(state, 'silent')
-  // Nothing would report its end any more, and this actor would live for ever.
+  // Without this signal nothing would report the end of the socket, and this actor would live for ever.
   if (state.socket.isGone) ctx.signal(ctx.self, GONE)
 }
 
 /**
- * A probe that is under way and unanswered answers for this one too; one that was answered says nothing of now. Who
- * leaves anyway says so in the end.
+ * A probe that is still unanswered serves this question too; one that was answered is too old. A connection that is
+ * ending anyway need not answer: its end does.
  */
 function onProbe(ctx: Ctx, state: State): void {
   const isUnanswered = state.probe !== undefined && state.heard.heardMs <= state.probe.sinceMs

@@ -23,7 +23,7 @@ export interface FanOutCounts {
   statusPushes: number
 }
 
-/** What this thread may watch. */
+/** Limits of this thread's watches. */
 export interface FanOutLimits {
   /** Users on the board, or waiting to be; those whose watchers have left count until they are swept. */
   watchedUsersMax: number
@@ -50,7 +50,7 @@ export interface Args {
 interface State extends Args {
   /** Users asked of their shards and not answered yet, with the requests that wait for them. */
   waiting: Map<UserId, Pending[]>
-  /** The sweep under way: who is still to be looked after of those that were there when it began. */
+  /** The sweep under way: users of its start that are still to be checked for watchers. */
   round: { users: Iterator<UserId, unknown>; left: number }
 }
 
@@ -60,12 +60,12 @@ interface Pending {
   askedMs: number
 }
 
-/** Watches of users whom nobody watches any more are kept so long: watchers come back, and pages are reloaded. */
+/** How long a user stays watched without a watcher: watchers come back, and pages are reloaded. */
 const SWEEP_MS = 10_000
-/** Users looked after in one turn, about 3 ms, and the pause before the next turn. */
+/** Users checked in one turn, about 3 ms, and the pause before the next turn. */
 const SLICE = 2_000
 const SLICE_PAUSE_MS = 5
-/** How many lingering watches are looked after to make one place; the oldest are most likely over. */
+/** How many watches without a watcher are checked to make one place; the oldest are most likely over. */
 const VISITS_PER_PLACE = 4
 /** By then a connection has answered its client that presence is not available. */
 const GIVEN_UP_MS = 5_000
@@ -107,7 +107,7 @@ function onRequest(ctx: Ctx, state: State, request: FanOut.Request): void {
   }
   for (const userId of ask) state.waiting.set(userId, [])
   for (const userId of request.userIds) {
-    // Until somebody has subscribed, nothing but this marks the user as one to sweep.
+    // Until a client has subscribed, only this marks the user for the sweep.
     state.hub.unattended.add(userId)
     const waiting = state.waiting.get(userId)
     if (waiting === undefined) continue
@@ -118,7 +118,7 @@ function onRequest(ctx: Ctx, state: State, request: FanOut.Request): void {
   else watch(ctx, state, ask)
 }
 
-/** Before it refuses, watches that only linger make room. */
+/** Before a refusal, watches without a watcher are ended to make room. */
 function findNoRoom(ctx: Ctx, state: State, more: number): Connection.NotWatched['reason'] | undefined {
   const { watchedUsersMax, watchesWaitingMax } = state.limits
   if (more === 0) return undefined
@@ -173,7 +173,7 @@ function watch(ctx: Ctx, state: State, userIds: UserId[]): void {
   }
 }
 
-/** A signal: a watch that nobody ends would be renewed for ever. */
+/** A signal: if the end of a watch were lost, the watch would be renewed for ever. */
 function unwatch(ctx: Ctx, state: State, userIds: UserId[]): void {
   for (const [shard, list] of state.addresses.byShard(userIds, (userId) => userId)) {
     ctx.signal(shard, { kind: 'unwatch', thread: ctx.self.thread, userIds: list })
@@ -188,7 +188,7 @@ function onSweepDue(ctx: Ctx, state: State): void {
   onSliceDue(ctx, state)
 }
 
-/** A round goes by slices: with half a million to look after, it would hold up the thread. */
+/** The sweep works in slices: half a million users in one turn would block the thread. */
 function onSliceDue(ctx: Ctx, state: State): void {
   const { round } = state
   const slice = Math.min(SLICE, round.left)
@@ -197,7 +197,7 @@ function onSliceDue(ctx: Ctx, state: State): void {
   if (round.left > 0) ctx.once('slice', SLICE_PAUSE_MS, { kind: 'sliceDue' })
 }
 
-/** End so many of the watches that nobody needs, looking after so many users. Returns how many there were. */
+/** Check up to so many users, and end the watches without a watcher. Returns how many were ended. */
 function sweep(
   ctx: Ctx,
   state: State,
@@ -223,7 +223,7 @@ function sweep(
   return gone.length
 }
 
-/** Somebody has asked for the user, and has not given up. */
+/** A request for the user is still open. */
 function isAwaited(ctx: Ctx, { waiting }: State, userId: UserId): boolean {
   const sinceMs = ctx.nowMs() - GIVEN_UP_MS
   return waiting.get(userId)?.some(({ askedMs }) => askedMs > sinceMs) ?? false

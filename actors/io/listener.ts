@@ -1,5 +1,5 @@
 /**
- * Listener: decides which clients may come in on one io thread, and says which are in.
+ * Listener: accepts or refuses logins on one io thread, and tells restarted shards of the open connections.
  *
  * Thread  io                          Owns   nothing but the handshakes under way
  * Hears   Listener.Command, upgrades  Tells  TokenSync.Command, PresenceShard.Command, Connection.Command
@@ -47,7 +47,7 @@ function receive(ctx: Ctx, state: State, message: Message): void {
   }
 }
 
-// Handlers: who is in
+// Handlers: accepted logins
 
 function onAnnounce(ctx: Ctx, state: State, shard: number): void {
   const connections = [...state.hub.connections.values()].filter(
@@ -67,7 +67,7 @@ function start(ctx: Ctx, args: Args): State {
   }
 }
 
-/** Nobody would hear the verdicts: tell the clients, and give their places back. */
+/** The verdicts of open handshakes would be lost: refuse the clients, and free their places. */
 function onStop(_ctx: Ctx, state: State): void {
   for (const attempt of state.attempts) {
     reject(state, attempt, WireCode.ServerInternalError, 'the gateway restarts, try again')

@@ -9,9 +9,8 @@
  * It keeps no presence. The ledger only says which users this node has in the store, so that a shard that starts
  * empty can withdraw those who left while it was gone.
  *
- * What nodes say to each other about users goes through here both ways, not through cluster-sync: a note keeps its
- * place among the assertions of its sender, and among the changes that its receiver hears, because both wait in this
- * one mailbox.
+ * Notes between nodes about users pass through here both ways, not through cluster-sync: so a note keeps its place
+ * among the assertions of its sender, and among the changes that its receiver hears, because all wait in one mailbox.
  */
 import type * as PresenceSync from '../../src/protocol/presence-sync.js'
 import { Ledger } from '../../src/rules/presence/ledger.js'
@@ -88,7 +87,7 @@ function start(ctx: Ctx, args: Args): State {
     readings: [],
   }
   gauges.held = () => state.ledger.reduce((sum, users) => sum + users.size, 0)
-  // What an earlier life asserted is in the store, and not in the ledger any more.
+  // Users that were asserted before the restart are in the store, but not in the new ledger.
   if (access.isOpen) ctx.signal(addresses.clusterSync, { kind: 'ledgerLost' })
   return state
 }

@@ -1,4 +1,4 @@
-/** Starts the actors of a sync thread, with what they share: the one place that knows that they are three. Thread: sync. */
+/** Starts the three actors of a sync thread, with the state that they share. Thread: sync. */
 import { type Addresses, CLUSTER_SYNC, PRESENCE_SYNC, TOKEN_SYNC } from '../../src/protocol/addresses.js'
 import type { ActorSystem } from '../../src/runtime/index.js'
 import type { Store } from '../../src/store/ports/store.js'
@@ -33,7 +33,7 @@ export function startSync(system: Pick<ActorSystem, 'spawn'>, options: SyncOptio
   const unchecked = new UncheckedLogins()
   const gauges: PresenceGauges = { held: () => 0 }
   const settings = { nodeLeaseMs, watchTtlS }
-  // First, for the others ask the store that it makes.
+  // First: it opens the store that the others ask.
   system.spawn(clusterSync, { createStore, addresses, settings, access, counts, onUnsuitable }, CLUSTER_SYNC)
   system.spawn(tokenSync, { addresses, settings: tokens, access, unchecked, counts }, TOKEN_SYNC)
   system.spawn(presenceSync, { addresses, access, unchecked, counts, gauges }, PRESENCE_SYNC)

@@ -13,7 +13,7 @@ import type { Holder } from '../../src/rules/types.js'
 import type { Store, StorePorts } from '../../src/store/ports/store.js'
 import type { StoreHealth } from './store-health.js'
 
-/** What presence-sync and token-sync see. */
+/** The part that presence-sync and token-sync read. */
 export interface StoreAccess {
   /** The store of now, open or not; undefined = cluster-sync has not started. */
   readonly store: StorePorts | undefined
@@ -65,7 +65,7 @@ export async function askStore<T>(
   call: (store: StorePorts) => Promise<T>,
 ): Promise<T> {
   if (store === undefined || isAway) throw new StoreUnavailableError(AWAY)
-  // What this node wrote now would be taken for the word of the other process.
+  // Other nodes would take writes of this process for those of the other one.
   if (isAside) throw new StoreUnavailableError('This node stands aside: another process has its NODE_ID.')
   return call(store)
 }

@@ -1,13 +1,13 @@
 /**
- * Token-sync: what the store says of tokens, remembered for a while, and kicks that the store has not taken yet.
+ * Token-sync: a cache of the tokens that the store found good, and the kicks that the store has not recorded yet.
  *
  * Thread  sync                        Owns   the token cache, unwritten kicks, recent logins, the unchecked logins
  * Hears   TokenSync.Command           Tells  PresenceShard.Command
  * Timers  writeKicks, checkUnchecked
  * Fails   restarts with an empty cache and asks the store again; unchecked logins stay to be checked
  *
- * Only a token that was good a short while ago is believed without asking. Its kick through any node takes it out of
- * the cache at once, also a kick that overtakes the answer to a question on its way: both wait in this one mailbox.
+ * Only a token that was good a short while ago is accepted without asking the store. A kick through any node removes
+ * it from the cache at once, even while the answer about it is on its way: kick and answer wait in one mailbox.
  */
 import type * as TokenSync from '../../src/protocol/token-sync.js'
 import { RecentMap } from '../../src/rules/recent-map.js'
@@ -92,7 +92,7 @@ function start(ctx: Ctx, args: Args): State {
     recentLogins: new Map(),
     asked: new Set(),
   }
-  // Logins that an earlier life let in unchecked are still to be checked.
+  // Logins that were accepted unchecked before the restart are still to be checked.
   onChangesMissed(ctx, state)
   return state
 }

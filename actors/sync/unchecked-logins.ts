@@ -13,7 +13,7 @@ import type { UserId } from '../../src/rules/types.js'
 
 export interface Unchecked {
   question: TokenSync.CheckToken
-  /** The store knew the token once: that it has no record of it any more says that records were lost. */
+  /** The store had the token on record before: if the record is missing now, records were lost. */
   wasGood: boolean
   /** The store was known to be away when it came: its token can only have been kicked before. */
   isLate: boolean

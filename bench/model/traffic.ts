@@ -2,8 +2,8 @@
  * How many messages a cluster needs to tell its watchers of changes, from what is known of it. Pure functions; all
  * results are expected values, a second.
  *
- * Assumptions: every user is online with one connection, users are spread evenly over the nodes, and whom a user
- * watches has nothing to do with who is on which node. Friends who meet on the same node would make it less.
+ * Assumptions: every user is online with one connection, users are spread evenly over the nodes, and the users that a
+ * user watches are on random nodes. Friends who meet on the same node would make it less.
  */
 
 export interface Cluster {
@@ -13,7 +13,7 @@ export interface Cluster {
   masters: number
   /** Online in the whole cluster, one connection each. At least 2. */
   users: number
-  /** Users whom each user watches; so many watch them, on average. 0 to `users` - 1. */
+  /** Users that each user watches; so many watch them, on average. 0 to `users` - 1. */
   watches: number
   /** What of one user is told to watchers: they come, go, or have another device. Changes a second. */
   changesPerUser: number
@@ -111,7 +111,7 @@ export function interestRouting(cluster: Cluster): Traffic {
   }
 }
 
-/** Different users whom somebody on a node watches: as many watches has the node in Redis. */
+/** Different users that clients of a node watch: as many watches has the node in Redis. */
 export function watchedUsers(cluster: Cluster): number {
   return cluster.users * watchedOnNode(cluster)
 }

@@ -1,9 +1,9 @@
 /**
- * The keys that tokens are signed and checked with, all of the one algorithm that the configuration names. A token
- * cannot bring or name anything but a `kid`, and that is looked up among the keys that were read before: `jku`,
- * `x5u`, `jwk` and `x5c` are not looked at, and no `kid` ever becomes a path or an address.
+ * The keys that tokens are signed and checked with, all of the one algorithm that AUTH_ALGORITHM names. Of a token's
+ * header only `kid` chooses a key, among those that were read before: `jku`, `x5u`, `jwk` and `x5c` are ignored, and no
+ * `kid` ever becomes a path or an address.
  *
- * No message repeats what a file or a secret holds.
+ * No message contains a part of a file or a secret.
  */
 import {
   createHmac,
@@ -21,31 +21,31 @@ import { fileStamp } from '../files/file-stamp.js'
 export type TokenAlgorithm = 'HS256' | 'RS256' | 'ES256'
 type KeyPairAlgorithm = Exclude<TokenAlgorithm, 'HS256'>
 
-/** Keys are looked after this often while they are in use; a removed key ends that late, at most. */
+/** How often the file is looked at while tokens come: a removed key is refused by then. */
 const LOOK_EVERY_MS = 30_000
-/** Unknown names come from anyone: sooner than this they do not make the node look again. */
+/** Anybody can send tokens with an unknown `kid`: they make the node look at the file at most this often. */
 const UNKNOWN_KID_LOOK_EVERY_MS = 1_000
-/** NIST SP 800-131A: shorter keys are not for signatures. */
+/** NIST SP 800-131A disallows signatures with shorter keys. */
 const RSA_BITS_MIN = 2048
 
-/** What this thread checks tokens with, and signs them with where it can. */
+/** The keys as this thread uses them: to check tokens, and to sign them where it can. */
 export interface TokenKeys {
   readonly algorithm: TokenAlgorithm
-  /** Rises when the keys were read again: what was found good with the old ones is to be checked anew. */
+  /** Rises when other keys were read: cached verdicts of the old ones are void. */
   readonly generation: number
   /** Whether tokens can be made here; otherwise they are made elsewhere, and `sign` fails. */
   readonly canSign: boolean
 
   /**
-   * To be asked before relying on what was checked before. Undefined = nothing to wait for; otherwise the file is
-   * being looked at, and `generation` tells afterwards. Never rejects.
+   * To be called before a cached verdict is used. Undefined = the keys are up to date; otherwise wait, and compare
+   * `generation` afterwards. Never rejects.
    */
   refresh(): Promise<void> | undefined
 
   /** The key for a token whose header has this `kid`, of whatever type; undefined = there is none. Never rejects. */
   keyFor(kid: unknown): Promise<CryptoKey | KeyObject | undefined>
 
-  /** What signs a text with the secret, in base64url; only for HS256. */
+  /** HMAC of a text with the secret, in base64url; only for HS256. */
   readonly mac?: (signed: string) => string
 
   /** Give a token its header and its signature. Rejects unless `canSign`. */
@@ -61,16 +61,16 @@ export interface TokenKeyOptions {
   /** For RS256 and ES256: a PEM private key or a JWK; '' = tokens are made elsewhere. */
   privateKeyPath: string
   nowMs(): number
-  /** Hears when keys cannot be read again: the old ones stay in use. Once for each reason. */
+  /** Called when changed keys cannot be read: the old ones stay in use. Once for each reason. */
   report(message: string): void
 }
 
 /**
  * Read the keys. Fails with BAD_SETTING when they are missing, damaged or too weak.
  *
- * A file of public keys is read again when it changed (size, time or inode). It is looked at when a token names an
- * unknown key, at most once a second, and else at most every 30 s, as tokens come: there is no timer. A token of a
- * removed key is refused from then on. The private key is read once.
+ * A file of public keys is read again when it has changed (size, time or inode). There is no timer: a token makes the
+ * node look at the file, at most every 30 s, or once a second if the token names an unknown key. The private key is read
+ * once.
  */
 export async function loadTokenKeys(options: TokenKeyOptions): Promise<TokenKeys> {
   if (options.algorithm === 'HS256') return new SecretKey(readSecret(options.secret))
@@ -86,7 +86,7 @@ export async function loadTokenKeys(options: TokenKeyOptions): Promise<TokenKeys
   return keys
 }
 
-/** HS256: one secret for both directions. A `kid` has nothing to choose from, and does no harm. */
+/** HS256: one secret both signs and checks, so a `kid` is ignored. */
 class SecretKey implements TokenKeys {
   readonly algorithm = 'HS256'
   readonly generation = 0
@@ -113,7 +113,7 @@ class SecretKey implements TokenKeys {
   }
 }
 
-/** One of a pair, with the name that its file gives it. `key` is what `imported` was made from. */
+/** A public or private key, and its `kid` in the file. `imported`: the same key as jose takes it. */
 interface NamedKey {
   kid: string | undefined
   key: KeyObject
@@ -129,7 +129,7 @@ class KeyFile implements TokenKeys {
   /** The public key that belongs to `signingKey`. */
   #publicSigningKey: NamedKey | undefined
   #generation = 0
-  /** What the file looked like when it was read. */
+  /** Size, time and inode of the file when it was read. */
   #stamp = ''
   #lookedMs = 0
   #looking: Promise<void> | undefined
@@ -145,7 +145,7 @@ class KeyFile implements TokenKeys {
     return this.#generation
   }
 
-  /** Not with a key that was removed from the public ones: nobody would take its tokens. */
+  /** False also once the public key was removed from the file: no node would accept the tokens. */
   get canSign(): boolean {
     return this.#publicSigningKey !== undefined
   }
@@ -167,13 +167,13 @@ class KeyFile implements TokenKeys {
     if (signingKey === undefined || publicKey === undefined) {
       throw new Error('this node has no private key that fits its public ones')
     }
-    // The name that the checking side knows; a PEM has none.
+    // The `kid` in the file of public keys counts, because nodes check with that; a PEM has none.
     const kid = publicKey.kid ?? signingKey.kid
     const header = { alg: this.algorithm, typ: 'JWT', ...(kid === undefined ? {} : { kid }) }
     return token.setProtectedHeader(header).sign(signingKey.imported)
   }
 
-  /** Read the file if it changed. Fails with BAD_SETTING and changes nothing. */
+  /** Read the file if it has changed. Rejects with BAD_SETTING; the old keys then stay. */
   async read(): Promise<void> {
     this.#lookedMs = this.#options.nowMs()
     const { publicKeysPath } = this.#options
@@ -189,7 +189,7 @@ class KeyFile implements TokenKeys {
   #look(everyMs: number): Promise<void> | undefined {
     if (this.#looking !== undefined) return this.#looking
     const sinceMs = this.#options.nowMs() - this.#lookedMs
-    // A clock that was set back says nothing of how long ago the last look was.
+    // Negative = the clock was set back: look now.
     if (sinceMs >= 0 && sinceMs < everyMs) return undefined
     this.#looking = this.#readAgain().finally(() => {
       this.#looking = undefined
@@ -197,7 +197,7 @@ class KeyFile implements TokenKeys {
     return this.#looking
   }
 
-  /** A file that cannot be read is tried again with every look, for what is wrong may pass without changing it. */
+  /** A file that cannot be read is tried at every look: the cause (a right, a mount) may pass without a change. */
   async #readAgain(): Promise<void> {
     let fault = ''
     try {
@@ -218,7 +218,7 @@ class KeyFile implements TokenKeys {
   }
 }
 
-/** Keys by name. One that is alone needs none, and serves tokens without a `kid`. */
+/** Keys by `kid`. A single key needs none, and then also checks tokens without a `kid`. */
 class KeySet {
   readonly #byKid: ReadonlyMap<string | undefined, NamedKey>
   readonly #only: NamedKey | undefined
@@ -228,7 +228,7 @@ class KeySet {
     this.#only = keys.length === 1 ? keys[0] : undefined
   }
 
-  /** A key without a name is the only one, so that a token's `kid` has nothing to tell: it passes, as with HS256. */
+  /** A key without a `kid` is the only one, so it checks tokens with any `kid`, as with HS256. */
   find(kid: unknown): NamedKey | undefined {
     if (kid === undefined) return this.#only
     if (typeof kid !== 'string') return undefined
@@ -242,12 +242,12 @@ class KeySet {
   }
 }
 
-// Reading: every failure is a BadSettingError, without the words of the parsers, which may quote what they parse.
+// Reading: every failure is a BadSettingError. Messages of the parsers are left out, because they may quote the key.
 
 function readSecret(secret: string): KeyObject {
   if (secret === '')
     throw new BadSettingError('AUTH_SECRET is not set: HS256 signs and checks tokens with it.')
-  // A public key is known to everyone. To use it as a secret is how RS256 is mistaken for HS256.
+  // Everybody may know a public key. Used as a secret (RS256 keys with HS256), it would let them sign tokens.
   if (secret.includes('-----BEGIN ')) {
     throw new BadSettingError(
       'AUTH_SECRET is a PEM key or certificate; expected a secret of its own for HS256.',
@@ -296,7 +296,7 @@ async function readPrivateKey(path: string, algorithm: KeyPairAlgorithm): Promis
 
 const DAMAGED = 'holds a key that cannot be read'
 
-/** What is asked of a key: in words, as Node describes it, and as a JWK says it. */
+/** The keys that an algorithm needs: in words, as Node describes them, and as a JWK does. */
 const KEYS_OF = {
   RS256: { words: `an RSA key of at least ${RSA_BITS_MIN} bits`, type: 'rsa', kty: 'RSA', crv: undefined },
   ES256: { words: 'an EC key on the curve P-256', type: 'ec', kty: 'EC', crv: 'P-256' },
@@ -306,7 +306,7 @@ function publicKeysIn(text: string, algorithm: KeyPairAlgorithm, refuse: Refuse)
   if (!isJson(text)) return [{ kid: undefined, key: publicKeyOfPem(text, refuse) }]
   const { keys } = parseJson(text, refuse)
   if (!Array.isArray(keys) || !keys.every(isObject)) throw refuse('is JSON without a list of keys')
-  // Everybody who can read the file of public keys could sign with such a key.
+  // Otherwise everybody who can read the file of public keys could sign tokens.
   if (keys.some((jwk) => jwk.kty === 'oct' || 'k' in jwk || 'd' in jwk)) {
     throw refuse('holds a symmetric or private key')
   }
@@ -321,12 +321,12 @@ function publicKeysIn(text: string, algorithm: KeyPairAlgorithm, refuse: Refuse)
 function publicKeyOfPem(text: string, refuse: Refuse): KeyObject {
   const labels = text.match(/-----BEGIN [A-Z0-9 ]+-----/g) ?? []
   if (labels.length > 1) throw refuse('holds several PEM blocks, which have no names to choose by')
-  // Node would take the public half of a private key, and this file would go on holding the other.
+  // Node would derive the public key, and the private one would stay in a public file.
   if (labels[0]?.includes('PRIVATE')) throw refuse('holds a private key')
   return parseKey(() => createPublicKey(text), refuse)
 }
 
-/** A JWKS may hold keys for other purposes: those are none of ours. */
+/** A JWKS may also hold keys for other purposes; they are skipped. */
 function isForChecking(jwk: JsonWebKey, algorithm: KeyPairAlgorithm): boolean {
   const { kty, crv } = KEYS_OF[algorithm]
   return (

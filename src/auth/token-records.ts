@@ -8,9 +8,9 @@ export function stateFault(state: TokenState, needsRecord: boolean): TokenFault 
 }
 
 /**
- * Of whom a token that is not on record is bad. `areTokensMadeHere`: HS256; others may be made elsewhere, where nobody
- * records them. OpenIM's own services record none of administrators (3.8.3), so that with OPENIM_COMPAT those of
- * administrators are good until they are kicked.
+ * For which users a token must be on record to be good. `areTokensMadeHere`: HS256; other tokens may be made by servers
+ * that record nothing. OpenIM's own services do not record the tokens of administrators (3.8.3), so with OPENIM_COMPAT
+ * those are good until they are kicked.
  */
 export function recordRule(
   { areTokensMadeHere, openimCompat }: { areTokensMadeHere: boolean; openimCompat: boolean },

@@ -1,7 +1,6 @@
 /**
- * OpenIM's tokens: JWTs with `UserID` and `PlatformID` spelled exactly so; OpenIM's own are signed with HS256.
- * Nothing here keeps state: what was revoked is the store's to know (`tokenStateError` gives its answer the
- * protocol's words).
+ * OpenIM's tokens: JWTs with the claims `UserID` and `PlatformID`; OpenIM's own are signed with HS256. Nothing here
+ * keeps state: the store knows which tokens were revoked (`tokenStateError` turns its answer into an error of OpenIM).
  *
  * A token never appears in a result, a message or an error.
  */
@@ -18,12 +17,11 @@ import { isUsualSecretToken, openSecretToken } from './secret-token.js'
 export const TOKEN_BYTES_MAX = 4096
 
 /**
- * Clocks of those who make tokens elsewhere may be ahead by so much: `nbf` is judged with it. Not `exp`: a token ends
- * when it says.
+ * Clocks of servers that make tokens may be ahead by so much: the leeway for `nbf`. `exp` has none.
  */
 export const CLOCK_LEEWAY_S = 15
 
-/** The end of the year 9999. A later `exp` is one in milliseconds: a token without end. */
+/** The end of the year 9999. A later `exp` is in milliseconds by mistake; such a token would never end. */
 const EXP_S_MAX = 253_402_300_799
 
 export interface Claims {
@@ -48,8 +46,8 @@ export function tokenFault(errCode: WireCode, errDlt: string): TokenFault {
 export type TokenVerdict = ({ ok: true; expiresAtS: number } & Claims) | TokenFault
 
 /**
- * A token good from now for `ttlS` seconds, with its place among the user's tokens (see `token-order.ts`). OpenIM's
- * have no `jti`, so that two of one second are the same text, and to revoke one revokes the other. Rejects unless
+ * Sign a token that is good for `ttlS` seconds. `issuedAtS` and `jti` order the user's tokens by age. OpenIM's own tokens
+ * have no `jti`: two that are made in one second are the same text, and revoking one revokes the other. Rejects unless
  * `keys.canSign`.
  */
 export async function issueToken(
@@ -65,8 +63,8 @@ export async function issueToken(
 }
 
 /**
- * Check signature, times and claims; not whether the token was revoked. At once where no library has to be waited for:
- * the usual tokens that are signed with a secret.
+ * Check signature, times and claims; not whether the token was revoked. Synchronous for the usual tokens, signed with a
+ * secret; others wait for a library.
  *
  *   1503  not a JWT, longer than TOKEN_BYTES_MAX, or a claim of the wrong type (OpenIM's decoder says so too)
  *   1505  another algorithm than that of the keys, whatever its name; no key by its `kid`; or a signature that does
@@ -78,8 +76,9 @@ export async function issueToken(
  * An `iat` in the future is no fault: clocks of nodes differ, and it bounds nothing. No key is asked for before the
  * length and the algorithm are right.
  *
- * A token has one spelling, for it is known by its text: a client that could spell a revoked one in another way would have
- * a token that nobody revoked. ES256 signatures have two forms: callers pass the canonical one (`canonicalToken`).
+ * Tokens are revoked by their text, so only one spelling of a token is accepted: another spelling of a revoked token
+ * would be a token that nobody revoked. ES256 signatures have two forms: callers pass the canonical one
+ * (`canonicalToken`).
  */
 export function verifyToken(
   token: string,
@@ -99,7 +98,7 @@ export function verifyToken(
   }
 }
 
-/** On the claims of a token whose signature is right. */
+/** Check the claims of a token; its signature is right. */
 function verdictOn(payload: Readonly<Record<string, unknown>>, nowMs: number): TokenVerdict {
   const { UserID: userId, PlatformID: platformId, exp } = payload
   if (exp === undefined) return tokenFault(WireCode.TokenInvalidError, 'the token has no exp')
@@ -144,7 +143,7 @@ export function tokenExpiredError(): TokenFault {
   return tokenFault(WireCode.TokenExpiredError, 'the token has expired')
 }
 
-/** What the store's answer about a token means; undefined = the token is good. */
+/** The error for a token in this state; undefined = the token is good. */
 export function tokenStateError(state: TokenState): TokenFault | undefined {
   switch (state) {
     case 'normal':
@@ -158,7 +157,7 @@ export function tokenStateError(state: TokenState): TokenFault | undefined {
   }
 }
 
-/** Whether a token was made for the user and platform that come with it; undefined = it was. */
+/** The error where a login names another user or platform than its token; undefined = they agree. */
 export function checkLogin(claims: Claims, sendId: string, platformId: number): TokenFault | undefined {
   if (claims.userId !== sendId) return tokenFault(WireCode.TokenInvalidError, 'the token is of another user')
   if (claims.platformId !== platformId)
@@ -166,7 +165,7 @@ export function checkLogin(claims: Claims, sendId: string, platformId: number): 
   return undefined
 }
 
-/** ADMIN_USER_IDS */
+/** `adminUserIds`: the setting ADMIN_USER_IDS. */
 export function adminCheck(adminUserIds: readonly UserId[]): (userId: UserId) => boolean {
   const admins = new Set(adminUserIds)
   return (userId) => admins.has(userId)
@@ -183,5 +182,5 @@ function faultOf(error: unknown): TokenFault {
     return tokenFault(WireCode.TokenMalformedError, 'the token is not a JWT')
   }
   // Another algorithm, an unknown key or critical header, or a signature that does not fit: one answer for all.
-  return tokenFault(WireCode.TokenUnknownError, 'the token is not signed as it should be')
+  return tokenFault(WireCode.TokenUnknownError, 'the signature of the token does not match')
 }

@@ -1,9 +1,9 @@
 /**
- * Good verdicts on tokens, by digest: who comes back with the same token is not checked again.
+ * Good verdicts on tokens, by digest: a client that comes back with the same token is not checked again.
  *
- * Bounded by `max` verdicts, the least recently used of which goes first; verifications under way are bounded by
- * those who ask. Digests are kept, never tokens. Refusals are not kept: there is no end of bad tokens, and they
- * would push the good ones out.
+ * Bounded by `max` verdicts, the least recently used of which goes first; verifications under way are bounded by their
+ * callers. Digests are kept, never tokens. Refusals are not kept: there is no end of bad tokens, and they would push
+ * the good ones out.
  */
 
 import type { TokenDigest } from '../rules/logins/token-digest.js'
@@ -15,7 +15,7 @@ type GoodVerdict = Extract<TokenVerdict, { ok: true }>
 
 export interface VerificationCacheOptions {
   max: number
-  /** Whose change makes every verdict worthless. */
+  /** When these change, every verdict is void. */
   keys: Pick<TokenKeys, 'generation' | 'refresh'>
   verify(token: string): TokenVerdict | Promise<TokenVerdict>
   nowMs(): number
@@ -39,8 +39,8 @@ export class VerificationCache {
   }
 
   /**
-   * The verdict on a token, at once if it is known or `verify` has it at once. Who asks while it is being worked out
-   * shares it. Rejects as `verify` does, and then nothing is kept. A token whose `exp` is reached has expired (1501),
+   * The verdict on a token, at once if it is known or `verify` has it at once. Calls that come while it is being worked
+   * out share it. Rejects as `verify` does, and then nothing is kept. A token whose `exp` is reached has expired (1501),
    * cached or not.
    */
   verify(token: string, digest: TokenDigest): TokenVerdict | Promise<TokenVerdict> {
@@ -57,7 +57,7 @@ export class VerificationCache {
     return known
   }
 
-  /** Forget everything. What is under way goes to those who asked for it, and to nobody after them. */
+  /** Forget everything. Verdicts under way still reach their callers, and no later one. */
   clear(): void {
     this.#good.clear()
     this.#underWay.clear()
@@ -84,7 +84,7 @@ export class VerificationCache {
   }
 
   #keep(digest: TokenDigest, verdict: GoodVerdict): void {
-    // Frozen, for everyone who asks gets this very object.
+    // Frozen, because every caller gets this very object.
     this.#good.set(digest, Object.freeze(verdict))
   }
 

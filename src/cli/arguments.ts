@@ -8,7 +8,7 @@ usage: porchlight              start the gateway
        porchlight --help
 
 Settings are environment variables, or lines of a file: node --env-file=porchlight.env dist/src/main.js
-They are listed in docs/settings.md; docs/production.md says how to run it for good.
+They are listed in docs/settings.md; docs/production.md says how to run it in production.
 `
 
 export type Command = { kind: 'serve' | 'check' | 'version' | 'help' } | { kind: 'unknown'; given: string }
@@ -21,7 +21,7 @@ const COMMANDS = new Map<string, 'check' | 'version' | 'help'>([
   ['-h', 'help'],
 ])
 
-/** Help wins over everything, and an argument that is not known over the rest. */
+/** `--help` anywhere wins; then an unknown argument; then the first argument. */
 export function commandOf(args: readonly string[]): Command {
   const kinds = args.map((arg) => COMMANDS.get(arg))
   if (kinds.includes('help')) return { kind: 'help' }

@@ -1,4 +1,4 @@
-/** What the process does with its arguments. What only answers a question loads nothing of the gateway. */
+/** Runs the command that the arguments name. The gateway is only loaded by the commands that need it. */
 import { readFileSync } from 'node:fs'
 import type { Env } from '../config/given-values.js'
 import { entryUrl } from '../files/entry.js'
@@ -22,7 +22,7 @@ export async function run(args: readonly string[], env: Env, signals: StopSignal
     case 'help':
       return print(USAGE)
     case 'unknown':
-      process.stderr.write(`porchlight: ${command.given} is not known here.\n\n${USAGE}`)
+      process.stderr.write(`porchlight: unknown argument ${command.given}\n\n${USAGE}`)
       process.exitCode = BAD_USAGE
   }
 }

@@ -1,22 +1,22 @@
-/** Defaults that are worked out from the machine and from other settings. */
+/** Defaults that depend on the machine or on other settings. */
 import { availableParallelism, hostname } from 'node:os'
 import { WORKED_OUT } from './kinds.js'
 import type { Config, Values } from './settings.js'
 
 /** Enough to spread users evenly over threads. With 16 a login costs 6 % more CPU (`bench/SPEED.md`). */
 const SHARDS_PER_THREAD = 4
-/** The life of a record where its readers know of leases: renewals are rare. */
+/** Lifetime of a presence record where all readers go by leases: renewals are rare. */
 const LEASED_TTL_S = 43_200
-/** The same as OpenIM's own: to its services an entry that has not expired is a device to be reached. */
+/** OpenIM's own lifetime: its services take every entry that has not expired for a device that is online. */
 const OPENIM_TTL_S = 1_800
 
-/** With fewer cores a thread more only makes a change pass one more (`threads` in `bench/RESULTS.md`). */
+/** With fewer cores, threads for shards only add a crossing to each change (`threads` in `bench/RESULTS.md`). */
 const CORES_FOR_SHARD_THREADS = 4
 
-/** Of a thread with shards: half of its heap, where a watched user takes a KiB. */
+/** A watched user takes a KiB; half of the heap of a thread with shards is for them. */
 const WATCHED_USERS_PER_HEAP_MB = 512
 
-/** What some defaults depend on. */
+/** The facts of the machine that defaults depend on. */
 export interface Machine {
   hostname: string
   pid: number
@@ -27,7 +27,7 @@ export function thisMachine(): Machine {
   return { hostname: hostname(), pid: process.pid, cores: availableParallelism() }
 }
 
-/** What was given, with the defaults that depend on something. */
+/** The given settings, with the missing ones worked out. */
 export function withDefaults(values: Values, machine: Machine, nodeEnv: string | undefined): Config {
   const usesRedis =
     values.redisUrl !== '' || values.redisClusterNodes.length > 0 || values.redisSentinels.length > 0
@@ -51,7 +51,7 @@ function defaultShardThreads({ cores }: Machine): number {
   return cores < CORES_FOR_SHARD_THREADS ? 0 : 1
 }
 
-/** The last port there is, and room for one that the sockets have taken. */
+/** The last port but one: HEALTH_PORT takes the next one where WS_PORT is in its way. */
 const PORT_MAX = 65_534
 const HEALTH_PORT_DISTANCE = 1_000
 
@@ -82,7 +82,7 @@ function isLoopback(address: string): boolean {
   return /^(127\.\d+\.\d+\.\d+|::1|localhost)$/i.test(address)
 }
 
-/** Port 0 names no port that the other nodes of this machine lack, so the process ID stands in. */
+/** The port tells nodes of one machine apart; with port 0 the process ID does. */
 function defaultNodeId(machine: Machine, wsPort: number): string {
   const suffix = wsPort === 0 ? `-p${machine.pid}` : `-${wsPort}`
   const name = machine.hostname.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 64 - suffix.length)

@@ -9,8 +9,8 @@ import { redisSettings } from './rows/redis.js'
 import { tokensSettings } from './rows/tokens.js'
 import { watchesSettings } from './rows/watches.js'
 
-/** The rooms in the order of the documentation. */
-export const settingRooms = [
+/** The groups of settings, in the order of the documentation. */
+export const settingGroups = [
   { title: 'Network', rows: networkSettings },
   { title: 'Redis', rows: redisSettings },
   { title: 'Tokens', rows: tokensSettings },

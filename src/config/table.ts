@@ -1,10 +1,10 @@
 /** The settings for the documentation. */
 import type { Setting } from './kinds.js'
-import { settingRooms } from './settings.js'
+import { settingGroups } from './settings.js'
 
-/** A Markdown table a room, in their order. `level`: of the headings. */
+/** A heading and a Markdown table for each group of settings. `level`: of the headings. */
 export function settingsTables(level: string): string {
-  return settingRooms.map(({ title, rows }) => `${level} ${title}\n\n${tableOf(rows)}`).join('\n\n')
+  return settingGroups.map(({ title, rows }) => `${level} ${title}\n\n${tableOf(rows)}`).join('\n\n')
 }
 
 function tableOf(rows: Readonly<Record<string, Setting<unknown>>>): string {

@@ -15,7 +15,7 @@ export class StoreUnsuitableError extends CodedError {
   readonly retry = 'never'
 }
 
-/** What the store has of a user is of a wrong form; the message names the key. Seen by: the client, as error 90007. */
+/** A user's record in the store is malformed; the message names the key. Seen by: the client, as error 90007. */
 export class DamagedRecordError extends CodedError {
   readonly code = 'DAMAGED_RECORD'
   readonly retry = 'never'

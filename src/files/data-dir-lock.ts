@@ -14,7 +14,7 @@ import { BadSettingError, hasCode } from '../errors/errors.js'
 const SOCKET = 'in-use.sock'
 /** The kernels' bound of a socket's path is 104 bytes or more, its end included. */
 const PATH_BYTES_MAX = 100
-/** Taking over what a killed process left is a matter of milliseconds; who takes longer has died over it. */
+/** Taking over the lock of a killed process takes milliseconds; a process that needs longer has died meanwhile. */
 const TAKE_OVER_MS = 5_000
 const LOOK_AGAIN_MS = 50
 const ANSWER_MS = 1_000
@@ -70,7 +70,7 @@ function listen(path: string): Promise<Server> {
   })
 }
 
-/** Who listens there; undefined = nobody does. A process that is too busy to answer counts. */
+/** The process that holds the lock; undefined = none does. One that is too busy to answer counts. */
 function ownerAt(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     let answer = ''

@@ -14,11 +14,11 @@ export const PER_THREAD = 12
 /** A node that was full is ready again when it has so much of its room free. */
 const ROOM_AGAIN = 0.05
 
-/** Who gets how many, of those that one process may open. */
+/** How the file descriptors that the process may open are shared out. */
 export interface Shares {
   health: number
   api: number
-  /** For the store's connections, key files, and what nobody has thought of. */
+  /** For the store's connections, key files, and a reserve. */
   spare: number
 }
 
@@ -34,16 +34,16 @@ export function socketsThatFit(limit: number, others: number): number {
   return Math.max(1, limit - others - health - api - spare)
 }
 
-/** Connections that may be logged in, of so many sockets: the rest is for those whose login is refused in words. */
+/** Connections that may be logged in, of so many sockets: the rest is for logins that get a refusal as an answer. */
 export function connectionsThatFit(sockets: number): number {
   return sockets - Math.min(1_000, Math.ceil(sockets / 16))
 }
 
 /** What this looks at; a test may put others in place. */
 export interface Sources {
-  /** Descriptors that this process may open; Infinity where nobody says. */
+  /** Descriptors that this process may open; Infinity where the system does not say. */
   limit(): number
-  /** That it has open; undefined where nobody says. */
+  /** Descriptors that it has open; undefined where the system does not say. */
   open(): number | undefined
 }
 

@@ -4,9 +4,9 @@
 export interface ReadyPart {
   name: string
   ready: boolean
-  /** The node serves all the same: what is missing is for operators to know. */
+  /** The node is ready all the same; operators see the fault as a warning. */
   warning?: true
-  /** What is amiss, why, and what mends it. */
+  /** The fault, its cause, and how to fix it. */
   missing?: string
   /** Since when, ISO 8601. */
   since?: string

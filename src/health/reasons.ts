@@ -1,4 +1,4 @@
-/** What a store's answer means, and what mends it: for readers of `/readyz` without a manual at hand. */
+/** Explains errors of the store and how to fix them, for readers of `/readyz`. */
 
 const MEANINGS: readonly [RegExp, string][] = [
   [/\bREADONLY\b/, 'Redis takes no writes, for it is a replica: is the address that of the primary?'],

@@ -3,7 +3,7 @@
 import { partOf, type ReadyPart } from './readiness.js'
 import { inWords } from './reasons.js'
 
-/** What a thread knows to be amiss, and since when by its own clock (ms). */
+/** A fault that a thread knows of, and since when by its own clock (ms). */
 export interface Amiss {
   reason: string
   sinceMs: number
@@ -12,7 +12,7 @@ export interface Amiss {
 export interface StoreFacts {
   /** It is out of reach, or takes no writes. */
   store: Amiss | undefined
-  /** What other nodes say is not heard. */
+  /** Messages of other nodes are not received. */
   channel: Amiss | undefined
   /** Another process has the name of this node. */
   nodeId: Amiss | undefined
@@ -42,10 +42,14 @@ export function storeParts(facts: StoreFacts, now: Now, isStoreOptional: boolean
     part(
       'store',
       facts.store,
-      (reason) => `${inWords(reason)}; what other nodes hold is as of then`,
+      (reason) => `${inWords(reason)}; the state of other nodes is as of then`,
       isStoreOptional,
     ),
-    part('channel', facts.channel, (reason) => `what other nodes say is not heard: ${inWords(reason)}`),
+    part(
+      'channel',
+      facts.channel,
+      (reason) => `messages of other nodes are not received: ${inWords(reason)}`,
+    ),
     part('node-id', facts.nodeId, (reason) => reason),
   ]
 }

@@ -1,6 +1,6 @@
 /**
- * Which threads answer. Each is asked for its parts once a second, and whenever somebody wants to know; one that owes
- * an answer is not asked again. So what is known is at most a second old, and a thread that hangs holds nobody up.
+ * Which threads answer. Each is asked for its parts once a second and for each request of `/readyz`; one that owes an
+ * answer is not asked again. So the parts are at most a second old, and a thread that hangs delays no answer.
  */
 import { partOf, type ReadyPart } from './readiness.js'
 

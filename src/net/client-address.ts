@@ -1,9 +1,9 @@
 /**
- * Whom a request is from, when proxies stand before this port.
+ * The client's address of a request, where proxies stand before this port.
  *
- * From the peer of the connection outwards: as long as a hop is a trusted proxy, the next one is the one that that proxy
- * says it was asked by. The first hop that is no trusted proxy is the client, and what it says of others before it
- * counts for nothing. Where a trusted proxy says nothing that can be read, that proxy is the last who is known.
+ * Start at the peer of the connection. As long as a hop is a trusted proxy, go on to the hop that its header names. The
+ * first hop that is no trusted proxy is the client; its own headers are ignored. Where a trusted proxy wrote no header
+ * that can be read, that proxy counts as the client.
  */
 import { forwardedEntriesOf, type Hop, hopOfXForwardedFor, listOf, readForwarded } from './forwarded.js'
 import type { Networks } from './networks.js'

@@ -1,17 +1,17 @@
 /**
- * The health of a node, as its main thread sees it: what its threads say of themselves, what it sees of the process,
- * and the listener that tells.
+ * The health of a node: the main thread asks the other threads, adds the parts of the process itself, and answers
+ * `/healthz`, `/readyz` and `/metrics`.
  */
 import { type HealthServer, type HealthServerOptions, serveHealth } from '../doors/health/health-server.js'
 import { type Liveness, type Readiness, type ReadyPart, verdictOn } from '../health/readiness.js'
 import { type Asked, ThreadBeats } from '../health/thread-beats.js'
 
-/** A thread that hangs for so long does not come back; its clients are lost anyway. ms */
+/** A thread that hangs for so long is given up: its clients have been lost by then. ms */
 const HUNG_MS = 60_000
 
 export interface NodeHealthOptions {
   threads: Asked[]
-  /** What belongs to no thread. */
+  /** Parts that belong to no thread. */
   ownParts: () => ReadyPart[]
   metrics: () => Promise<{ contentType: string; body: string }>
 }
@@ -66,7 +66,7 @@ export class NodeHealth {
     await this.#server?.close()
   }
 
-  /** A question that comes while one is under way gets the same answer: the threads count once at a time. */
+  /** Requests that come while one is being answered share its answer, so threads count for one at a time. */
   #metrics(): ReturnType<NodeHealthOptions['metrics']> {
     this.#scrape ??= this.#options.metrics().finally(() => {
       this.#scrape = undefined

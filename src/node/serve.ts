@@ -57,5 +57,5 @@ async function serveUntilAsked(config: Config, log: Log, signals: StopSignals): 
 
 function tellSignal(log: Log, signal: NodeJS.Signals, effect: 'endsAtOnce' | 'ignored'): void {
   if (effect === 'endsAtOnce') log.warn({ signal }, 'second signal: ending at once')
-  else log.info({ signal }, 'nothing to do: files that may change are read again by themselves')
+  else log.info({ signal }, 'signal ignored: changed files are read again without it')
 }

@@ -1,4 +1,4 @@
-/** What every thread of a node is told when it is hosted, and who is linked with whom. */
+/** The settings that every thread of a node gets when it is hosted, and which threads are linked. */
 import type { Seating } from '../../actors/shard/presence-shard.js'
 import type { TokenKeys } from '../auth/keys.js'
 import { recordRule } from '../auth/token-records.js'
@@ -46,14 +46,14 @@ export function platformTable(config: Config): PlatformTable {
   return new PlatformTable(OPENIM_PLATFORMS, parsePlatforms(config.platforms))
 }
 
-/** Whom a login removes; where the old ones stay, nobody. */
+/** Which logins a new login removes: none where LOGIN_CONFLICT lets the old ones stay. */
 export function loginPolicy(config: Config): LoginPolicy {
   return config.loginConflict === 'kick-old'
     ? configuredPolicy(config)
     : new LoginPolicy(0, platformTable(config))
 }
 
-/** What a login has to fit in with; undefined = every login may come in. */
+/** The rivals and caps that a login has to fit in with; undefined = every login is accepted. */
 export function seating(config: Config): Seating | undefined {
   const { loginConflict, loginPolicy, maxConnectionsPerUser, maxConnectionsPerUserPlatform } = config
   const refuses = loginConflict === 'refuse-new' && loginPolicy !== '0'

@@ -12,7 +12,7 @@ export interface StopSignals {
   /** Resolves with the first signal that asks for a stop. */
   readonly asked: Promise<NodeJS.Signals>
   readonly isAsked: boolean
-  /** Who is told of signals that do not begin a stop: a second one, which ends the process, and SIGHUP. */
+  /** Called for signals that do not begin a stop: a second one, which ends the process, and SIGHUP. */
   onOther: (signal: NodeJS.Signals, effect: 'endsAtOnce' | 'ignored') => void
 }
 

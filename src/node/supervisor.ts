@@ -163,7 +163,7 @@ export class Supervisor {
     const plan = drainPlan(this.#config)
     this.#isStopping = true
     clearInterval(this.#listenerWatch)
-    // Before the node is up there is nobody to drain, and a thread ends only when it has loaded its code.
+    // Before the node is up there is nothing to drain, and a thread ends only when it has loaded its code.
     const endMaxMs = this.#hasStarted ? plan.endMs : this.#config.shutdownTimeoutMs
     if (this.#hasStarted) {
       await pause(this.#config.shutdownDelayMs)

@@ -2,7 +2,7 @@
 import { loadTokenKeys, type TokenKeys } from '../auth/keys.js'
 import type { Config } from '../config/config.js'
 
-/** Throws BAD_SETTING for what is wrong with the secret or the files of keys; `report`: why files cannot be read again. */
+/** Throws BAD_SETTING where the secret or a key file is bad. `report`: called with why changed files cannot be read. */
 export function loadConfiguredKeys(config: Config, report: (reason: string) => void): Promise<TokenKeys> {
   return loadTokenKeys({
     algorithm: config.authAlgorithm,

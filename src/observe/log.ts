@@ -99,7 +99,7 @@ export function boundedLog(log: Speaker, options: BoundedLogOptions): BoundedLog
   const windows = new Map<string, Window>()
 
   function tell(key: string, heldBack: number): void {
-    if (heldBack > 0) log.warn({ key, heldBack }, 'lines held back')
+    if (heldBack > 0) log.warn({ key, heldBack }, 'log lines suppressed')
   }
 
   function open(key: string, now: number): Window {

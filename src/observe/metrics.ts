@@ -35,7 +35,7 @@ const table = {
   loginErrors: counter('login_errors_total', 'Handshakes refused, by error code (see Errors).', 'code'),
   handshakesMalformed: counter(
     'handshakes_malformed_total',
-    'Handshakes answered 400: their head was ambiguous, or their PROXY header not as agreed, by reason.',
+    'Handshakes answered 400, by reason: an ambiguous head, a PROXY header that is missing or untrusted.',
     'reason',
   ),
   requests: counter('requests_total', 'Requests from clients, by request identifier.', 'req'),
@@ -51,7 +51,7 @@ const table = {
   ),
   overShare: counter(
     'over_share_total',
-    'What clients sent beyond their share and what was refused or cut for it, by reason.',
+    'Requests refused and connections cut because a client passed a limit, by reason.',
     'reason',
   ),
   statusPushes: counter(
@@ -75,7 +75,7 @@ const table = {
   apiConnections: gauge('api_connections', 'Open connections to API_PORT.'),
   apiConnectionsCut: counter(
     'api_connections_cut_total',
-    'Connections to API_PORT that were closed for want of places: waiting ones that yielded, newcomers that were refused.',
+    'Connections to API_PORT that were closed at its limit: idle ones (yielded), new ones (refused).',
     'reason',
   ),
   audited: counter(
@@ -88,10 +88,10 @@ const table = {
   watchedUsers: gauge('watched_users', 'Users that somebody watches on this node.'),
   watchesLingering: gauge(
     'watches_lingering',
-    'Users whose last watcher may have left, per io thread; looked after within 10 s.',
+    'Users whose last watcher may have left, per io thread; checked within 10 s.',
   ),
-  watchesWaiting: gauge('watches_waiting', 'Users who are asked for and whose first answer is awaited.'),
-  assertionsWaiting: gauge('assertions_waiting', 'Users whose state the store has still to be told.'),
+  watchesWaiting: gauge('watches_waiting', 'Users whose first answer from the store is awaited.'),
+  assertionsWaiting: gauge('assertions_waiting', 'Users whose state has still to be sent to the store.'),
   antiEntropyFinds: counter(
     'anti_entropy_finds_total',
     'Changes that a renewal of watches found, and no message had told. Healthy: none.',
@@ -108,14 +108,14 @@ const table = {
   tokenLookups: counter('token_lookups_total', 'Tokens whose state the store was asked for.'),
   uncheckedLogins: counter(
     'unchecked_logins_total',
-    'Logins let in while the store was out of reach (AUTH_WHEN_STORE_DOWN=allow).',
+    'Logins accepted while the store was out of reach (AUTH_WHEN_STORE_DOWN=allow).',
   ),
   changesMissed: counter('gaps_total', 'Times that changes may have been lost and were read again.'),
-  nodesLost: counter('nodes_lost_total', 'Other nodes that died; what they held was void from then on.'),
+  nodesLost: counter('nodes_lost_total', 'Other nodes that died; their claims are void from then on.'),
   usersSwept: counter('users_swept_total', 'Users whose records of a dead node were withdrawn by this one.'),
   storeDiscards: counter(
     'store_discards_total',
-    'Keys that the store threw away for want of room; all was asserted again. Give it more memory.',
+    'Keys that the store evicted for want of memory; everything was asserted again. Give it more memory.',
   ),
   storeDownSeconds: gauge(
     'store_down_seconds',
@@ -155,7 +155,7 @@ const table = {
   ),
   threadSilentSeconds: gauge(
     'thread_silent_seconds',
-    'How long a thread has owed the main thread an answer; 0 while it owes none. It tells of one that hangs.',
+    'How long a thread has not answered the main thread; 0 while it answers. It rises when a thread hangs.',
     'thread',
   ),
   logLinesDropped: counter(

@@ -1,4 +1,4 @@
-/** Which of OpenIM's numbers this gateway sends, to whom and why. A test compares the rows with the code. */
+/** Which of OpenIM's numbers this gateway sends, to which callers and why. A test compares the rows with the code. */
 import type { CatalogueEntry, Retry } from '../errors/errors.js'
 import { WireCode } from './codes.js'
 
@@ -37,11 +37,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     'This is not a token, or a claim is of the wrong type.',
     'with a new token',
   ),
-  entry('TokenNotValidYetError', LOGIN, 'The token is good from a later time on.', 'later'),
+  entry('TokenNotValidYetError', LOGIN, 'The token is not valid yet (`nbf`).', 'later'),
   entry(
     'TokenUnknownError',
     LOGIN,
-    'Not signed as AUTH_ALGORITHM and its keys have it, or withdrawn.',
+    'The signature does not match AUTH_ALGORITHM and its keys, or the token was withdrawn.',
     'with a new token',
   ),
   entry(
@@ -54,7 +54,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry(
     'ConnOverMaxNumLimit',
     'the client, at login',
-    'This node has as many connections as it may, or takes up no more logins a second; then errDlt says when to retry.',
+    'The connection limit of this node or of this address is reached, or logins are throttled; errDlt says which.',
     'later',
   ),
   entry(
@@ -66,13 +66,13 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry(
     'TooManyRequests',
     'the client; callers of REST',
-    'This connection, user or address asks faster, or for more, than it may; or too many wait for presence.',
+    'A rate limit of this connection, user or address is reached, or too many subscriptions wait for the store.',
     'later',
   ),
   entry(
     'TooManyWatches',
     'the client',
-    'This connection, or this node, would watch more users than it may; errMsg says which.',
+    'The watch limit of this connection or of this node is reached; errMsg says which.',
     'later',
   ),
   entry(

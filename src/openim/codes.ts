@@ -1,8 +1,8 @@
 /** OpenIM's error numbers, by name, with their texts. Which of them this gateway sends: `catalogue.ts`. */
 
 /**
- * Codes by name. Those up to 1604, 1701 and up are OpenIM's; clients act on 1501 to 1507 (they stop or log in again)
- * and come back after the others. 1610 to 1614 are Porchlight's own, in a range that OpenIM leaves free.
+ * Codes by name. Those up to 1604, 1701 and up are OpenIM's. After 1501 to 1507 clients stop or log in again; after the
+ * others they reconnect. 1610 to 1614 are Porchlight's own, in a range that OpenIM leaves free.
  */
 export const WireCode = {
   Success: 0,

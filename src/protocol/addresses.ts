@@ -1,4 +1,4 @@
-/** Who lives where: the well-known addresses of one process, the same on every thread. */
+/** The well-known addresses of the actors of one process, the same on every thread. */
 import { append } from '../rules/append.js'
 import { shardOf } from '../rules/placement.js'
 import type { UserId } from '../rules/types.js'

@@ -92,7 +92,7 @@ export interface Unwatch {
 /** Users changed on other nodes. Older versions than known are ignored. presence-sync → presence shard. */
 export interface Changes {
   kind: 'changes'
-  /** Who changed them. */
+  /** The node that changed them. */
   by: Holder
   snapshots: Snapshot[]
 }

@@ -93,7 +93,7 @@ export interface Evicted {
 }
 
 /**
- * Users whom this node watches changed on another node. In order for a user and a sender.
+ * Users that this node watches changed on another node. In order for a user and a sender.
  * cluster-sync → presence-sync.
  */
 export interface Changes {

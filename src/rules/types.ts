@@ -103,7 +103,7 @@ export interface SeatRequest {
   perPlatformMax: number
 }
 
-/** `holders`: who has the seats in the way. */
+/** `holders`: the nodes that have the seats in the way. */
 export type SeatOutcome = { isTaken: true } | { isTaken: false; reason: SeatRefusal; holders: Holder[] }
 
 /** A rival stays; or the connection limit of the user is reached, in all or on this platform. */

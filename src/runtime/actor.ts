@@ -14,7 +14,7 @@ export interface ActorDefinition<M, S, A = void> {
   readonly kind: string
   /** Makes the state; called again after a failure (`ctx.restarts` > 0), to ask for what was lost. */
   start(ctx: Context<M>, args: A): S
-  /** One message at a time. What it throws is judged by `supervision`. */
+  /** One message at a time. `supervision` decides what follows when it throws. */
   receive(ctx: Context<M>, state: S, message: M): void
   /** News from the runtime, after what the thread in question had told before. */
   onSignal?(ctx: Context<M>, state: S, signal: Signal): void
@@ -33,7 +33,7 @@ export type Signal =
 
 export type StopCause = 'stopped' | 'failed' | 'restarting'
 
-/** What came of an ask or of a promise. */
+/** The outcome of an ask or of a promise. */
 export type Outcome<T> = { ok: true; value: T } | { ok: false; error: CodedError }
 
 /** An actor's hands. Valid for the actor's life; nothing here blocks. */
@@ -50,7 +50,7 @@ export interface Context<M> {
   tell<T>(to: Ref<T>, message: T): void
   /**
    * Tell, and learn whether it is on its way. False = it became a dead letter at once: the sender has to make it good.
-   * True is no receipt: a thread that dies takes along what was told to it.
+   * True is no receipt: the messages of a thread that dies are lost.
    */
   tryTell<T>(to: Ref<T>, message: T): boolean
   /**

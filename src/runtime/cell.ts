@@ -24,7 +24,7 @@ export interface CellHost {
   ): void
   answer(to: ReplyTo<never>, ok: boolean, value: unknown): void
   spawn<M, S, A>(definition: ActorDefinition<M, S, A>, args: A, id?: ActorId): Ref<M>
-  /** What a cell is owed: an outcome that it asked for, a timer, news of a thread. A signal: never refused. */
+  /** Deliver an outcome that the cell asked for, a timer, or news of a thread. A signal: never refused. */
   tellOwn(cell: Cell, message: unknown): void
   /** There may be mail to take. */
   wakeCell(cell: Cell): void
@@ -39,7 +39,7 @@ export interface CellHost {
 type Phase = 'running' | 'waiting' | 'stopped'
 
 /**
- * What this actor sends itself by the clock. One linked list: most actors have one timer or none.
+ * The actor's timers. One linked list: most actors have one timer or none.
  * It is also the letter that comes when the timer is due; cancelled meanwhile, it is not in the list any more.
  */
 class KeyedTimer implements TimerEntry {
@@ -61,8 +61,8 @@ class KeyedTimer implements TimerEntry {
 }
 
 /**
- * What came of an ask or a promise, on its way through the mailbox. Turned into a message when it is taken: a life
- * that began meanwhile must not hear it, and what `toMessage` throws is this actor's failure, nobody else's.
+ * The outcome of an ask or a promise, on its way through the mailbox. It becomes a message when it is taken: an actor
+ * that restarted meanwhile must not hear it, and an exception of `toMessage` is a failure of this actor alone.
  */
 class Heard {
   constructor(
@@ -86,7 +86,7 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
   restarts = 0
   /** In the system's queue of actors with mail. */
   isReady = false
-  /** Counts lives: what a former life asked or set is not for this one. */
+  /** Rises with each restart: outcomes and timers of an earlier life are dropped. */
   life = 0
   phase: Phase = 'running'
   readonly #system: CellHost
@@ -168,7 +168,7 @@ export class Cell<M = unknown, S = unknown, A = unknown> implements Context<M> {
     this.phase = cause === 'restarting' ? 'waiting' : 'stopped'
     if (wasRunning && this.#state !== undefined) this.#sayGoodbye(this.#state, cause)
     this.#state = undefined
-    // After the goodbye, so that what was set or asked in it ends with this life too.
+    // After `stop`, so that timers and asks that it set end with this life too.
     this.life++
     this.#cancelTimers()
   }

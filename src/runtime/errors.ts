@@ -33,7 +33,7 @@ export interface CatalogueEntry {
   readonly retry: string
 }
 
-/** Every code that this room makes, for the documentation. */
+/** Every error code of the runtime, for the documentation. */
 export const catalogue = [
   {
     code: 'ASK_DEADLINE',

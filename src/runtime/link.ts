@@ -37,7 +37,7 @@ export const defaultLinkLimits: LinkLimits = { windowBytes: 4 * 1024 * 1024, hel
 export const ANSWER = -1
 export const FAILED_ANSWER = -2
 
-/** `correlation` of what was told and of a signal; questions have numbers from 1. */
+/** `correlation` of a told message and of a signal; questions have numbers from 1. */
 export const TOLD = 0
 export const SIGNAL = -1
 
@@ -103,7 +103,7 @@ export class Link {
     return this.#waiting.length * FRAME_COUNT_MAX + (this.#outbound.length - 1) / SLOTS
   }
 
-  /** No credit is left: what is pushed now waits. Senders that can coalesce should. */
+  /** No credit is left: letters that are pushed now wait. Senders that can coalesce should. */
   get congested(): boolean {
     return this.#bytesInFlight >= this.#limits.windowBytes
   }

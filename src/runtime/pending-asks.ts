@@ -45,7 +45,7 @@ export class PendingAsks {
     this.settle(correlation, { ok: false, error: runtimeError(code, message) })
   }
 
-  /** What was asked of a thread that is gone. */
+  /** Fail the asks of a thread that is gone. */
   failThread(thread: ThreadSlot, reason: string): void {
     for (const [correlation, ask] of this.#asks) {
       if (ask.thread === thread) this.fail(correlation, 'THREAD_LOST', `thread ${thread}: ${reason}`)

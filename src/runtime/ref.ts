@@ -20,7 +20,7 @@ export const ACTORS_PER_INCARNATION = 2 ** 36
 
 /**
  * The address of an actor that hears messages of type `M`. Plain data: it may cross threads and be kept.
- * It stays valid while the actor restarts; after the actor's end, what is told to it becomes a dead letter.
+ * It stays valid while the actor restarts; after the actor's end, messages to it become dead letters.
  */
 export interface Ref<in M> {
   readonly thread: ThreadSlot

@@ -37,7 +37,7 @@ import { TimerQueue } from './timer-queue.js'
 
 export interface SystemOptions {
   thread: ThreadSlot
-  /** How often this slot was hosted before: keeps addresses and questions of former incarnations apart. */
+  /** How often this slot was hosted before: keeps addresses and questions of its incarnations apart. */
   incarnation: number
   environment: Environment
   log: Log
@@ -193,7 +193,7 @@ export class ActorSystem implements CellHost {
     this.#signal({ kind: 'linked', thread })
   }
 
-  /** A neighbour thread is gone: what was asked of it fails at once, what was told to it is a dead letter. */
+  /** A neighbour thread is gone: asks of it fail at once, messages told to it are dead letters. */
   unlink(thread: ThreadSlot, reason: string): void {
     const link = this.#links.get(thread)
     if (link === undefined) return
@@ -204,7 +204,7 @@ export class ActorSystem implements CellHost {
     this.#signal({ kind: 'unlinked', thread, reason })
   }
 
-  /** A link to the thread exists but has no credit: what is told now waits here. */
+  /** A link to the thread exists but has no credit: messages wait here. */
   isCongested(thread: ThreadSlot): boolean {
     return this.#links.get(thread)?.congested ?? false
   }
@@ -214,7 +214,7 @@ export class ActorSystem implements CellHost {
     return this.#links.get(thread)?.held ?? 0
   }
 
-  /** End every actor, then every link and timer. What the actors tell while they stop still leaves. */
+  /** End every actor, then every link and timer. Messages that actors tell while they stop are still sent. */
   close(): void {
     for (const cell of [...this.#cells.values()]) this.stopCell(cell, 'stopped')
     this.#run()
@@ -329,7 +329,7 @@ export class ActorSystem implements CellHost {
 
   #receive(from: ThreadSlot, to: number, correlation: number, payload: unknown, frame: InboundFrame): void {
     const replyTo = to >= 0 && correlation > 0 ? { thread: from, correlation } : undefined
-    // What was told is bounded by the credit of the link already, and its sender could not learn of a refusal here.
+    // The credit of the link bounds told messages already, and their sender could not learn of a refusal here.
     const letterClass = replyTo === undefined ? 'signal' : 'message'
     if (to >= 0 && this.#post(to, payload, letterClass, replyTo, frame)) return
     if (to < 0) this.#hearAnswer(correlation, to === ANSWER, payload)

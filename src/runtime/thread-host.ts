@@ -1,5 +1,5 @@
 /**
- * The main thread's side of hosting: which threads there are, who is linked with whom, and what happens when
+ * The main thread's side of hosting: which threads there are, which of them are linked, and what happens when
  * one dies.
  *
  * A thread that dies is hosted anew in its slot: its neighbours drop their links at once (asks fail, actors hear
@@ -56,7 +56,7 @@ export interface ThreadHostOptions<Settings> {
 
 interface Hosted extends ThreadInfo {
   incarnation: number
-  /** A pool of one thread, for one life: what a dead thread leaves behind goes with it. */
+  /** A pool of one thread, for one life: what a dead thread leaves in it goes with it. */
   pool: Piscina | undefined
   control: RemoteControl | undefined
   life: Promise<void>

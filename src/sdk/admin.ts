@@ -1,4 +1,4 @@
-/** The server's side of OpenIM's REST: who holds the secret may make tokens for users, and take them away. */
+/** A client of the administrators' part of REST: with the secret it makes tokens for users and revokes them. */
 import { CodedError, type Retry } from '../errors/errors.js'
 import { retryOf } from '../openim/catalogue.js'
 import { WireCode } from '../openim/codes.js'

@@ -64,8 +64,8 @@ export class ConnectionService {
   }
 
   /**
-   * End these tokens and their connections. Returns positions of those that are no good tokens. `onUsers` hears whom it
-   * concerns, also when it then throws.
+   * End these tokens and their connections. Returns positions of those that are no good tokens. `onUsers` gets the users
+   * of the others, also when the call then throws.
    */
   async kickTokens(tokens: string[], onUsers: (userIds: UserId[]) => void): Promise<number[]> {
     const { kicked, skipped } = await this.#tokens.kickTokens(tokens)

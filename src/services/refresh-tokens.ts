@@ -51,7 +51,7 @@ export class RefreshTokens {
   }
 }
 
-/** Whose it says it is; undefined for what cannot be a refresh token. */
+/** The user and platform that a refresh token names; undefined where the text cannot be one. */
 export function readRefreshToken(text: string): Claims | undefined {
   const [, user, platform] = FORM.exec(text) ?? []
   if (user === undefined || platform === undefined) return undefined

@@ -1,9 +1,9 @@
 /**
- * Wrong secrets are slowed, for each address: after a few within a minute the next is not looked at, right or wrong,
- * until its time has come. What was not looked at does not count, so that a wait never grows.
+ * Throttles wrong secrets, for each address: after a few within a minute the next secret, right or wrong, is not checked
+ * until the wait is over. Attempts during the wait do not count, so the wait never grows.
  *
- * Who sends the right secret is trusted with more mistakes from then on: servers behind one address share it with
- * those who guess there.
+ * An address that has sent the right secret may make more mistakes: servers may share their address with somebody who
+ * guesses.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { RecentMap } from '../rules/recent-map.js'

@@ -1,4 +1,4 @@
-/** Use case: where users are, in the whole cluster. WATCH_POLICY says who may ask about whom. */
+/** Use case: where users are, in the whole cluster. WATCH_POLICY says who may ask about which users. */
 import { WireCode } from '../openim/codes.js'
 import type { PlatformId, UserId, UserPlatforms } from '../rules/types.js'
 import { checkUserId } from '../rules/user-id.js'
@@ -8,7 +8,7 @@ import type { RateTable } from './rate-table.js'
 export interface StatusDeps {
   /** Whether `asker` may know where a user is. */
   mayWatch(asker: UserId, userId: UserId): boolean
-  /** Who is where, in order; a user who could not be read is missing. Rejects while the store is away. */
+  /** Where users are, in order; a user who could not be read is missing. Rejects while the store is away. */
   whereabouts(userIds: UserId[]): Promise<UserPlatforms[]>
   /** How many users a second each user may ask about. */
   rate: RateTable

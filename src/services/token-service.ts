@@ -1,6 +1,6 @@
 /**
- * The token service: makes, checks, renews and revokes tokens. What it answers to whom is HTTP's business; where
- * records are kept, the store's.
+ * The token service: makes, checks, renews and revokes tokens. The REST door decides who may call and how answers look;
+ * the store keeps the records.
  *
  * A token that is kicked by hand also ends the connections that were made with it within the last hour: the store
  * tells the nodes that rely on it. Older ones are the caller's to end. Those of a token that a newer one replaced stay
@@ -29,7 +29,7 @@ import { byPlatform, latestLogin, type OneToken, textsOf } from './token-lists.j
 const MINUTE_S = 60
 const DAY_S = 86_400
 const JTI_RANDOM_BYTES = 4
-/** What a new token says: whose it is, and its place among the user's tokens (`iat` and `jti`). */
+/** A new token: its user and platform, and its place among the user's tokens (`iat` and `jti`). */
 export type NewToken = Claims & Place
 
 export interface TokenSettings {
@@ -125,10 +125,9 @@ export class TokenService {
    *
    *   1002  for an administrator or the administrators' platform, or tokens are made elsewhere
    *
-   * First the new token is put on record, then all are read and judged in the order of their issue. When two are made
-   * at once, on two nodes, at least one maker sees both, and who sees both takes the same one for the newcomer: one
-   * stays, not none and not both. The maker of the earlier one may so hand out a kicked token, as if the other had
-   * come just after it.
+   * First the new token is recorded, then all are read and judged in the order of their issue. When two nodes make one
+   * each at the same time, at least one reads both, and they agree on which is newer: exactly one stays. The other node
+   * may return a kicked token, as if the newer had come just after it.
    */
   async create(claims: Claims): Promise<IssuedToken | TokenFault> {
     if (claims.platformId === Platform.Admin) {
@@ -151,8 +150,8 @@ export class TokenService {
   }
 
   /**
-   * Whose token it is, and whether it is good: signature, times, claims and record. While the store is away an
-   * administrator's is good by its signature where AUTH_WHEN_STORE_DOWN is `allow`, unless it is known to be kicked.
+   * The user and platform of a token, if it is good: signature, times, claims and record. While the store is away and
+   * AUTH_WHEN_STORE_DOWN is `allow`, an administrator's token needs no record, unless it is known to be kicked.
    */
   async check(text: string): Promise<TokenVerdict> {
     const token = this.#deps.canonical(text)
@@ -366,6 +365,9 @@ export class TokenService {
   }
 }
 
-const NOBODYS = tokenFault(WireCode.TokenInvalidError, 'the token is of no user or platform that can be here')
+const NOBODYS = tokenFault(
+  WireCode.TokenInvalidError,
+  'the token names a user or platform that is not allowed here',
+)
 const MADE_ELSEWHERE = tokenFault(WireCode.NoPermissionError, 'tokens are made elsewhere')
 const BAD_REFRESH_TOKEN = tokenFault(WireCode.TokenInvalidError, 'the refresh token is not good')

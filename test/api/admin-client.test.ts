@@ -48,7 +48,7 @@ t.test('a device that has a refresh token needs no administrator for new ones', 
   })
 })
 
-t.test('who fails is told whose fault it is', async (t) => {
+t.test('a failed call says whether the caller, the gateway or the network is at fault', async (t) => {
   const { admin } = await serve(t, { rest: { kick: () => Promise.reject(new Error('node-b is silent')) } })
   t.match(await failureOf(admin.kick('u1')), {
     code: 'CALL_REFUSED',
@@ -79,7 +79,7 @@ t.test('a list that lacks a node is told as such, or refused where all are wante
 })
 
 t.test(
-  'whose admin token was revoked gets another by the secret, once for all calls under way',
+  'a client whose admin token was revoked gets another by the secret, once for all calls under way',
   async (t) => {
     const { admin, store } = await serve(t)
     await admin.login()

@@ -36,7 +36,7 @@ t.test('a server that knows the secret gets an admin token, and with it tokens f
   t.match(parsedAdmin.answer.data, { userID: 'imAdmin', platformID: Platform.Admin })
 })
 
-t.test('an admin token is for those who know the secret and are administrators', async (t) => {
+t.test('an admin token needs the secret and the ID of an administrator', async (t) => {
   const { post } = room()
   for (const secret of ['', 'x', SECRET.slice(1), `${SECRET} `, SECRET.toLowerCase()]) {
     const { status, answer } = await post('/auth/get_admin_token', { secret, userID: 'imAdmin' })
@@ -129,7 +129,7 @@ t.test(
   },
 )
 
-t.test('without refresh tokens, who asks for one is told so', async (t) => {
+t.test('where refresh tokens are off, asking for one is refused with that reason', async (t) => {
   const { post } = room()
   const { answer } = await post('/auth/refresh_token', { refreshToken: 'x' })
   t.match(answer, { errCode: WireCode.ArgsError, errMsg: 'ArgsError', errDlt: 'refresh tokens are off' })

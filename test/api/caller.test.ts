@@ -1,4 +1,4 @@
-/** Whom a call of REST is from, behind proxies and without. */
+/** The address of a REST caller, behind proxies and without. */
 import { Hono } from 'hono'
 import t, { type Test } from 'tap'
 import { callerAddress } from '../../src/doors/rest/caller.js'

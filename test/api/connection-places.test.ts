@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { ConnectionPlaces, type Place } from '../../src/doors/rest/connection-places.js'
 import { type HttpServerOptions, serveHttp } from '../../src/doors/rest/http-server.js'
+import { gate } from '../support/gate.js'
 
 class FakePlace implements Place {
   isGone = false
@@ -57,7 +58,7 @@ t.test('connections of a proxy stand for many, and only share the places of all'
   t.same(places.counts, { yielded: 1, refused: 0 })
 })
 
-t.test('whoever is being answered does not yield, and the newcomer is refused', async (t) => {
+t.test('a connection that is being answered does not yield, and the newcomer is refused', async (t) => {
   const { places, told } = placesOf(2, 2)
   const busy = ['a', 'b'].map((key) => new FakePlace(key, true))
   for (const place of busy) places.take(place)
@@ -97,7 +98,7 @@ async function serve(
   return { server, open, get }
 }
 
-t.test('a port full of connections that only wait serves whoever comes', async (t) => {
+t.test('a port full of connections that only wait serves new ones', async (t) => {
   for (const kind of ['silent', 'idle after a call', 'with half a head', 'with half a body'] as const) {
     const limits = { connectionsMax: 20, connectionsPerAddressMax: 20 }
     const { server, open, get } = await serve(t, limits, async (request) => {
@@ -129,21 +130,15 @@ t.test('a port full of connections that only wait serves whoever comes', async (
 t.test(
   'a call that is being answered is not cut for others, which are told that there is no place',
   async (t) => {
-    let finish = () => {}
-    const isFinished = new Promise<void>((resolve) => {
-      finish = resolve
-    })
+    const finish = gate()
+    const allAsked = gate()
     let asked = 0
-    let allAsked = () => {}
-    const areAsked = new Promise<void>((resolve) => {
-      allAsked = resolve
-    })
     const { open, get, server } = await serve(
       t,
       { connectionsMax: 16, connectionsPerAddressMax: 4 },
       async () => {
-        if (++asked === 4) allAsked()
-        await isFinished
+        if (++asked === 4) allAsked.open()
+        await finish.promise
         return new Response('done')
       },
     )
@@ -153,11 +148,11 @@ t.test(
         return { answer: get(socket) }
       }),
     )
-    await areAsked
+    await allAsked.promise
     const newcomer = await open()
     const [refusal] = (await once(newcomer, 'data')) as [Buffer]
     t.match(refusal.toString(), /^HTTP\/1\.1 503 /)
-    finish()
+    finish.open()
     for (const { answer } of answers) t.match(await answer, /done/)
     t.equal(server.places.counts.refused, 1)
   },

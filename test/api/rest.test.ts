@@ -5,6 +5,7 @@ import { serveHttp } from '../../src/doors/rest/http-server.js'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { FakeTokenStore, fakeToken, NOW_S } from '../auth/token-fakes.js'
+import { gate } from '../support/gate.js'
 import { room, SECRET } from './room.js'
 
 const withoutToken = { secret: SECRET, userID: 'imAdmin' }
@@ -189,19 +190,13 @@ t.test('a request that trickles in is cut at its time', async (t) => {
 
 t.test('a stop lets an open request finish, and cuts it when its time is up', async (t) => {
   for (const finishes of [true, false]) {
-    let asked = () => {}
-    let finish = (_text: string) => {}
-    const isAsked = new Promise<void>((resolve) => {
-      asked = resolve
-    })
+    const asked = gate()
+    const finish = gate()
     const server = await serveHttp(
       async () => {
-        asked()
-        return new Response(
-          await new Promise<string>((resolve) => {
-            finish = resolve
-          }),
-        )
+        asked.open()
+        await finish.promise
+        return new Response('done')
       },
       { host: '127.0.0.1', port: 0 },
     )
@@ -209,9 +204,9 @@ t.test('a stop lets an open request finish, and cuts it when its time is up', as
       (response) => response.text(),
       () => 'cut',
     )
-    await isAsked
+    await asked.promise
     const closed = server.close(finishes ? 60_000 : 0)
-    if (finishes) finish('done')
+    if (finishes) finish.open()
     t.equal(await outcome, finishes ? 'done' : 'cut')
     await closed
     await t.rejects(fetch(`http://127.0.0.1:${server.port}/`))

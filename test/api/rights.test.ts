@@ -11,7 +11,7 @@ import { room, SECRET } from './room.js'
 const MINUTE_MS = 60_000
 const ADDRESS = '192.0.2.1'
 
-t.test('every path is closed to whom the table does not name', async (t) => {
+t.test('every path refuses callers that the table does not name', async (t) => {
   const routes = allRoutes(new PlatformTable(OPENIM_PLATFORMS))
   t.ok(routes.length > 9, `${routes.length} paths`)
   for (const { path, may } of routes) {
@@ -51,36 +51,39 @@ t.test('a revoked token of an administrator opens nothing', async (t) => {
   t.equal((await post('/connection/list', { userID: 'u1' }, { token: next })).answer.errCode, 0)
 })
 
-t.test('each act of an administrator is written down: who, from where, what, on whom, outcome', async (t) => {
-  const { post, userToken, adminToken, audited } = room({
-    rest: { kick: async () => ({ gone: 0, left: [], unanswered: ['node-b'] }) },
-  })
-  const user = await userToken('u1', Platform.Web)
-  const token = await adminToken()
-  audited.splice(0)
-  const act = async (path: string, body: object) => {
-    await post(path, body, { token }, '203.0.113.7')
-    return audited.splice(0)
-  }
-  const by = { kind: 'act', by: 'imAdmin', address: '203.0.113.7' }
-  t.match(await act('/auth/get_user_token', { userID: 'u2', platformID: Platform.IOS }), [
-    { ...by, path: '/auth/get_user_token', on: { userID: 'u2', platformID: Platform.IOS }, errCode: 0 },
-  ])
-  t.match(await act('/connection/kick', { userID: 'u2', platformID: Platform.IOS }), [
-    {
-      ...by,
-      on: { userID: 'u2', platformID: Platform.IOS },
-      errCode: WireCode.NetworkError,
-      reason: /node-b/,
-    },
-  ])
-  t.match(await act('/connection/list', { userID: 'u2' }), [{ ...by, on: { userID: 'u2' } }])
-  t.match(await act('/auth/kick_tokens', { tokens: [user, 'x'] }), [{ ...by, on: { userIDs: ['u1'] } }])
-  t.match(await act('/auth/force_logout', { userID: 'a:b', platformID: Platform.IOS }), [
-    { ...by, errCode: WireCode.ArgsError, reason: /userID/, on: {} },
-  ])
-  t.same(await act('/user/get_users_status', { userIDs: ['u1'] }), [], 'reading is no act')
-})
+t.test(
+  'each act of an administrator is logged: who, from where, what, on which users, outcome',
+  async (t) => {
+    const { post, userToken, adminToken, audited } = room({
+      rest: { kick: async () => ({ gone: 0, left: [], unanswered: ['node-b'] }) },
+    })
+    const user = await userToken('u1', Platform.Web)
+    const token = await adminToken()
+    audited.splice(0)
+    const act = async (path: string, body: object) => {
+      await post(path, body, { token }, '203.0.113.7')
+      return audited.splice(0)
+    }
+    const by = { kind: 'act', by: 'imAdmin', address: '203.0.113.7' }
+    t.match(await act('/auth/get_user_token', { userID: 'u2', platformID: Platform.IOS }), [
+      { ...by, path: '/auth/get_user_token', on: { userID: 'u2', platformID: Platform.IOS }, errCode: 0 },
+    ])
+    t.match(await act('/connection/kick', { userID: 'u2', platformID: Platform.IOS }), [
+      {
+        ...by,
+        on: { userID: 'u2', platformID: Platform.IOS },
+        errCode: WireCode.NetworkError,
+        reason: /node-b/,
+      },
+    ])
+    t.match(await act('/connection/list', { userID: 'u2' }), [{ ...by, on: { userID: 'u2' } }])
+    t.match(await act('/auth/kick_tokens', { tokens: [user, 'x'] }), [{ ...by, on: { userIDs: ['u1'] } }])
+    t.match(await act('/auth/force_logout', { userID: 'a:b', platformID: Platform.IOS }), [
+      { ...by, errCode: WireCode.ArgsError, reason: /userID/, on: {} },
+    ])
+    t.same(await act('/user/get_users_status', { userIDs: ['u1'] }), [], 'reading is no act')
+  },
+)
 
 t.test('each wrong secret and each refused admin call is written down', async (t) => {
   const { post, userToken, audited } = room()

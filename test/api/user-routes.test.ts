@@ -7,7 +7,7 @@ import { room } from './room.js'
 
 const PATH = '/user/get_users_status'
 
-t.test('who is where is told in the order asked, with null for whoever is nowhere', async (t) => {
+t.test('platforms are answered in the order asked, with null for users who are offline', async (t) => {
   const asked: string[][] = []
   const { post, userToken } = room({
     rest: {
@@ -42,7 +42,7 @@ t.test('a thousand users may be asked for, and no more', async (t) => {
   }
 })
 
-t.test('whoever cannot be a user is nowhere, and costs no others their answer', async (t) => {
+t.test('an ID that no user can have is offline, and the others are answered', async (t) => {
   const asked: string[][] = []
   const whereabouts = async (userIds: string[]) => {
     asked.push(userIds)

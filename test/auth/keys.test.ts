@@ -317,7 +317,7 @@ t.test('a PEM that was replaced is taken up within half a minute', async (t) => 
   t.equal(await verify(await tokenBy('RS256', rsa[0])), WireCode.TokenUnknownError)
 })
 
-t.test('everyone who comes while the file is looked at waits for one and the same look', async (t) => {
+t.test('calls that come while the file is being read wait for the same reading', async (t) => {
   const { keys, clock, path } = await load('ES256', pem(ec[0]))
   put(pem(ec[1]), path)
   clock.nowMs += 30_000

@@ -32,7 +32,7 @@ async function login(service: TokenService, claims: Claims) {
 
 // The token itself
 
-t.test('a refresh token says whose it is, and is on record by digests alone', async (t) => {
+t.test('a refresh token names its user and platform, and is on record by digests alone', async (t) => {
   const store = new FakeTokenStore()
   const refreshes = new RefreshTokens(store, 7 * DAY_S)
   const text = await refreshes.make({ userId: 'zoë', platformId: Platform.HarmonyOS })

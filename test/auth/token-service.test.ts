@@ -24,7 +24,7 @@ const u1 = (platformId: number): Claims => ({ userId: 'u1', platformId })
 
 // Making tokens
 
-t.test('a new token is on record before anyone has it, and says whose it is', async (t) => {
+t.test('a new token is on record before it is returned, and names its user and platform', async (t) => {
   const store = new FakeTokenStore()
   const service = fakeService(store)
   const issued = await service.create(u1(Platform.HarmonyOS))
@@ -239,7 +239,7 @@ t.test('while the store is away an administrator is let in as AUTH_WHEN_STORE_DO
   await t.rejects(fakeService(strange, { authWhenStoreDown: 'allow' }).check(token), { cause: damaged })
 })
 
-t.test('whose tokens need a record follows from who makes them', async (t) => {
+t.test('which tokens need a record follows from who makes them', async (t) => {
   const isAdmin = (userId: string) => userId === 'imAdmin'
   const needs = (areTokensMadeHere: boolean, openimCompat: boolean) =>
     ['u1', 'imAdmin'].map(recordRule({ areTokensMadeHere, openimCompat }, isAdmin))

@@ -48,7 +48,7 @@ t.test('a token that was found good is good at once the next time', async (t) =>
   t.same(verified, ['u1', 'u2'])
 })
 
-t.test('everyone who asks for one token at once shares one verification', async (t) => {
+t.test('concurrent calls for one token share one verification', async (t) => {
   const { ask, verified } = setUp()
   const verdicts = await Promise.all([ask('u1'), ask('u1'), ask('u2'), ask('u1')])
   t.same(verdicts, [good('u1'), good('u1'), good('u2'), good('u1')])
@@ -90,7 +90,7 @@ t.test('a token that is kept expires at its second all the same, and is forgotte
   t.equal(cache.size, 0)
 })
 
-t.test('no more than the bound are kept, and who was not asked for longest goes first', async (t) => {
+t.test('no more than the bound are kept, and the least recently used goes first', async (t) => {
   const { cache, ask, verified } = setUp(3)
   for (const token of ['u1', 'u2', 'u3']) await ask(token)
   t.same(ask('u1'), good('u1'))
@@ -114,7 +114,7 @@ t.test('when the keys changed, everything is verified again', async (t) => {
   t.same(ask('u1'), good('u1'))
 })
 
-t.test('a verdict by keys that changed meanwhile is not kept, nor given to who comes later', async (t) => {
+t.test('a verdict by keys that changed meanwhile is not kept, nor given to later calls', async (t) => {
   const keys = { generation: 1, refresh: () => undefined }
   const answers: ((verdict: TokenVerdict) => void)[] = []
   const cache = new VerificationCache({

@@ -1,7 +1,8 @@
 /** Redis has no room, and throws away or refuses what it is told. */
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { startStore } from './races.js'
 
 t.test('records that Redis has thrown away are asserted again, and nobody seems to leave', async (t) => {
@@ -22,7 +23,7 @@ t.test('records that Redis has thrown away are asserted again, and nobody seems 
 })
 
 t.test(
-  'who leaves one of two nodes, and has lost their record meanwhile, is still shown on the other',
+  'a user who leaves one of two nodes after the loss of their record is still shown on the other',
   async (t) => {
     const { url, redis } = await startStore(t)
     const [a, b] = [await TestNode.start(t, { REDIS_URL: url }), await TestNode.start(t, { REDIS_URL: url })]

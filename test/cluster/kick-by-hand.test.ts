@@ -1,4 +1,4 @@
-/** Kicks over REST, through a node that does not hold the user: whom they end, and that the token is good nowhere. */
+/** Kicks over REST, through a node that does not hold the user: which logins end, and that the token is good nowhere. */
 
 import slotOf from 'cluster-key-slot'
 import t, { type Test } from 'tap'
@@ -8,7 +8,8 @@ import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { ChildNode } from '../support/child-node.js'
 import { Device } from '../support/device.js'
-import { eventually, TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { TestNode } from '../support/node.js'
 import { startRedisCluster } from '../support/redis.js'
 import { askRest } from '../support/rest.js'
 import { recordedState, recordKey } from '../support/tokens.js'
@@ -27,7 +28,7 @@ async function refusalOf(t: Test, { userId, platformId, token }: Device, node: {
   return (await again.login(t, node)) ? 0 : again.refusals[0]!
 }
 
-/** Wait until the node knows of this many connections of the user, whoever holds them. */
+/** Wait until the node knows of this many connections of the user, on all nodes. */
 async function listed(node: TestNode, userId: UserId, count: number) {
   return eventually(async () => {
     const connections = await node.admin.connections(userId)
@@ -331,7 +332,7 @@ t.test('a kick while Redis hangs says that it failed, and takes effect when it i
   for (const node of [a, b]) t.equal(await refusalOf(t, device, node), WireCode.TokenKickedError)
 })
 
-t.test('while a node hangs, what the others have is told, and who has not answered', async (t) => {
+t.test('while a node hangs, the list has the connections of the others and names that node', async (t) => {
   const { server, redis } = await startStore(t)
   // Longer than the test: a node whose lease has ended holds nobody.
   const env = { REDIS_URL: server.url, NODE_LEASE_MS: '300000' }

@@ -9,7 +9,8 @@ import type { UserId } from '../../src/rules/types.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { ChildNode } from '../support/child-node.js'
 import { Device } from '../support/device.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { claimants, recordedState } from '../support/tokens.js'
 import { Wire } from '../support/wire.js'
 import {
@@ -269,14 +270,14 @@ t.test('a node that hangs holds up no login on the others, and obeys when it is 
   await eventually(() => (held.every(([there]) => !there.isIn) ? true : undefined))
   t.ok(
     held.every(([there, comes]) => there.kicks === 1 && comes.isIn && comes.kicks === 0),
-    'whom it held has been kicked',
+    'the login that it held has been kicked',
   )
   for (const pair of held) t.same(await statesOf(redis, pair), [KICKED, GOOD])
   t.comment(`logins that remove one on a node that is well: ${show(before)}`)
   t.comment(`logins that remove one on a node that hangs:   ${show(during)}`)
 })
 
-t.test('a node that hung for longer than its lease gives way to those who came meanwhile', async (t) => {
+t.test('a node that hung for longer than its lease gives way to logins made meanwhile', async (t) => {
   const LEASE_MS = 1_000
   const { url, redis } = await startStore(t)
   const env = { REDIS_URL: url, LOGIN_POLICY: '1', NODE_LEASE_MS: String(LEASE_MS) }
@@ -298,7 +299,7 @@ t.test('a node that hung for longer than its lease gives way to those who came m
   await eventually(async () =>
     (await redis.zcount('PORCHLIGHT:NODES', Date.now(), '+inf')) === 1 ? true : undefined,
   )
-  // The one that hangs counts as dead: whoever asked it to give way has been told that nobody is there.
+  // The node that hangs counts as dead: nodes that sent it evictions have been told that it holds no login.
   await eventually(async () => ((await node.admin.connections('late-0')).length === 1 ? true : undefined))
   hanging.thaw()
   await eventually(() => (pairs.every(([there]) => !there.isIn) ? true : undefined))

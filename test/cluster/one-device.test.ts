@@ -6,7 +6,8 @@ import t, { type Test } from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { Device } from '../support/device.js'
-import { eventually, seesOn, type TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, type TestNode, toldOf } from '../support/node.js'
 import { recordedState } from '../support/tokens.js'
 import { allNodesList, GOOD, newDevice, startNodes, startStore } from './races.js'
 
@@ -76,7 +77,7 @@ for (const env of SETTINGS) {
         await tab.client!.terminate()
         await eventually(() => (tab.logins > before && tab.isIn) || undefined)
       }
-      // Whoever was to be found half open has been.
+      // By then all half-open connections have been found.
       await replaced(nodes)
       half.client!.resume()
       await eventually(() => half.client!.closeCode)

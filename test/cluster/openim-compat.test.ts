@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
-import { eventually, seesOn, TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 
 const TTL_S = 1800

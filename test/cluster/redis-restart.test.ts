@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 
 t.test(
@@ -34,7 +35,7 @@ t.test(
         { userID: 'watcher', onlinePlatformIDs: [Platform.Web] },
         { userID: 'nobody', onlinePlatformIDs: [] },
       ],
-      'who asks meanwhile is told what this node knows',
+      'a subscription meanwhile is answered with what this node knows',
     )
 
     await redis.restart()
@@ -43,7 +44,7 @@ t.test(
     t.teardown(() => client.disconnect())
     await eventually(async () => ((await client.zscore('ONLINE:stays', '2')) !== null ? true : undefined))
     t.equal(await client.exists('ONLINE:leaves'), 0)
-    t.same(toldOf(watcher, 'stays'), ['2'], 'whoever stayed never appeared to leave')
+    t.same(toldOf(watcher, 'stays'), ['2'], 'a user who stayed never appeared to leave')
 
     await client.hset('UID_PID_TOKEN_STATUS:comes:Android', comes, '0')
     await a.login('comes', Platform.Android, { token: comes })

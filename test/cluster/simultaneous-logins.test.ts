@@ -4,7 +4,8 @@ import t, { type Test } from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import type { Device } from '../support/device.js'
-import { eventually, type TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import type { TestNode } from '../support/node.js'
 import { claimants } from '../support/tokens.js'
 import {
   allNodesList,

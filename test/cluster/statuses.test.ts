@@ -5,7 +5,7 @@ import { seesOn, type TestNode } from '../support/node.js'
 import { askRest } from '../support/rest.js'
 import { startNodes, startStore } from './races.js'
 
-t.test('any node knows who is where, by one call of the store', async (t) => {
+t.test('any node answers where users are, by one call of the store', async (t) => {
   const { url, redis } = await startStore(t)
   const [a, b] = (await startNodes(t, 2, { REDIS_URL: url })) as [TestNode, TestNode]
   const watcher = await b.login('watcher', Platform.Web)

@@ -2,7 +2,8 @@
 import t from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
-import { eventually, seesOn, TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode } from '../support/node.js'
 import { startStore } from './races.js'
 
 t.test('while the store hangs the node says so and since when, and asks nothing of it', async (t) => {

@@ -1,7 +1,8 @@
 /** What two nodes on one store promise to watchers. Run on one Redis and on a Redis Cluster. */
 import type { Test } from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 
 const GRACE_MS = 400
 

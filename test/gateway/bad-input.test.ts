@@ -8,7 +8,8 @@ import { Platform } from '../../src/openim/platforms.js'
 import { SubUserOnlineStatus } from '../../src/openim/proto/openim.js'
 import { RequestId } from '../../src/openim/requests.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
-import { eventually, seesOn, TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode } from '../support/node.js'
 
 const SECRET = 'a secret for tests, long enough'
 

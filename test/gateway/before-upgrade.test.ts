@@ -1,4 +1,4 @@
-/** The WebSocket port before there is a WebSocket: health checks, ambiguous requests (A15), and whom they are from. */
+/** The WebSocket port before there is a WebSocket: health checks, ambiguous requests (A15), and the client's address. */
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -232,7 +232,7 @@ for (const name of ['uws', 'ws'] as const) {
         const proxied = (address: string, text: string) =>
           Buffer.concat([headerFor(address), Buffer.from(text)])
 
-        await t.test('the client is whom the header of a trusted proxy names', async (t) => {
+        await t.test('the header of a trusted proxy names the client', async (t) => {
           t.equal(await addressOf(bench, proxied(CLIENT, handshakeText())), CLIENT)
           t.equal(await addressOf(bench, proxied('2001:db8::1', handshakeText())), '2001:db8::1')
           t.equal(await addressOf(bench, proxied('::ffff:198.51.100.7', handshakeText())), CLIENT)

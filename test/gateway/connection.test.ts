@@ -14,7 +14,8 @@ import { spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import { connectionArgs } from '../support/connection-args.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 
 const READ_TIMEOUT_MS = 1_000
@@ -38,7 +39,7 @@ t.test('a connection, by the rules of the wire', async (t) => {
   }
 
   await t.test(
-    'who asked for a verdict gets it as the first frame, in these bytes; others get nothing',
+    'a client that asked for a verdict gets it as the first frame, in these bytes; others get nothing',
     async (t) => {
       const asked = await bareLogin('asked', Platform.Web, true)
       await eventually(() => asked.frames[0])
@@ -95,7 +96,7 @@ t.test('a connection, by the rules of the wire', async (t) => {
   })
 
   await t.test(
-    'subscriptions: order is kept, repeats are answered once, who is in both lists ends subscribed',
+    'subscriptions: order is kept, repeats are answered once, a user in both lists ends subscribed',
     async (t) => {
       const watcher = await node.login('watcher', Platform.Web)
       await node.login('here', Platform.Android)
@@ -199,7 +200,7 @@ t.test('requests of a connection do not wait for each other, even when the store
   t.same(await reply, [{ userID: 'bob', onlinePlatformIDs: [] }])
 })
 
-t.test('who is upgraded before the verdict may speak at once, and may leave', async (t) => {
+t.test('a client that is upgraded before the verdict may speak at once, and may leave', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
   const node = await TestNode.start(t, { REDIS_URL: redis.url, MAX_CONNECTIONS: '1' })

@@ -6,7 +6,8 @@
  */
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
-import { eventually, noNativeTransport, seesOn, TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { noNativeTransport, seesOn, TestNode } from '../support/node.js'
 import { closeFrame, frame, Opcode, rawLogin } from '../support/raw-socket.js'
 
 const CONNECTIONS_PER_USER = 2

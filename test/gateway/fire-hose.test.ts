@@ -5,11 +5,13 @@
  */
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
-import { eventually, noNativeTransport, TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { noNativeTransport, TestNode } from '../support/node.js'
+import { handshakeText, rawSocket } from '../support/raw-http.js'
 
 const ROUNDS = 30
 
@@ -17,12 +19,8 @@ const ROUNDS = 30
 async function bare(node: TestNode, userId: string, isPatient: boolean): Promise<Socket> {
   const token = await node.token(userId, Platform.Android)
   const query = handshakeQuery({ url: '', token, userId, platformId: Platform.Android, isMsgResp: true })
-  const tcp = connect(node.supervisor.wsPort, '127.0.0.1')
-  tcp.on('error', () => {})
-  tcp.write(
-    `GET /?${query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-  )
+  const tcp = rawSocket({ port: node.supervisor.wsPort })
+  tcp.write(handshakeText(`/?${query}`))
   if (isPatient) await once(tcp, 'data')
   tcp.resume()
   return tcp

@@ -14,7 +14,7 @@ t.test('as many as the rate says come in, however many knock', async (t) => {
   for (const admitted of perSecond.slice(1)) t.ok(admitted >= 99 && admitted <= 101)
 })
 
-t.test('those who are turned away are told to come back at the same rate, within a minute', async (t) => {
+t.test('refused clients are told to retry at the same rate, within a minute', async (t) => {
   const throttle = new HandshakeThrottle(10, 0)
   for (let n = 0; n < 10; n++) t.equal(throttle.admit(0), 0)
   const waits = Array.from({ length: 1_000 }, () => throttle.admit(0))

@@ -12,8 +12,9 @@ import { loadConfig } from '../../src/config/config.js'
 import { Supervisor } from '../../src/node/supervisor.js'
 import { createLog } from '../../src/observe/log.js'
 import { WireCode } from '../../src/openim/codes.js'
+import { eventually } from '../support/eventually.js'
 import { temporaryFolder } from '../support/leftovers.js'
-import { eventually, noNativeTransport, testEnv } from '../support/node.js'
+import { noNativeTransport, testEnv } from '../support/node.js'
 import { install, makeCertificate } from '../support/own-certificates.js'
 
 const folder = temporaryFolder('tls')

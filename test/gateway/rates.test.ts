@@ -48,7 +48,7 @@ t.test('after a quiet minute, as many as the limit pass at once', async (t) => {
   }
 })
 
-t.test('then they pass evenly, and whoever is refused is told when', async (t) => {
+t.test('then they pass evenly, and a refused client is told when to retry', async (t) => {
   const { rates, clock } = setUp(120)
   passes(120, () => rates.loginOfUser('u1'))
   t.equal(rates.loginOfUser('u1'), 500)

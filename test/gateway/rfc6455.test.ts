@@ -127,8 +127,10 @@ for (const name of ['uws', 'ws'] as const) {
     }
 
     t.test('12 and 13: compression and subprotocols that a client offers are not accepted', async (t) => {
-      const headers =
-        'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nSec-WebSocket-Protocol: chat\r\n'
+      const headers = [
+        'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
+        'Sec-WebSocket-Protocol: chat',
+      ]
       const peer = await RawPeer.open(port, { headers })
       t.match(peer.head, /^HTTP\/1\.1 101 /)
       t.notMatch(peer.head, /sec-websocket-(extensions|protocol)/i)

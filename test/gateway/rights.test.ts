@@ -3,7 +3,8 @@ import t, { type Test } from 'tap'
 import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { askRest } from '../support/rest.js'
 
 async function adminTokenOf(node: TestNode): Promise<string> {
@@ -63,7 +64,7 @@ t.test('a revoked administrator comes in by neither port, and is sent away', asy
 
   await t.rejects(loginAdmin(t, node, token), { code: 'CONNECT_REFUSED', message: /1506/ })
   t.equal((await askRest(node, '/connection/list', { userID: 'ann' })).errCode, WireCode.TokenKickedError)
-  t.same(await node.admin.connections('ann'), [], 'whoever has the secret gets another')
+  t.same(await node.admin.connections('ann'), [], 'a caller with the secret gets another')
 })
 
 t.test('calls of REST are counted and timed by path, and the audit trail is counted', async (t) => {

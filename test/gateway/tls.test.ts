@@ -122,16 +122,19 @@ for (const name of ['uws', 'ws'] as const) {
       t.equal(client.readyState, WebSocket.OPEN)
     })
 
-    t.test('who no longer listens does not begin again with a new certificate', async (t) => {
-      const bench = await setup(t)
-      const { socket, hears } = await pair(bench, old, 1)
-      bench.transport.stopListening()
-      bench.transport.useTls(await readTlsPair(renewed))
-      t.match(await shownTo(bench.port), /ECONNREFUSED|ECONNRESET/)
-      const heard = hears()
-      socket.send('still here', false)
-      t.equal(await heard, 'still here')
-    })
+    t.test(
+      'a transport that has stopped listening does not listen again for a new certificate',
+      async (t) => {
+        const bench = await setup(t)
+        const { socket, hears } = await pair(bench, old, 1)
+        bench.transport.stopListening()
+        bench.transport.useTls(await readTlsPair(renewed))
+        t.match(await shownTo(bench.port), /ECONNREFUSED|ECONNRESET/)
+        const heard = hears()
+        socket.send('still here', false)
+        t.equal(await heard, 'still here')
+      },
+    )
   })
 }
 

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { connect, type Socket as TcpSocket } from 'node:net'
+import type { Socket as TcpSocket } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { assertPortFree } from '../../src/doors/websocket/transport/port-check.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
 import { CloseCode } from '../../src/openim/close-codes.js'
 import { noNativeTransport } from '../support/node.js'
+import { handshakeText, rawSocket } from '../support/raw-http.js'
 import {
   BACKPRESSURE_BYTES_MAX,
   FRAMES_PER_S,
@@ -44,12 +45,8 @@ async function cutOf(tcp: TcpSocket): Promise<void> {
 
 /** A peer that has done the handshake and then reads nothing. */
 async function deafPeer(port: number): Promise<TcpSocket> {
-  const tcp = connect(port, '127.0.0.1')
-  tcp.on('error', () => {})
-  tcp.write(
-    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-  )
+  const tcp = rawSocket({ port })
+  tcp.write(handshakeText())
   await once(tcp, 'connect')
   tcp.pause()
   return tcp

@@ -20,7 +20,7 @@ function names(count: number, prefix: string): string[] {
   return Array.from({ length: count }, (_, n) => `${prefix}-${n}`)
 }
 
-t.test('what a node watches is bounded, whoever churns', async (t) => {
+t.test('the number of watched users is bounded, however clients change their watches', async (t) => {
   const max = 400
   const node = await TestNode.start(t, {
     WATCHES_PER_CONNECTION_MAX: '50',

@@ -19,7 +19,7 @@ t.test('a node whose right to its channel was taken away is not ready, until it 
   t.equal(await node.metric('porchlight_channel_up'), 1)
   await client.call('ACL', 'SETUSER', 'default', 'resetchannels')
   await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
-  const said = await lacks(node, 'channel', /what other nodes say is not heard.*lacks a right/)
+  const said = await lacks(node, 'channel', /messages of other nodes are not received.*lacks a right/)
   t.equal(said.status, 503)
   t.ok(said.parts.find(({ name }) => name === 'store')!.ready, 'the store itself is well')
   t.equal(await node.metric('porchlight_channel_up'), 0)

@@ -90,7 +90,7 @@ for (const [what, greeting] of [
   })
 }
 
-t.test('whoever has most connections makes room, and nobody else', async (t) => {
+t.test('only the address with most connections makes room', async (t) => {
   const { port } = await start(t, {}, 8)
   const few = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }).on('error', () => {})
   await once(few, 'connect')

@@ -98,7 +98,7 @@ async function failToSave(client: Redis): Promise<void> {
   })
 }
 
-t.test('who may log in without the store is ready without it: it only warns', async (t) => {
+t.test('a node that accepts logins without the store is ready without it: it only warns', async (t) => {
   const { redis, node, client } = await start(t, { AUTH_WHEN_STORE_DOWN: 'allow' })
   const token = await node.token('ann', Platform.Web)
   for (const [begin, end, reason] of [

@@ -1,6 +1,7 @@
-/** A thread that hangs: whoever asks how the node is has an answer, and it says which thread. */
+/** A thread that hangs: `/readyz` and `/healthz` still answer, and name the thread. */
 import t from 'tap'
-import { eventually, TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { TestNode } from '../support/node.js'
 
 for (const role of ['io', 'api', 'sync']) {
   t.test(

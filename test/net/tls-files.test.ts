@@ -2,8 +2,8 @@ import { copyFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readTlsPair, TlsFiles, type TlsPair } from '../../src/net/tls-files.js'
+import { eventually } from '../support/eventually.js'
 import { temporaryFolder } from '../support/leftovers.js'
-import { eventually } from '../support/node.js'
 import { type Certificate, install, makeCertificate } from '../support/own-certificates.js'
 
 const LOOK_EVERY_MS = 20

@@ -5,9 +5,9 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { CloseCode } from '../../src/openim/close-codes.js'
+import { eventually } from '../support/eventually.js'
 import { GatewayProcess } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
-import { eventually } from '../support/node.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 

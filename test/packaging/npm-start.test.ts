@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import t from 'tap'
 import { CloseCode } from '../../src/openim/close-codes.js'
+import { eventually } from '../support/eventually.js'
 import { GatewayProcess } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
-import { eventually } from '../support/node.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const SOURCES = ['package.json', 'scripts', 'tsconfig.json', 'tsconfig.server.json', 'src', 'actors']

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { CloseCode } from '../../src/openim/close-codes.js'
+import { eventually } from '../support/eventually.js'
 import { asProcessOne, childOf, GatewayProcess, hearsSignals, MAIN } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
-import { eventually } from '../support/node.js'
 
 const processOne = asProcessOne()
 const notAllowed = processOne === undefined && 'this machine lets nobody make a PID namespace'

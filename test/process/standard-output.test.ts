@@ -3,9 +3,9 @@ import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { CloseCode } from '../../src/openim/close-codes.js'
+import { eventually } from '../support/eventually.js'
 import { GatewayProcess, MAIN } from '../support/gateway-process.js'
 import { endsWithThisProcess, temporaryFolder } from '../support/leftovers.js'
-import { eventually } from '../support/node.js'
 
 const LOG = new URL('../../src/observe/log.js', import.meta.url).href
 

@@ -36,7 +36,7 @@ for (const name of ['uws', 'ws'] as const) {
       t.teardown(() => bench.transport.close())
       return bench
     }
-    /** Whom the gateway takes a client for that comes by this port and says this; they exchange a word. */
+    /** The address that the gateway sees of a client that comes by this port with these headers; they exchange a word. */
     const seenThrough = async (
       bench: TransportBench,
       port: number,

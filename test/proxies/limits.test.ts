@@ -4,7 +4,8 @@ import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import type { OpenimClient } from '../../src/sdk/openim-client.js'
 import type { ConnectRefusedError } from '../../src/sdk/openim-handshake.js'
-import { eventually, noNativeTransport, TestNode } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { noNativeTransport, TestNode } from '../support/node.js'
 import { documentedConfig, startHaproxy, startNginx } from '../support/proxies.js'
 import { handshakeText, rawAnswers } from '../support/raw-http.js'
 
@@ -59,7 +60,7 @@ for (const transport of ['uws', 'ws'] as const) {
       t.ok(again, 'the place of one that has gone is free')
     })
 
-    await t.test('whose origin can be read in two ways are refused and counted', async (t) => {
+    await t.test('handshakes with an ambiguous origin are refused and counted', async (t) => {
       const answers = await rawAnswers(
         { port: node.supervisor.wsPort },
         handshakeText('/', 'Origin: https://a.example', 'Origin: https://b.example'),

@@ -1,15 +1,16 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { AdminKicks } from '../../src/rules/shard/admin-kicks.js'
 import { EVICT_AGAIN_MS, EVICT_TRIES_MAX, Evictions } from '../../src/rules/shard/evictions.js'
 import { OVERDUE_MS, Probes } from '../../src/rules/shard/probes.js'
-import { ANDROID, Decided } from './shard-support.js'
+import { Decided } from './shard-support.js'
 
 const [B, C] = ['node-2#1', 'node-3#1'] as const
-const EVICTION = { userId: 'ann', before: 9, platformIds: [ANDROID], newcomer: 'T' }
+const EVICTION = { userId: 'ann', before: 9, platformIds: [Platform.Android], newcomer: 'T' }
 const CALLER = { thread: 3, correlation: 17 }
 const KICK = { kind: 'kick', id: 1 } as const
-const LEFT = { connectionId: 'c', platformId: ANDROID, nodeId: 'node-2', background: false }
+const LEFT = { connectionId: 'c', platformId: Platform.Android, nodeId: 'node-2', background: false }
 
 t.test('an eviction is sent once while it is unanswered, and anew after the answer', async (t) => {
   const decided = new Decided()
@@ -77,12 +78,12 @@ t.test('the answer goes to the one that waits, unless nobody waits any more', as
 t.test('an admin kick goes to other nodes first, and is answered when all have confirmed', async (t) => {
   const decided = new Decided()
   const kicks = new AdminKicks(0)
-  kicks.start(CALLER, { userId: 'ann', platformIds: [ANDROID] }, 5_000, decided.out)
+  kicks.start(CALLER, { userId: 'ann', platformIds: [Platform.Android] }, 5_000, decided.out)
   t.same(decided.take(), [{ kind: 'arm', due: { timer: 'kick', id: 1 }, delayMs: 5_000 }])
   kicks.begin('bob', 9, [B], decided.out)
   t.same(decided.take(), [])
   kicks.begin('ann', 9, [B, C], decided.out)
-  const eviction = { userId: 'ann', platformIds: [ANDROID], before: 10 }
+  const eviction = { userId: 'ann', platformIds: [Platform.Android], before: 10 }
   t.same(decided.take(), [
     { kind: 'evictElsewhere', to: B, eviction, waiter: KICK },
     { kind: 'evictElsewhere', to: C, eviction, waiter: KICK },
@@ -117,7 +118,7 @@ t.test('when its time is over the caller hears what is known, or that the store 
   t.same(decided.take(), [])
 })
 
-t.test('a kick that names no platform only asks who is there', async (t) => {
+t.test('a kick that names no platform only lists the logins', async (t) => {
   const decided = new Decided()
   const kicks = new AdminKicks(0)
   kicks.start(CALLER, { userId: 'ann', platformIds: [] }, 5_000, decided.out)

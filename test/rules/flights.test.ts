@@ -120,7 +120,7 @@ t.test('a user who left is asserted with version 0, unless somebody waits for th
 })
 
 t.test(
-  'when the store is back it is told of those who are here, and of those who left a while ago',
+  'when the store is back it is told of the users here, and of those who left a while ago',
   async (t) => {
     const decided = new Decided()
     const some = opened(decided)
@@ -135,7 +135,7 @@ t.test(
   },
 )
 
-t.test('each user who is here is renewed once in a third of the TTL, and nobody who left', async (t) => {
+t.test('each user here is renewed once in a third of the TTL, and no user who left', async (t) => {
   const decided = new Decided()
   const some = opened(decided)
   for (const userId of ['ann', 'bob', 'cid']) some.arrived(userId)

@@ -1,12 +1,13 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { Rebuild } from '../../src/rules/shard/rebuild.js'
 import { CONNECT_WAIT_MS, ROOM_WAIT_MS, Seats } from '../../src/rules/shard/seats.js'
 import type { SeatOutcome } from '../../src/rules/types.js'
-import { ANDROID, Decided, policyOf } from './shard-support.js'
+import { Decided, policyOf } from './shard-support.js'
 
 const CALLER = { thread: 3, correlation: 17 }
 const [HERE, B] = ['node-1#1', 'node-2#1'] as const
-const LOGIN = { userId: 'ann', platformId: ANDROID, token: 'tokentoken' }
+const LOGIN = { userId: 'ann', platformId: Platform.Android, token: 'tokentoken' }
 const SEATING = { rivals: policyOf(1), rivalsYield: false, perUserMax: 2, perPlatformMax: 0 }
 const FULL: SeatOutcome = { isTaken: false, reason: 'user', holders: [HERE, B] }
 
@@ -23,7 +24,7 @@ t.test('a seat is asked for with the rules that it has to fit', async (t) => {
   const { asked, seats, seat } = atTheDoor()
   t.match(asked, {
     onlyLiving: false,
-    request: { ...LOGIN, token: undefined, rivals: [ANDROID], perUserMax: 2 },
+    request: { ...LOGIN, token: undefined, rivals: [Platform.Android], perUserMax: 2 },
   })
   t.same(seats.pendingOf('ann'), { taken: [], asked: [seat] })
   t.same(seats.pendingOf('bob'), { taken: [], asked: [] })
@@ -127,7 +128,7 @@ t.test(
     rebuild.ask(decided.out)
     t.match(decided.take(), [{ kind: 'requestRebuildState', threads: [0, 1], needsHeld: true }, again])
     rebuild.announced(1, decided.out)
-    const held = [{ userId: 'ann', platformIds: [ANDROID] }]
+    const held = [{ userId: 'ann', platformIds: [Platform.Android] }]
     rebuild.heldBefore(held, decided.out)
     rebuild.heldBefore([], decided.out)
     rebuild.ask(decided.out)

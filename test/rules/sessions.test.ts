@@ -1,7 +1,8 @@
 import t from 'tap'
+import { Platform } from '../../src/openim/platforms.js'
 import { ADMIN_KICK } from '../../src/rules/logins/eviction.js'
 import { LEAVING_MAX_MS, Sessions } from '../../src/rules/shard/sessions.js'
-import { ANDROID, Decided, IOS, login, policyOf, WEB } from './shard-support.js'
+import { Decided, login, policyOf } from './shard-support.js'
 
 const GRACE_MS = 100
 
@@ -71,7 +72,7 @@ t.test(
     const here = withNumbers(decided, { 1: 5 })
     here.disconnect('ann', 1, false, 1_000, decided.out)
     t.same(decided.take(), [{ kind: 'arm', due: { timer: 'grace' }, delayMs: GRACE_MS }])
-    t.same(here.shownPlatforms('ann'), [ANDROID])
+    t.same(here.shownPlatforms('ann'), [Platform.Android])
     t.equal(here.isAnyInGrace, true)
 
     here.graceDue(1_000 + GRACE_MS, decided.out)
@@ -132,33 +133,37 @@ t.test('where seats are used the store hears of every connection that goes', asy
 })
 
 t.test(
-  'an eviction says who went, who is left, and whether a login without number may be concerned',
+  'an eviction returns the removed logins, those that stay, and whether a login without a number may be concerned',
   async (t) => {
     const decided = new Decided()
     const here = sessions({ policy: 0 })
-    here.connect('ann', login(1, 'T', ANDROID), 5, decided.out)
-    here.connect('ann', login(2, 'U', IOS), 7, decided.out)
-    here.connect('ann', login(3, 'V', WEB), undefined, decided.out)
+    here.connect('ann', login(1, 'T', Platform.Android), 5, decided.out)
+    here.connect('ann', login(2, 'U', Platform.IOS), 7, decided.out)
+    here.connect('ann', login(3, 'V', Platform.Web), undefined, decided.out)
     decided.take()
     const result = here.evict({ userId: 'ann', before: 6 }, decided.out)
     t.match(result, { gone: 1, isWaiting: true })
     t.same(
       result.left.map(({ platformId, nodeId }) => [platformId, nodeId]),
       [
-        [IOS, 'node-1'],
-        [WEB, 'node-1'],
+        [Platform.IOS, 'node-1'],
+        [Platform.Web, 'node-1'],
       ],
     )
     t.same(decided.take(), [{ kind: 'signal', key: 1, order: { kind: 'kick', by: 6 } }])
 
     const { connectionId } = result.left[1]!
     const byName = here.evict({ userId: 'ann', before: ADMIN_KICK, connectionId }, decided.out)
-    t.match(byName, { gone: 1, left: [{ platformId: IOS }], isWaiting: false })
+    t.match(byName, { gone: 1, left: [{ platformId: Platform.IOS }], isWaiting: false })
     const stranger = here.evict(
       { userId: 'ann', before: ADMIN_KICK, connectionId: 'node-2~1~x' },
       decided.out,
     )
-    t.match(stranger, { gone: 0, left: [{ platformId: IOS }], isWaiting: false }, 'nobody has that name')
+    t.match(
+      stranger,
+      { gone: 0, left: [{ platformId: Platform.IOS }], isWaiting: false },
+      'nobody has that name',
+    )
   },
 )
 
@@ -171,7 +176,7 @@ t.test(
     here.connect('ann', login(2, 'T'), 9, decided.out)
     here.connect('ann', login(3, 'U'), 1, decided.out)
     decided.take()
-    const kicked = { userId: 'ann', platformId: ANDROID, tokens: ['T'], by: 7 }
+    const kicked = { userId: 'ann', platformId: Platform.Android, tokens: ['T'], by: 7 }
     t.equal(here.kickTokens(kicked, decided.out), false)
     t.same(decided.take(), [
       { kind: 'signal', key: 1, order: { kind: 'kick', by: 7 } },
@@ -198,14 +203,14 @@ t.test(
     const here = withNumbers(decided, { 1: 5 })
     here.rebuild(
       [
-        { userId: 'ann', platformIds: [ANDROID] },
-        { userId: 'bob', platformIds: [WEB] },
+        { userId: 'ann', platformIds: [Platform.Android] },
+        { userId: 'bob', platformIds: [Platform.Web] },
       ],
       1_000,
       decided.out,
     )
     t.same(decided.take(), [{ kind: 'arm', due: { timer: 'grace' }, delayMs: GRACE_MS }])
-    t.same([here.shownPlatforms('ann'), here.shownPlatforms('bob')], [[ANDROID], [WEB]])
+    t.same([here.shownPlatforms('ann'), here.shownPlatforms('bob')], [[Platform.Android], [Platform.Web]])
     here.graceDue(1_000 + GRACE_MS, decided.out)
     t.match(decided.takeOf('assertSoon'), [{ userIds: ['bob'] }])
   },

@@ -1,11 +1,10 @@
 /** Small helpers for tests of a shard's sub-machines: what they pushed, by kind. */
-import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
+import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
 import { LoginPolicy, type Policy } from '../../src/rules/logins/login-policy.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 import type { Login } from '../../src/rules/presence/roster.js'
 import type { Effect } from '../../src/rules/shard/effects.js'
-
-export const [IOS, ANDROID, WEB] = [1, 2, 5]
+import type { PlatformId } from '../../src/rules/types.js'
 
 export type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
@@ -27,6 +26,6 @@ export function policyOf(policy: Policy): LoginPolicy {
   return new LoginPolicy(policy, new PlatformTable(OPENIM_PLATFORMS))
 }
 
-export function login(key: number, token = `token-${key}`, platformId = ANDROID): Login {
+export function login(key: number, token = `token-${key}`, platformId: PlatformId = Platform.Android): Login {
   return { key, platformId, background: false, thread: 0, token, seat: undefined }
 }

@@ -276,7 +276,7 @@ t.test('the end of a promise comes as a message, to the life that waits for it o
   t.equal(heard.length, 2)
 })
 
-t.test('whoever is no actor asks with a promise', async (t) => {
+t.test('code outside of actors asks with a promise', async (t) => {
   const { world, a, b } = pair()
   const answered = a.ask(spawnEcho(b), { kind: 'echo', text: 'hi' }, 100)
   const refused = a.ask(refTo<Command>(1, 77), { kind: 'echo', text: 'hi' }, 100)

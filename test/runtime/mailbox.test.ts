@@ -46,7 +46,7 @@ t.test('a message told by an actor to itself comes after those that wait already
   t.same(heard, ['first', 'second', 'from self'])
 })
 
-t.test('an actor is never run inside another, whoever tells it', async (t) => {
+t.test('an actor is never run inside another one that tells it', async (t) => {
   const world = new World({ seed: 1 })
   const system = world.system(0)
   let isInside = false

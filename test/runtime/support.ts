@@ -59,14 +59,3 @@ export function keptLog(): { log: Log; lines: LogLine[] } {
 export function macrotask(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
-
-/** Look again and again until there is something; for what real threads do in their own time. */
-export async function eventually<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadlineMs = Date.now() + 15_000
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    if (Date.now() > deadlineMs) throw new Error(`not within 15 s: ${look}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}

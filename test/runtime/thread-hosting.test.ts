@@ -2,8 +2,9 @@ import t from 'tap'
 import type { Fault } from '../../src/runtime/control.js'
 import { withDeadline } from '../../src/runtime/control.js'
 import { layOut, name, ThreadHost, type ThreadInfo } from '../../src/runtime/thread-host.js'
+import { eventually } from '../support/eventually.js'
 import { BEATS, OPENINGS_TO_FAIL, RELEASES, type Settings, type Stats } from './hosted-role.js'
-import { eventually, keptLog, type LogLine } from './support.js'
+import { keptLog, type LogLine } from './support.js'
 
 interface Stage {
   host: ThreadHost<Settings>

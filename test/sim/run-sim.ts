@@ -9,6 +9,7 @@
  */
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { whole } from '../support/whole.js'
 import { losesMemory } from './faults.js'
 import { type Outcome, simulate } from './scenario.js'
 
@@ -77,12 +78,6 @@ async function main(): Promise<void> {
   }
   if (values.replay !== undefined) return replay(whole(values.replay), values.verbose)
   await runMany(whole(values.from), whole(values.seeds), values.stop)
-}
-
-function whole(text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${text} is no whole number from 1 on`)
-  return value
 }
 
 async function replay(seed: number, isVerbose: boolean): Promise<void> {

@@ -17,7 +17,7 @@ function start(deadlineMs = 20) {
   return { probe, published, deaf, way }
 }
 
-t.test('a probe that is heard is good, whoever else hears it too', async (t) => {
+t.test('a probe that is heard is good, even if others hear it too', async (t) => {
   const { probe, published, deaf } = start(10_000)
   const other = start()
   const running = probe.run()

@@ -28,7 +28,7 @@ function start() {
 
 conformance('the embedded store', async () => start())
 
-t.test('memory follows the living, not all who ever came', async (t) => {
+t.test('memory grows with the users online, not with all that ever were', async (t) => {
   const backend = start()
   const store = backend.node({ ...nodeSettings(), presenceTtlS: 60 })
   await store.open(new Heard())

@@ -16,7 +16,7 @@ import { until } from '../support/redis.js'
 import type { Kit, OpenNode } from './suite.js'
 
 const PLATFORMS = [Platform.IOS, Platform.Android, Platform.Web]
-/** Of no device in these tests: whom it asks about it neither is nor disturbs. */
+/** A seat of no device in these tests: asking with it changes nothing for the seats that are asked about. */
 const PROBE_SEAT = '9/probe'
 const TAKERS = 50
 /** More than Lua hands over in one go. */
@@ -43,7 +43,7 @@ function request(userId: UserId, seat: Seat, rules: Partial<SeatRequest> = {}): 
   }
 }
 
-/** `taken`, or why not and because of whom. */
+/** `taken`, or why not and which nodes have the seats in the way. */
 function verdict(outcome: SeatOutcome): string {
   if (outcome.isTaken) return 'taken'
   return [outcome.reason, ...[...new Set(outcome.holders)].sort()].join(' ')
@@ -311,8 +311,8 @@ export function seatTests(t: Test, { backend, open, fresh }: Kit): void {
     t.same(await seated(user), [`2@${other.holder}`, `5@${after.holder}`])
   })
 
-  // A survivor swept what a node had left, and the seat of whoever was back on it by then went too: two came in where
-  // one may be.
+  // A survivor swept the records of a dead node, and removed the seat of a user who was back on that node by then too:
+  // two logins came in where one may.
   t.test('what withdraws an earlier incarnation leaves the seats of the later one', async (t) => {
     const nodeId = fresh('node')
     const [before, survivor] = [await open(t, { nodeId }), await open(t)]

@@ -204,7 +204,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       t.match(claimsOf(outcome.changed), [`1@${a.holder}`])
     })
 
-    t.test('a user of whom nothing is known has version 0, and asserting nothing leaves it so', async (t) => {
+    t.test('a user without a record has version 0, and an empty assertion leaves it so', async (t) => {
       const a = await open(t)
       const user = fresh('user')
       t.same(await watchOne(a.store, user), { userId: user, version: 0, claims: [], foreign: [] })

@@ -47,7 +47,7 @@ t.test('renewed files are used for the next connection; a pair that is half repl
   t.equal(faults.length, 2)
 })
 
-t.test('without files the system decides whom to trust', async (t) => {
+t.test('without files the authorities of the system are trusted', async (t) => {
   const options = new TlsOptions({}, () => t.fail())
   t.same(
     Object.entries(forConnection(options)).filter(([, value]) => value !== undefined),

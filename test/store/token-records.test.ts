@@ -212,7 +212,7 @@ t.test('tokens in Redis', async (t) => {
     t.match(await store.tokens.tokensOf(user), [{ state: 'invalid' }])
   })
 
-  t.test('a damaged record is told from a store that is away, whoever asks', async (t) => {
+  t.test('every call tells a damaged record from a store that is away', async (t) => {
     const { store } = await openNode(t, server)
     const [user, beside] = [fresh('user'), fresh('user')]
     await redis.set(tokensKey(user), 'not what it should be')

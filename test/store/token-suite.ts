@@ -18,7 +18,7 @@ export function tokenTests(t: Test, { backend, open, fresh }: Kit): void {
   const stateOf = (store: Store, user: UserId, token = 'token') =>
     store.tokens.tokenState(user, Platform.Web, token)
 
-  t.test('who relies on a token hears of its kick, whoever kicks, and nobody else does', async (t) => {
+  t.test('only nodes that rely on a token hear of its kick, through any node', async (t) => {
     const [relies, reliesToo, kicks, other] = [await open(t), await open(t), await open(t), await open(t)]
     const user = fresh('user')
     await kicks.store.tokens.rememberToken(user, Platform.Web, 'token', HOUR_S)

@@ -8,10 +8,9 @@ import { createLog } from '../../src/observe/log.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
+import { TIMEOUT_MS } from './eventually.js'
 import { temporaryFolder } from './leftovers.js'
 
-/** Longer than a slow machine needs, shorter than the test runner's patience. */
-const TIMEOUT_MS = 15_000
 /** Signs the tokens of every node here. */
 export const SECRET = 'a secret for tests, long enough'
 
@@ -129,15 +128,4 @@ export function toldOf(client: OpenimClient, userId: UserId): string[] {
   return client.history
     .filter((status) => status.userId === userId)
     .map((status) => [...status.platformIds].sort((a, b) => a - b).join())
-}
-
-/** Poll until `look` gives a value; for what has no event, such as a record in Redis. */
-export async function eventually<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadlineMs = Date.now() + TIMEOUT_MS
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    if (Date.now() > deadlineMs) throw new Error(`not so within ${TIMEOUT_MS} ms: ${look}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
 }

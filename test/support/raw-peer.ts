@@ -1,5 +1,6 @@
 /** A WebSocket client at the level of bytes: whatever frames, in whatever pieces, and what comes back frame by frame. */
 import { connect, type Socket } from 'node:net'
+import { handshakeText } from './raw-http.js'
 import { frame, Opcode } from './raw-socket.js'
 
 const END_OF_HEAD = '\r\n\r\n'
@@ -61,12 +62,9 @@ export class RawPeer {
   }
 
   /** Resolves when the handshake is answered, whatever the answer. */
-  static async open(port: number, { path = '/', headers = '' } = {}): Promise<RawPeer> {
+  static async open(port: number, { path = '/', headers = [] as string[] } = {}): Promise<RawPeer> {
     const peer = RawPeer.connect(port)
-    peer.socket.write(
-      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,
-    )
+    peer.socket.write(handshakeText(path, ...headers))
     while (peer.head === '' && !peer.#isOver) await peer.#news()
     return peer
   }

@@ -1,9 +1,10 @@
 /** A client at the level of bytes: it logs in, and then writes whatever a test wants the gateway to read at once. */
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import type { TestNode } from './node.js'
+import { handshakeText, rawSocket } from './raw-http.js'
 
 /** Opcodes of RFC 6455. */
 export const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
@@ -27,12 +28,8 @@ export function closeFrame(code: number): Buffer {
 export async function rawLogin(node: TestNode, userId: UserId, platformId: PlatformId): Promise<Socket> {
   const token = await node.token(userId, platformId)
   const query = handshakeQuery({ url: '', token, userId, platformId, isMsgResp: true })
-  const socket = connect(node.supervisor.wsPort, '127.0.0.1')
-  socket.on('error', () => {})
-  socket.write(
-    `GET /?${query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-  )
+  const socket = rawSocket({ port: node.supervisor.wsPort })
+  socket.write(handshakeText(`/?${query}`))
   let heard = ''
   while (!heard.includes('"errCode":0')) heard += String(await once(socket, 'data'))
   return socket

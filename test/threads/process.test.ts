@@ -10,7 +10,7 @@ import { CloseCode } from '../../src/openim/close-codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
-import { eventually } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
 import { startRedis } from '../support/redis.js'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))

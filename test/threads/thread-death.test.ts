@@ -1,7 +1,8 @@
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
 import type { ThreadInfo } from '../../src/runtime/thread-host.js'
-import { eventually, seesOn, TestNode, toldOf } from '../support/node.js'
+import { eventually } from '../support/eventually.js'
+import { seesOn, TestNode, toldOf } from '../support/node.js'
 
 const GRACE_MS = 500
 

@@ -1,4 +1,4 @@
-/** What a connection owns, what it hears besides its public commands, and the steps that all its handlers share. Thread: io. */
+/** The state of a connection, its private messages, and steps that several handlers share. Thread: io. */
 
 import type { SharedConnectionCounts } from '../../../src/doors/websocket/connection-counts.js'
 import type { FrameExcess } from '../../../src/doors/websocket/frame-budget.js'
@@ -45,7 +45,7 @@ export interface ConnectionCounts {
   requestErrors: Record<string, number>
   /** By reason. */
   closes: Record<string, number>
-  /** What was more than its share, by reason. */
+  /** Requests and frames over a limit, by reason. */
   overShare: Record<string, number>
   subscriptions: number
 }
@@ -60,7 +60,7 @@ export interface Args {
   heard: Heard
   userId: UserId
   platformId: PlatformId
-  /** What the client said when it came. */
+  /** The arguments of the client's handshake. */
   background: boolean
   /** The token of the login, and until when it is good, by this thread's clock. */
   token: string
@@ -80,7 +80,7 @@ export interface Args {
 }
 
 export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
-  /** What shards are told of it. */
+  /** The connection as shards know it. */
   report: PresenceShard.ConnectionReport
   budget: RequestBudget
   watches: number
@@ -106,7 +106,7 @@ export interface PendingSubscription {
   fresh: number
 }
 
-/** What comes from this thread's transport. */
+/** Events of this thread's transport. */
 export type FromTransport =
   | { kind: 'frame'; data: Uint8Array; isBinary: boolean }
   | { kind: 'closed'; code: number; clean: boolean }
@@ -126,13 +126,13 @@ export function send(state: State, response: ResponseEnvelope): void {
   state.socket.send(state.encoding.encodeResponse(response), true)
 }
 
-/** What a request weighs beside itself is taken from what this connection and its user may ask next. */
+/** Charge the weight of a request's contents to the limits of this connection and of its user. */
 export function charge(ctx: Ctx, state: State, weight: number): void {
   state.budget.charge(weight, ctx.nowMs())
   state.rates.chargeUser(state.userId, weight)
 }
 
-/** Answer that this is more than its share. */
+/** Answer that a limit is reached. */
 export function refuse(state: State, reason: OverShare, response: ResponseEnvelope): void {
   count(state.counts.overShare, reason)
   send(state, response)

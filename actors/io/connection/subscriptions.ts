@@ -1,4 +1,4 @@
-/** Request 2005: whom this connection watches. Lists are counted before they are read, and each user in one is one. Thread: io. */
+/** Request 2005: which users this connection watches. Lists are counted before they are decoded. Thread: io. */
 
 import { topicOf } from '../../../src/doors/websocket/hub.js'
 import { LeakyBucket } from '../../../src/doors/websocket/leaky-bucket.js'
@@ -30,7 +30,7 @@ export function onSubscribe(ctx: Ctx, state: State, envelope: RequestEnvelope): 
   if (Math.max(subscribed, unsubscribed) > watchesPerConnectionMax) return sendTooMany(state, envelope)
   const asked = decode(SubUserOnlineStatus, envelope, fieldsMax)
   if (asked === undefined) return sendUnreadable(state, envelope)
-  // Nobody can have the other IDs here. They are answered as of users who are offline, and never watched.
+  // No user can have the other IDs. They are answered as offline, and never watched.
   const userIds = [...new Set(asked.subscribeUserID)]
   const subscribe = new Set(
     userIds.filter((userId) => checkUserId(userId) === undefined && mayKnow(state, userId)),
@@ -81,13 +81,13 @@ function isWithinRate(ctx: Ctx, state: State, fresh: number): boolean {
   return true
 }
 
-/** Everybody is on the board: subscribe and answer in one step, so that no change falls between the two. */
+/** All users are on the board: subscribe and answer in one step, so that no change falls between the two. */
 export function onWatched(ctx: Ctx, state: State, requestId: number): void {
   const pending = state.pending?.get(requestId)
   if (pending === undefined || state.ending !== undefined) return
   const { statuses } = state.hub
   const userIds = [...pending.subscribe]
-  // Nobody watched those yet, and they were swept while others were waited for.
+  // These had no watcher yet, and were swept while the answer for others was awaited.
   if (!userIds.every((userId) => statuses.has(userId))) {
     return ctx.tell(state.fanOut, { kind: 'request', connection: ctx.self, requestId, userIds })
   }
@@ -109,7 +109,11 @@ export function onNotWatched(ctx: Ctx, state: State, { requestId, reason }: Conn
   endWaiting(ctx, state, requestId)
   const { labels } = pending
   if (reason === 'busy') {
-    refuse(state, 'waitingWatches', failure(labels, WireCode.TooManyRequests, 'presence is busy, ask again'))
+    refuse(
+      state,
+      'waitingWatches',
+      failure(labels, WireCode.TooManyRequests, 'too many subscriptions wait for the store; retry later'),
+    )
   } else {
     const detail = 'this node watches as many users as it may'
     refuse(state, 'watchedUsers', failure(labels, WireCode.TooManyWatches, detail))

@@ -36,5 +36,7 @@ export function onDismissDue(ctx: Context<FromAside>, { hub, settings }: State):
 }
 
 export function asideError(): HandshakeError {
-  return connectionLimitError('this node stands aside, for another process has its NODE_ID; try again')
+  return connectionLimitError(
+    'this node is out of service: another process has its NODE_ID; retry on another node',
+  )
 }

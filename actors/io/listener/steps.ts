@@ -16,7 +16,7 @@ import type { Attempt, Ctx, State } from './state.js'
 type Refusal = { errCode: WireCode; errDlt: string }
 type Step = (ctx: Ctx, state: State, attempt: Attempt) => Refusal | 'waits' | undefined
 
-/** Once its arguments are read (`opening.ts`): who may log in, and whether this login may. */
+/** The steps after `opening.ts` has read the arguments, in their order. */
 const STEPS: readonly Step[] = [verifyToken, limitLogins, checkTokenState, takeSeat]
 
 /** Go on with the next step, until one waits, or the handshake is decided. */

@@ -43,7 +43,7 @@ export function onChannelProbed(ctx: Ctx, state: State, outcome: Outcome<void>):
   const { health } = access
   channel.isProbing = false
   if (outcome.ok) {
-    if (health.channel !== undefined) ctx.log.info({}, 'what other nodes say is heard again')
+    if (health.channel !== undefined) ctx.log.info({}, 'messages of other nodes are received again')
     channel.failures = 0
     health.channel = undefined
     return
@@ -52,6 +52,6 @@ export function onChannelProbed(ctx: Ctx, state: State, outcome: Outcome<void>):
   channel.failures++
   const reason = outcome.error.message
   if (channel.failures < FAILURES_MAX) return
-  if (health.channel === undefined) ctx.log.warn({ reason }, 'what other nodes say is not heard')
+  if (health.channel === undefined) ctx.log.warn({ reason }, 'messages of other nodes are not received')
   health.channel = { reason, sinceMs: channel.failsSinceMs }
 }

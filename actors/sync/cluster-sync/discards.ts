@@ -30,6 +30,6 @@ export function onDiscardsCounted(ctx: Ctx, state: State, outcome: Outcome<numbe
   // Fewer: a server that was started anew. It was out of reach, and all was asserted again when it was back.
   if (discarded <= 0) return
   state.counts.storeDiscards += discarded
-  ctx.log.warn({ discarded }, 'the store throws records away: asserting all again')
+  ctx.log.warn({ discarded }, 'the store evicts keys for want of memory; asserting everything again')
   for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
 }

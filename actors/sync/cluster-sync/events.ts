@@ -1,9 +1,8 @@
 /**
- * What the store tells, and which actor of this thread hears it. Thread: sync.
+ * Routes the events of the store to the actors of this thread. Thread: sync.
  *
- * Everything goes into the mailbox of its listener in the order in which it was heard. So a note and a change of one
- * sender reach presence-sync in order, and a kick overtakes in token-sync the answers that come after it. Signals are
- * for what would not be said again.
+ * Mailboxes keep the order of arrival. So a note and a change of one sender reach presence-sync in order, and token-sync
+ * hears of a kick before the answers that the store gave after it. Events that would not be repeated are signals.
  */
 import type { Note } from '../../../src/protocol/node/notes.js'
 import type { StoreEvents } from '../../../src/store/ports/store.js'

@@ -1,13 +1,12 @@
 /**
- * Whether the store serves: what its connection says of itself, a circuit breaker for one that does not answer, and
- * whether it takes writes.
+ * Whether the store serves: is the connection up, does the store answer (a circuit breaker), does it take writes.
  *
- * A probe goes out each second. While one is not answered in time, or has failed, every call of the store fails
- * at once: callers need not wait for a dead store, and it is not hammered. A probe that succeeds ends that.
+ * A probe goes out each second. After a probe that failed, or was not answered in time, every call of the store fails
+ * at once: callers need not wait for a dead store, and it is not flooded. A probe that succeeds ends that.
  *
- * A store that answers may refuse to be written to (a replica, a full disk, a right that was taken away). The renewal of
- * the lease is the write that must work: while none has for half a lease, the store does not serve, and says why.
- * Questions go on to it, for what it can answer it does. Thread: sync.
+ * A store that answers may refuse writes (a replica, a full disk, a missing right). The renewal of the lease is a
+ * write: when none has succeeded for half a lease, the store counts as not serving. It may still answer reads, so calls
+ * go on. Thread: sync.
  */
 import type { Outcome } from '../../../src/runtime/index.js'
 import { probeChannelAnew } from './channel.js'
@@ -17,19 +16,19 @@ import { tellTokensStoreBack } from './losses.js'
 import type { Ctx, State } from './state.js'
 
 const PROBE_MS = 1_000
-/** A thread that is busy hears an answer late: this is about a store that hangs. */
+/** Long enough that a busy sync thread is not taken for a store that hangs. */
 const PROBE_DEADLINE_MS = 2_000
-/** Renewals come each third of a lease: one that fails once is no news yet. */
+/** No renewal within lease / 2 = writes fail. Renewals come each third of a lease, so one may fail. */
 const WRITES_PER_LEASE = 2
 
-/** What keeps the store from serving; the first that applies is told. */
+/** Why the store does not serve. Where several apply, `/readyz` shows the first of this list. */
 const TROUBLES = ['silence', 'connection', 'lease', 'opening', 'writes'] as const
 export type Trouble = (typeof TROUBLES)[number]
 export type Troubles = Partial<Record<Trouble, string>>
 
 /** Whether the store serves; the circuit breaker itself is `StoreAccess.isAway`. */
 export interface Serving {
-  /** What keeps the store from serving. */
+  /** The troubles that apply, each with its reason. */
   troubles: Troubles
   /** When the probe that is under way was sent. */
   probedMs: number | undefined
@@ -43,7 +42,7 @@ function startProbes(ctx: Ctx, state: State): void {
   ctx.every('probe', PROBE_MS, { kind: 'probeDue' })
 }
 
-/** A store that is not open cannot answer, which says nothing of the one that follows. */
+/** The store is being closed or opened anew: its silence says nothing about the next connection. */
 export function stopProbes(ctx: Ctx, state: State): void {
   ctx.cancel('probe')
   state.access.isAway = false
@@ -68,7 +67,7 @@ export function onProbed(ctx: Ctx, state: State, sentMs: number, outcome: Outcom
   if (!outcome.ok) return trip(ctx, state, outcome.error.message)
   if (!access.isAway) return
   access.isAway = false
-  // What was pending is still pending; whether records were lost is for the connection to say.
+  // Pending calls are still pending. Lost records are reported by the connection.
   endTrouble(ctx, state, 'silence')
 }
 
@@ -101,18 +100,18 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
   countDiscardsAnew(ctx, state)
   probeChannelAnew(ctx, state)
-  // Whether it takes writes is to be known at once.
+  // Renew now, to know at once whether the store takes writes.
   if (state.lease.failure !== undefined) renewLease(ctx, state)
 }
 
-/** The store does not serve this node, whether it answers or not. */
+/** Note the trouble, and log it when it is new. */
 function setTrouble(ctx: Ctx, state: State, trouble: Trouble, reason: string): void {
   const isNews = state.serving.troubles[trouble] === undefined
   noteTrouble(ctx, state, trouble, reason)
   if (isNews) ctx.log.warn({ trouble, reason }, 'the store does not serve')
 }
 
-/** The same of what is told in the log already. */
+/** Note a trouble that the caller has logged. */
 export function noteTrouble(ctx: Ctx, state: State, trouble: Trouble, reason: string): void {
   state.serving.troubles[trouble] = reason
   reassess(ctx, state)
@@ -129,7 +128,7 @@ function endTrouble(ctx: Ctx, state: State, trouble: Trouble): void {
   tellTokensStoreBack(ctx, state)
 }
 
-/** Another process has the name of this node; undefined = none. */
+/** `reason`: another process has the name of this node; undefined = none has. */
 export function setRival(ctx: Ctx, state: State, reason: string | undefined): void {
   const { health } = state.access
   health.nodeId =

@@ -153,20 +153,24 @@ function announceDeaths(ctx: Ctx, state: State, holders: Holder[]): void {
   if (dueMs !== undefined) ctx.once('death', dueMs - ctx.nowMs(), { kind: 'deathDue' })
   if (holders.length === 0) return
   state.counts.nodesLost += holders.length
-  ctx.log.warn({ holders }, 'nodes are dead; what they held is void')
+  ctx.log.warn({ holders }, 'nodes are dead; their claims are void')
   for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'nodesLost', holders })
 }
 
 function startSweep(ctx: Ctx, state: State, dead: Holder): void {
   state.lease.sweeping = dead
-  ctx.log.info({ dead }, 'sweeping what a dead node has left')
+  ctx.log.info({ dead }, 'sweeping the records of a dead node')
   ctx.pipe(state.store.registry.sweep(dead), (outcome) => ({ kind: 'swept', dead, outcome }))
 }
 
 export function onSwept(ctx: Ctx, state: State, dead: Holder, outcome: Outcome<number>): void {
   state.lease.sweeping = undefined
   // What is not finished is given to somebody again.
-  if (!outcome.ok) return ctx.log.warn({ dead, reason: outcome.error.message }, 'a sweep was broken off')
+  if (!outcome.ok)
+    return ctx.log.warn(
+      { dead, reason: outcome.error.message },
+      'sweep aborted; another node will be given it',
+    )
   state.counts.usersSwept += outcome.value
   ctx.log.info({ dead, users: outcome.value }, 'swept')
 }

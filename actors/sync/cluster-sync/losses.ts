@@ -8,7 +8,7 @@ export function onChangesMissed(ctx: Ctx, state: State, reason: string): void {
   state.access.losses++
   ctx.signal(state.addresses.tokenSync, { kind: 'changesMissed' })
   state.counts.changesMissed++
-  ctx.log.warn({ reason }, 'changes may have been lost; reading again what is watched')
+  ctx.log.warn({ reason }, 'changes may have been lost; reading the watched users again')
   tellShards(ctx, state)
 }
 
@@ -28,7 +28,7 @@ export function refuseChanges(ctx: Ctx, { losses }: State): void {
 export function onRefusedDue(ctx: Ctx, state: State): void {
   state.losses.isRefused = false
   state.counts.changesMissed++
-  ctx.log.warn({}, 'presence-sync was too busy for changes; shards read again what is watched')
+  ctx.log.warn({}, 'presence-sync had no room for changes; shards read their watched users again')
   tellShards(ctx, state)
 }
 

@@ -54,7 +54,7 @@ export function onOpened(ctx: Ctx, state: State, attempt: number, outcome: Outco
 export function onLedgerLost(ctx: Ctx, state: State): void {
   // Otherwise an opening is under way, and comes to the same.
   if (!state.access.isOpen) return
-  ctx.log.warn({}, 'presence-sync has forgotten what was asserted; taking a new epoch')
+  ctx.log.warn({}, 'presence-sync was restarted and lost its ledger; taking a new epoch')
   state.lease.nextEpoch = 'due'
   renewLease(ctx, state)
 }
@@ -63,7 +63,7 @@ function failToOpen(ctx: Ctx, state: State, reason: string): void {
   state.attempts++
   if (state.lease.nextEpoch === 'under way') {
     state.lease.nextEpoch = 'due'
-    ctx.log.warn({ reason }, 'no new epoch yet')
+    ctx.log.warn({ reason }, 'cannot take a new epoch yet; retrying')
     return renewSoon(ctx, state)
   }
   state.access.isOpen = false
@@ -90,7 +90,7 @@ export function onRenewed(ctx: Ctx, state: State, sentMs: number, outcome: Outco
   if (lease.isNew) {
     lease.isNew = false
     state.access.isOpen = true
-    if (state.access.health.nodeId !== undefined) ctx.log.info({}, 'this node has its name again')
+    if (state.access.health.nodeId !== undefined) ctx.log.info({}, 'this node has its NODE_ID again')
     setRival(ctx, state, undefined)
     for (const listener of state.addresses.listeners)
       ctx.tell(listener, { kind: 'standAside', isAside: false })

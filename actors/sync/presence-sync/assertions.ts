@@ -1,4 +1,4 @@
-/** Assertions of the shards: on their way to the store, and what came of them. Thread: sync. */
+/** Assertions of the shards: sends them to the store, and their outcomes back. Thread: sync. */
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
 import type { Assertion, AssertOutcome, Snapshot } from '../../../src/rules/types.js'
 import type { Outcome, ReplyTo } from '../../../src/runtime/index.js'
@@ -6,7 +6,7 @@ import { askStore } from '../store-access.js'
 import type { Ctx, State } from './state.js'
 
 const FAILS_TOLD_MS = 500
-/** A store that is well answers every call sooner. */
+/** A healthy store answers every call sooner. */
 const SLOW_MS = 1_000
 
 /** What one shard asserts. */
@@ -25,8 +25,8 @@ export interface Asserted extends Asserting {
 
 export function onAssert(ctx: Ctx, state: State, question: PresenceSync.Assert): void {
   const { shard, batch, isBackground } = question
-  // A login that came in unchecked removes nobody before its token was found good. token-sync may still have to find out
-  // which logins these are: until it has, all of them wait.
+  // A login that was accepted unchecked removes no other before its token was found good. After a loss token-sync first
+  // finds out which logins these are: until then all logins wait.
   const { access, unchecked } = state
   const isReviewDue = unchecked.reviewedLosses !== access.losses
   const isHeldBack = ({ userId, isLogin }: Assertion) =>
@@ -61,7 +61,7 @@ export function onAsserted(ctx: Ctx, state: State, done: Asserted): void {
   ctx.reply(replyTo, [...outcome.value, ...failed])
 }
 
-/** What living nodes hold. Shards ignore the claims of their own node, and most users have no others. */
+/** Without the claims of dead nodes. Shards ignore the claims of their own node, and most users have no others. */
 function elsewhere({ access: { members, holder } }: State, snapshot: Snapshot): Snapshot {
   if (snapshot.claims.every((claim) => claim.holder === holder)) return { ...snapshot, claims: [] }
   return members.filter(snapshot)
@@ -75,7 +75,7 @@ function noteCall(ctx: Ctx, state: State, call: ReplyTo<AssertOutcome[]>, nowMs:
   pending.set(call, nowMs)
 }
 
-/** Something that was asked of the store has no answer, or none in time. Other nodes may wait for it too. */
+/** A call of the store failed, or was not answered in time. Calls of other nodes may fail in the same way. */
 function onStoreFails(ctx: Ctx, { calls, addresses }: State): void {
   const nowMs = ctx.nowMs()
   if (nowMs - calls.failsToldMs < FAILS_TOLD_MS) return

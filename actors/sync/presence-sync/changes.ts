@@ -27,7 +27,7 @@ function missSoon(ctx: Ctx, { missed }: State, shard: Ref<PresenceShard.Command>
 
 export function onMissedDue(ctx: Ctx, { missed, counts }: State): void {
   counts.changesMissed++
-  ctx.log.warn({ shards: missed.size }, 'shards were too busy for changes; they read again what is watched')
+  ctx.log.warn({ shards: missed.size }, 'shards had no room for changes; they read their watched users again')
   for (const shard of missed) ctx.signal(shard, { kind: 'changesMissed' })
   missed.clear()
 }

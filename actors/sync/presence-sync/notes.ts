@@ -1,4 +1,4 @@
-/** What nodes say to each other about users: from the shards here, and to them. Thread: sync. */
+/** Notes between nodes about users: from the shards here, and to them. Thread: sync. */
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
 import type { Holder } from '../../../src/rules/types.js'
 import { assertNever } from '../../../src/runtime/index.js'

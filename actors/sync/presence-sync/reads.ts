@@ -1,4 +1,4 @@
-/** Who is online, asked of the store: many questions of one turn become one call. Thread: sync. */
+/** Where users are, read from the store: the questions of one turn of the event loop become one call. Thread: sync. */
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
 import { platformsOf } from '../../../src/rules/presence/watch-index.js'
 import type { UserId, UserPlatforms, Whereabouts } from '../../../src/rules/types.js'
@@ -7,7 +7,7 @@ import { askStore } from '../store-access.js'
 import { withoutDead } from './living.js'
 import type { Ctx, Reading, State } from './state.js'
 
-/** What the store takes in one call. */
+/** Users that the store takes in one call. */
 const USERS_MAX = 1_000
 
 export function onRead(ctx: Ctx, state: State, question: PresenceSync.Read): void {

@@ -20,7 +20,7 @@ export interface Args {
 }
 
 export interface PresenceGauges {
-  /** Users whom this node has in the store, or is about to. */
+  /** Users that this node has in the store, or is about to record. */
   held: () => number
 }
 

@@ -1,4 +1,4 @@
-/** Kicks of tokens: known here at once, written to the store until it has taken them. Thread: sync. */
+/** Kicks of tokens: in force on this node at once, and written to the store again until it has them. Thread: sync. */
 import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import { TOKEN_ONLY } from '../../../src/rules/logins/eviction.js'
 import { type TokenDigest, tokenDigest } from '../../../src/rules/logins/token-digest.js'
@@ -7,7 +7,7 @@ import { askStore } from '../store-access.js'
 import type { Ctx, KicksWritten, State, TokenCache } from './state.js'
 
 const WRITE_KICKS_AGAIN_MS = 1_000
-/** Beyond this many the oldest is given up: somebody kicks without end while there is no store. */
+/** Beyond this many, the oldest is given up: a bound for kicks while the store is away. */
 export const UNWRITTEN_MAX = 100_000
 
 type Withdrawal = Omit<TokenSync.TokensKicked, 'kind'>
@@ -42,7 +42,7 @@ export function onKicksWritten(ctx: Ctx, state: State, done: KicksWritten): void
   ctx.once('writeKicks', WRITE_KICKS_AGAIN_MS, { kind: 'writeKicksDue' })
   if (replyTo === undefined) return
   ctx.fail(replyTo, outcome.error)
-  // The store tells nobody now; this node's own connections can be told.
+  // The store cannot tell other nodes now, but connections of this node can be ended.
   withdraw(ctx, state, { userId, platformId, tokens: digests, by })
 }
 
@@ -61,18 +61,18 @@ export function onVouchForToken(
   call.catch((error: Error) => {
     ctx.log.warn(
       { userId, reason: error.message },
-      'a token that was kicked by an earlier login stays kicked',
+      'cannot undo the kick of a token that has logged in since',
     )
   })
 }
 
-/** Tokens were kicked, through whatever node. A kick and an eviction may come in either order: shards judge by number. */
+/** Tokens were kicked through any node. A kick and an eviction may come in either order: shards decide by number. */
 export function onTokensKicked(ctx: Ctx, state: State, kicked: TokenSync.TokensKicked): void {
   const { userId, platformId, tokens, by } = kicked
   withdraw(ctx, state, { userId, platformId, tokens, by })
 }
 
-/** Believe nothing known of these tokens, and have their connections here ended. */
+/** Drop these tokens from the cache, and have their connections on this node ended. */
 export function withdraw(ctx: Ctx, state: State, kicked: Withdrawal): void {
   const { userId, tokens, by } = kicked
   for (const digest of tokens) forget(state.cache, digest)

@@ -1,4 +1,4 @@
-/** Is a token good? Asked of the store, and remembered for TOKEN_CACHE_S. Thread: sync. */
+/** Is a token good? The store is asked, and a yes is cached for TOKEN_CACHE_S. Thread: sync. */
 import { hasCode } from '../../../src/errors/errors.js'
 import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import { type TokenDigest, tokenDigest } from '../../../src/rules/logins/token-digest.js'
@@ -8,7 +8,7 @@ import type { Outcome } from '../../../src/runtime/index.js'
 import { askStore } from '../store-access.js'
 import type { Ctx, Lookup, State, TokenCache, TokenSettings } from './state.js'
 
-/** Longer than it takes to notice that the connection to the store is dead. */
+/** Longer than a dead connection to the store goes unnoticed: a kick may be missed for so long. */
 const RECENT_MS = 15_000
 
 export function newTokenCache({ tokenCacheMax }: TokenSettings): TokenCache {
@@ -36,7 +36,7 @@ export function onCheckToken(ctx: Ctx, state: State, question: TokenSync.CheckTo
   ctx.pipe(call, (outcome) => ({ kind: 'tokenFound', digest, outcome }))
 }
 
-/** True = it was good less than TOKEN_CACHE_S ago, and is the most recently used now. An older entry is removed. */
+/** True = the token was good less than TOKEN_CACHE_S ago; it is now the most recently used. Removes an older entry. */
 function touchIfFresh(ctx: Ctx, { cache: { good }, settings }: State, digest: TokenDigest): boolean {
   const checkedMs = good.get(digest)
   if (checkedMs === undefined) return false
@@ -67,7 +67,7 @@ export function onTokenFound(
   for (const { replyTo } of waiting) ctx.reply(replyTo, found)
 }
 
-/** Let in on what this node knows. Longer ago than a lost connection goes unnoticed, it knew what there was to know. */
+/** A login with a good token: kept to be checked again, for RECENT_MS or, while the store is away, until it is back. */
 function noteLogin(ctx: Ctx, state: State, digest: TokenDigest, question: TokenSync.CheckToken): void {
   const { access, recentLogins, unchecked } = state
   if (!question.isLogin) return

@@ -1,4 +1,4 @@
-/** Logins that were let in unchecked, or on what may have been out of date: asked about when the store is back. Thread: sync. */
+/** Logins that were accepted unchecked, or on a verdict that may be stale: checked when the store is back. Thread: sync. */
 import { ADMIN_KICK } from '../../../src/rules/logins/eviction.js'
 import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
 import type { PlatformId, UserId } from '../../../src/rules/types.js'
@@ -13,7 +13,7 @@ const CHECK_AGAIN_MS = 1_000
 /** Questions at once when the store is back. */
 const UNCHECKED_AT_ONCE = 64
 
-/** Kicks may have been missed: believe no token without asking, and ask about the logins that were let in on belief. */
+/** Kicks may have been missed: empty the cache, and check the logins that were accepted from it. */
 export function onChangesMissed(ctx: Ctx, state: State): void {
   const { access, cache, recentLogins, unchecked } = state
   cache.good.clear()
@@ -27,7 +27,7 @@ export function onChangesMissed(ctx: Ctx, state: State): void {
   checkSome(ctx, state)
 }
 
-/** Unchecked logins are asked about, until the store has said what their tokens are. */
+/** Ask the store about the tokens of unchecked logins until each has an answer. */
 export function checkSome(ctx: Ctx, state: State): void {
   const { access, unchecked, asked, counts } = state
   for (const [digest, { question }] of unchecked.entries()) {
@@ -51,7 +51,7 @@ async function find(
   return { state, by: state === 'kicked' ? await tokens.kickedBy(userId, platformId, token) : ADMIN_KICK }
 }
 
-/** A login that was let in with a token that turns out bad has to go. */
+/** End a login that was accepted with a token that turns out bad. */
 export function onUncheckedFound(ctx: Ctx, state: State, digest: TokenDigest, outcome: Outcome<Found>): void {
   const { unchecked, asked } = state
   const login = unchecked.get(digest)

@@ -1,4 +1,4 @@
-/** Token records and refresh tokens: asked of the store, and nothing of it is kept here. Thread: sync. */
+/** Token records and refresh tokens: every question goes to the store, and nothing is cached. Thread: sync. */
 import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import type { AnswerOf, Question } from '../../../src/runtime/index.js'
 import type { StorePorts } from '../../../src/store/ports/store.js'

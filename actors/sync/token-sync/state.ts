@@ -44,21 +44,21 @@ export interface TokenCache {
   lookups: Map<TokenDigest, Lookup>
 }
 
-/** A question to the store, and everybody who waits for its answer. */
+/** A question to the store, and all that wait for its answer. */
 export interface Lookup {
   waiting: { replyTo: ReplyTo<TokenState>; question: TokenSync.CheckToken }[]
   /** The token was kicked while the question was on its way. */
   isWithdrawn: boolean
 }
 
-/** What the store says of the token of an unchecked login. */
+/** The store's answer about the token of an unchecked login. */
 export interface Found {
   state: TokenState
   /** The number of the login that kicked it, if it was kicked. */
   by: LoginNumber
 }
 
-/** What came of writing kicks down; without `replyTo` they were written again. */
+/** The outcome of writing kicks to the store; without `replyTo` it was a retry. */
 export interface KicksWritten {
   kind: 'kicksWritten'
   question: TokenSync.KickTokens

@@ -16,7 +16,7 @@ export const loginsSettings = {
     env: 'LOGIN_CONFLICT',
     default: 'kick-old',
     choices: ['kick-old', 'refuse-new'],
-    doc: 'Who yields when a login conflicts with another: `kick-old` as OpenIM does, or `refuse-new` (error 1613).',
+    doc: 'Which login ends when two conflict: the old one (`kick-old`, as OpenIM does) or the new one (`refuse-new`, error 1613).',
   }),
   platforms: text({
     env: 'PLATFORMS',
@@ -58,7 +58,7 @@ export const loginsSettings = {
     default: 5000,
     min: 1,
     max: 1_000_000,
-    doc: 'Handshakes taken up in a second on this node; the rest are told when to retry.',
+    doc: 'Handshakes that this node accepts in a second; the rest are told when to retry.',
   }),
   handshakeTimeoutMs: int({
     env: 'HANDSHAKE_TIMEOUT_MS',

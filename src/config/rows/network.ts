@@ -28,7 +28,7 @@ export const networkSettings = {
   healthHost: host({
     env: 'HEALTH_HOST',
     default: '127.0.0.1',
-    doc: 'Address that HEALTH_PORT listens on. What it tells is for operators: not for the open internet.',
+    doc: 'Address that HEALTH_PORT listens on. It is for operators: do not open it to the internet.',
   }),
   transport: choice({
     env: 'TRANSPORT',
@@ -51,7 +51,7 @@ export const networkSettings = {
   trustedProxies: networks({
     env: 'TRUSTED_PROXIES',
     doc:
-      'Proxies that this node may be asked through, on both ports. Only what they say of the client is believed: ' +
+      'Proxies before this node, on both ports. Only their headers about the client count: ' +
       'X-Forwarded-For and Forwarded, read from the right, and X-Forwarded-Host.',
   }),
   forwardedHeader: choice({
@@ -67,12 +67,12 @@ export const networkSettings = {
     default: 'off',
     choices: ['off', 'v1', 'v2'],
     doc:
-      'PROXY protocol on WS_PORT. TRUSTED_PROXIES then begin every connection with it; handshakes of theirs without ' +
-      'it, and of anybody else with it, are refused. `v1`, and either beside TLS, needs TRANSPORT `ws`.',
+      'PROXY protocol on WS_PORT. TRUSTED_PROXIES must begin every connection with it; handshakes from them without ' +
+      'it, and from other addresses with it, are refused. `v1`, and either beside TLS, needs TRANSPORT `ws`.',
   }),
   allowedOrigins: origins({
     env: 'ALLOWED_ORIGINS',
     defaultDoc: 'same host, and loopback',
-    doc: 'Web pages that may connect beside those. What sends no Origin header is not a browser, and passes.',
+    doc: 'Origins of web pages that may connect besides. Clients without an Origin header are not browsers, and pass.',
   }),
 }

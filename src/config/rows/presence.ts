@@ -30,9 +30,9 @@ export const presenceSettings = {
     min: 10,
     max: 86_400,
     doc:
-      'How long a record lives in the store without renewal; renewed every third of it. What a dead node leaves ' +
-      'counts no more when its lease has ended, but readers that know nothing of leases (OpenIM) see it for so long ' +
-      'when no node is left to take it away.',
+      'How long a record lives in the store without renewal; renewed every third of it. Claims of a dead node are void ' +
+      'when its lease has ended, but readers that know nothing of leases (OpenIM) see them for so long ' +
+      'if no node is left to withdraw them.',
   }),
   watchTtlS: int({
     env: 'WATCH_TTL_S',
@@ -41,7 +41,7 @@ export const presenceSettings = {
     max: 86_400,
     doc:
       "How long a node's interest in a user lives in the store without renewal; renewed, and the user read again, " +
-      'every third of it. A change whose message was lost is seen then at the latest.',
+      'every third of it. If the message of a change was lost, the change is seen then at the latest.',
   }),
   presenceShards: int({
     env: 'PRESENCE_SHARDS',

@@ -51,7 +51,7 @@ export const processSettings = {
     min: 0,
     max: 60 * MINUTE_MS,
     doc:
-      'How long a stop may take before what is left is cut: sending the clients away, their grace, the end. Without ' +
-      'time for twice the grace they are shown offline at once.',
+      'How long a stop may take: sending the clients away, their grace, the end. Then the rest is cut. Where it is less ' +
+      'than twice the grace, users are shown offline at once.',
   }),
 }

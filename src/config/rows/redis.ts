@@ -103,11 +103,11 @@ export const redisSettings = {
     defaultDoc: 'the host that is dialled',
     accepts: (value) => /^[A-Za-z0-9.-]{1,253}$/.test(value),
     expected: 'a host name',
-    doc: "The name that servers' certificates must bear, where they are dialled by another one.",
+    doc: "The name in the servers' certificates, where it differs from the one in their address.",
   }),
   redisNatMap: natMap({
     env: 'REDIS_NAT_MAP',
-    doc: 'Where servers of a Cluster, masters and Sentinels are reached whose announced address leads nowhere.',
+    doc: 'Addresses for servers of a Cluster, masters and Sentinels whose announced address cannot be reached.',
   }),
   redisPrefix: text({
     env: 'REDIS_PREFIX',

@@ -78,7 +78,7 @@ export const tokensSettings = {
     choices: ['deny', 'allow'],
     doc:
       'Logins while the store is out of reach. `deny`: only tokens that this node checked within TOKEN_CACHE_S. ' +
-      '`allow`: every token with a good signature that is not known here to be kicked; checked when the store is back.',
+      '`allow`: every token with a good signature, unless this node knows that it was kicked; checked when the store is back.',
   }),
   tokenCacheS: int({
     env: 'TOKEN_CACHE_S',
@@ -86,7 +86,7 @@ export const tokensSettings = {
     min: 0,
     max: 3600,
     doc:
-      'How long a token that was checked is believed without asking the store. Kicks through any node end it at ' +
+      'How long a token that was checked is accepted without asking the store. Kicks through any node end it at ' +
       "once; OpenIM's own services cannot say so: with OPENIM_COMPAT on, every login asks.",
   }),
   tokenCacheMax: int({

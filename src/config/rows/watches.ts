@@ -1,4 +1,4 @@
-/** Who may watch whom, and how many. */
+/** Who may watch which users, and how many. */
 import { choice, int, WORKED_OUT } from '../kinds.js'
 
 export const watchesSettings = {
@@ -7,7 +7,7 @@ export const watchesSettings = {
     default: 'open',
     choices: ['open', 'admin'],
     doc:
-      'Who may ask where others are, over the WebSocket port (2005) and over REST. `open`, as in OpenIM: everybody with ' +
+      'Who may ask where other users are, over the WebSocket port (2005) and over REST. `open`, as in OpenIM: everybody with ' +
       'a token. `admin`: only administrators; users see themselves alone, and all others as offline.',
   }),
   watchesPerConnectionMax: int({

@@ -1,9 +1,8 @@
 /**
  * The health listener: GET or HEAD of `/healthz`, `/readyz` and `/metrics`, and nothing else.
  *
- * It has its own port, on the main thread, where no client's work is done: whatever fills the other ports, a probe is
- * answered. It cannot be filled either: when there are as many connections as there may be, the oldest idle one of
- * the address that has most makes room for the new one.
+ * It has its own port, on the main thread, which serves no clients: probes are answered even when the other ports are
+ * full. At its own connection limit, the oldest idle connection of the address with the most is closed for a new one.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'

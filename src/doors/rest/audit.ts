@@ -1,5 +1,6 @@
 /**
- * The audit trail: who did what to whom, from where, and who was refused. No token and no secret is ever part of it.
+ * The audit trail: which administrator did what to which users, from which address, and which calls were refused. It
+ * never contains a token or a secret.
  */
 
 export interface AuditLine {
@@ -7,7 +8,7 @@ export interface AuditLine {
   address: string
   /** The administrator; absent where nobody was recognized. */
   by?: string
-  /** What was done to whom. */
+  /** The users, tokens or connections that it was done to. */
   on?: object
   errCode: number
   /** Why it was refused. */

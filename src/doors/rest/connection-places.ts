@@ -8,9 +8,9 @@
 
 /** One connection, as the server sees it. */
 export interface Place {
-  /** Whose it is: connections with the same key share a limit. Undefined = of a proxy, which stands for many. */
+  /** Connections with the same key, their client's address, share a limit. Undefined = a proxy, which has many clients. */
   readonly key: string | undefined
-  /** Nothing of this side's is under way on it: it is idle, or still to send the rest of a request. */
+  /** No call is being answered on it: it is idle, or still has to send the rest of a request. */
   mayYield(): boolean
   yield(): void
 }
@@ -28,7 +28,7 @@ export class ConnectionPlaces {
   readonly #places = new Map<string, Set<Place>>()
   #count = 0
   readonly #report: (reason: 'yielded' | 'refused') => void
-  /** Connections that yielded, and newcomers for whom nobody could. */
+  /** Connections closed for newcomers, and newcomers refused because none could be closed. */
   readonly counts = { yielded: 0, refused: 0 }
 
   constructor(limits: { max: number; perKeyMax: number; report(reason: 'yielded' | 'refused'): void }) {

@@ -33,7 +33,7 @@ export interface HttpServerOptions {
   prefixV6?: number
   /** Hears of every connection that was cut or refused for want of places. */
   report?: (reason: 'yielded' | 'refused') => void
-  /** Whose word counts for the caller's address; by default nobody's. */
+  /** Proxies whose headers tell the caller's address; by default none. */
   proxies?: TrustedProxies
   /** By default no TLS is spoken. */
   tls?: TlsPair

@@ -4,8 +4,8 @@
  *   GET /          what this is
  *   GET /healthz   the process lives        GET /readyz    it can serve, or what is missing
  *
- * Answers look like OpenIM's: HTTP 200 with an envelope, errors included. What this room needs of the others is
- * injected. No token is ever part of an error or a report.
+ * Answers look like OpenIM's: HTTP 200 with an envelope, errors included. The use cases are injected.
+ * No token is ever part of an error or a report.
  */
 import { type Context, Hono, type Next } from 'hono'
 import type { Liveness, Readiness } from '../../health/readiness.js'
@@ -48,7 +48,7 @@ export function createRest(deps: RestDeps): App {
   app.onError((error, c) => {
     deps.report(error, 'other')
     return c.json(
-      failure(new CallRefusedError(WireCode.ServerInternalError, 'the log of the server says more')),
+      failure(new CallRefusedError(WireCode.ServerInternalError, 'internal error; see the log of the node')),
       500,
     )
   })

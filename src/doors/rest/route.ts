@@ -37,7 +37,7 @@ export interface Call {
   path: string
   /** Where it comes from. */
   address: string
-  /** Whose token came with it; undefined where none is asked for. */
+  /** The user of the token that came with the call; undefined where none is needed. */
   caller: (Claims & { isAdmin: boolean }) | undefined
   /** What an act is done to, for the audit trail. */
   on: Record<string, unknown>

@@ -57,7 +57,7 @@ async function callerOf({ tokens, isAdmin }: RouteDeps, token: string): Promise<
   return { userId, platformId, isAdmin: isAdmin(userId) }
 }
 
-/** Whose token it is, if it is good. */
+/** The user of the token, if it is good. */
 export async function authenticate(
   { tokens }: Pick<RouteDeps, 'tokens'>,
   token: string,
@@ -113,7 +113,7 @@ function errorFor(deps: RouteDeps, path: string, error: unknown): CallRefusedErr
     return new CallRefusedError(errCode, detail)
   }
   deps.report(error, path)
-  return new CallRefusedError(WireCode.ServerInternalError, 'the log of the server says more')
+  return new CallRefusedError(WireCode.ServerInternalError, 'internal error; see the log of the node')
 }
 
 function note({ audit }: RouteDeps, { may, isAct }: Route, call: Call, error?: CallRefusedError): void {

@@ -16,7 +16,7 @@ export function userRoutes(): Route[] {
       mayNote: 'any token; with WATCH_POLICY=`admin` an administrator, and users about themselves',
       doc:
         'Where users are, at most 1,000, in the whole cluster: `userID`, `status` 1 or 0, `platformIDs` or null. One ' +
-        'for each that was asked for, in order; who cannot be a user is nowhere.',
+        'for each ID that was asked for, in order; an ID that no user can have is offline.',
       body: z.object({ userIDs: z.array(z.string()).min(1).max(USERS_MAX) }),
       answers: ['statusList'],
       isAct: false,

@@ -16,7 +16,7 @@ export class Hub {
   readonly connections = new Map<ActorId, ConnectionReport>()
   /** The status board: users that somebody here watches, or did a moment ago, with the last that was told. */
   readonly statuses = new Map<UserId, PlatformId[]>()
-  /** Users on the board whom perhaps nobody watches any more. */
+  /** Users on the board that may have lost their last watcher. */
   readonly unattended = new Set<UserId>()
 }
 

@@ -153,8 +153,8 @@ function toBase64(bytes: Uint8Array): string {
 }
 
 /**
- * Node decodes anything: it skips what is not base64 and stops at '='. So the length tells whether something was
- * skipped, and only the URL-safe letters, which Node takes for '+' and '/', need a look of their own.
+ * Node decodes anything: it skips characters that are not base64 and stops at '='. So a wrong length shows that something
+ * was skipped. URL-safe letters are checked apart, because Node takes them for '+' and '/'.
  */
 function fromBase64(encoded: string): Uint8Array {
   const padding = encoded.endsWith('==') ? 2 : encoded.endsWith('=') ? 1 : 0

@@ -1,6 +1,6 @@
 /**
- * The envelope of messages between nodes: who says it, with what number, and the notes in it by kind and body. What a
- * body means is up to the table of notes.
+ * The envelope of messages between nodes: the sender, the message's number, and notes, each a kind and a body. The
+ * table of notes says what a body means.
  *
  * There are two forms, both msgpack. Each begins with the version that a reader must know; see docs/node-protocol.md.
  *

@@ -4,7 +4,7 @@ import type { TokenDigest } from './token-digest.js'
 
 /** An ID that is longer is malformed, over REST and in a note. */
 export const CONNECTION_ID_CHARACTERS_MAX = 128
-/** So that an ID of a former life of the node does not name another connection by chance. */
+/** The hint: an ID that an earlier incarnation of the node gave does not name another connection by chance. */
 const HINT_CHARACTERS = 6
 
 export function connectionIdOf(nodeId: string, key: ConnectionKey, token: TokenDigest): string {

@@ -1,8 +1,8 @@
 /**
  * Login policies: which of a user's other logins a new one removes.
  *
- * OpenIM's numbers and meaning (its later patch releases). Which platforms conflict is a table, worked out once from
- * the platforms' classes; who stays where two conflict, the newcomer or the old, is not decided here.
+ * Numbers and meaning are OpenIM's (its later patch releases). Which platforms conflict is a table, worked out once from
+ * the platforms' classes. Whether the new or the old login stays is LOGIN_CONFLICT's to say, not decided here.
  */
 import type { PlatformRow, PlatformTable } from '../platforms.js'
 import type { PlatformId } from '../types.js'

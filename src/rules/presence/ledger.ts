@@ -25,8 +25,8 @@ export class Ledger {
   }
 
   /**
-   * The store has taken it. A shard may give an assertion up and send a later one before the first is answered: a user
-   * who was asserted again after this withdrawal stays.
+   * The store has recorded the assertion. A shard may give an assertion up and send a later one before the first is
+   * answered; so a withdrawal only removes a user that was not asserted again after it.
    */
   recorded(assertion: Assertion): void {
     const { userId, platformIds } = assertion

@@ -1,5 +1,5 @@
 /**
- * The roster: who is connected to this node, of one shard's users.
+ * The roster: the logins of one shard's users on this node.
  *
  * A user is *shown* on a platform while a socket of that platform is open, or broke less than the grace ago. They are
  * *reachable* there only while a socket is open. Several sockets of one platform count once.
@@ -73,7 +73,7 @@ export interface Standing {
 
 const NOT_HERE: Standing = { platformIds: [], version: 0, isWaiting: false }
 
-/** A place held without a socket: what a former life of the shard asserted. */
+/** A place held without a socket: the shard asserted it before it was restarted. */
 const NO_SOCKET = -1
 
 /**

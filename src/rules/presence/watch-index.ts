@@ -1,5 +1,5 @@
 /**
- * The watch index: who is watched on this node, by which io threads, and what other nodes hold of them.
+ * The watch index: the users that clients of this node watch, by io thread, and what other nodes hold of them.
  *
  * What a watcher is told of a user is the union of what this node's sockets say (always newest here), what other
  * nodes claim (newest by version) and what OpenIM's own gateways hold. It is told again only when it changed.
@@ -26,7 +26,7 @@ interface Watched {
   isKnown: boolean
   /** As of when the last that was taken in was true. */
   learntMs: number
-  /** Since when the store says that it has no record of a user whom others held; undefined = it does not. */
+  /** Since when the store has no record of a user that other nodes held; undefined = it has one. */
   goneSinceMs: number | undefined
   /** Since when a record that was lost lacks what others held; it is kept meanwhile. Undefined = it lacks nothing. */
   refillSinceMs: number | undefined
@@ -83,7 +83,7 @@ export class WatchIndex {
     return this.#users.delete(userId)
   }
 
-  /** Nobody on the thread watches anybody. Returns users whom nobody watches any more. */
+  /** All watches of the thread are gone. Returns the users that have no watcher left on this node. */
   loseThread(thread: number): UserId[] {
     const gone = [...this.#users.keys()].filter((userId) => this.#users.get(userId)!.threads.has(thread))
     return gone.filter((userId) => this.unwatch(userId, thread))
@@ -186,7 +186,7 @@ export class WatchIndex {
     return distinct([...here, ...elsewhere.map((held) => this.#holdings[held]!.platformId)])
   }
 
-  /** What to tell whom, now that something may have changed; undefined = nothing, or the store has not answered. */
+  /** What to tell which threads after a possible change; undefined = nothing, or the store has not answered. */
   news(
     userId: UserId,
     here: PlatformId[],

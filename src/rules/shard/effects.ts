@@ -75,7 +75,7 @@ export type WatchEffect =
   | { kind: 'statuses'; thread: number; statuses: WatchedStatus[] }
   | { kind: 'watchStarted'; userIds: readonly UserId[] }
   | { kind: 'watchEnded'; userIds: readonly UserId[] }
-  /** Ask another node what it holds of users of whom the store lacks it. */
+  /** Ask another node what it holds of users: the store lacks its claims on them. */
   | { kind: 'remind'; to: Holder; userIds: UserId[] }
 
 /** The whole of what watchers are told of one user; `isPartial`: only what is known here, as the store is away. */
@@ -103,13 +103,13 @@ export interface LoginWaiter {
   holder: Holder
 }
 
-/** Who asked other nodes for something and waits for their answers. */
+/** A kick or a login that asked other nodes for something and waits for their answers. */
 export type Asker = KickWaiter | LoginWaiter
 
-/** The same on whatever node. */
+/** The same without the node that is asked. */
 export type WithoutNode = KickWaiter | Omit<LoginWaiter, 'holder'>
 
-/** Who waits for probes. */
+/** Another node or a login that waits for probes of connections here. */
 export type Waiter = NodeWaiter | LoginWaiter
 
 /** Tokens that were kicked by the login with the number `by`. */
@@ -153,7 +153,7 @@ export type SeatEffect =
 export type RebuildEffect =
   /** Ask these io threads for their connections, and sync for what was asserted before. */
   | { kind: 'requestRebuildState'; threads: number[]; needsHeld: boolean }
-  /** All have answered. `heldBefore`: what former lives of the shard asserted. */
+  /** All have answered. `heldBefore`: what the shard asserted before it was restarted. */
   | { kind: 'rebuilt'; heldBefore: UserPlatforms[] }
 
 /** Where an answer goes, as the runtime writes it down. Nothing here reads it. */

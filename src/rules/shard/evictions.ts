@@ -12,7 +12,7 @@ export const EVICT_TRIES_MAX = 9
 
 const EVICT_AGAIN: Due = { timer: 'evictAgain' }
 
-/** An eviction for one other node. `waiter`: who wants to know what it did there. */
+/** An eviction for one other node. `waiter`: the kick or login that waits for its outcome there. */
 interface Order {
   to: Holder
   eviction: Eviction
@@ -31,7 +31,7 @@ export class Evictions {
   readonly #orders = new Set<string>()
   #lastId: number
 
-  /** Ids come after `lastId`: a random start, so that an answer to a former life of the shard is not taken for ours. */
+  /** Ids come after `lastId`: a random start, so that answers to evictions from before a restart are not taken for ours. */
   constructor(lastId: number) {
     this.#lastId = lastId
   }

@@ -9,7 +9,7 @@ import type { Due, Effect, Effects } from './effects.js'
 
 export const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2_000
-/** A pause for single users whom the store could not serve. The others are not held up. */
+/** A pause for single users that the store could not serve. It does not delay the others. */
 const REST_MS = 1_000
 /** How far back a fail-over may lose writes at most: a master that was cut off takes some for its time-out. */
 const DEPARTED_KEPT_MS = 60_000
@@ -56,7 +56,7 @@ export class Flights {
     this.#rewatches = new RenewalWheel(turnMs(watchTtlS))
   }
 
-  /** Users of whom the store is still to be told, those in flight included. */
+  /** Users whose state still has to reach the store, those in flight included. */
   get size(): number {
     return this.#asserts.size
   }
@@ -118,7 +118,7 @@ export class Flights {
   /** Somebody here watches these users from now on. */
   watchStarted(userIds: Iterable<UserId>, nowMs: number, out: Effects): void {
     for (const userId of userIds) {
-      // Else the end of a former watch waits to be sent, and the store still knows of that one.
+      // Otherwise the end of an earlier watch still waits to be sent, and the store has the interest already.
       if (!this.#interests.has(userId)) this.#unsent.add(userId)
       this.#interests.add(userId, nowMs)
     }
@@ -195,7 +195,7 @@ export class Flights {
 
   /**
    * A flight of assertions has landed. `userIds`: the very list that was sent; `isAnswered`: false = none of it was
-   * served. Returns the users of whom the store knows all.
+   * served. Returns the users whose whole state the store has.
    */
   asserted(userIds: UserId[], failed: ReadonlySet<UserId>, isAnswered: boolean, nowMs: number): UserId[] {
     return this.#asserts.land(userIds, failed, nowMs, isAnswered ? REST_MS : 0)

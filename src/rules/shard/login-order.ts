@@ -21,7 +21,7 @@ type Stashed = { eviction: Eviction; waiter: NodeWaiter } | { kicked: KickedToke
 
 export interface LoginOrderOptions {
   nodeId: string
-  /** Whom a login removes. */
+  /** Which logins a new login removes. */
   policy: LoginPolicy
   /** A login comes at most so long after its token was checked. */
   handshakeTimeoutMs: number
@@ -30,8 +30,8 @@ export interface LoginOrderOptions {
 export class LoginOrder {
   readonly #options: LoginOrderOptions
   /**
-   * Users of whom the store has to say who else holds them, with their next assertion: an admin kicks them, or their
-   * logins have lost their numbers. `asked` = that assertion is on its way.
+   * Users whose next assertion has to ask the store which other nodes hold them: an admin kicks them, or their logins
+   * have lost their numbers. `asked` = that assertion is on its way.
    */
   readonly #contested = new Map<UserId, 'wanted' | 'asked'>()
   /** What concerns users who have logins without a number. */
@@ -157,7 +157,7 @@ export class LoginOrder {
     }
   }
 
-  /** When a device comes, nodes that may hold former connections of it hear of it too, and probe them. */
+  /** When a device logs in, nodes that may hold older connections of it are told too, and probe them. */
   #evictElsewhere(
     userId: UserId,
     claims: readonly Claim[],

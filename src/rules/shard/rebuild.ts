@@ -10,7 +10,7 @@ const REBUILD: Due = { timer: 'rebuild' }
 export class Rebuild {
   /** Io threads whose connections are not known yet. */
   readonly #unannounced: Set<number>
-  /** What former lives asserted; undefined = sync has not said yet. */
+  /** What the shard asserted before it was restarted; undefined = presence-sync has not said yet. */
   #heldBefore: UserPlatforms[] | undefined
   #isDone = false
 

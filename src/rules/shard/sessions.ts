@@ -31,7 +31,7 @@ const LEAVING: Due = { timer: 'leaving' }
 export interface SessionsOptions {
   nodeId: string
   graceMs: number
-  /** Whom a login removes. */
+  /** Which logins a new login removes. */
   policy: LoginPolicy
   /** The store counts connections. */
   areSeatsUsed: boolean
@@ -54,7 +54,7 @@ export class Sessions {
     return this.#roster.size
   }
 
-  /** Everybody known here, also those who left and of whom the store was not told yet. */
+  /** Every user known here, also those who left while the store still records them. */
   get userIds(): Iterable<UserId> {
     return this.#roster.userIds
   }
@@ -205,7 +205,7 @@ export class Sessions {
     for (const { userId, platformIds } of heldBefore) {
       for (const platformId of platformIds) this.#roster.hold(userId, platformId, nowMs)
     }
-    // A removal that a former life of the shard began is begun again.
+    // A removal that began before the shard was restarted is begun again.
     for (const userId of this.#roster.userIds) {
       for (const login of this.#roster.logins(userId)) this.#removeRivals(userId, login, UNNUMBERED, out)
     }

@@ -1,5 +1,5 @@
 /**
- * Watches: who watches whom on this node, and what watchers are told, whether it happened here or elsewhere.
+ * Watches: which io threads watch which users, and what watchers are told of changes on this node and on others.
  *
  * An io thread that has no room for a change is told everything again a little later. Without that the change would
  * stay unknown there until the user's next one.
@@ -25,7 +25,7 @@ export class Watches {
   readonly #index: WatchIndex
   readonly #shownHere: ShownHere
   readonly #missed = new MissedChanges()
-  /** Users of whom the store says that it has no record any more. They are read again. */
+  /** Users whose record has vanished from the store. They are read again. */
   readonly #doubted = new Set<UserId>()
   /** Io threads that could not be told of a change. */
   readonly #behind = new Set<number>()
@@ -67,7 +67,7 @@ export class Watches {
 
   // Who watches
 
-  /** `isStoreAway`: those of whom nothing is known are answered from what this node holds. */
+  /** `isStoreAway`: users that are not known yet are answered from what this node holds. */
   watch(thread: number, userIds: readonly UserId[], isStoreAway: boolean, out: Effects): void {
     const statuses: WatchedStatus[] = []
     const unanswered: UserId[] = []

@@ -16,7 +16,7 @@ export interface Addressed {
 export interface Carrier {
   /** The node hears from now on, and speaks as this incarnation. */
   open(incarnation: Incarnation, events: StoreEvents): void
-  /** What one call of the store has for other nodes. `of`: whose news it is, this node's or a dead one's. */
+  /** What one call of the store has for other nodes. `of`: the node that it is about, this one or a dead one. */
   tell(notes: Addressed[], of: Holder): void
   /** At some time soon, in order with `tell`. */
   send(to: Holder, note: AnyNote): void

@@ -58,9 +58,9 @@ export class MemoryBackend {
   #userSweep: Iterator<[UserId, UserRecord]> | undefined
 
   /**
-   * `nowMs`: ms, the one clock of the store; it must only rise, at the pace of time: who is connected must not be
-   * forgotten because the machine's clock was set, or the machine slept. `openJournal`: where tokens outlive the
-   * process, if they do; `wallMs`: Unix ms, for what is written there.
+   * `nowMs`: ms, the one clock of the store; it must only rise, at the pace of time: claims must not expire because the
+   * machine's clock was set, or the machine slept. `openJournal`: where tokens outlive the process, if they do;
+   * `wallMs`: Unix ms, for what is written there.
    */
   constructor(nowMs: () => number, openJournal?: () => TokenJournal, wallMs: () => number = nowMs) {
     this.#nowMs = nowMs
@@ -85,7 +85,7 @@ export class MemoryBackend {
     return this.registry.register(settings)
   }
 
-  /** Nobody listens for the node any more; unless a later incarnation does. */
+  /** Stop listening for the node, unless a later incarnation has taken over. */
   removeListener(nodeId: string, listener: Listener): void {
     if (this.#listeners.get(nodeId) === listener) this.#listeners.delete(nodeId)
   }
@@ -133,7 +133,7 @@ export class MemoryBackend {
     user.versionExpiresAtS = claimsEndS > 0 ? claimsEndS : nowS + TOMBSTONE_S
     this.#users.set(userId, user)
     if (!isNumbered) return { version: user.version, watchers: [] }
-    // A number is news for nobody else.
+    // A number concerns only the node of the login.
     if (!changed) return { version: user.version, changed: this.read(userId), watchers: [] }
     for (const [watcher, { endS }] of user.watches) if (endS <= nowS) user.watches.delete(watcher)
     const watchers = [...user.watches].flatMap(([watcher, watch]) =>
@@ -142,7 +142,7 @@ export class MemoryBackend {
     return { version: user.version, changed: this.read(userId), watchers }
   }
 
-  /** Everybody on whom the holder has a claim. */
+  /** The users that the holder has claims on. */
   heldBy(holder: Holder): UserId[] {
     const nowS = this.#nowS()
     const isHeld = ({ claims, versionExpiresAtS }: UserRecord) =>

@@ -210,7 +210,7 @@ export class MemoryStore implements Store, Ports {
 
   async ping(): Promise<void> {
     this.#opened()
-    // Nobody waits for a disk that is full: the presence of this node does not need it.
+    // Do not wait for a disk that is full: the presence of this node does not need it.
     void this.#backend.tokens.saveAgain()
   }
 

@@ -138,7 +138,7 @@ export class TokenRecords {
     const nowS = this.#nowS()
     const { nodeId, epoch } = splitHolder(holder)
     const known = relying.get(nodeId)
-    // An earlier incarnation that asks late hears what the later one hears.
+    // Kicks go to the node's latest incarnation, even where an earlier one asked.
     if (known && epoch <= known.epoch && known.endsS - nowS >= RELIANCE_S) return
     const latest = Math.max(epoch, known?.epoch ?? 0)
     relying.set(nodeId, { epoch: latest, endsS: nowS + RELIANCE_RECORDED_S })

@@ -21,6 +21,6 @@ export interface PresenceRecords {
   /** Withdraw this node's interest; what could not be withdrawn ends by itself. At most 1,000 users. */
   unwatch(userIds: UserId[]): Promise<void>
 
-  /** Where users are whom nobody here watches, in order. At most 1,000 users. */
+  /** Where users are, in order, without recording an interest. At most 1,000 users. */
   read(userIds: UserId[]): Promise<Whereabouts[]>
 }

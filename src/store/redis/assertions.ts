@@ -57,7 +57,7 @@ export async function record(batch: readonly Assertion[], recording: Recording):
   })
 }
 
-/** Rejects when nobody of the group was served; a single user who was not keeps their seats for their life. */
+/** Rejects when no user of the group was served. A single user who was not keeps their seats until these expire. */
 async function keepSeats(
   group: Assertion[],
   { client, keys, holder, presenceTtlS }: Recording,

@@ -12,7 +12,7 @@ export interface ChannelProbeOptions {
   publish(payload: Buffer): Promise<unknown>
   /** Why nothing is listened to just now; undefined = the connection is there. */
   fault(): string | undefined
-  /** What was published does not arrive: the connection that listens is of no use. */
+  /** Published messages do not arrive: the listening connection must be replaced. */
   onDeaf(reason: string): void
   deadlineMs?: number
 }

@@ -1,4 +1,4 @@
-/** Records of a wrong type: who put them there is unknown, and only their own user suffers. */
+/** Records of a wrong type, written by another program: only their own user is affected. */
 import { DamagedRecordError } from '../../errors/errors.js'
 import { RecentMap } from '../../rules/recent-map.js'
 import { rejectUnavailable } from './server/connection.js'

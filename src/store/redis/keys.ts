@@ -39,7 +39,7 @@ export class Keys {
     return `${this.#online}${checked(userId)}`
   }
 
-  /** Who holds the user: zset `platform@node#epoch` -> expiry (Unix s), and `v` -> the version (µs). */
+  /** Which nodes hold the user: zset `platform@node#epoch` -> expiry (Unix s), and `v` -> the version (µs). */
   claims(userId: UserId): string {
     return `${this.prefix}PRESENCE:{${this.online(userId)}}`
   }
@@ -49,7 +49,7 @@ export class Keys {
     return `${this.prefix}WATCH:{${this.online(userId)}}`
   }
 
-  /** Who has a seat: zset `platform/device.id@node#epoch` -> expiry (Unix s). Only where seats are in use. */
+  /** The user's seats: zset `platform/device.id@node#epoch` -> expiry (Unix s). Only where seats are in use. */
   seats(userId: UserId): string {
     return `${this.prefix}SEATS:{${this.online(userId)}}`
   }

@@ -1,5 +1,5 @@
 /**
- * The node bus in Redis: what a node hears on its channel, and what it says on those of others. What the notes mean is
+ * The node bus in Redis: the messages that a node receives on its channel, and those that it publishes to others. What the notes mean is
  * up to the table of `src/protocol/node/`.
  *
  * On one server a change is told by the script that records it, in the same step: it is told if and only if it is
@@ -73,7 +73,7 @@ export class NodeSender {
         kept.delete(nodeId)
         const count = this.#countFor(nodeId, Math.max(epoch, notes?.epoch ?? 0))
         const parts = notes?.parts ?? []
-        // What an earlier incarnation asked for is not sent; notes are for whatever the node is now.
+        // Changes are only for the incarnation that watches; notes are for the node's present one.
         if (epoch === count.epoch) messages.push(this.#message(nodeId, count, [...parts, { kind, body }]))
         else if (parts.length > 0) messages.push(this.#message(nodeId, count, parts))
       }
@@ -104,7 +104,7 @@ export class NodeSender {
   }
 }
 
-/** What a message brought, and what it says about those before it. */
+/** The content of a message, and whether its number shows that earlier ones were lost. */
 export interface Received extends Omit<Message, 'numbering'> {
   /** Why messages before this one were lost; undefined when none was. */
   missed?: string

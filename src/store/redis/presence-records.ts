@@ -35,7 +35,7 @@ export class RedisPresenceRecords implements PresenceRecords {
   async #assert(batch: Assertion[], holder: Holder, { sender }: Session): Promise<AssertOutcome[]> {
     const { client, router, keys, options, session } = this.#context
     const { presenceTtlS, openimCompat } = options
-    // What is withdrawn of a dead node is not said by this one: it must not bear this one's name.
+    // The changes are those of the dead node: receivers must not take this node for their sender.
     const tellsNodes = client instanceof Redis && holder === session()?.holder
     // The script tells at once: notes that were sent before it are not to come after.
     if (tellsNodes) this.#bus.publish(sender)
@@ -90,7 +90,7 @@ export class RedisPresenceRecords implements PresenceRecords {
     )
   }
 
-  /** Of those who could be served. `nothing`: what is taken for the reply where a record is of a wrong type. */
+  /** The replies of the users that could be served. `nothing`: taken for the reply where a record is of a wrong type. */
   #served<R, T>(
     userIds: UserId[],
     replies: Reply<R>[],

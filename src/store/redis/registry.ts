@@ -1,4 +1,4 @@
-/** The node registry in Redis: who lives, who is dead. What it decides, it decides in its scripts. */
+/** The node registry in Redis: which nodes live, which are dead. Its scripts decide. */
 import { holderOf } from '../../rules/cluster/holder.js'
 import type { Suspect } from '../../rules/cluster/membership.js'
 import type { Holder } from '../../rules/types.js'

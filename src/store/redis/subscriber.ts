@@ -8,7 +8,8 @@
  * Off a Cluster it listens at the server that commands go to, and nowhere else: an address may lead to another server
  * from one connection to the next. Whichever of the two connections is made later says where it leads to now.
  *
- * What was said before the subscription came back was missed: that is told, once the server has confirmed it.
+ * Messages published while the subscription was lost are missed: that is reported once the server has confirmed the new
+ * one.
  */
 import type { Redis } from 'ioredis'
 import { within } from './server/deadline.js'
@@ -65,7 +66,7 @@ export class Subscriber {
       this.reconnect('commands go to another server now')
   }
 
-  /** Give the connection up and listen with a new one. What is said meanwhile is told as missed. */
+  /** Give the connection up and listen with a new one. Messages meanwhile are reported as missed. */
   reconnect(reason: string): void {
     if (this.#client) this.#lost(reason)
   }

@@ -1,5 +1,5 @@
 /**
- * The sweep: what a dead node holds is withdrawn, of all users on all masters.
+ * The sweep: withdraws the claims of a dead node, of all users on all masters.
  *
  * Nobody needs it to be right: a dead node's claims count nowhere. It is for readers of OpenIM's union, who do not
  * know of claims, and for the memory of Redis. So it takes its time: after each call it waits as long as the call took.

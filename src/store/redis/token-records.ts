@@ -27,7 +27,7 @@ const TOKEN_STATES: Record<string, TokenState> = {
 }
 
 const NOT_ON_RECORD = -1
-/** Tokens a call: Redis serves nobody else meanwhile. */
+/** Tokens in one call: Redis serves no other client meanwhile. */
 const CHECKS_MAX = 100
 
 type TokenCheck = scripts.TokenOwner & { token: string }

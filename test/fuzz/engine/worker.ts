@@ -14,7 +14,7 @@ export interface WorkerData {
   executionsMax: number
   ms: number
   files: FileCounters[]
-  /** The input under way, so that whoever waits for this thread can tell what it hangs in. */
+  /** The input under way: the main thread reads it to say which input this thread hangs in. */
   current: SharedArrayBuffer
 }
 

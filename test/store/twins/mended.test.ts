@@ -67,7 +67,7 @@ t.test('tokens that are issued after all others were forgotten have a life of th
   t.equal(outcome, 'unknown')
 })
 
-t.test('a kick is by nobody who could be outranked when it is too old to be undone', async (t) => {
+t.test('a kick that is too old to be undone has no number that a login could outrank', async (t) => {
   const kick: Step[] = [
     { does: 'remember', slot: N1, ...ann, token: 't1', ttlS: 4_000 },
     { does: 'kick', slot: N1, ...ann, tokens: ['t1'], by: 10, ttlS: 20 },

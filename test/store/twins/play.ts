@@ -3,8 +3,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { tokenDigest } from '../../../src/rules/logins/token-digest.js'
 import { distinct } from '../../../src/rules/platforms.js'
 import type { Assertion } from '../../../src/rules/types.js'
+import type { Lease, LeaseRenewal } from '../../../src/store/ports/node-registry.js'
+import type { StoreEvents } from '../../../src/store/ports/store.js'
 import { type AssertedUser, PLATFORMS, type SlotStep, type Step, TOKENS, USERS } from './steps.js'
-import { type Events, type Lease, type RedisWorld, type Renewal, SLOTS, type World } from './world.js'
+import { type RedisWorld, SLOTS, type World } from './world.js'
 
 /**
  * Times that a sequence is played until a difference counts. Lives in Redis run in real time: where the machine stalls for
@@ -167,7 +169,7 @@ class Sequence {
       case 'assert': {
         const batch = step.users.map((user) => this.#assertion(user, step.seats))
         const outcomes = await this.#both(step, ({ world }) => world.store(slot).assert(batch))
-        for (const { userId, version = 0 } of outcomes) past.versions.set(userId, version)
+        for (const outcome of outcomes) past.versions.set(outcome.userId, outcome.ok ? outcome.version : 0)
         return this.#checkUnions(step)
       }
       case 'renew': {
@@ -184,8 +186,8 @@ class Sequence {
         past.sweeping.delete(slot)
         await this.#compareNews(step)
         await this.#both(step, ({ world }) => world.store(slot).sweep(dead))
-        // Redis spares earlier incarnations of a watching node, where others are told in the same call; the embedded store
-        // does not. Whoever watched under an earlier epoch watches anew.
+        // Redis leaves out earlier incarnations of a watching node where others are told in the same call; the embedded
+        // store tells them too. It makes no difference: a node watches anew under its new epoch.
         await this.#dropNews()
         return this.#checkUnions(step)
       }
@@ -215,7 +217,7 @@ class Sequence {
     unregistered,
     keepsPrevious,
     sweeps,
-  }: SlotStep & { does: 'renew' }): Renewal {
+  }: SlotStep & { does: 'renew' }): LeaseRenewal {
     const { leases, holders, previousIncarnations, sweeping } = this.#past
     const [last, before] = leases.get(slot) ?? []
     const versions = [last, before].map((lease) => lease?.registry?.version ?? 0)
@@ -271,7 +273,7 @@ class Sequence {
   }
 }
 
-function eventsOf({ heard, listener }: Side, nodeId: string, slot: number): Events {
+function eventsOf({ heard, listener }: Side, nodeId: string, slot: number): StoreEvents {
   const hear = (...news: unknown[]) => {
     if (listener.get(nodeId) === slot) heard.set(nodeId, [...(heard.get(nodeId) ?? []), news])
   }
@@ -315,7 +317,7 @@ async function call(world: World, step: SlotStep): Promise<unknown> {
       return (await store.living()).sort()
     case 'takeSeat': {
       const outcome = await store.takeSeat({ userId: step.userId, ...step.rules }, step.onlyLiving)
-      return { ...outcome, holders: outcome.holders?.sort() }
+      return outcome.isTaken ? outcome : { ...outcome, holders: outcome.holders.sort() }
     }
     case 'tokensOf':
       return (await store.tokensOf(step.userId)).map((one) => Object.values(one).join()).sort()

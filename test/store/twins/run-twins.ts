@@ -1,5 +1,6 @@
 /** `npm run test:twins`: many sequences of the differential test of the two stores. `--help` says more. */
 import { parseArgs } from 'node:util'
+import { whole } from '../../support/whole.js'
 import { check } from './check.js'
 import { FAMILIES } from './steps.js'
 
@@ -43,10 +44,4 @@ async function main(): Promise<void> {
     `${findings.length === 0 ? 'no differences' : `${findings.length} families differ`}, ${seconds.toFixed(1)} s`,
   )
   process.exitCode = findings.length === 0 ? 0 : 1
-}
-
-function whole(text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${text} is no whole number from 1 on`)
-  return value
 }

@@ -1,7 +1,8 @@
 /** Steps of the differential test, and how they are drawn: a family for each subject, which shares its few names. */
 import fc from 'fast-check'
 import { ADMIN_KICK } from '../../../src/rules/logins/eviction.js'
-import { SLOTS, type TokenState } from './world.js'
+import type { TokenState } from '../../../src/rules/types.js'
+import { SLOTS } from './world.js'
 
 /** Which version a node has seen, by what the last outcomes said. */
 export type Seen = 'none' | 'below' | 'latest' | 'above'

@@ -5,70 +5,16 @@
  * they are. It stands at whole seconds: keys in Redis end by milliseconds, records by seconds, and only there the two
  * agree.
  */
-import type { Assertion, SeatRequest } from '../../../src/rules/types.js'
-import type { StorePorts } from '../../../src/store/ports/store.js'
-
-export type TokenState = 'normal' | 'invalid' | 'kicked' | 'expired' | 'unknown'
-
-export interface Suspect {
-  holder: string
-  leaseEndMs: number
-}
-
-export interface Renewal {
-  known: number
-  suspects: Suspect[]
-  previousIncarnations: string[]
-  unregistered: string[]
-  sweeping: string | undefined
-}
-
-export interface Lease {
-  isHeld: boolean
-  rival?: { holder: string; leaseLeftMs: number }
-  registry?: { version: number; living: string[]; dead: { holder: string; inMs: number }[] }
-  suspects: Suspect[]
-  toSweep?: string
-}
-
-/** What a node hears, and its test looks at. */
-export interface Events {
-  changed(snapshots: unknown[], by: string): void
-  nodeMessage(note: unknown): void
-  changesMissed(): void
-  openimNotice(): void
-  reachable(): void
-}
-
-export interface Incarnation {
-  holder: string
-  previousIncarnations: string[]
-}
+import type { TokenState } from '../../../src/rules/types.js'
+import type { Incarnation, NodeRegistry } from '../../../src/store/ports/node-registry.js'
+import type { PresenceRecords } from '../../../src/store/ports/presence-records.js'
+import type { RefreshTokenRecords } from '../../../src/store/ports/refresh-token-records.js'
+import type { SeatRecords } from '../../../src/store/ports/seat-records.js'
+import type { NodeSettings, StoreEvents, StorePorts } from '../../../src/store/ports/store.js'
+import type { TokenRecords } from '../../../src/store/ports/token-records.js'
 
 /** The calls of a store that are compared. */
-export interface TwinStore {
-  assert(batch: Assertion[]): Promise<{ ok: boolean; userId: string; version?: number }[]>
-  watch(userIds: string[]): Promise<unknown[]>
-  unwatch(userIds: string[]): Promise<void>
-  read(userIds: string[]): Promise<{ userId: string; claims: { platformId: number; holder: string }[] }[]>
-  renewLease(renewal: Renewal): Promise<Lease>
-  living(): Promise<string[]>
-  sweep(dead: string): Promise<number>
-  takeSeat(
-    request: SeatRequest,
-    onlyLiving: boolean,
-  ): Promise<{ isTaken: boolean; reason?: string; holders?: string[] }>
-  tokenState(userId: string, platformId: number, token: string): Promise<TokenState>
-  tokensOf(userId: string): Promise<{ platformId: number; token: string; state: TokenState }[]>
-  rememberToken(userId: string, platformId: number, token: string, ttlS: number): Promise<void>
-  kickTokens(userId: string, platformId: number, tokens: string[], by: number, ttlS: number): Promise<void>
-  kickedBy(userId: string, platformId: number, token: string): Promise<number>
-  vouchForToken(userId: string, platformId: number, token: string, login: number): Promise<void>
-  forgetTokens(userId: string, platformId: number, tokens: string[]): Promise<void>
-  rememberRefresh(userId: string, platformId: number, refresh: string, ttlS: number): Promise<void>
-  takeRefresh(userId: string, platformId: number, refresh: string): Promise<boolean>
-  forgetRefreshes(userId: string, platformId: number): Promise<void>
-}
+export type TwinStore = PresenceRecords & SeatRecords & TokenRecords & RefreshTokenRecords & NodeRegistry
 
 /** All ports of a store as one. */
 export function callsOf({ presence, seats, tokens, refreshTokens, registry }: StorePorts): TwinStore {
@@ -94,20 +40,10 @@ export function callsOf({ presence, seats, tokens, refreshTokens, registry }: St
   }
 }
 
-/** One process of one node. */
-export interface Slot {
-  nodeId: string
-  processId: string
-  presenceTtlS: number
-  watchTtlS: number
-  nodeLeaseMs: number
-  offlineGraceMs: number
-}
-
 const COMMON = { presenceTtlS: 60, watchTtlS: 60, nodeLeaseMs: 30_000, offlineGraceMs: 0 }
 
-/** Two processes have one name. The last node has settings of its own: such as meet in a rolling change of settings. */
-export const SLOTS: readonly Slot[] = [
+/** The processes of the nodes. Two have one name. The last node has settings of its own: such as meet in a rolling change of settings. */
+export const SLOTS: readonly NodeSettings[] = [
   { ...COMMON, nodeId: 'n1', processId: 'p' },
   { ...COMMON, nodeId: 'n1', processId: 'q', offlineGraceMs: 40_000 },
   { ...COMMON, nodeId: 'n2', processId: 'r', offlineGraceMs: 40_000 },
@@ -121,7 +57,7 @@ export interface World {
   reset(): Promise<void>
   pass(seconds: number): Promise<void>
   /** The slot takes a new epoch. */
-  open(slot: number, events: Events): Promise<Incarnation>
+  open(slot: number, events: StoreEvents): Promise<Incarnation>
   /** The slot leaves the registry. */
   leave(slot: number): Promise<void>
   /** Of a slot that is open. */

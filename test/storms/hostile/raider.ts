@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { CloseCode } from '../../../src/openim/close-codes.js'
 import { Platform } from '../../../src/openim/platforms.js'
 import { handshakeQuery } from '../../../src/sdk/openim-handshake.js'
+import { handshakeText } from '../../support/raw-http.js'
 import { frame, Opcode } from '../../support/raw-socket.js'
 import { count, type Field, newTally, type Tally } from './field.js'
 
@@ -86,10 +87,7 @@ export class Raider {
       sdkType,
       compression: gzip,
     })
-    return (
-      `GET /?${query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n'
-    )
+    return handshakeText(`/?${query}`)
   }
 
   /** Log in, and count what the gateway says from then on; undefined = not let in. */

@@ -1,10 +1,10 @@
 import type { RequestHead } from './request-head.js'
 import type { MalformedReason, ProxySettings } from './transport.js'
 
-/** Whom a handshake is from; or why it is refused, in a word for the metrics and a line for the caller. */
+/** The client of a handshake; or why it is refused, in a word for the metrics and a line for the caller. */
 export type Caller = { address: string; isThroughProxy: boolean } | { reason: MalformedReason; why: string }
 
-/** `peer`: whom the connection is from; `proxied`: whom the PROXY protocol says, '' where it does not. */
+/** `peer`: the other end of the TCP connection; `proxied`: the client by the PROXY protocol, '' without it. */
 export function callerOf(head: RequestHead, peer: string, proxied: string, proxies: ProxySettings): Caller {
   const fault = head.handshakeFault()
   if (fault !== undefined) return { reason: 'head', why: fault }
@@ -12,7 +12,9 @@ export function callerOf(head: RequestHead, peer: string, proxied: string, proxi
   if (trusted.isEmpty) return { address: peer, isThroughProxy: false }
   const isProxy = trusted.has(peer)
   if (protocol !== 'off' && isProxy !== (proxied !== '')) {
-    const why = isProxy ? 'no PROXY header with the address of a client' : 'a PROXY header from a stranger'
+    const why = isProxy
+      ? 'no PROXY header with the address of a client'
+      : 'a PROXY header from an untrusted address'
     return { reason: 'proxyHeader', why }
   }
   return {

@@ -50,7 +50,7 @@ export class RequestHead {
     return this.fault() ?? (Number(this.get('content-length')) > 0 ? 'a handshake has no body' : undefined)
   }
 
-  /** `peer`: whom the connection is from; `proxied`: whom the PROXY protocol says, '' where it does not. */
+  /** `peer`: the other end of the TCP connection; `proxied`: the client by the PROXY protocol, '' without it. */
   addressOf(peer: string, proxied: string, { trusted, header }: ProxySettings): string {
     if (trusted.isEmpty) return peer
     const claims: AddressClaims = {

@@ -40,7 +40,7 @@ class UwsTransport<Owner> implements Transport {
   /** The one that listens. */
   private app: App
   /** Those before it, whose certificate was replaced while they had sockets. */
-  private formerApps: App[] = []
+  private oldApps: App[] = []
   private address: { host: string; port: number } | undefined
   private isClosed = false
 
@@ -70,8 +70,8 @@ class UwsTransport<Owner> implements Transport {
     }
     native.ws<UserData<Owner>>('/*', {
       compression: uws.DISABLED,
-      // Who is idle is for the connection actor to say. This is for peers that keep their TCP connection after `end`:
-      // the library then knows no socket any more, and reads on for as long as something comes.
+      // The connection actor ends idle connections. This timeout is for peers that keep their TCP connection after
+      // `end`: the library has no socket for them any more, and reads on as long as bytes come.
       idleTimeout: idleTimeoutS(options.silenceMsMax),
       maxLifetime: 0,
       sendPingsAutomatically: false,
@@ -134,21 +134,21 @@ class UwsTransport<Owner> implements Transport {
   }
 
   /**
-   * A server of the library keeps the certificate that it was made with. So another one takes its place at the port,
-   * and the former lives on with its sockets. It is closed with a later change, when it has none left: by then its
-   * last handshakes are long over. Whom the system has connected and the former has not yet accepted is reset.
+   * A server of the library keeps the certificate that it was made with. So a new server takes over the port, and the
+   * old one keeps its sockets. A later change of certificate closes it if it has no sockets left: by then its last
+   * handshakes are long over. Connections that the old server had not yet accepted are reset.
    */
   useTls(pair: TlsPair): void {
-    const former = this.app
+    const old = this.app
     const next = this.openApp(pair)
-    if (former.listening !== undefined && !this.listenWith(next)) {
+    if (old.listening !== undefined && !this.listenWith(next)) {
       next.native.close()
       throw new Error('cannot listen with the new certificate')
     }
     this.app = next
-    this.stopApp(former)
-    for (const app of this.formerApps) if (app.sockets === 0) app.native.close()
-    this.formerApps = [...this.formerApps.filter(({ sockets }) => sockets > 0), former]
+    this.stopApp(old)
+    for (const app of this.oldApps) if (app.sockets === 0) app.native.close()
+    this.oldApps = [...this.oldApps.filter(({ sockets }) => sockets > 0), old]
   }
 
   stopListening(): void {
@@ -157,7 +157,7 @@ class UwsTransport<Owner> implements Transport {
 
   publish(topic: string, frame: Uint8Array): void {
     this.app.native.publish(topic, frame, true)
-    for (const { native } of this.formerApps) native.publish(topic, frame, true)
+    for (const { native } of this.oldApps) native.publish(topic, frame, true)
   }
 
   subscriberCount(topic: string): number {
@@ -168,13 +168,13 @@ class UwsTransport<Owner> implements Transport {
     if (this.isClosed) return
     this.isClosed = true
     this.stopListening()
-    for (const { native } of [...this.formerApps, this.app]) native.close()
+    for (const { native } of [...this.oldApps, this.app]) native.close()
   }
 
   /** Of one topic, on the servers beside this one. */
   private subscribersBeside(app: App, topic: string): number {
-    if (this.formerApps.length === 0) return 0
-    const others = [this.app, ...this.formerApps].filter((other) => other !== app)
+    if (this.oldApps.length === 0) return 0
+    const others = [this.app, ...this.oldApps].filter((other) => other !== app)
     return others.reduce((sum, { native }) => sum + native.numSubscribers(topic), 0)
   }
 

@@ -38,7 +38,7 @@ local expires_s = now_s + tonumber(ttl_s)
 local expires = string.format('%.0f', expires_s)
 local refill_ends = string.format('%.0f', now_s + refill_s)
 
--- What a list of platforms comes to. Most users of a batch share a few lists.
+-- A list of platforms, parsed once: most users of a batch share a few lists.
 local assertions = {}
 local function assertion_of(list)
   local known = assertions[list]
@@ -62,8 +62,8 @@ local function assertion_of(list)
   return made
 end
 
--- The commonest cases, a renewal and a user who was not there, found without making tables: they are what Redis has
--- to bear when everybody comes or stays. Returns what `compare` would, or nil for all other cases.
+-- The commonest cases, a renewal and a user who was offline, handled without making tables: nearly all of the load when
+-- many users log in or are renewed. Returns the same as `compare`, or nil for all other cases.
 local simple = { version = 0, missing = 0, kept = {}, dropped = {}, withdrawn = {}, ends_s = 0 }
 local function compare_simple(claims, assertion)
   if #claims == 0 then
@@ -88,9 +88,9 @@ local function compare_simple(claims, assertion)
   return simple
 end
 
--- Compare what is stored of a user with what this node asserts. "Changed" compares the sets before and after, so
--- that an expired leftover that is asserted again is no change, and one that goes is told to the watchers, whom
--- nobody told when it expired.
+-- Compare what is stored of a user with what this node asserts. "Changed" compares the sets before and after: an
+-- expired leftover that is asserted again is no change; one that is removed is a change, because nobody told the
+-- watchers when it expired.
 local function compare(claims, assertion)
   local found = { version = 0, missing = assertion.count, kept = {}, dropped = {}, withdrawn = {}, ends_s = 0 }
   local held_elsewhere = {}
@@ -144,7 +144,7 @@ local function write_union(key, assertion, withdrawn)
     removed = redis.call('ZREM', key, unpack(withdrawn))
   end
   local lapsed = redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-  -- Where no gateway of OpenIM shares the union, what has expired there says nothing that the claims do not.
+  -- Where no gateway of OpenIM shares the union, its expired entries tell nothing that the claims do not.
   return added + removed > 0 or (is_shared and lapsed > 0)
 end
 
@@ -168,7 +168,7 @@ local function living_watchers(user)
   return watchers
 end
 
--- What each watching node is told in the end, in one message.
+-- The changes for each watching node, sent at the end in one message.
 local news = {}
 local function gather_news(watchers, user, record, union)
   for i = 1, #watchers, 2 do
@@ -197,7 +197,7 @@ local function assert_user(user, version_seen, list, is_login)
     watchers = living_watchers(user)
   end
   if not changed and is_login then
-    -- A number is news for nobody else.
+    -- A number concerns only the node of the login.
     changed = true
     watchers = {}
   end
@@ -227,7 +227,7 @@ local function assert_user(user, version_seen, list, is_login)
   if #found.dropped > 0 then
     redis.call('ZREM', claims, unpack(found.dropped))
   end
-  -- There was no record, or an older one than was seen: others may have to assert again what was lost with it.
+  -- There was no record, or an older one than was seen: other nodes may have to assert again what was lost with it.
   if found.version == 0 or version_seen > found.version then
     partial_until = now_s + refill_s
     redis.call('ZADD', claims, version_text, 'v', refill_ends, 'p', unpack(assertion.claims))

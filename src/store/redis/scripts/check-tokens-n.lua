@@ -21,7 +21,7 @@ local function rely(side)
   local epoch = own_epoch
   local known_epoch, ends_s = parse(redis.call('HGET', side, own_field))
   if known_epoch and tonumber(known_epoch) > tonumber(epoch) then
-    -- An earlier incarnation asks late: both hear what the later one hears.
+    -- An earlier incarnation asks late: kicks still go to the latest one.
     epoch = known_epoch
   end
   if epoch ~= known_epoch or ends_s - now_s < enough_s then

@@ -1,5 +1,5 @@
 #!lua flags=no-writes,allow-cross-slot-keys
--- Look through a page of one master's keys for users whom a node holds.
+-- Look through a page of one master's keys for users that a node holds.
 -- KEYS  none: a page is what this master has, wherever it belongs
 -- ARGV[1]  cursor, '0' = the first page    ARGV[2]  keys to look at, about    ARGV[3]  node#epoch
 -- ARGV[4]  what all keys begin with; it has no character that is special in a pattern of SCAN

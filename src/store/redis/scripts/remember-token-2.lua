@@ -8,6 +8,6 @@ redis.call('HSET', KEYS[1], ARGV[1], '0')
 if redis.call('EXPIRE', KEYS[1], ARGV[3], 'NX') == 0 then
   redis.call('EXPIRE', KEYS[1], ARGV[3], 'GT')
 end
--- It is a new token now, and who kicked an old one of the same text is nobody's business.
+-- It is a new token now: a kick of an older token with the same text does not count.
 redis.call('HDEL', KEYS[2], 'k:' .. ARGV[2])
 return 1

@@ -30,7 +30,7 @@ if not redis.call('ZSCORE', KEYS[1], own) then
   end
   return { 0 }
 end
--- Also after its end: while nobody has marked it dead, nobody has acted on that.
+-- A lease can be renewed after its end: until the node is marked dead, no other node has acted on that.
 redis.call('ZADD', KEYS[1], now_ms + lease_ms, own)
 local first_former = 14
 local first_stranger = first_former + tonumber(ARGV[12])

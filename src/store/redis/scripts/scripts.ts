@@ -286,7 +286,7 @@ export type RecordReply = [claims: (string | number)[], union: string[], problem
 /** A user after a change, with who is still to be told: flat as node, epoch, node, epoch... */
 export type ChangedReply = [claims: (string | number)[], union: string[], watchers: string[]]
 
-/** The same where nobody else holds them and nobody is still to be told: what was asserted is all there is. */
+/** The short form: no other node holds the user, and no watcher is left to be told. The assertion is the whole record. */
 export type AloneReply = [version: number, partialUntilS: number]
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })

@@ -17,7 +17,7 @@ local live = '(' .. now_s
 local watch = ARGV[2] .. ':' .. (now_s + ttl_s)
 
 return each_user(5, 1, function(user)
-  -- First, and whatever comes of it: what is recorded of a user and who wants to know may each be damaged alone.
+  -- First, and even where the record cannot be read: the record of a user and that of the watchers may each be damaged alone.
   local recorded = redis.pcall('HSET', watch_key(user), node, watch)
   -- Never cut: watches of other nodes may live longer. A renewal finds a life to prolong, a new field mostly none.
   local first, second = 'GT', 'NX'

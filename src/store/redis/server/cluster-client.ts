@@ -29,7 +29,7 @@ export function clusterClient(
         renameOwner(cluster, announced, endpointText(reached))
         return reached
       },
-      // The caller reads the table again and knows whom it concerns.
+      // The caller reads the table again and knows which users are concerned.
       retryDelayOnClusterDown: 0,
     },
   )

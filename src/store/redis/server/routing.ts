@@ -66,7 +66,7 @@ export class Router {
     return { groups: [...groups.values()], unserved }
   }
 
-  /** A call about this key was answered by nobody: see `isUnserved`. */
+  /** No master answered a call about this key: see `isUnserved`. */
   noteUnserved(key: string): void {
     this.#unserved.set(slotOf(key), performance.now() + UNSERVED_MS)
   }
@@ -83,7 +83,7 @@ export class Router {
     return owner
   }
 
-  /** Somebody may serve by now what nobody did. */
+  /** Slots without a master may have one by now. */
   #refreshSometimes(): void {
     const nowMs = performance.now()
     if (nowMs - this.#refreshedMs < REFRESH_DISTANCE_MS) return

@@ -1,6 +1,6 @@
 /**
- * What a server says of itself when a connection to it is made, and whether it can serve. The client asks for it
- * before it calls a connection ready; what is refused here is never used, and tried again with backoff.
+ * INFO of a server, and whether that server can serve. The client asks for it before it calls a connection ready; a
+ * connection that is refused here is never used, and made again with backoff.
  */
 import type { Redis } from 'ioredis'
 

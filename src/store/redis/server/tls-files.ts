@@ -80,7 +80,7 @@ function read({ caFile, certFile, keyFile }: TlsFiles): Material {
   }
   try {
     createSecureContext(material)
-    // Of a file without any certificate the context says nothing: it would trust nobody.
+    // A file without any certificate raises no error, and the context would trust no server.
     if (material.ca !== undefined) new X509Certificate(material.ca)
   } catch (error) {
     const names = Object.keys(material).map((part) => SETTING[part as keyof Material])

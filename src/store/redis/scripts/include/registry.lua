@@ -1,4 +1,4 @@
--- The registry: who lives, who is dead, and whose records are to be swept. Uses now_us of clock.lua.
+-- The registry: which nodes live, which are dead, and which dead ones are still to be swept. Uses now_us of clock.lua.
 -- KEYS[1]  nodes: zset node#epoch -> lease end (ms)
 -- KEYS[2]  dead: zset node#epoch -> from when on its claims do not count (ms)
 -- KEYS[3]  sweeps: zset node#epoch -> when the next may begin to sweep it (ms)
