@@ -255,7 +255,7 @@ t.test(
 const usual: BatchLimits = { batchSize: 3, mergeIntervalMs: 1_000, flightsMax: 2 }
 const none: ReadonlySet<UserId> = new Set()
 
-t.test('what is only said again holds up no change, and one batch of it flies at a time', async (t) => {
+t.test('repetitions hold up no change, and one batch of them flies at a time', async (t) => {
   const batch = new AdaptiveBatch(usual)
   for (const userId of ['ann', 'bob', 'cid', 'dan', 'eve']) batch.addBackground(userId, 0)
   const flight = batch.takeBackground()!

@@ -98,9 +98,9 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'a sweep without a death: the living are swept',
     file: 'src/store/memory/registry.ts',
-    find: '    this.#nodes.set(holder, nowMs + nodeLeaseMs)',
+    find: '\n    this.#nodes.set(holder, nowMs + nodeLeaseMs)',
     replace:
-      '    this.#nodes.set(holder, nowMs + nodeLeaseMs)\n    this.#sweeps.set(holder, nowMs + nodeLeaseMs)',
+      '\n    this.#nodes.set(holder, nowMs + nodeLeaseMs)\n    this.#sweeps.set(holder, nowMs + nodeLeaseMs)',
   },
   {
     name: 'the claims of the dead are not left out',
