@@ -10,8 +10,8 @@ import {
 import { kickFrame } from '../../src/openim/replies.js'
 import { RequestId } from '../../src/openim/requests.js'
 import { parseVerdict } from '../../src/openim/verdict.js'
+import { LightSocket, type SocketEnd, type Target } from '../../src/sdk/light-socket.js'
 import { openimPath } from '../support/crowd.js'
-import { LightSocket, type SocketEnd, type Target } from '../support/light-socket.js'
 
 /** Whom to log in as, with what. */
 export interface Account {

@@ -1,7 +1,7 @@
 /** A process of the load generator: a part of the clients, their coming and going, and what they count. */
 import { isTokenRefused, WireCode } from '../../src/openim/codes.js'
 import type { SubUserOnlineStatusElem } from '../../src/openim/proto/openim.js'
-import type { SocketEnd, Target } from '../support/light-socket.js'
+import type { SocketEnd, Target } from '../../src/sdk/light-socket.js'
 import { randomOf, watchedBy } from './choices.js'
 import { type Account, type ClientEvents, LoadClient } from './client.js'
 import { emptyCounts, type LoadCounts, record, refuse } from './counts.js'

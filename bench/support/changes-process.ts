@@ -1,8 +1,8 @@
 /** The process behind changes.ts: one event loop makes the changes and hears of them, so one clock times both. */
 import type { SubUserOnlineStatusElem } from '../../src/openim/proto/openim.js'
+import type { SocketEnd, Target } from '../../src/sdk/light-socket.js'
 import { type ClientEvents, LoadClient } from '../load/client.js'
 import type { ChangesAnswer, ChangesDone, ChangesOrder, Clients } from './changes.js'
-import type { SocketEnd, Target } from './light-socket.js'
 import type { IssuedToken } from './records.js'
 
 /** No change takes so long; else one was not told. */

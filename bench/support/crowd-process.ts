@@ -1,7 +1,8 @@
 /** The crowd itself: light sockets that count frames. */
+
+import { LightSocket, type SocketEnd, type Target } from '../../src/sdk/light-socket.js'
 import type { CrowdAnswer, CrowdOrder } from './crowd.js'
 import { inParallel } from './gateway.js'
-import { LightSocket, type SocketEnd, type Target } from './light-socket.js'
 
 class Party {
   /** Each in the place of its path. */

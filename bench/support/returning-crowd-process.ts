@@ -1,7 +1,7 @@
 /** A process of the returning crowd. */
 import { SUCCESS_TEXT } from '../../src/openim/verdict.js'
+import { LightSocket, type SocketEnd, type Target } from '../../src/sdk/light-socket.js'
 import { randomOf } from '../load/choices.js'
-import { LightSocket, type SocketEnd, type Target } from './light-socket.js'
 import type { ReturningAnswer, ReturningOrder } from './returning-crowd.js'
 
 /** Doubled after each failure; the wait is by chance between the half and the whole of it. */

@@ -3,9 +3,9 @@
  * when and how it ends, and looks at nothing else that it is sent.
  */
 
-import { LightSocket, type SocketEnd } from '../../bench/support/light-socket.js'
 import { CloseCode } from '../../src/openim/close-codes.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
+import { LightSocket, type SocketEnd } from '../../src/sdk/light-socket.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 
 /** How long a handshake may take, as in OpenIM's SDKs. */

@@ -1,5 +1,5 @@
 /** A client of the generator: what all dialects have in common. */
-import { LightSocket, type SocketEnd, type Target } from '../../support/light-socket.js'
+import { LightSocket, type SocketEnd, type Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
 
 /** What a client tells of itself. */

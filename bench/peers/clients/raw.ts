@@ -1,5 +1,5 @@
 /** What the raw server of servers/raw-uws-server.ts understands: a list of names to watch, and nothing else. */
-import type { Target } from '../../support/light-socket.js'
+import type { Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
 import { type Change, type ClientEvents, decodedOnce, WebSocketClient } from './client.js'
 

@@ -1,5 +1,5 @@
 /** SocketCluster's protocol 2: JSON events, requests with a number, an empty frame as ping and pong. */
-import type { Target } from '../../support/light-socket.js'
+import type { Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
 import { type Change, type ClientEvents, decodedOnce, WebSocketClient } from './client.js'
 
