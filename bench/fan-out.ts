@@ -5,8 +5,9 @@ import { CloseCode } from '../src/openim/close-codes.js'
 import { frameEncoding } from '../src/openim/codec/encodings.js'
 import { Platform } from '../src/openim/platforms.js'
 import { encodePush } from '../src/openim/status-frame.js'
+import { loginPath } from '../src/sdk/light-client.js'
 import { OpenimClient } from '../src/sdk/openim-client.js'
-import { Crowd, openimPath } from './support/crowd.js'
+import { Crowd } from './support/crowd.js'
 import { defineBenchmark, figure } from './support/figures.js'
 import { cpuSecondsOf, type Gateway, startGateway } from './support/gateway.js'
 import { interleave, mustBe } from './support/measure.js'
@@ -128,7 +129,7 @@ async function toggle(party: Party, star: Star, watchers: number, toggles: numbe
 
 async function watchGateway(scope: Scope, gateway: Gateway, watchers: IssuedToken[]): Promise<Party> {
   const crowd = Crowd.start(scope)
-  const paths = watchers.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
+  const paths = watchers.map(loginPath)
   const frames = watchers.map(({ userId }) => subscribeFrame(userId, [STAR]))
   await crowd.open('gateway', gateway.wsPort, paths, { isGreeted: true, frames })
   return { name: 'gateway', serverPid: gateway.pid, crowd }

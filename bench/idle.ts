@@ -1,8 +1,9 @@
 /** What does an idle logged-in connection cost that is pinged now and then? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
+import { loginPath } from '../src/sdk/light-client.js'
 import { startRedis } from '../test/support/redis.js'
-import { Crowd, openimPath } from './support/crowd.js'
+import { Crowd } from './support/crowd.js'
 import { defineBenchmark, figure, short } from './support/figures.js'
 import { cpuSecondsOf, startGateway } from './support/gateway.js'
 import { medianOf, mustBe } from './support/measure.js'
@@ -41,7 +42,7 @@ export const idle = defineBenchmark({
         startGateway(scope, { env: { ...env, NODE_ID: 'bench-empty' } }),
       ])
       const crowd = Crowd.start(scope)
-      const paths = tokens.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
+      const paths = tokens.map(loginPath)
       await openSpread(crowd, gateway.wsPort, paths, sizes.pingMs)
 
       const round = async (pings: number): Promise<Round> => {

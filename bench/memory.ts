@@ -1,8 +1,9 @@
 /** How much memory does an idle logged-in connection take, and each user that it watches? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
+import { loginPath } from '../src/sdk/light-client.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'
-import { Crowd, openimPath } from './support/crowd.js'
+import { Crowd } from './support/crowd.js'
 import { defineBenchmark, type Figure, figure } from './support/figures.js'
 import { residentBytes, startGateway } from './support/gateway.js'
 import { kernelSocketBytes } from './support/kernel-memory.js'
@@ -116,7 +117,7 @@ function growthOfGateway(sizes: Sizes, redis: RedisServer, issued: IssuedToken[]
       collectable: true,
     })
     const crowd = Crowd.start(scope)
-    const paths = issued.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
+    const paths = issued.map(loginPath)
     const server = { ...gateway, heapBytes: () => gateway.metric('porchlight_heap_bytes') }
     const grown = await growth(sizes, server, (from, to) =>
       crowd.open(PARTY, gateway.wsPort, paths.slice(from, to), { isGreeted: true }),

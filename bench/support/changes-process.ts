@@ -1,7 +1,7 @@
 /** The process behind changes.ts: one event loop makes the changes and hears of them, so one clock times both. */
 import type { SubUserOnlineStatusElem } from '../../src/openim/proto/openim.js'
+import { LightClient, type LightEvents, type Refusal } from '../../src/sdk/light-client.js'
 import type { SocketEnd, Target } from '../../src/sdk/light-socket.js'
-import { type ClientEvents, LoadClient } from '../load/client.js'
 import type { ChangesAnswer, ChangesDone, ChangesOrder, Clients } from './changes.js'
 import type { IssuedToken } from './records.js'
 
@@ -14,7 +14,7 @@ const TICK_MS = 1
 class User {
   /** What the last change made of them. */
   isOnline = false
-  client: LoadClient | undefined
+  client: LightClient | undefined
   /** Under way: until the watcher was told, and the user's own socket is open or gone. */
   change: { dueMs: number; isTold: boolean; isSettled: boolean } | undefined
   /** When those were due that wait for it. */
@@ -91,11 +91,12 @@ class ChangesProcess {
         (account, n) =>
           new Promise<void>((resolve) => {
             const subscribed = () => resolve()
-            const loggedIn = (client: LoadClient) => client.subscribe(userIds.slice(n * part, (n + 1) * part))
+            const loggedIn = (client: LightClient) =>
+              client.subscribe(userIds.slice(n * part, (n + 1) * part))
             const told = (statuses: SubUserOnlineStatusElem[]) => {
               for (const status of statuses) this.#told(status)
             }
-            new LoadClient(target, account, true, { ...surprised, loggedIn, subscribed, told, pushed() {} })
+            new LightClient(target, account, { ...surprised, loggedIn, subscribed, told, pushed() {} })
           }),
       ),
     )
@@ -154,7 +155,7 @@ class ChangesProcess {
     user.isOnline = !user.isOnline
     if (!user.isOnline) return user.client!.goodbye()
     this.#run!.logins++
-    user.client = new LoadClient(this.#target, user.account, false, {
+    user.client = new LightClient(this.#target, user.account, {
       ...surprised,
       loggedIn: () => this.#settled(user),
       ended: (end, refusal) => (user.isOnline ? surprised.ended(end, refusal) : this.#settled(user)),
@@ -192,15 +193,12 @@ class ChangesProcess {
 }
 
 /** What is not to happen to anybody here. */
-const surprised: ClientEvents = {
-  loggedIn() {},
-  subscribed() {},
+const surprised = {
   pushed: () => fail('a push to a user who watches nobody'),
-  told: () => fail('a status for a user who watches nobody'),
   kicked: () => fail('a client was kicked'),
-  ended: ({ closeCode, error }: SocketEnd, refusal) =>
+  ended: ({ closeCode, error }: SocketEnd, refusal: Refusal | undefined) =>
     fail(`a client ended: ${refusal?.text ?? error ?? closeCode ?? 'without a word'}`),
-}
+} satisfies LightEvents
 
 function fail(reason: string): never {
   throw new Error(reason)

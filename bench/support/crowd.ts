@@ -1,5 +1,4 @@
 /** Many light WebSocket clients in a process of their own, so that they take no time from what is measured. */
-import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import type { Scope } from './scope.js'
 import { type Failed, WorkerProcess } from './worker-process.js'
 
@@ -111,9 +110,4 @@ export class Crowd {
 
 function encode(frames: readonly Uint8Array[]): string[] {
   return frames.map((frame) => Buffer.from(frame).toString('base64'))
-}
-
-/** Where a socket of the crowd logs in at a gateway, and is greeted with the verdict. */
-export function openimPath(userId: string, platformId: number, token: string): string {
-  return `/?${handshakeQuery({ url: '', token, userId, platformId, isMsgResp: true })}`
 }

@@ -1,49 +1,22 @@
 /** A process of the returning crowd. */
-import { SUCCESS_TEXT } from '../../src/openim/verdict.js'
-import { LightSocket, type SocketEnd, type Target } from '../../src/sdk/light-socket.js'
+import { type Account, LightClient, type LightEvents } from '../../src/sdk/light-client.js'
+import type { SocketEnd, Target } from '../../src/sdk/light-socket.js'
 import { randomOf } from '../load/choices.js'
 import type { ReturningAnswer, ReturningOrder } from './returning-crowd.js'
 
 /** Doubled after each failure; the wait is by chance between the half and the whole of it. */
 const BACK_OFF_MS = 1_000
 const BACK_OFF_MS_MAX = 16_000
-const LOGIN_WITHIN_MS = 10_000
-const VERDICT_BYTES = Buffer.byteLength(SUCCESS_TEXT)
 
-/** One connection of a client: the verdict is the first and only frame that it is to get. */
-class Connection extends LightSocket {
-  constructor(
-    target: Target,
-    path: string,
-    private readonly client: Client,
-  ) {
-    super(target, path, LOGIN_WITHIN_MS)
-  }
-
-  protected override onUpgraded(): void {
-    this.endWithin(LOGIN_WITHIN_MS)
-  }
-
-  protected override onFrame(length: number): void {
-    // Another length is a refusal, and the end follows.
-    if (length !== VERDICT_BYTES) return
-    this.endWithin(0)
-    this.client.loggedIn()
-  }
-
-  protected override onEnded(end: SocketEnd): void {
-    this.client.cutOff(end)
-  }
-}
-
-class Client {
+/** One client through all its connections. */
+class Returner implements LightEvents {
   #failures = 0
   /** Which count of the crowd its last login was for; a client that comes twice counts once. */
   counted = 0
 
   constructor(
     private readonly crowd: ReturningCrowdProcess,
-    private readonly path: string,
+    private readonly account: Account,
   ) {}
 
   comeLater(): void {
@@ -53,7 +26,7 @@ class Client {
 
   #come(): void {
     this.crowd.tries++
-    new Connection(this.crowd.target, this.path, this)
+    new LightClient(this.crowd.target, this.account, this)
   }
 
   loggedIn(): void {
@@ -61,7 +34,7 @@ class Client {
     this.crowd.loggedIn(this)
   }
 
-  cutOff({ isUpgraded }: SocketEnd): void {
+  ended({ isUpgraded }: SocketEnd): void {
     if (!isUpgraded) this.#failures++
     this.comeLater()
   }
@@ -69,18 +42,18 @@ class Client {
 
 class ReturningCrowdProcess {
   tries = 0
-  readonly #clients: Client[]
+  readonly #clients: Returner[]
   /** How often everybody was counted. */
   #count = 1
   #missing: number
 
   constructor(
     readonly target: Target,
-    paths: readonly string[],
+    accounts: readonly Account[],
     readonly random: () => number,
   ) {
-    this.#clients = paths.map((path) => new Client(this, path))
-    this.#missing = paths.length
+    this.#clients = accounts.map((account) => new Returner(this, account))
+    this.#missing = accounts.length
     for (const client of this.#clients) client.comeLater()
   }
 
@@ -90,7 +63,7 @@ class ReturningCrowdProcess {
     this.#missing = this.#clients.length
   }
 
-  loggedIn(client: Client): void {
+  loggedIn(client: Returner): void {
     if (client.counted === this.#count) return
     client.counted = this.#count
     if (--this.#missing === 0) answer({ verb: 'in', atNs: process.hrtime.bigint(), tries: this.tries })
@@ -104,8 +77,8 @@ function answer(message: ReturningAnswer): void {
 let crowd: ReturningCrowdProcess
 process.on('message', (order: ReturningOrder) => {
   if (order.verb === 'come') {
-    const { port, paths, seed } = order
-    crowd = new ReturningCrowdProcess({ host: '127.0.0.1', port }, paths, randomOf(seed))
+    const { port, accounts, seed } = order
+    crowd = new ReturningCrowdProcess({ host: '127.0.0.1', port }, accounts, randomOf(seed))
     return
   }
   crowd.expectCut()

@@ -1,10 +1,11 @@
 /** Clients who come back when they are cut off, as those of real users do, in processes of their own. */
+import type { Account } from '../../src/sdk/light-client.js'
 import type { Scope } from './scope.js'
 import { type Failed, WorkerProcess } from './worker-process.js'
 
 export type ReturningOrder =
   /** They come as they will come back: each when its first back-off is over. */
-  | { verb: 'come'; port: number; paths: string[]; seed: number }
+  | { verb: 'come'; port: number; accounts: Account[]; seed: number }
   /** Count anew who logs in: all of them will be cut off. */
   | { verb: 'expectCut' }
 
@@ -43,14 +44,14 @@ export class ReturningCrowd {
   }
 
   /** Resolves when each client has its verdict. */
-  async come(port: number, paths: readonly string[]): Promise<AllIn> {
-    const part = Math.ceil(paths.length / this.workers.length)
+  async come(port: number, accounts: readonly Account[]): Promise<AllIn> {
+    const part = Math.ceil(accounts.length / this.workers.length)
     const all = this.workers.map((worker, n) => {
-      const own = paths.slice(n * part, (n + 1) * part)
+      const own = accounts.slice(n * part, (n + 1) * part)
       return worker.answered('in', {
         verb: 'come',
         port,
-        paths: own,
+        accounts: own,
         seed: this.seed * this.workers.length + n,
       })
     })
