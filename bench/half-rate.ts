@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
 import { startRedis } from '../test/support/redis.js'
-import { Changes, type ChangesDone, type Clients } from './support/changes.js'
+import { type ChangesDone, ChangingCrowd, type Clients } from './crowd/changing.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
 import { cpuSecondsOf, type Gateway, startGateway } from './support/gateway.js'
 import { medianOf, mustBe, percentile } from './support/measure.js'
@@ -95,7 +95,7 @@ async function startCluster(scope: Scope, users: number) {
     await recordTokens(redis.client(), accounts)
     return { port: at.wsPort, accounts }
   }
-  const changes = await Changes.start(
+  const changes = await ChangingCrowd.start(
     scope,
     await clients(a, 'user', users, Platform.Android),
     await clients(b, 'watcher', Math.ceil(users / WATCHES_MAX), Platform.Web),

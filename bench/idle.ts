@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
 import { loginPath } from '../src/sdk/light-client.js'
 import { startRedis } from '../test/support/redis.js'
-import { Crowd } from './support/crowd.js'
+import { CountingCrowd } from './crowd/counting.js'
 import { defineBenchmark, figure, short } from './support/figures.js'
 import { cpuSecondsOf, startGateway } from './support/gateway.js'
 import { medianOf, mustBe } from './support/measure.js'
@@ -41,7 +41,7 @@ export const idle = defineBenchmark({
         startGateway(scope, { env: { ...env, NODE_ID: 'bench' } }),
         startGateway(scope, { env: { ...env, NODE_ID: 'bench-empty' } }),
       ])
-      const crowd = Crowd.start(scope)
+      const crowd = CountingCrowd.start(scope)
       const paths = tokens.map(loginPath)
       await openSpread(crowd, gateway.wsPort, paths, sizes.pingMs)
 
@@ -88,7 +88,12 @@ interface Round {
 }
 
 /** All come within a period, so that pings are spread over it as those of clients are who came by themselves. */
-async function openSpread(crowd: Crowd, port: number, paths: string[], periodMs: number): Promise<void> {
+async function openSpread(
+  crowd: CountingCrowd,
+  port: number,
+  paths: string[],
+  periodMs: number,
+): Promise<void> {
   const slices = Math.ceil(periodMs / SLICE_MS)
   const startMs = performance.now()
   for (let n = 0; n < slices; n++) {

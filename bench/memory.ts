@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
 import { loginPath } from '../src/sdk/light-client.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'
-import { Crowd } from './support/crowd.js'
+import { CountingCrowd } from './crowd/counting.js'
 import { defineBenchmark, type Figure, figure } from './support/figures.js'
 import { residentBytes, startGateway } from './support/gateway.js'
 import { kernelSocketBytes } from './support/kernel-memory.js'
@@ -116,7 +116,7 @@ function growthOfGateway(sizes: Sizes, redis: RedisServer, issued: IssuedToken[]
       },
       collectable: true,
     })
-    const crowd = Crowd.start(scope)
+    const crowd = CountingCrowd.start(scope)
     const paths = issued.map(loginPath)
     const server = { ...gateway, heapBytes: () => gateway.metric('porchlight_heap_bytes') }
     const grown = await growth(sizes, server, (from, to) =>
@@ -140,7 +140,7 @@ function growthOfGateway(sizes: Sizes, redis: RedisServer, issued: IssuedToken[]
 function growthOfRaw(sizes: Sizes, userIds: string[]): Promise<Growth> {
   return withScope(async (scope) => {
     const raw = await RawUws.start(scope, NOTHING, NOTHING)
-    const crowd = Crowd.start(scope)
+    const crowd = CountingCrowd.start(scope)
     const paths = userIds.map((userId) => `/${userId}`)
     const server = {
       pid: raw.pid,

@@ -3,6 +3,7 @@ import { isTokenRefused, WireCode } from '../../src/openim/codes.js'
 import type { SubUserOnlineStatusElem } from '../../src/openim/proto/openim.js'
 import { type Account, LightClient, type LightEvents, type Refusal } from '../../src/sdk/light-client.js'
 import type { SocketEnd, Target } from '../../src/sdk/light-socket.js'
+import { startCpu } from '../support/measure.js'
 import { randomOf, watchedBy } from './choices.js'
 import { emptyCounts, type LoadCounts, record, refuse } from './counts.js'
 
@@ -88,7 +89,7 @@ class LoadProcess {
   #isOver = false
   /** Churned logins that a probe is to see: when the verdict came; undefined = it has not come yet. */
   readonly #expected = new Map<string, number | undefined>()
-  #cpuBefore = process.cpuUsage()
+  #cpuSeconds = startCpu()
   #loopBefore = performance.eventLoopUtilization()
   #reportedMs = performance.now()
   readonly #timers: NodeJS.Timeout[] = []
@@ -313,11 +314,10 @@ class LoadProcess {
   }
 
   #report(isLast: boolean): void {
-    const { user, system } = process.cpuUsage(this.#cpuBefore)
     const nowMs = performance.now()
-    const cpu = (user + system) / 1_000 / (nowMs - this.#reportedMs)
+    const cpu = (this.#cpuSeconds() * 1_000) / (nowMs - this.#reportedMs)
     const { utilization: loop } = performance.eventLoopUtilization(this.#loopBefore)
-    this.#cpuBefore = process.cpuUsage()
+    this.#cpuSeconds = startCpu()
     this.#loopBefore = performance.eventLoopUtilization()
     this.#reportedMs = nowMs
     answer({ verb: 'counted', counts: this.#counts, cpu, loop, isLast })

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import { Admin } from '../../src/sdk/admin.js'
+import { inParallel } from '../../test/support/in-parallel.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 20_000
@@ -147,24 +148,6 @@ function countedCpuSecondsOf(pid: number): number {
   // The name may hold blanks; what follows its parenthesis does not. `state` is field 3, `utime` 14, `stime` 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S
-}
-
-/** Results in order; at most `limit` at once. */
-export async function inParallel<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results = new Array<R>(items.length)
-  let next = 0
-  const one = async () => {
-    while (next < items.length) {
-      const at = next++
-      results[at] = await work(items[at]!)
-    }
-  }
-  await Promise.all(Array.from({ length: limit }, one))
-  return results
 }
 
 /** A failure beside a gateway shows what the gateway said last. */

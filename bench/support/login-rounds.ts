@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis'
 import { SUCCESS_TEXT } from '../../src/openim/verdict.js'
 import { loginPath } from '../../src/sdk/light-client.js'
-import type { Crowd } from './crowd.js'
+import type { CountingCrowd } from '../crowd/counting.js'
 import { cpuSecondsOf, type Gateway, residentBytes } from './gateway.js'
 import { mustBe } from './measure.js'
 import type { RawUws } from './raw-uws.js'
@@ -75,7 +75,7 @@ export function gatewayServer(
 
 /** A login counts when its client has the verdict, and the round when all records agree with the number of clients. */
 export async function comeAndGo(
-  crowd: Crowd,
+  crowd: CountingCrowd,
   server: Server,
   group: IssuedToken[],
   atOnce: number,

@@ -1,8 +1,9 @@
-/** A process of the returning crowd. */
+/** The returning crowd itself. */
 import { type Account, LightClient, type LightEvents } from '../../src/sdk/light-client.js'
 import type { SocketEnd, Target } from '../../src/sdk/light-socket.js'
 import { randomOf } from '../load/choices.js'
-import type { ReturningAnswer, ReturningOrder } from './returning-crowd.js'
+import { answer } from './answer.js'
+import type { ReturningAnswer, ReturningOrder } from './returning.js'
 
 /** Doubled after each failure; the wait is by chance between the half and the whole of it. */
 const BACK_OFF_MS = 1_000
@@ -15,7 +16,7 @@ class Returner implements LightEvents {
   counted = 0
 
   constructor(
-    private readonly crowd: ReturningCrowdProcess,
+    private readonly crowd: ReturningClients,
     private readonly account: Account,
   ) {}
 
@@ -40,7 +41,7 @@ class Returner implements LightEvents {
   }
 }
 
-class ReturningCrowdProcess {
+class ReturningClients {
   tries = 0
   readonly #clients: Returner[]
   /** How often everybody was counted. */
@@ -66,23 +67,20 @@ class ReturningCrowdProcess {
   loggedIn(client: Returner): void {
     if (client.counted === this.#count) return
     client.counted = this.#count
-    if (--this.#missing === 0) answer({ verb: 'in', atNs: process.hrtime.bigint(), tries: this.tries })
+    if (--this.#missing === 0) {
+      answer<ReturningAnswer>({ verb: 'in', atNs: process.hrtime.bigint(), tries: this.tries })
+    }
   }
 }
 
-function answer(message: ReturningAnswer): void {
-  process.send!(message)
-}
+let crowd: ReturningClients
 
-let crowd: ReturningCrowdProcess
-process.on('message', (order: ReturningOrder) => {
+export function obey(order: ReturningOrder): ReturningAnswer | undefined {
   if (order.verb === 'come') {
     const { port, accounts, seed } = order
-    crowd = new ReturningCrowdProcess({ host: '127.0.0.1', port }, accounts, randomOf(seed))
-    return
+    crowd = new ReturningClients({ host: '127.0.0.1', port }, accounts, randomOf(seed))
+    return undefined
   }
   crowd.expectCut()
-  answer({ verb: 'expecting' })
-})
-// Whoever started this has gone.
-process.on('disconnect', () => process.exit(0))
+  return { verb: 'expecting' }
+}
