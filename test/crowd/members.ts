@@ -5,12 +5,14 @@
  * OpenIM's SDK does. What becomes of each client is known here before any node knows it, so the crowd can say of a
  * user who is shown offline whether that may be.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CloseCode } from '../../src/openim/close-codes.js'
 import { isTokenRefused } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { LightClient } from '../../src/sdk/light-client.js'
 import { ConnectRefusedError } from '../../src/sdk/openim-handshake.js'
+import { inParallel } from '../support/in-parallel.js'
 
 /** Where clients may go. */
 export interface Home {
@@ -160,11 +162,7 @@ export class Crowd {
 
   /** All of them log in, spread over the nodes. */
   async come(members: readonly Member[] = this.members): Promise<void> {
-    let next = 0
-    const one = async () => {
-      while (next < members.length) await this.#bring(members[next++]!, 0)
-    }
-    await Promise.all(Array.from({ length: LOGINS_AT_ONCE }, one))
+    await inParallel(members, LOGINS_AT_ONCE, (member) => this.#bring(member, 0))
   }
 
   /** They say goodbye, and stay away until `come`. */
@@ -302,8 +300,4 @@ export class Crowd {
     this.newTokens++
     this.#tokens.delete(member)
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
