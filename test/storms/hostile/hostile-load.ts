@@ -60,7 +60,7 @@ export async function runHostileLoad(test: Teardown, options: HostileOptions): P
   await honest.come()
   say(`${HONEST_USERS} honest users are in; ${names.length} attackers for ${seconds} s`)
   const rss = new RssMeter(node.pid)
-  const living = honest.live(HONEST_PER_S)
+  honest.live(HONEST_PER_S)
   const order: Order = {
     names,
     field: {
@@ -74,7 +74,6 @@ export async function runHostileLoad(test: Teardown, options: HostileOptions): P
   }
   const tallies = await raid(order)
   await honest.end()
-  await living
   const rssMaxMb = rss.end()
   const problems: string[] = []
   const restarts = await node.metric('porchlight_thread_restarts_total').catch((error: Error) => {
