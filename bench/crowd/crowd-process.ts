@@ -1,4 +1,7 @@
-/** A process of clients, so that they take no time from what is measured: it is given orders, and its answers are heard. */
+/**
+ * Clients in a process of their own, so that they take no time from what is measured: it is given orders, one after
+ * another, and its answers are heard.
+ */
 import type { ChildProcess } from 'node:child_process'
 import type { Scope } from '../support/scope.js'
 import type { RoleName } from './roles.js'

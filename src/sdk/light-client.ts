@@ -23,7 +23,7 @@ export interface Account {
   userId: UserId
   platformId: PlatformId
   token: string
-  /** What `loginPath` makes of it, for those who come again and again: to make it takes longer than all else of a login. */
+  /** What `loginPath` makes of it, for those who come again and again: it is the dearest part of their logins. */
   path?: string
 }
 
