@@ -9,9 +9,9 @@ import {
   runScript,
 } from '../src/store/redis/scripts/scripts.js'
 import { Router } from '../src/store/redis/server/routing.js'
+import { cpuSecondsOf } from '../test/support/proc.js'
 import { type RedisServer, startRedis, startRedisCluster } from '../test/support/redis.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
-import { cpuSecondsOf } from './support/gateway.js'
 import { interleave, medianOf, mustBe, withCpu } from './support/measure.js'
 import { OpenimPattern } from './support/openim-pattern.js'
 import { OwnIo } from './support/own-io.js'

@@ -5,10 +5,12 @@ import { CloseCode } from '../src/openim/close-codes.js'
 import { frameEncoding } from '../src/openim/codec/encodings.js'
 import { Platform } from '../src/openim/platforms.js'
 import { encodePush } from '../src/openim/status-frame.js'
+import { loginPath } from '../src/sdk/light-client.js'
 import { OpenimClient } from '../src/sdk/openim-client.js'
-import { Crowd, openimPath } from './support/crowd.js'
+import { cpuSecondsOf } from '../test/support/proc.js'
+import { CountingCrowd } from './crowd/counting.js'
 import { defineBenchmark, figure } from './support/figures.js'
-import { cpuSecondsOf, type Gateway, startGateway } from './support/gateway.js'
+import { type Gateway, startGateway } from './support/gateway.js'
 import { interleave, mustBe } from './support/measure.js'
 import { RawUws } from './support/raw-uws.js'
 import { type IssuedToken, makeTokens, recordTokensInFile } from './support/records.js'
@@ -86,7 +88,7 @@ type Star = () => Promise<{ close(): Promise<void> }>
 interface Party {
   name: string
   serverPid: number
-  crowd: Crowd
+  crowd: CountingCrowd
 }
 
 /** CPU is that of one push. */
@@ -127,15 +129,15 @@ async function toggle(party: Party, star: Star, watchers: number, toggles: numbe
 }
 
 async function watchGateway(scope: Scope, gateway: Gateway, watchers: IssuedToken[]): Promise<Party> {
-  const crowd = Crowd.start(scope)
-  const paths = watchers.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
+  const crowd = CountingCrowd.start(scope)
+  const paths = watchers.map(loginPath)
   const frames = watchers.map(({ userId }) => subscribeFrame(userId, [STAR]))
   await crowd.open('gateway', gateway.wsPort, paths, { isGreeted: true, frames })
   return { name: 'gateway', serverPid: gateway.pid, crowd }
 }
 
 async function watchRaw(scope: Scope, raw: RawUws, watchers: number): Promise<Party> {
-  const crowd = Crowd.start(scope)
+  const crowd = CountingCrowd.start(scope)
   await crowd.open('raw', raw.port, new Array<string>(watchers).fill('/watch'))
   return { name: 'raw', serverPid: raw.pid, crowd }
 }

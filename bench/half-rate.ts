@@ -1,10 +1,11 @@
 /** How long until a change is told while the nodes do half of what they can? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
+import { cpuSecondsOf } from '../test/support/proc.js'
 import { startRedis } from '../test/support/redis.js'
-import { Changes, type ChangesDone, type Clients } from './support/changes.js'
+import { type ChangesDone, ChangingCrowd, type Clients } from './crowd/changing.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
-import { cpuSecondsOf, type Gateway, startGateway } from './support/gateway.js'
+import { type Gateway, startGateway } from './support/gateway.js'
 import { medianOf, mustBe, percentile } from './support/measure.js'
 import { PUBLISH, RawTrips } from './support/raw-trips.js'
 import { makeTokens, recordTokens } from './support/records.js'
@@ -95,7 +96,7 @@ async function startCluster(scope: Scope, users: number) {
     await recordTokens(redis.client(), accounts)
     return { port: at.wsPort, accounts }
   }
-  const changes = await Changes.start(
+  const changes = await ChangingCrowd.start(
     scope,
     await clients(a, 'user', users, Platform.Android),
     await clients(b, 'watcher', Math.ceil(users / WATCHES_MAX), Platform.Web),

@@ -1,10 +1,12 @@
 /** What does an idle logged-in connection cost that is pinged now and then? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
+import { loginPath } from '../src/sdk/light-client.js'
+import { cpuSecondsOf } from '../test/support/proc.js'
 import { startRedis } from '../test/support/redis.js'
-import { Crowd, openimPath } from './support/crowd.js'
+import { CountingCrowd } from './crowd/counting.js'
 import { defineBenchmark, figure, short } from './support/figures.js'
-import { cpuSecondsOf, startGateway } from './support/gateway.js'
+import { startGateway } from './support/gateway.js'
 import { medianOf, mustBe } from './support/measure.js'
 import { makeTokens, recordTokens } from './support/records.js'
 import { withScope } from './support/scope.js'
@@ -40,8 +42,8 @@ export const idle = defineBenchmark({
         startGateway(scope, { env: { ...env, NODE_ID: 'bench' } }),
         startGateway(scope, { env: { ...env, NODE_ID: 'bench-empty' } }),
       ])
-      const crowd = Crowd.start(scope)
-      const paths = tokens.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
+      const crowd = CountingCrowd.start(scope)
+      const paths = tokens.map(loginPath)
       await openSpread(crowd, gateway.wsPort, paths, sizes.pingMs)
 
       const round = async (pings: number): Promise<Round> => {
@@ -87,7 +89,12 @@ interface Round {
 }
 
 /** All come within a period, so that pings are spread over it as those of clients are who came by themselves. */
-async function openSpread(crowd: Crowd, port: number, paths: string[], periodMs: number): Promise<void> {
+async function openSpread(
+  crowd: CountingCrowd,
+  port: number,
+  paths: string[],
+  periodMs: number,
+): Promise<void> {
   const slices = Math.ceil(periodMs / SLICE_MS)
   const startMs = performance.now()
   for (let n = 0; n < slices; n++) {

@@ -1,7 +1,7 @@
 /** How many logins a second does a gateway take, from clients it never saw and from those who come back? */
 import { Platform } from '../src/openim/platforms.js'
 import { startRedis } from '../test/support/redis.js'
-import { Crowd } from './support/crowd.js'
+import { CountingCrowd } from './crowd/counting.js'
 import { defineBenchmark, type Figure, figure, short } from './support/figures.js'
 import { type Gateway, startGateway } from './support/gateway.js'
 import {
@@ -54,7 +54,7 @@ export const logins = defineBenchmark({
         prepare: (dataDir) => recordTokensInFile(dataDir, issued),
       })
       const raw = rawServer(await RawUws.start(scope, VERDICT, NOTHING))
-      const crowd = Crowd.start(scope)
+      const crowd = CountingCrowd.start(scope)
 
       const round = (server: Server, group: IssuedToken[]) => comeAndGo(crowd, server, group, sizes.atOnce)
       const waysOf = async (gateway: Gateway, server: Server) => {

@@ -1,10 +1,12 @@
 /** How much memory does an idle logged-in connection take, and each user that it watches? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
+import { loginPath } from '../src/sdk/light-client.js'
+import { residentBytes } from '../test/support/proc.js'
 import { type RedisServer, startRedis } from '../test/support/redis.js'
-import { Crowd, openimPath } from './support/crowd.js'
+import { CountingCrowd } from './crowd/counting.js'
 import { defineBenchmark, type Figure, figure } from './support/figures.js'
-import { residentBytes, startGateway } from './support/gateway.js'
+import { startGateway } from './support/gateway.js'
 import { kernelSocketBytes } from './support/kernel-memory.js'
 import { interleave, mustBe } from './support/measure.js'
 import { RawUws } from './support/raw-uws.js'
@@ -115,8 +117,8 @@ function growthOfGateway(sizes: Sizes, redis: RedisServer, issued: IssuedToken[]
       },
       collectable: true,
     })
-    const crowd = Crowd.start(scope)
-    const paths = issued.map(({ userId, token }) => openimPath(userId, Platform.Web, token))
+    const crowd = CountingCrowd.start(scope)
+    const paths = issued.map(loginPath)
     const server = { ...gateway, heapBytes: () => gateway.metric('porchlight_heap_bytes') }
     const grown = await growth(sizes, server, (from, to) =>
       crowd.open(PARTY, gateway.wsPort, paths.slice(from, to), { isGreeted: true }),
@@ -139,7 +141,7 @@ function growthOfGateway(sizes: Sizes, redis: RedisServer, issued: IssuedToken[]
 function growthOfRaw(sizes: Sizes, userIds: string[]): Promise<Growth> {
   return withScope(async (scope) => {
     const raw = await RawUws.start(scope, NOTHING, NOTHING)
-    const crowd = Crowd.start(scope)
+    const crowd = CountingCrowd.start(scope)
     const paths = userIds.map((userId) => `/${userId}`)
     const server = {
       pid: raw.pid,

@@ -1,14 +1,15 @@
 /** A gateway is killed with all its clients: how long until the last of them is back, and what does that take? */
 import type { Redis } from 'ioredis'
 import { Platform } from '../src/openim/platforms.js'
+import { loginPath } from '../src/sdk/light-client.js'
+import { cpuSecondsOf, peakResidentBytes } from '../test/support/proc.js'
 import { startRedis } from '../test/support/redis.js'
-import { openimPath } from './support/crowd.js'
+import { type AllIn, ReturningCrowd } from './crowd/returning.js'
 import { defineBenchmark, figure, short } from './support/figures.js'
-import { cpuSecondsOf, type Gateway, peakResidentBytes, startGateway } from './support/gateway.js'
+import { type Gateway, startGateway } from './support/gateway.js'
 import { gatewayServer, type Server, settledCpu } from './support/login-rounds.js'
 import { medianOf } from './support/measure.js'
 import { countHeld, type IssuedToken, makeTokens, recordTokens } from './support/records.js'
-import { type AllIn, ReturningCrowd } from './support/returning-crowd.js'
 import { withScope } from './support/scope.js'
 
 const NODE_ID = 'bench'
@@ -118,8 +119,8 @@ function storm(accounts: IssuedToken[], processes: number, seed: number): Promis
         generatorPart,
       }
     }
-    const paths = accounts.map(({ userId, token }) => openimPath(userId, Platform.Android, token))
-    const first = await coming(() => crowd.come(gateway.wsPort, paths))
+    const clients = accounts.map((account) => ({ ...account, path: loginPath(account) }))
+    const first = await coming(() => crowd.come(gateway.wsPort, clients))
     const allBack = await crowd.expectCut()
     const again = await coming(async () => {
       await gateway.restart()

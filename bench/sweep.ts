@@ -2,10 +2,10 @@
 import type { Store } from '../src/store/ports/store.js'
 import { plainKeys } from '../src/store/redis/keys.js'
 import { deaf } from '../test/support/deaf.js'
+import { cpuSecondsOf } from '../test/support/proc.js'
 import { startRedis } from '../test/support/redis.js'
 import { redisStore } from '../test/support/store-backends.js'
 import { defineBenchmark, figure } from './support/figures.js'
-import { cpuSecondsOf } from './support/gateway.js'
 import { interleave, mustBe, withCpu } from './support/measure.js'
 import { withScope } from './support/scope.js'
 

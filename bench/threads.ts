@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { loadConfig } from '../src/config/config.js'
 import { Platform } from '../src/openim/platforms.js'
 import { startRedis } from '../test/support/redis.js'
-import { Crowd } from './support/crowd.js'
+import { CountingCrowd } from './crowd/counting.js'
 import { defineBenchmark, type Figure, figure } from './support/figures.js'
 import { startGateway } from './support/gateway.js'
 import { comeAndGo, gatewayServer } from './support/login-rounds.js'
@@ -102,7 +102,7 @@ function nameOf({ ioThreads, shardThreads, presenceShards }: Setup): string {
 /** A gateway for each setup; all have seen everybody before the first round. */
 function loginRates(store: Store, setups: Setup[], group: IssuedToken[], sizes: LoginSizes): Promise<Rates> {
   return withScope(async (scope) => {
-    const crowd = Crowd.start(scope)
+    const crowd = CountingCrowd.start(scope)
     const ways: Ways = {}
     for (const setup of setups) {
       const gateway = await startGateway(scope, { env: { REDIS_URL: store.url, ...settingsOf(setup) } })

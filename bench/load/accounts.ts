@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { codeOf } from '../../src/errors/errors.js'
 import { Admin, AdminError } from '../../src/sdk/admin.js'
-import { inParallel } from '../support/gateway.js'
-import type { Target } from '../support/light-socket.js'
-import type { Account } from './client.js'
+import type { Account } from '../../src/sdk/light-client.js'
+import type { Target } from '../../src/sdk/light-socket.js'
+import { inParallel } from '../../test/support/in-parallel.js'
 import { LoadError, type LoadOptions } from './options.js'
 
 const TOKENS_IN_FLIGHT = 16

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { Target } from '../support/light-socket.js'
+import type { Target } from '../../src/sdk/light-socket.js'
 
 export const HELP = `Put a running gateway under load: clients that log in, watch others, come and go.
 

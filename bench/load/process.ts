@@ -1,9 +1,10 @@
 /** A process of the load generator: a part of the clients, their coming and going, and what they count. */
 import { isTokenRefused, WireCode } from '../../src/openim/codes.js'
 import type { SubUserOnlineStatusElem } from '../../src/openim/proto/openim.js'
-import type { SocketEnd, Target } from '../support/light-socket.js'
+import { type Account, LightClient, type LightEvents, type Refusal } from '../../src/sdk/light-client.js'
+import type { SocketEnd, Target } from '../../src/sdk/light-socket.js'
+import { startCpu } from '../support/measure.js'
 import { randomOf, watchedBy } from './choices.js'
-import { type Account, type ClientEvents, LoadClient } from './client.js'
 import { emptyCounts, type LoadCounts, record, refuse } from './counts.js'
 
 /** What a process is to do. Rates are its own part of them, a second. */
@@ -31,6 +32,8 @@ export type LoadAnswer =
   | { verb: 'counted'; counts: LoadCounts; cpu: number; loop: number; isLast: boolean }
   | { verb: 'failed'; reason: string }
 
+/** Of a gateway under load. */
+const LOGIN_WITHIN_MS = 30_000
 const TICK_MS = 20
 const REPORT_MS = 1_000
 /** Logins on their way at one time; more would only queue in front of a gateway that is slower than the rate. */
@@ -59,7 +62,7 @@ interface Device {
   readonly index: number
   readonly account: Account
   readonly isProbe: boolean
-  client: LoadClient | undefined
+  client: LightClient | undefined
   state: 'away' | 'joining' | 'open' | 'leaving' | 'gone'
   /** It was let in, or refused for good, at least once. */
   isTried: boolean
@@ -86,7 +89,7 @@ class LoadProcess {
   #isOver = false
   /** Churned logins that a probe is to see: when the verdict came; undefined = it has not come yet. */
   readonly #expected = new Map<string, number | undefined>()
-  #cpuBefore = process.cpuUsage()
+  #cpuSeconds = startCpu()
   #loopBefore = performance.eventLoopUtilization()
   #reportedMs = performance.now()
   readonly #timers: NodeJS.Timeout[] = []
@@ -172,11 +175,11 @@ class LoadProcess {
     this.#inFlight++
     const { targets, first } = this.order
     const target = targets[(first + device.index) % targets.length]!
-    device.client = new LoadClient(target, device.account, device.isProbe, this.#eventsOf(device))
+    device.client = new LightClient(target, device.account, this.#eventsOf(device), LOGIN_WITHIN_MS)
     if (device.isSeenOffline && this.#isProbed(device)) this.#expected.set(device.account.userId, undefined)
   }
 
-  #eventsOf(device: Device): ClientEvents {
+  #eventsOf(device: Device): LightEvents {
     const counts = this.#counts
     return {
       loggedIn: (client) => this.#isOver || this.#loggedIn(device, client),
@@ -194,7 +197,7 @@ class LoadProcess {
         counts.pushes++
         counts.bytes += bytes
       },
-      told: (statuses) => this.#isOver || this.#told(statuses),
+      ...(device.isProbe && { told: (statuses) => this.#isOver || this.#told(statuses) }),
       kicked: () => {
         if (this.#isOver) return
         counts.kicks++
@@ -206,7 +209,7 @@ class LoadProcess {
     }
   }
 
-  #loggedIn(device: Device, client: LoadClient): void {
+  #loggedIn(device: Device, client: LightClient): void {
     const counts = this.#counts
     const nowMs = performance.now()
     this.#inFlight--
@@ -259,7 +262,7 @@ class LoadProcess {
     }
   }
 
-  #ended(device: Device, end: SocketEnd, refusal: { errCode: number; text: string } | undefined): void {
+  #ended(device: Device, end: SocketEnd, refusal: Refusal | undefined): void {
     const { state } = device
     device.client = undefined
     if (state === 'gone') return
@@ -311,11 +314,10 @@ class LoadProcess {
   }
 
   #report(isLast: boolean): void {
-    const { user, system } = process.cpuUsage(this.#cpuBefore)
     const nowMs = performance.now()
-    const cpu = (user + system) / 1_000 / (nowMs - this.#reportedMs)
+    const cpu = (this.#cpuSeconds() * 1_000) / (nowMs - this.#reportedMs)
     const { utilization: loop } = performance.eventLoopUtilization(this.#loopBefore)
-    this.#cpuBefore = process.cpuUsage()
+    this.#cpuSeconds = startCpu()
     this.#loopBefore = performance.eventLoopUtilization()
     this.#reportedMs = nowMs
     answer({ verb: 'counted', counts: this.#counts, cpu, loop, isLast })

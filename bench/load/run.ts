@@ -1,9 +1,9 @@
 /** A run of the load generator: tokens, processes, progress, and what came of it. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import type { Account } from '../../src/sdk/light-client.js'
 import { type Scope, withScope } from '../support/scope.js'
 import { mustListen, readAccounts } from './accounts.js'
-import type { Account } from './client.js'
 import { type LoadCounts, sumOf } from './counts.js'
 import { LoadError, type LoadOptions } from './options.js'
 import type { LoadAnswer, LoadOrder } from './process.js'

@@ -1,9 +1,9 @@
 /** What all questions do: start every peer with a crowd of its own, ask them in turn, and put Porchlight beside each. */
+import { PeerCrowd } from '../crowd/dialect.js'
 import { type Figure, figure, short } from '../support/figures.js'
 import { interleave, medianOf, mustBe } from '../support/measure.js'
 import type { Scope } from '../support/scope.js'
 import type { Cost } from './cost.js'
-import { PeerCrowd } from './crowd.js'
 import type { Peer, RunningPeer } from './peer.js'
 import { porchlight } from './servers/porchlight.js'
 

@@ -1,6 +1,6 @@
 /** What a piece of work costs a peer's processes. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cpuSecondsOf } from '../support/gateway.js'
+import { cpuSecondsOf } from '../../test/support/proc.js'
 import type { RunningPeer } from './peer.js'
 
 /** Processes that used less than a twentieth of a core for so long have done what was asked of them. */

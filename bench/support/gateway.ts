@@ -2,10 +2,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
 import { Admin } from '../../src/sdk/admin.js'
+import { CROWD_LIMITS } from '../../test/crowd/limits.js'
+import { COLLECTABLE, collectGarbage } from '../../test/support/collectable.js'
+import { inParallel } from '../../test/support/in-parallel.js'
+import { readMetrics } from '../../test/support/metrics.js'
 import type { Scope } from './scope.js'
 
 const READY_MS = 20_000
@@ -58,13 +61,7 @@ export async function startGateway(
     DATA_DIR: dataDir,
     AUTH_SECRET: GATEWAY_SECRET,
     LOG_LEVEL: 'warn',
-    // Not what is measured, and low enough by default to stop a crowd that comes at once.
-    HANDSHAKES_PER_S_MAX: '1000000',
-    MAX_CONNECTIONS_PER_ADDRESS: '100000',
-    LOGINS_PER_MIN_PER_ADDRESS: '10000000',
-    LOGINS_PER_MIN_PER_USER: '1000000',
-    // Crowds are silent: nobody is to be taken for dead.
-    READ_TIMEOUT_MS: '600000',
+    ...CROWD_LIMITS,
     ...env,
   }
   const apiUrl = `http://127.0.0.1:${apiPort}`
@@ -97,76 +94,6 @@ export async function startGateway(
   }
 }
 
-/** Process options that let `collectGarbage` reach every thread of a child. */
-export const COLLECTABLE = [
-  '--expose-gc',
-  '--import',
-  new URL('./collect-on-signal.js', import.meta.url).href,
-]
-
-/** The child's threads hear of it in their own time; there is no answer to wait for. */
-export function collectGarbage(child: ChildProcess): void {
-  child.kill('SIGUSR2')
-}
-
-/** Resident memory of a process, bytes. */
-export function residentBytes(pid: number): number {
-  return memoryBytes(pid, 'VmRSS')
-}
-
-/** The most that it ever was. */
-export function peakResidentBytes(pid: number): number {
-  return memoryBytes(pid, 'VmHWM')
-}
-
-function memoryBytes(pid: number, line: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(new RegExp(`^${line}:\\s+(\\d+) kB$`, 'm').exec(status)![1]) * 1024
-}
-
-/** CPU seconds that a process has used, all threads that still run, user and system. */
-export function cpuSecondsOf(pid: number): number {
-  try {
-    const threads = readdirSync(`/proc/${pid}/task`)
-    return threads.reduce((sum, thread) => sum + onCpuNs(`/proc/${pid}/task/${thread}`), 0) / 1e9
-  } catch {
-    return countedCpuSecondsOf(pid)
-  }
-}
-
-/** As the scheduler knows it. Not every kernel tells. */
-function onCpuNs(thread: string): number {
-  return Number(readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0])
-}
-
-/** Linux counts CPU time in hundredths of a second for everyone to see. */
-const TICKS_PER_S = 100
-
-function countedCpuSecondsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name may hold blanks; what follows its parenthesis does not. `state` is field 3, `utime` 14, `stime` 15.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S
-}
-
-/** Results in order; at most `limit` at once. */
-export async function inParallel<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results = new Array<R>(items.length)
-  let next = 0
-  const one = async () => {
-    while (next < items.length) {
-      const at = next++
-      results[at] = await work(items[at]!)
-    }
-  }
-  await Promise.all(Array.from({ length: limit }, one))
-  return results
-}
-
 /** A failure beside a gateway shows what the gateway said last. */
 function explainWith(scope: Scope, child: ChildProcess): void {
   let output = ''
@@ -189,18 +116,4 @@ async function untilReady(child: ChildProcess, apiUrl: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
   throw new Error(`the gateway is not ready within ${READY_MS} ms`)
-}
-
-async function readMetrics<N extends string>(
-  healthUrl: string,
-  names: readonly N[],
-): Promise<Record<N, number>> {
-  const text = await (await fetch(`${healthUrl}/metrics`)).text()
-  return Object.fromEntries(names.map((name) => [name, sumOf(name, text)])) as Record<N, number>
-}
-
-function sumOf(name: string, text: string): number {
-  const values = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))]
-  if (values.length === 0) throw new Error(`the gateway has no metric ${name}`)
-  return values.reduce((sum, [, value]) => sum + Number(value), 0)
 }

@@ -1,8 +1,10 @@
 /** Rounds of logins: a group of clients comes, is counted by everyone who should know of it, and leaves. */
 import type { Redis } from 'ioredis'
 import { SUCCESS_TEXT } from '../../src/openim/verdict.js'
-import { type Crowd, openimPath } from './crowd.js'
-import { cpuSecondsOf, type Gateway, residentBytes } from './gateway.js'
+import { loginPath } from '../../src/sdk/light-client.js'
+import { cpuSecondsOf, residentBytes } from '../../test/support/proc.js'
+import type { CountingCrowd } from '../crowd/counting.js'
+import type { Gateway } from './gateway.js'
 import { mustBe } from './measure.js'
 import type { RawUws } from './raw-uws.js'
 import { countOnline, type IssuedToken } from './records.js'
@@ -47,7 +49,7 @@ export function rawServer(raw: RawUws): Server {
     name: 'raw',
     port: raw.port,
     pid: raw.pid,
-    pathOf: (issued) => `/greet${queryOf(issued)}`,
+    pathOf: (issued) => `/greet${loginPath(issued).slice(1)}`,
     clients: async () => ({ connections: (await raw.stats()).connections }),
   }
 }
@@ -62,7 +64,7 @@ export function gatewayServer(
     port: gateway.wsPort,
     pid: gateway.pid,
     ...(redis === undefined ? {} : { storePid: redis.pid }),
-    pathOf: (issued) => `/${queryOf(issued)}`,
+    pathOf: loginPath,
     clients: async (group) => {
       const here = await gateway.metrics(['porchlight_connections', 'porchlight_online_users'])
       if (redis === undefined) return here
@@ -74,7 +76,7 @@ export function gatewayServer(
 
 /** A login counts when its client has the verdict, and the round when all records agree with the number of clients. */
 export async function comeAndGo(
-  crowd: Crowd,
+  crowd: CountingCrowd,
   server: Server,
   group: IssuedToken[],
   atOnce: number,
@@ -161,8 +163,4 @@ async function quietCpu(server: Server): Promise<CpuSeconds> {
 
 function cpuOf({ pid, storePid }: Server): CpuSeconds {
   return { server: cpuSecondsOf(pid), store: storePid === undefined ? 0 : cpuSecondsOf(storePid) }
-}
-
-function queryOf({ userId, platformId, token }: IssuedToken): string {
-  return openimPath(userId, platformId, token).slice(1)
 }

@@ -65,12 +65,23 @@ export async function interleave<K extends string, T>(
   return results
 }
 
-/** CPU seconds of this process, all its threads, user and system, while `work` runs. */
-export async function withCpu<T>(work: () => Promise<T>): Promise<{ result: T; cpuSeconds: number }> {
+/** CPU seconds of this process, all its threads, user and system, from now until what is returned is called. */
+export function startCpu(): () => number {
   const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1e6
+  }
+}
+
+/** How long `work` takes, and the CPU of this process meanwhile. */
+export async function withCpu<T>(
+  work: () => Promise<T>,
+): Promise<{ result: T; seconds: number; cpuSeconds: number }> {
+  const startMs = performance.now()
+  const cpuSeconds = startCpu()
   const result = await work()
-  const { user, system } = process.cpuUsage(before)
-  return { result, cpuSeconds: (user + system) / 1e6 }
+  return { result, cpuSeconds: cpuSeconds(), seconds: (performance.now() - startMs) / 1_000 }
 }
 
 /** For counts: a benchmark whose work is not what it should be has no figures. */

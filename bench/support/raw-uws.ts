@@ -1,7 +1,7 @@
 /** The raw ceiling of everything about sockets: uWebSockets.js itself, in a process of its own. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { COLLECTABLE, collectGarbage } from './gateway.js'
+import { COLLECTABLE, collectGarbage } from '../../test/support/collectable.js'
 import type { Scope } from './scope.js'
 
 export type RawAnswer =

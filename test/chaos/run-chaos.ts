@@ -1,5 +1,6 @@
 /** `npm run test:chaos`: Redis of every form through every fault that leaves it answering. */
 import { parseArgs } from 'node:util'
+import { withTeardown } from '../support/teardown.js'
 import { befall, Crowd } from './chaos.js'
 import { FAULTS } from './faults.js'
 import { FORMS, startPlace } from './places.js'
@@ -21,9 +22,8 @@ async function main(): Promise<number> {
   if (forms.length === 0) throw new RangeError(`--form is one of ${FORMS.join(', ')}`)
   let failed = 0
   for (const form of forms) {
-    const ends: (() => unknown)[] = []
-    try {
-      const place = await startPlace({ teardown: (end) => ends.push(end) }, form)
+    await withTeardown(async (test) => {
+      const place = await startPlace(test, form)
       const crowd = new Crowd(place)
       await crowd.come()
       for (const [round, fault] of FAULTS[form].entries()) {
@@ -36,9 +36,7 @@ async function main(): Promise<number> {
         for (const problem of problems) console.log(`  ${problem}`)
         if (problems.length > 0) failed++
       }
-    } finally {
-      for (const end of ends.reverse()) await end()
-    }
+    })
   }
   return failed === 0 ? 0 : 1
 }

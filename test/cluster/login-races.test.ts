@@ -10,13 +10,13 @@ import { mulberry32 } from '../../src/runtime/testkit/world.js'
 import { ChildNode } from '../support/child-node.js'
 import { Device } from '../support/device.js'
 import { eventually } from '../support/eventually.js'
+import { inParallel } from '../support/in-parallel.js'
 import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { claimants, recordedState } from '../support/tokens.js'
 import { Wire } from '../support/wire.js'
 import {
   allNodesList,
   describe,
-  forEachSome,
   GOOD,
   KICKED,
   newDevice,
@@ -222,7 +222,7 @@ t.test('a node that hangs holds up no login on the others, and obeys when it is 
   async function pairsOn(holder: { wsUrl: string }, name: string): Promise<[Device, Device][]> {
     const pairs: [Device, Device][] = []
     const userIds = Array.from({ length: USERS }, (_, n) => `${name}-${n}`)
-    await forEachSome(userIds, AT_ONCE, async (userId) => {
+    await inParallel(userIds, AT_ONCE, async (userId) => {
       const [there, comes] = [
         await newDevice(redis, userId, Platform.Android),
         await newDevice(redis, userId, Platform.Android),
@@ -241,7 +241,7 @@ t.test('a node that hangs holds up no login on the others, and obeys when it is 
   async function come(pairs: readonly [Device, Device][]): Promise<number[]> {
     const times: number[] = []
     let n = 0
-    await forEachSome(pairs, AT_ONCE, async ([, comes]) => {
+    await inParallel(pairs, AT_ONCE, async ([, comes]) => {
       const startMs = performance.now()
       const isIn = await comes.login(t, nodes[1 + (n++ % 2)]!)
       times.push(performance.now() - startMs)

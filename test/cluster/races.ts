@@ -40,20 +40,6 @@ export async function newDevice(
   return new Device(userId, platformId, await recordToken(redis, userId, platformId))
 }
 
-/** Run `work` for each item, at most `atOnce` at a time. */
-export async function forEachSome<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = [...items]
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
-    }),
-  )
-}
-
 /** The one of them that is in; undefined while there is none, or several. */
 export function onlyOneIn(devices: readonly Device[]): Device | undefined {
   const inside = devices.filter(({ isIn }) => isIn)

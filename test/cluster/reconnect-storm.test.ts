@@ -1,11 +1,13 @@
 /** Every client is cut, and all come back at once. */
+
 import { once } from 'node:events'
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
+import { inParallel } from '../support/in-parallel.js'
 import { seesOn, TestNode, toldOf } from '../support/node.js'
 import { Wire } from '../support/wire.js'
-import { forEachSome, startStore } from './races.js'
+import { startStore } from './races.js'
 
 const CLIENTS = 400
 const RATE = 150
@@ -48,7 +50,7 @@ t.test(
       }
     }
     const clients: OpenimClient[] = []
-    await forEachSome(users, 50, async (user) => void clients.push(await comeIn(user)))
+    await inParallel(users, 50, async (user) => void clients.push(await comeIn(user)))
     const watcher = await node.login('watcher', Platform.Web)
     await watcher.subscribe(users.map(({ userId }) => userId))
     for (const { userId } of users) await seesOn(watcher, userId, [Platform.Android])

@@ -5,12 +5,12 @@ import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import type { Device } from '../support/device.js'
 import { eventually } from '../support/eventually.js'
+import { inParallel } from '../support/in-parallel.js'
 import type { TestNode } from '../support/node.js'
 import { claimants } from '../support/tokens.js'
 import {
   allNodesList,
   describe,
-  forEachSome,
   GOOD,
   KICKED,
   newDevice,
@@ -72,7 +72,7 @@ t.test(
     await eventually(async () => ((await faults()).length === 0 ? true : undefined)).catch(async () => {
       for (const { pair, why } of await faults()) t.fail(`${why}: ${await describe(redis, pair)}`)
     })
-    await forEachSome(pairs, 20, async (pair) => {
+    await inParallel(pairs, 20, async (pair) => {
       const counts = await allNodesList(nodes, pair[0].userId)
       if (counts.join() !== '1,1') t.fail(`the nodes list ${counts.join()} of ${pair[0].userId}`)
     })
@@ -120,7 +120,7 @@ t.test('MAX_CONNECTIONS_PER_USER: of 20 logins at once on two nodes as many stay
       Promise.all(Array.from({ length: LOGINS }, () => newDevice(redis, `many-${n}`, Platform.Android))),
     ),
   )
-  await forEachSome(crowd, 5, async (devices) => {
+  await inParallel(crowd, 5, async (devices) => {
     await Promise.all(devices.map((device, n) => device.login(t, nodes[n % 2]!)))
   })
   for (const devices of crowd) {

@@ -12,9 +12,10 @@ import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
 import { ChildNode } from '../support/child-node.js'
-import { noNativeTransport, SECRET } from '../support/node.js'
+import { noNativeTransport, SECRET, type Teardown } from '../support/node.js'
 import { maskedFrame, RawPeer } from '../support/raw-peer.js'
 import { Opcode } from '../support/raw-socket.js'
+import { withTeardown } from '../support/teardown.js'
 import { type Material, mutate } from './engine/mutate.js'
 
 export const LIVE = {
@@ -47,26 +48,24 @@ export async function runLive(options: LiveOptions): Promise<string[]> {
   const names = noNativeTransport === false ? ['uws', 'ws'] : ['ws']
   const faults: string[] = []
   for (const name of names) {
-    const found = await attack(name, { ...options, ms: options.ms / names.length })
+    const part = { ...options, ms: options.ms / names.length }
+    const found = await withTeardown((test) => attack(test, name, part))
     faults.push(...found.map((fault) => `${name}: ${fault}`))
   }
   return faults
 }
 
 async function attack(
+  test: Teardown,
   transport: string,
   { seed, ms, exchangesMax = Infinity, say }: LiveOptions,
 ): Promise<string[]> {
-  const ends: (() => unknown)[] = []
-  const node = await ChildNode.start(
-    { teardown: (end) => ends.push(end) },
-    {
-      TRANSPORT: transport,
-      LOGINS_PER_MIN_PER_USER: '1000000',
-      LOGINS_PER_MIN_PER_ADDRESS: '10000000',
-      OFFLINE_GRACE_MS: '100',
-    },
-  )
+  const node = await ChildNode.start(test, {
+    TRANSPORT: transport,
+    LOGINS_PER_MIN_PER_USER: '1000000',
+    LOGINS_PER_MIN_PER_ADDRESS: '10000000',
+    OFFLINE_GRACE_MS: '100',
+  })
   const faults: string[] = []
   try {
     const admin = new Admin(node.apiUrl, SECRET)
@@ -93,8 +92,6 @@ async function attack(
     for (const client of honest) client.terminate()
   } catch (error) {
     faults.push(String((error as Error).stack))
-  } finally {
-    for (const end of ends.reverse()) await end()
   }
   return faults
 }

@@ -2,10 +2,11 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
+import type { UserId } from '../../src/rules/types.js'
 import { Admin } from '../../src/sdk/admin.js'
+import { LightClient } from '../../src/sdk/light-client.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { ChildNode } from '../support/child-node.js'
-import { LightClient } from '../support/light-client.js'
 import { SECRET } from '../support/node.js'
 import { until } from '../support/redis.js'
 import { Wire } from '../support/wire.js'
@@ -40,7 +41,7 @@ t.test('clients that fall silent without closing are gone after the timeout and 
 
   const userIds = Array.from({ length: CLIENTS }, (_, n) => `user-${n}`)
   await watcher.subscribe(userIds)
-  const ends: number[] = []
+  const ends: UserId[] = []
   const clients: LightClient[] = []
   for (const userId of userIds) {
     const login = {
@@ -48,12 +49,13 @@ t.test('clients that fall silent without closing are gone after the timeout and 
       platformId: Platform.Android,
       token: await admin.userToken(userId, Platform.Android),
     }
-    const client = await LightClient.login({ ...login, port: wire.port })
-    client.onEnd = (code) => ends.push(code)
+    const client = await LightClient.login({ host: '127.0.0.1', port: wire.port }, login, {
+      ended: () => ends.push(userId),
+    })
     const alive = setInterval(() => client.ping(), PING_MS)
     t.teardown(() => {
       clearInterval(alive)
-      client.break()
+      client.breakOff()
     })
     clients.push(client)
   }

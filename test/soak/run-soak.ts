@@ -1,5 +1,6 @@
 /** `npm run test:soak`: a node under churn for as long as you like; its memory and its tables must stay as they are. */
 import { parseArgs } from 'node:util'
+import { withTeardown } from '../support/teardown.js'
 import { type SoakResult, soak } from './soak.js'
 
 const HELP = `npm run test:soak -- [OPTION...]
@@ -50,15 +51,17 @@ async function main(): Promise<void> {
   }
   if (!Number.isSafeInteger(seed)) throw new RangeError('--seed is a whole number')
   console.log(`seed ${seed}`)
-  const result = await soak({
-    users,
-    churnPerS,
-    roundMs: roundS * 1_000,
-    rounds: Math.max(1, Math.round((minutes * 60) / (roundS + REST_S))),
-    seed,
-    isOnRedis: values.redis,
-    say: console.log,
-  })
+  const result = await withTeardown((test) =>
+    soak(test, {
+      users,
+      churnPerS,
+      roundMs: roundS * 1_000,
+      rounds: Math.max(1, Math.round((minutes * 60) / (roundS + REST_S))),
+      seed,
+      isOnRedis: values.redis,
+      say: console.log,
+    }),
+  )
   report(result)
   if (values.json) console.log(JSON.stringify({ seed, ...result }))
   process.exitCode = result.problems.length === 0 ? 0 : 1

@@ -8,7 +8,7 @@ t.jobs = 2
 for (const isOnRedis of [false, true]) {
   const node = isOnRedis ? 'a node on Redis' : 'a node with the embedded store'
   t.test(`after churn ${node} counts what is there, and nothing when all have left`, async (t) => {
-    const { problems } = await soak({
+    const { problems } = await soak(t, {
       users: 150,
       churnPerS: 40,
       roundMs: 3_000,

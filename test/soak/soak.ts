@@ -2,13 +2,16 @@
  * One node under a constant population with churn of logins, breaks and watches. It is looked at whenever it is at
  * rest: what it counts must be what is there, and its memory must not grow.
  */
-import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Gateway, residentBytes, startGateway } from '../../bench/support/gateway.js'
-import { withScope } from '../../bench/support/scope.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
-import { Crowd } from '../storms/crowd.js'
+import { Admin } from '../../src/sdk/admin.js'
+import { CROWD_LIMITS } from '../crowd/limits.js'
+import { Crowd } from '../crowd/members.js'
+import { ChildNode } from '../support/child-node.js'
+import { inParallel } from '../support/in-parallel.js'
+import { SECRET, type Teardown } from '../support/node.js'
+import { openFilesOf, residentBytes, threadsOf } from '../support/proc.js'
 import { startRedis } from '../support/redis.js'
 import { Audience } from './audience.js'
 import { type Line, lineThrough } from './line.js'
@@ -47,6 +50,8 @@ export interface SoakResult {
 }
 
 const GRACE_MS = 1_000
+/** Tokens asked for at once. */
+const TOKENS_IN_FLIGHT = 16
 const WATCHERS_PER_USER = 0.02
 const WATCHES = 40
 const WATCH_CHURN = 0.2
@@ -76,88 +81,87 @@ const GAUGES = [
 ] as const
 type Levels = Record<(typeof GAUGES)[number], number>
 
-export function soak(settings: SoakSettings): Promise<SoakResult> {
+export async function soak(test: Teardown, settings: SoakSettings): Promise<SoakResult> {
   const { users, churnPerS, roundMs, rounds, seed, say } = settings
-  return withScope(async (scope) => {
-    const env: Record<string, string> = {
-      OFFLINE_GRACE_MS: String(GRACE_MS),
-      LOGIN_POLICY: '0',
-      NODE_ID: 'soak',
-    }
-    if (settings.isOnRedis) {
-      const redis = await startRedis()
-      scope.defer(() => redis.stop())
-      env.REDIS_URL = redis.url
-    }
-    const node = await startGateway(scope, { env, collectable: true })
-    const empty = await node.metrics(GAUGES)
-    const random = mulberry32(seed)
-    const tokens = new Map<string, string>()
-    const tokenOf = async (userId: string, platformId: number) =>
-      tokens.get(`${userId} ${platformId}`) ?? (await node.tokens([userId], platformId))[0]!
-    const homes = () => [{ nodeId: 'soak', port: node.wsPort }]
-    const crowd = new Crowd({ users, graceMs: GRACE_MS, homes, token: tokenOf, random })
-    scope.defer(() => crowd.end())
-    await makeTokens(node, crowd, tokens)
-    // After the tokens: connections to the REST are kept for a minute.
-    const filesBefore = countOf(node.pid, 'fd')
-    const startedMs = performance.now()
-    await crowd.come()
-    const audience = await Audience.come({
-      watchers: Math.max(2, Math.round(users * WATCHERS_PER_USER)),
-      watches: WATCHES,
-      url: node.wsUrl,
-      userIds: crowd.userIds,
-      token: (userId) => tokenOf(userId, Platform.Web),
-      random,
-    })
-    const levels = (): Levels => ({
-      porchlight_connections: crowd.members.length + audience.size,
-      porchlight_online_users: crowd.byUser.size + audience.size,
-      porchlight_watched_users: audience.watched,
-      porchlight_subscriptions: audience.subscriptions,
-      // Each connection is one, and nothing else comes or goes.
-      porchlight_actors: empty.porchlight_actors + crowd.members.length + audience.size,
-      porchlight_mailbox_messages: 0,
-      porchlight_link_held: 0,
-    })
-    const samples: Sample[] = []
-    const problems: string[] = []
-    for (let round = 1; round <= rounds; round++) {
-      crowd.startChurn(churnPerS)
-      audience.startChurn(churnPerS * WATCH_CHURN)
-      await sleep(roundMs)
-      crowd.stopChurn()
-      await audience.stopChurn()
-      problems.push(...(await differences(node, levels, `round ${round}`)))
-      const sample = await sampleOf(node, (performance.now() - startedMs) / 60_000)
-      samples.push(sample)
-      say(inWords(round, sample))
-    }
-    await audience.leave()
-    crowd.leave(crowd.members)
-    problems.push(...(await differences(node, () => empty, 'after all have left')))
-    const filesLeft = await countWithin(() => countOf(node.pid, 'fd') - filesBefore, FILES_SLACK)
-    if (filesLeft > FILES_SLACK) problems.push(`${filesLeft} files stayed open after all had left`)
-    if (crowd.cuts.length > 0) problems.push(`${crowd.cuts.length} sockets were cut, first: ${crowd.cuts[0]}`)
-    if (crowd.newTokens > 0) problems.push(`${crowd.newTokens} good tokens were refused`)
-    const slopes = slopesOf(samples)
-    problems.push(...growth(slopes))
-    return { samples, slopes, problems }
+  const env: Record<string, string> = {
+    ...CROWD_LIMITS,
+    OFFLINE_GRACE_MS: String(GRACE_MS),
+    // As it would be in production.
+    SHARD_THREADS: '',
+    PRESENCE_SHARDS: '',
+  }
+  if (settings.isOnRedis) {
+    const redis = await startRedis()
+    test.teardown(() => redis.stop())
+    env.REDIS_URL = redis.url
+  }
+  const node = await ChildNode.start(test, env, { isCollectable: true })
+  const admin = new Admin(node.apiUrl, SECRET)
+  const empty = await node.metrics(GAUGES)
+  const random = mulberry32(seed)
+  const tokens = new Map<string, string>()
+  const tokenOf = async (userId: string, platformId: number) =>
+    tokens.get(`${userId} ${platformId}`) ?? (await admin.userToken(userId, platformId))
+  const homes = () => [{ nodeId: node.nodeId, port: node.wsPort }]
+  const crowd = new Crowd({ users, graceMs: GRACE_MS, homes, token: tokenOf, random })
+  test.teardown(() => crowd.end())
+  await makeTokens(admin, crowd, tokens)
+  // After the tokens: connections to the REST are kept for a minute.
+  const filesBefore = openFilesOf(node.pid)
+  const startedMs = performance.now()
+  await crowd.come()
+  const audience = await Audience.come({
+    watchers: Math.max(2, Math.round(users * WATCHERS_PER_USER)),
+    watches: WATCHES,
+    url: node.wsUrl,
+    userIds: crowd.userIds,
+    token: (userId) => tokenOf(userId, Platform.Web),
+    random,
+  })
+  const levels = (): Levels => ({
+    porchlight_connections: crowd.members.length + audience.size,
+    porchlight_online_users: crowd.byUser.size + audience.size,
+    porchlight_watched_users: audience.watched,
+    porchlight_subscriptions: audience.subscriptions,
+    // Each connection is one, and nothing else comes or goes.
+    porchlight_actors: empty.porchlight_actors + crowd.members.length + audience.size,
+    porchlight_mailbox_messages: 0,
+    porchlight_link_held: 0,
+  })
+  const samples: Sample[] = []
+  const problems: string[] = []
+  for (let round = 1; round <= rounds; round++) {
+    crowd.startChurn(churnPerS)
+    audience.startChurn(churnPerS * WATCH_CHURN)
+    await sleep(roundMs)
+    crowd.stopChurn()
+    await audience.stopChurn()
+    problems.push(...(await differences(node, levels, `round ${round}`)))
+    const sample = await sampleOf(node, (performance.now() - startedMs) / 60_000)
+    samples.push(sample)
+    say(inWords(round, sample))
+  }
+  await audience.leave()
+  crowd.leave(crowd.members)
+  problems.push(...(await differences(node, () => empty, 'after all have left')))
+  const filesLeft = await countWithin(() => openFilesOf(node.pid) - filesBefore, FILES_SLACK)
+  if (filesLeft > FILES_SLACK) problems.push(`${filesLeft} files stayed open after all had left`)
+  if (crowd.cuts.length > 0) problems.push(`${crowd.cuts.length} sockets were cut, first: ${crowd.cuts[0]}`)
+  if (crowd.newTokens > 0) problems.push(`${crowd.newTokens} good tokens were refused`)
+  const slopes = slopesOf(samples)
+  problems.push(...growth(slopes))
+  return { samples, slopes, problems }
+}
+
+/** Before they come: each is asked for while the node has nothing else to do. */
+async function makeTokens(admin: Admin, { members }: Crowd, tokens: Map<string, string>): Promise<void> {
+  await inParallel(members, TOKENS_IN_FLIGHT, async ({ userId, platformId }) => {
+    tokens.set(`${userId} ${platformId}`, await admin.userToken(userId, platformId))
   })
 }
 
-async function makeTokens(node: Gateway, crowd: Crowd, tokens: Map<string, string>): Promise<void> {
-  for (const platformId of [Platform.Android, Platform.Web]) {
-    const members = crowd.members.filter((member) => member.platformId === platformId)
-    const userIds = members.map(({ userId }) => userId)
-    const made = await node.tokens(userIds, platformId)
-    for (const [n, userId] of userIds.entries()) tokens.set(`${userId} ${platformId}`, made[n]!)
-  }
-}
-
 /** What still differs when the node has had time to come to rest. */
-async function differences(node: Gateway, levels: () => Levels, when: string): Promise<string[]> {
+async function differences(node: ChildNode, levels: () => Levels, when: string): Promise<string[]> {
   const deadlineMs = performance.now() + REST_MS
   for (;;) {
     const found = await node.metrics(GAUGES)
@@ -178,7 +182,7 @@ async function countWithin(count: () => number, most: number): Promise<number> {
   return count()
 }
 
-async function sampleOf(node: Gateway, minutes: number): Promise<Sample> {
+async function sampleOf(node: ChildNode, minutes: number): Promise<Sample> {
   node.collectGarbage()
   await sleep(COLLECT_MS)
   const { porchlight_heap_bytes: heapBytes, porchlight_actors: actors } = await node.metrics([
@@ -189,14 +193,10 @@ async function sampleOf(node: Gateway, minutes: number): Promise<Sample> {
     minutes,
     heapMib: heapBytes / MIB,
     residentMib: residentBytes(node.pid) / MIB,
-    openFiles: countOf(node.pid, 'fd'),
-    threads: countOf(node.pid, 'task'),
+    openFiles: openFilesOf(node.pid),
+    threads: threadsOf(node.pid),
     actors,
   }
-}
-
-function countOf(pid: number, what: 'fd' | 'task'): number {
-  return readdirSync(`/proc/${pid}/${what}`).length
 }
 
 function slopesOf(samples: readonly Sample[]): Record<string, Line> {

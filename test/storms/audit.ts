@@ -5,8 +5,8 @@
 import type { Cluster } from 'ioredis'
 import type { UserId } from '../../src/rules/types.js'
 import { plainKeys } from '../../src/store/redis/keys.js'
-import type { Crowd } from './crowd.js'
-import type { Watchers } from './watchers.js'
+import type { Crowd } from '../crowd/members.js'
+import type { Watchers } from '../crowd/watchers.js'
 
 export interface Difference {
   userId: UserId

@@ -1,5 +1,6 @@
 /** `npm run test:storms`: real nodes on a real Redis Cluster through every storm, each with a cluster of its own. */
 import { parseArgs } from 'node:util'
+import { withTeardown } from '../support/teardown.js'
 import { hostileTable, runHostileLoad } from './hostile/hostile-load.js'
 import { StormCluster } from './storm-cluster.js'
 import { type Outcome, runStorm, STORMS, type Storm } from './storms.js'
@@ -69,12 +70,11 @@ async function main(): Promise<void> {
 /** True = it passed, or was not asked for. */
 async function hostile(): Promise<boolean> {
   if (values.only !== undefined && !values.only.split(',').includes(HOSTILE)) return true
-  const ends: (() => unknown)[] = []
-  try {
-    const outcome = await runHostileLoad(
-      { teardown: (end) => ends.push(end) },
-      { seconds: Number(values.seconds), say: (line) => console.log(line) },
-    )
+  return withTeardown(async (test) => {
+    const outcome = await runHostileLoad(test, {
+      seconds: Number(values.seconds),
+      say: (line) => console.log(line),
+    })
     console.log(hostileTable(outcome))
     console.log(
       `honest: ${outcome.logins} logins, p95 ${outcome.loginP95Ms.toFixed(1)} ms; changes p95 ` +
@@ -83,9 +83,7 @@ async function hostile(): Promise<boolean> {
     for (const failure of outcome.failures.slice(0, 10)) console.log(`  ${failure}`)
     for (const problem of outcome.problems) console.log(`PROBLEM ${problem}`)
     return outcome.problems.length === 0
-  } finally {
-    for (const end of ends.reverse()) await end()
-  }
+  })
 }
 
 function chosen(): Storm[] {
@@ -100,30 +98,29 @@ function chosen(): Storm[] {
 
 /** In a cluster that no other storm has been through. */
 async function alone(storm: Storm, users: number, seed: number): Promise<Outcome> {
-  const ends: (() => unknown)[] = []
   const startedMs = performance.now()
   const say = (line: string) =>
     console.log(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${line}`)
+  const settings = {
+    users,
+    seed,
+    leaseMs: LEASE_MS,
+    graceMs: GRACE_MS,
+    outageMs: OUTAGE_MS,
+    churnPerS: Math.max(2, (users / 100) * CHURN_PER_S),
+    settleMs: SETTLE_MS,
+    say,
+  }
   try {
-    const settings = {
-      users,
-      seed,
-      leaseMs: LEASE_MS,
-      graceMs: GRACE_MS,
-      outageMs: OUTAGE_MS,
-      churnPerS: Math.max(2, (users / 100) * CHURN_PER_S),
-      settleMs: SETTLE_MS,
-      say,
-    }
-    const cluster = await StormCluster.start({ teardown: (end) => ends.push(end) }, settings)
-    say(`${users} users are in`)
-    return await runStorm(cluster, storm)
+    return await withTeardown(async (test) => {
+      const cluster = await StormCluster.start(test, settings)
+      say(`${users} users are in`)
+      return runStorm(cluster, storm)
+    })
   } catch (error) {
     const problems = [`broke off: ${(error as Error).message}`]
     const nothing = { watchersS: undefined, allS: undefined, offlines: 0, falseOfflines: 0, differences: 0 }
     return { storm: storm.name, users, ...nothing, problems }
-  } finally {
-    for (const end of ends.reverse()) await end()
   }
 }
 

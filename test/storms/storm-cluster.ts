@@ -1,13 +1,14 @@
 /** Real nodes, each a process, on a real Redis Cluster with replicas, with a crowd and watchers at every node. */
 import type { Cluster } from 'ioredis'
 import { mulberry32 } from '../../src/runtime/testkit/world.js'
+import { CROWD_LIMITS } from '../crowd/limits.js'
+import { Crowd, type Home } from '../crowd/members.js'
+import { Watchers } from '../crowd/watchers.js'
 import { ChildNode } from '../support/child-node.js'
 import type { Teardown } from '../support/node.js'
 import { type RedisCluster, type RedisServer, startRedisCluster, until } from '../support/redis.js'
 import { recordToken } from '../support/tokens.js'
 import { Audit } from './audit.js'
-import { Crowd, type Home } from './crowd.js'
-import { Watchers } from './watchers.js'
 
 export interface StormSettings {
   users: number
@@ -26,12 +27,9 @@ export interface StormSettings {
 
 const NODE_IDS = ['north', 'east', 'west']
 const AGREE_MS = 90_000
-/** Limits that a crowd from one address would meet, and that no storm is about. */
+/** Limits that no storm is about. */
 const LIMITS = {
-  HANDSHAKES_PER_S_MAX: '100000',
-  MAX_CONNECTIONS_PER_ADDRESS: '100000',
-  LOGINS_PER_MIN_PER_ADDRESS: '10000000',
-  LOGINS_PER_MIN_PER_USER: '1000000',
+  ...CROWD_LIMITS,
   // Each watcher watches everybody, and does so anew after each storm.
   WATCHES_PER_CONNECTION_MAX: '100000',
   NEW_WATCHES_PER_MIN: '10000000',
@@ -39,7 +37,7 @@ const LIMITS = {
   MESSAGE_BYTES_MAX: '9000000',
   INFLATED_BYTES_MAX: '9000000',
   BACKPRESSURE_BYTES_MAX: '12000000',
-  // Crowds are silent.
+  // They last longer than others.
   READ_TIMEOUT_MS: '3600000',
 }
 

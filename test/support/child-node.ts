@@ -3,7 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
+import { COLLECTABLE, collectGarbage } from './collectable.js'
 import { endsWithThisProcess } from './leftovers.js'
+import { metricsText, readMetrics, sumOf } from './metrics.js'
 import { type Teardown, testEnv } from './node.js'
 import { until } from './redis.js'
 
@@ -38,7 +40,7 @@ export class ChildNode {
   static async start(
     test: Teardown,
     env: Record<string, string>,
-    { descriptorsMax }: { descriptorsMax?: number } = {},
+    { descriptorsMax, isCollectable = false }: { descriptorsMax?: number; isCollectable?: boolean } = {},
   ): Promise<ChildNode> {
     const [anyPort, apiPort, healthPort] = await freePorts('127.0.0.1', 3)
     const wsPort = Number(env.WS_PORT ?? anyPort)
@@ -48,7 +50,7 @@ export class ChildNode {
       API_PORT: String(apiPort),
       HEALTH_PORT: String(healthPort),
     })
-    const command = [process.execPath, MAIN]
+    const command = [process.execPath, ...(isCollectable ? COLLECTABLE : []), MAIN]
     // The shell lowers its own limit, hard and soft, and becomes the node.
     if (descriptorsMax !== undefined)
       command.unshift('sh', '-c', `ulimit -n ${descriptorsMax}; exec "$0" "$@"`)
@@ -74,15 +76,23 @@ export class ChildNode {
     this.child.kill('SIGCONT')
   }
 
-  async metricsText(): Promise<string> {
-    return (await fetch(`${this.healthUrl}/metrics`)).text()
+  metricsText(): Promise<string> {
+    return metricsText(this.healthUrl)
   }
 
   /** The sum of a metric over all its labels. */
   async metric(name: string): Promise<number> {
-    const text = await this.metricsText()
-    const lines = text.split('\n').filter((line) => /^\w+/.exec(line)?.[0] === name)
-    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+    return sumOf(name, await this.metricsText()) ?? 0
+  }
+
+  /** Several at one time, each of which it must have. */
+  metrics<N extends string>(names: readonly N[]): Promise<Record<N, number>> {
+    return readMetrics(this.healthUrl, names)
+  }
+
+  /** Have every thread collect its garbage, soon; only with `isCollectable`. */
+  collectGarbage(): void {
+    collectGarbage(this.child)
   }
 
   kill(): Promise<void> {

@@ -10,6 +10,7 @@ import { Admin } from '../../src/sdk/admin.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { TIMEOUT_MS } from './eventually.js'
 import { temporaryFolder } from './leftovers.js'
+import { metricsText, sumOf } from './metrics.js'
 
 /** Signs the tokens of every node here. */
 export const SECRET = 'a secret for tests, long enough'
@@ -86,9 +87,7 @@ export class TestNode {
 
   /** The sum of a metric over all its labels, or over those lines that have `label`. */
   async metric(name: string, label = ''): Promise<number> {
-    const text = await (await fetch(`${this.healthUrl}/metrics`)).text()
-    const lines = text.split('\n').filter((line) => /^\w+/.exec(line)?.[0] === name && line.includes(label))
-    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+    return sumOf(name, await metricsText(this.healthUrl), label) ?? 0
   }
 
   /** A user's token, made by the node's own REST. One for each user and platform. */

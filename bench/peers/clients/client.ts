@@ -1,5 +1,5 @@
 /** A client of the generator: what all dialects have in common. */
-import { LightSocket, type SocketEnd, type Target } from '../../support/light-socket.js'
+import { LightSocket, type SocketEnd, type Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
 
 /** What a client tells of itself. */
@@ -53,19 +53,12 @@ export abstract class WebSocketClient extends LightSocket implements PeerClient 
 
   protected override onUpgraded(): void {}
 
-  protected override onEnded({ closeCode, answer, error }: SocketEnd): void {
-    this.events.ended(`${error ?? `close code ${closeCode}`} ${answer.slice(0, 200)}`.trim())
+  protected override onEnded(end: SocketEnd): void {
+    this.events.ended(endInWords(end))
   }
 }
 
-/**
- * Many clients get the same bytes one after another when one user comes or goes: decoded once, so that what a client
- * costs is about the same in all dialects.
- */
-export function decodedOnce<T>(decode: (payload: Buffer) => T): (payload: Buffer) => T {
-  let last: { payload: Buffer; decoded: T } | undefined
-  return (payload) => {
-    if (last === undefined || !last.payload.equals(payload)) last = { payload, decoded: decode(payload) }
-    return last.decoded
-  }
+/** Why a socket is no more, where nobody wanted that. */
+export function endInWords({ closeCode, answer, error }: SocketEnd): string {
+  return `${error ?? `close code ${closeCode}`} ${answer.slice(0, 200)}`.trim()
 }

@@ -3,7 +3,7 @@
  * will takes back. All at quality of service 0.
  */
 import { connect, type Socket } from 'node:net'
-import type { Target } from '../../support/light-socket.js'
+import type { Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
 import type { ClientEvents, PeerClient } from './client.js'
 

@@ -1,7 +1,8 @@
 /** What the raw server of servers/raw-uws-server.ts understands: a list of names to watch, and nothing else. */
-import type { Target } from '../../support/light-socket.js'
+import { decodedOnce } from '../../../src/sdk/decoded-once.js'
+import type { Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
-import { type Change, type ClientEvents, decodedOnce, WebSocketClient } from './client.js'
+import { type Change, type ClientEvents, WebSocketClient } from './client.js'
 
 const decode = decodedOnce((payload) => JSON.parse(payload.toString('latin1')) as Change)
 

@@ -1,7 +1,8 @@
 /** Socket.IO 4 over one WebSocket: Engine.IO 4 packets by their first digit, Socket.IO packets by their second. */
-import type { Target } from '../../support/light-socket.js'
+import { decodedOnce } from '../../../src/sdk/decoded-once.js'
+import type { Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
-import { type Change, type ClientEvents, decodedOnce, WebSocketClient } from './client.js'
+import { type Change, type ClientEvents, WebSocketClient } from './client.js'
 
 const OPEN = '0'
 const PING = '2'

@@ -1,7 +1,8 @@
 /** SocketCluster's protocol 2: JSON events, requests with a number, an empty frame as ping and pong. */
-import type { Target } from '../../support/light-socket.js'
+import { decodedOnce } from '../../../src/sdk/decoded-once.js'
+import type { Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
-import { type Change, type ClientEvents, decodedOnce, WebSocketClient } from './client.js'
+import { type Change, type ClientEvents, WebSocketClient } from './client.js'
 
 const HANDSHAKE = 1
 const STATUS = 2

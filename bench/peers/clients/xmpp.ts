@@ -2,7 +2,7 @@
  * XMPP over WebSocket (RFC 7395), SASL PLAIN, rosters of the server: whoever is in the roster is watched as soon as one
  * has said that one is present oneself.
  */
-import type { Target } from '../../support/light-socket.js'
+import type { Target } from '../../../src/sdk/light-socket.js'
 import type { Account } from '../peer.js'
 import { type ClientEvents, WebSocketClient } from './client.js'
 

@@ -1,7 +1,7 @@
 /** How much resident memory does one more idle client take? */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { residentBytes } from '../../../test/support/proc.js'
 import { defineBenchmark } from '../../support/figures.js'
-import { residentBytes } from '../../support/gateway.js'
 import { withScope } from '../../support/scope.js'
 import { contest, rowsOf, startContestant } from '../contest.js'
 import { quietCost } from '../cost.js'

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../../src/doors/websocket/transport/port-check.js'
-import { inParallel } from '../../support/gateway.js'
+import { inParallel } from '../../../test/support/in-parallel.js'
 import type { Scope } from '../../support/scope.js'
 import { DOMAIN } from '../clients/xmpp.js'
 import { programPath } from '../installed.js'

@@ -23,6 +23,7 @@ export class Honest {
   readonly #tokens = new Map<UserId, string>()
   readonly #pings: NodeJS.Timeout
   #watcher: OpenimClient | undefined
+  #living: Promise<void> | undefined
   #isOver = false
 
   constructor(
@@ -46,15 +47,21 @@ export class Honest {
   }
 
   /** One user after another leaves and comes back, `perS` of them a second, until `end`. */
-  async live(perS: number): Promise<void> {
+  live(perS: number): void {
+    this.#living = this.#rounds(perS)
+  }
+
+  async #rounds(perS: number): Promise<void> {
     for (let n = 0; !this.#isOver; n++) {
       const round = this.#round(this.users[n % this.users.length]!)
       await Promise.all([sleep(1_000 / perS), round])
     }
   }
 
+  /** Whoever has left comes back first: without a watcher nobody would be told of it. */
   async end(): Promise<void> {
     this.#isOver = true
+    await this.#living
     clearInterval(this.#pings)
     for (const client of [...this.#clients.values(), this.#watcher]) client?.terminate()
   }

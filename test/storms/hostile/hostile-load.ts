@@ -1,13 +1,13 @@
 /** The hostile load: one node with its usual settings, attackers of every class, and honest users beside them. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Admin } from '../../../src/sdk/admin.js'
 import { ChildNode } from '../../support/child-node.js'
 import { endsWithThisProcess } from '../../support/leftovers.js'
 import { SECRET, type Teardown } from '../../support/node.js'
+import { residentBytes } from '../../support/proc.js'
 import type { Order } from './attack-process.js'
 import { ATTACKS } from './attacks.js'
 import { type Tally, wasMet } from './field.js'
@@ -36,6 +36,7 @@ export interface HostileOutcome {
 /** What honest users may be made to wait, on two cores that clients and attackers share. */
 const LOGIN_P95_MS = 500
 const CHANGE_P95_MS = 100
+const MIB = 1024 * 1024
 const RSS_MAX_MB = 900
 const HONEST_USERS = 40
 const HONEST_PER_S = 5
@@ -59,7 +60,7 @@ export async function runHostileLoad(test: Teardown, options: HostileOptions): P
   await honest.come()
   say(`${HONEST_USERS} honest users are in; ${names.length} attackers for ${seconds} s`)
   const rss = new RssMeter(node.pid)
-  const living = honest.live(HONEST_PER_S)
+  honest.live(HONEST_PER_S)
   const order: Order = {
     names,
     field: {
@@ -73,7 +74,6 @@ export async function runHostileLoad(test: Teardown, options: HostileOptions): P
   }
   const tallies = await raid(order)
   await honest.end()
-  await living
   const rssMaxMb = rss.end()
   const problems: string[] = []
   const restarts = await node.metric('porchlight_thread_restarts_total').catch((error: Error) => {
@@ -123,8 +123,7 @@ class RssMeter {
   async #look(): Promise<void> {
     while (!this.#isOver) {
       try {
-        const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
-        this.#maxMb = Math.max(this.#maxMb, Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024)
+        this.#maxMb = Math.max(this.#maxMb, residentBytes(this.pid) / MIB)
       } catch {
         return // The process has ended; others say so.
       }

@@ -1,6 +1,10 @@
-/** A process of a benchmark's own that does what it is told, one order after another. */
+/**
+ * Clients in a process of their own, so that they take no time from what is measured: it is given orders, one after
+ * another, and its answers are heard.
+ */
 import type { ChildProcess } from 'node:child_process'
-import type { Scope } from './scope.js'
+import type { Scope } from '../support/scope.js'
+import type { RoleName } from './roles.js'
 
 /** What any of them may answer at any time. It is no use from then on. */
 export interface Failed {
@@ -8,9 +12,15 @@ export interface Failed {
   reason: string
 }
 
-type AnswerOf<Answer extends { verb: string }, V extends Answer['verb']> = Extract<Answer, { verb: V }>
+export type AnswerOf<Answer extends { verb: string }, V extends Answer['verb']> = Extract<Answer, { verb: V }>
 
-export class WorkerProcess<Order extends object, Answer extends { verb: string }> {
+/** What failures call it, and what its role is started with. */
+interface Start {
+  name: string
+  settings?: object
+}
+
+export class CrowdProcess<Order extends object, Answer extends { verb: string }> {
   readonly #child: ChildProcess
   #waiting: (answer: Answer | Failed) => void = () => {}
   #failure: Error | undefined
@@ -18,24 +28,23 @@ export class WorkerProcess<Order extends object, Answer extends { verb: string }
   private constructor(child: ChildProcess, name: string) {
     this.#child = child
     const hear = (answer: Answer | Failed) => {
-      if (isFailed(answer)) this.#failure = new Error(answer.reason)
+      if (isFailed(answer)) this.#failure ??= new Error(answer.reason)
       this.#waiting(answer)
     }
     child.on('message', hear)
     child.once('exit', () => hear({ verb: 'failed', reason: `${name} has gone` }))
   }
 
-  /** `module`: a compiled one that ends with its parent. */
   static start<Order extends object, Answer extends { verb: string }>(
     scope: Scope,
-    module: URL,
-    name: string,
-  ): WorkerProcess<Order, Answer> {
-    const child = scope.fork(module, [], {
+    role: RoleName,
+    { name, settings = {} }: Start,
+  ): CrowdProcess<Order, Answer> {
+    const child = scope.fork(new URL('./main.js', import.meta.url), [role, JSON.stringify(settings)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
     })
-    return new WorkerProcess(child, name)
+    return new CrowdProcess(child, name)
   }
 
   get pid(): number {

@@ -1,10 +1,9 @@
-/** Many light WebSocket clients in a process of their own, so that they take no time from what is measured. */
-import { handshakeQuery } from '../../src/sdk/openim-handshake.js'
-import type { Scope } from './scope.js'
-import { type Failed, WorkerProcess } from './worker-process.js'
+/** Light WebSocket clients that count what they get, of any server. */
+import type { Scope } from '../support/scope.js'
+import { type AnswerOf, CrowdProcess } from './crowd-process.js'
 
 /** What the crowd is told. A party is a number of sockets to one server. */
-export type CrowdOrder =
+export type CountingOrder =
   /** Connect `paths.length` sockets, hear the greetings, send each its frame if there is one, and hear the reply. */
   | {
       verb: 'open'
@@ -24,7 +23,7 @@ export type CrowdOrder =
   /** How many frames there are by now: the least and the most of a socket, and the bytes of all; and all pings. */
   | { verb: 'count'; party: string }
 
-export type CrowdAnswer =
+export type CountingAnswer =
   /** `seconds`: from the first connect to the last socket that has heard all it waits for. */
   | { verb: 'opened'; seconds: number; cpuSeconds: number }
   | { verb: 'asked' }
@@ -32,7 +31,6 @@ export type CrowdAnswer =
   | { verb: 'expecting' }
   | { verb: 'complete'; atNs: bigint }
   | { verb: 'counted'; least: number; most: number; bytes: number; pings: number }
-  | Failed
 
 interface OpenOptions {
   isGreeted?: boolean
@@ -42,17 +40,15 @@ interface OpenOptions {
 
 const AT_ONCE = 64
 
-type AnswerOf<V extends CrowdAnswer['verb']> = Extract<CrowdAnswer, { verb: V }>
+export class CountingCrowd {
+  private constructor(private readonly process: CrowdProcess<CountingOrder, CountingAnswer>) {}
 
-export class Crowd {
-  private constructor(private readonly worker: WorkerProcess<CrowdOrder, CrowdAnswer>) {}
-
-  static start(scope: Scope): Crowd {
-    return new Crowd(WorkerProcess.start(scope, new URL('./crowd-process.js', import.meta.url), 'the crowd'))
+  static start(scope: Scope): CountingCrowd {
+    return new CountingCrowd(CrowdProcess.start(scope, 'counting', { name: 'the crowd' }))
   }
 
   get pid(): number {
-    return this.worker.pid
+    return this.process.pid
   }
 
   /**
@@ -65,9 +61,9 @@ export class Crowd {
     port: number,
     paths: string[],
     { isGreeted = false, frames, atOnce = AT_ONCE }: OpenOptions = {},
-  ): Promise<AnswerOf<'opened'>> {
+  ): Promise<AnswerOf<CountingAnswer, 'opened'>> {
     const encoded = frames && encode(frames)
-    return this.worker.answered('opened', {
+    return this.process.answered('opened', {
       verb: 'open',
       party,
       port,
@@ -80,12 +76,12 @@ export class Crowd {
 
   /** `frames`: one for each path that the party was opened with, as for `open`. */
   async ask(party: string, frames: Uint8Array[], { atOnce = AT_ONCE } = {}): Promise<void> {
-    await this.worker.answered('asked', { verb: 'ask', party, frames: encode(frames), atOnce })
+    await this.process.answered('asked', { verb: 'ask', party, frames: encode(frames), atOnce })
   }
 
   /** The party is over then, and its name free. */
   async leave(party: string): Promise<void> {
-    await this.worker.answered('left', { verb: 'leave', party })
+    await this.process.answered('left', { verb: 'leave', party })
   }
 
   /** Returns how to wait for the last frame of the last socket; it gives the time of the system's clock, ns. */
@@ -98,22 +94,17 @@ export class Crowd {
     return this.#expect({ verb: 'expect', party, what: 'pings', count: pings })
   }
 
-  count(party: string): Promise<AnswerOf<'counted'>> {
-    return this.worker.answered('counted', { verb: 'count', party })
+  count(party: string): Promise<AnswerOf<CountingAnswer, 'counted'>> {
+    return this.process.answered('counted', { verb: 'count', party })
   }
 
-  async #expect(order: CrowdOrder): Promise<() => Promise<bigint>> {
-    await this.worker.answered('expecting', order)
-    const complete = this.worker.answered('complete')
+  async #expect(order: CountingOrder): Promise<() => Promise<bigint>> {
+    await this.process.answered('expecting', order)
+    const complete = this.process.answered('complete')
     return async () => (await complete).atNs
   }
 }
 
 function encode(frames: readonly Uint8Array[]): string[] {
   return frames.map((frame) => Buffer.from(frame).toString('base64'))
-}
-
-/** Where a socket of the crowd logs in at a gateway, and is greeted with the verdict. */
-export function openimPath(userId: string, platformId: number, token: string): string {
-  return `/?${handshakeQuery({ url: '', token, userId, platformId, isMsgResp: true })}`
 }

@@ -1,7 +1,11 @@
-/** The crowd itself: light sockets that count frames. */
-import type { CrowdAnswer, CrowdOrder } from './crowd.js'
-import { inParallel } from './gateway.js'
-import { LightSocket, type SocketEnd, type Target } from './light-socket.js'
+/** The counting crowd itself: light sockets that count frames. */
+import { LightSocket, type SocketEnd, type Target } from '../../src/sdk/light-socket.js'
+import { inParallel } from '../../test/support/in-parallel.js'
+import { withCpu } from '../support/measure.js'
+import { answer, fail } from './answer.js'
+import type { CountingAnswer, CountingOrder } from './counting.js'
+
+type OrderOf<V extends CountingOrder['verb']> = Extract<CountingOrder, { verb: V }>
 
 class Party {
   /** Each in the place of its path. */
@@ -24,7 +28,7 @@ class Party {
     if (this.#expected === undefined || what !== this.#expected.what || nth !== this.#expected.count) return
     if (--this.#missing > 0) return
     this.#expected = undefined
-    answer({ verb: 'complete', atNs: process.hrtime.bigint() })
+    answer<CountingAnswer>({ verb: 'complete', atNs: process.hrtime.bigint() })
   }
 }
 
@@ -101,18 +105,31 @@ class Member extends LightSocket {
     }
     if (this.#onLeft !== undefined) return this.#onLeft()
     const age = `${Math.round(performance.now() - this.#joinedMs)} ms after its upgrade, ${this.frames} frames`
-    const reason = `the server on port ${this.target.port} closed a socket of the crowd ${age}`
-    answer({ verb: 'failed', reason })
+    fail(`the server on port ${this.target.port} closed a socket of the crowd ${age}`)
   }
 }
 
 const parties = new Map<string, Party>()
 
-function answer(message: CrowdAnswer): void {
-  process.send!(message)
+export async function obey(order: CountingOrder): Promise<CountingAnswer> {
+  switch (order.verb) {
+    case 'open':
+      return open(order)
+    case 'ask':
+      await ask(order)
+      return { verb: 'asked' }
+    case 'leave':
+      await leave(order.party)
+      return { verb: 'left' }
+    case 'expect':
+      parties.get(order.party)!.expect(order.what, order.count)
+      return { verb: 'expecting' }
+    case 'count':
+      return count(parties.get(order.party)!)
+  }
 }
 
-async function open(order: Extract<CrowdOrder, { verb: 'open' }>): Promise<void> {
+async function open(order: OrderOf<'open'>): Promise<CountingAnswer> {
   const { port, paths, frames, isGreeted, atOnce } = order
   const party = parties.get(order.party) ?? new Party()
   parties.set(order.party, party)
@@ -120,28 +137,13 @@ async function open(order: Extract<CrowdOrder, { verb: 'open' }>): Promise<void>
   const firstPlace = party.size
   party.size += paths.length
   const comers = paths.map((path, at) => ({ path, frame: frames?.[at], place: firstPlace + at }))
-  const startMs = performance.now()
-  const cpuBefore = process.cpuUsage()
-  await inParallel(comers, atOnce, async ({ path, frame, place }) => {
-    const member = await join(party, place, target, path, isGreeted)
-    if (frame !== undefined) await member.ask(frame)
-  })
-  const { user, system } = process.cpuUsage(cpuBefore)
-  const seconds = (performance.now() - startMs) / 1_000
-  answer({ verb: 'opened', seconds, cpuSeconds: (user + system) / 1e6 })
-}
-
-async function leave(name: string): Promise<void> {
-  const { members } = parties.get(name)!
-  parties.delete(name)
-  await Promise.all(members.map((member) => member.leave()))
-  answer({ verb: 'left' })
-}
-
-async function ask({ party, frames, atOnce }: Extract<CrowdOrder, { verb: 'ask' }>): Promise<void> {
-  const questions = parties.get(party)!.members.map((member, place) => ({ member, frame: frames[place]! }))
-  await inParallel(questions, atOnce, ({ member, frame }) => member.ask(frame))
-  answer({ verb: 'asked' })
+  const { seconds, cpuSeconds } = await withCpu(() =>
+    inParallel(comers, atOnce, async ({ path, frame, place }) => {
+      const member = await join(party, place, target, path, isGreeted)
+      if (frame !== undefined) await member.ask(frame)
+    }),
+  )
+  return { verb: 'opened', seconds, cpuSeconds }
 }
 
 /** Resolves when it is upgraded, and has been greeted where that is to be. */
@@ -159,29 +161,20 @@ function join(
   })
 }
 
-/** Undefined = it is answered at once. */
-function underWay(order: CrowdOrder): Promise<void> | undefined {
-  if (order.verb === 'open') return open(order)
-  if (order.verb === 'ask') return ask(order)
-  return order.verb === 'leave' ? leave(order.party) : undefined
+async function ask({ party, frames, atOnce }: OrderOf<'ask'>): Promise<void> {
+  const questions = parties.get(party)!.members.map((member, place) => ({ member, frame: frames[place]! }))
+  await inParallel(questions, atOnce, ({ member, frame }) => member.ask(frame))
 }
 
-process.on('message', (order: CrowdOrder) => {
-  const done = underWay(order)
-  if (done !== undefined) {
-    done.catch((error: Error) => answer({ verb: 'failed', reason: error.message }))
-    return
-  }
-  const party = parties.get(order.party)!
-  if (order.verb === 'expect') {
-    party.expect(order.what, order.count)
-    answer({ verb: 'expecting' })
-    return
-  }
-  const frames = party.members.map((member) => member.frames)
-  const sum = (part: 'bytes' | 'pings') => party.members.reduce((all, member) => all + member[part], 0)
+async function leave(name: string): Promise<void> {
+  const { members } = parties.get(name)!
+  parties.delete(name)
+  await Promise.all(members.map((member) => member.leave()))
+}
+
+function count({ members }: Party): CountingAnswer {
+  const frames = members.map((member) => member.frames)
+  const sum = (part: 'bytes' | 'pings') => members.reduce((all, member) => all + member[part], 0)
   const [bytes, pings] = [sum('bytes'), sum('pings')]
-  answer({ verb: 'counted', least: Math.min(...frames), most: Math.max(...frames), bytes, pings })
-})
-// Whoever started the crowd has gone.
-process.on('disconnect', () => process.exit(0))
+  return { verb: 'counted', least: Math.min(...frames), most: Math.max(...frames), bytes, pings }
+}

@@ -1,17 +1,16 @@
-/** Users of one gateway who come and go, and watchers who are told of it, in a process of their own. */
-
-import type { IssuedToken } from './records.js'
-import type { Scope } from './scope.js'
-import { type Failed, WorkerProcess } from './worker-process.js'
+/** Users of one gateway who come and go, and watchers who are told of it. */
+import type { Account } from '../../src/sdk/light-client.js'
+import type { Scope } from '../support/scope.js'
+import { CrowdProcess } from './crowd-process.js'
 
 /** Somebody's clients, and the port of the gateway that they connect to. */
 export interface Clients {
   port: number
-  accounts: IssuedToken[]
+  accounts: Account[]
 }
 
 /** A change is the login of a user who is away, or the goodbye of one who is there; users take turns. */
-export type ChangesOrder =
+export type ChangingOrder =
   /** Everybody is away; the watchers come, and share the users among them. */
   | { verb: 'begin'; users: Clients; watchers: Clients }
   /** `inFlight` changes are under way at any time; a pause follows each. */
@@ -33,29 +32,30 @@ export interface ChangesDone {
   cpuSeconds: number
 }
 
-export type ChangesAnswer = { verb: 'begun' } | ({ verb: 'done' } & ChangesDone) | Failed
+export type ChangingAnswer = { verb: 'begun' } | ({ verb: 'done' } & ChangesDone)
 
-export class Changes {
-  private constructor(private readonly worker: WorkerProcess<ChangesOrder, ChangesAnswer>) {}
+export class ChangingCrowd {
+  private constructor(private readonly process: CrowdProcess<ChangingOrder, ChangingAnswer>) {}
 
-  static async start(scope: Scope, users: Clients, watchers: Clients): Promise<Changes> {
-    const module = new URL('./changes-process.js', import.meta.url)
-    const worker = WorkerProcess.start<ChangesOrder, ChangesAnswer>(scope, module, 'who makes the changes')
-    await worker.answered('begun', { verb: 'begin', users, watchers })
-    return new Changes(worker)
+  static async start(scope: Scope, users: Clients, watchers: Clients): Promise<ChangingCrowd> {
+    const process = CrowdProcess.start<ChangingOrder, ChangingAnswer>(scope, 'changing', {
+      name: 'who makes the changes',
+    })
+    await process.answered('begun', { verb: 'begin', users, watchers })
+    return new ChangingCrowd(process)
   }
 
   /** One after another, `pauseMs` between them. */
   oneByOne(count: number, pauseMs: number): Promise<ChangesDone> {
-    return this.worker.answered('done', { verb: 'keep', count, inFlight: 1, pauseMs })
+    return this.process.answered('done', { verb: 'keep', count, inFlight: 1, pauseMs })
   }
 
   /** As fast as they are told. */
   saturate(count: number, inFlight: number): Promise<ChangesDone> {
-    return this.worker.answered('done', { verb: 'keep', count, inFlight, pauseMs: 0 })
+    return this.process.answered('done', { verb: 'keep', count, inFlight, pauseMs: 0 })
   }
 
   atRate(count: number, perSecond: number): Promise<ChangesDone> {
-    return this.worker.answered('done', { verb: 'pace', count, perSecond })
+    return this.process.answered('done', { verb: 'pace', count, perSecond })
   }
 }

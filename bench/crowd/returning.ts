@@ -1,10 +1,11 @@
 /** Clients who come back when they are cut off, as those of real users do, in processes of their own. */
-import type { Scope } from './scope.js'
-import { type Failed, WorkerProcess } from './worker-process.js'
+import type { Account } from '../../src/sdk/light-client.js'
+import type { Scope } from '../support/scope.js'
+import { CrowdProcess } from './crowd-process.js'
 
 export type ReturningOrder =
   /** They come as they will come back: each when its first back-off is over. */
-  | { verb: 'come'; port: number; paths: string[]; seed: number }
+  | { verb: 'come'; port: number; accounts: Account[]; seed: number }
   /** Count anew who logs in: all of them will be cut off. */
   | { verb: 'expectCut' }
 
@@ -12,7 +13,6 @@ export type ReturningAnswer =
   | { verb: 'expecting' }
   /** Everybody is in. `tries`: connections begun for that. */
   | { verb: 'in'; atNs: bigint; tries: number }
-  | Failed
 
 /** The last one is in. */
 export interface AllIn {
@@ -22,36 +22,34 @@ export interface AllIn {
   tries: number
 }
 
-type Worker = WorkerProcess<ReturningOrder, ReturningAnswer>
+type Process = CrowdProcess<ReturningOrder, ReturningAnswer>
 
 export class ReturningCrowd {
   private constructor(
-    private readonly workers: Worker[],
+    private readonly processes: Process[],
     private readonly seed: number,
   ) {}
 
   /** `seed`: of their back-offs. */
   static start(scope: Scope, processes: number, seed: number): ReturningCrowd {
-    const module = new URL('./returning-crowd-process.js', import.meta.url)
-    const start = () =>
-      WorkerProcess.start<ReturningOrder, ReturningAnswer>(scope, module, 'the returning crowd')
+    const start = (): Process => CrowdProcess.start(scope, 'returning', { name: 'the returning crowd' })
     return new ReturningCrowd(Array.from({ length: processes }, start), seed)
   }
 
   get pids(): number[] {
-    return this.workers.map(({ pid }) => pid)
+    return this.processes.map(({ pid }) => pid)
   }
 
   /** Resolves when each client has its verdict. */
-  async come(port: number, paths: readonly string[]): Promise<AllIn> {
-    const part = Math.ceil(paths.length / this.workers.length)
-    const all = this.workers.map((worker, n) => {
-      const own = paths.slice(n * part, (n + 1) * part)
-      return worker.answered('in', {
+  async come(port: number, accounts: readonly Account[]): Promise<AllIn> {
+    const part = Math.ceil(accounts.length / this.processes.length)
+    const all = this.processes.map((process, n) => {
+      const own = accounts.slice(n * part, (n + 1) * part)
+      return process.answered('in', {
         verb: 'come',
         port,
-        paths: own,
-        seed: this.seed * this.workers.length + n,
+        accounts: own,
+        seed: this.seed * this.processes.length + n,
       })
     })
     return allIn(await Promise.all(all))
@@ -59,8 +57,8 @@ export class ReturningCrowd {
 
   /** To be called before they are cut off. Returns how to wait for the last one who is back. */
   async expectCut(): Promise<() => Promise<AllIn>> {
-    await Promise.all(this.workers.map((worker) => worker.answered('expecting', { verb: 'expectCut' })))
-    const all = Promise.all(this.workers.map((worker) => worker.answered('in')))
+    await Promise.all(this.processes.map((process) => process.answered('expecting', { verb: 'expectCut' })))
+    const all = Promise.all(this.processes.map((process) => process.answered('in')))
     // Who waits for it is told.
     all.catch(() => {})
     return async () => allIn(await all)

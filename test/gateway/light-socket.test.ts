@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { LightSocket, type SocketEnd, type Target } from '../bench/support/light-socket.js'
-import { CloseCode } from '../src/openim/close-codes.js'
-import { eventually } from './support/eventually.js'
+import { CloseCode } from '../../src/openim/close-codes.js'
+import { LightSocket, type SocketEnd, type Target } from '../../src/sdk/light-socket.js'
+import { eventually } from '../support/eventually.js'
 
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n'
 

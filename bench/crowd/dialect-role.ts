@@ -1,15 +1,17 @@
-/** The crowd itself; see crowd.ts. */
-import { inParallel } from '../support/gateway.js'
+/** The clients of one peer themselves. */
+import { inParallel } from '../../test/support/in-parallel.js'
+import type { PeerClient, PeerClientClass } from '../peers/clients/client.js'
+import { MqttClient } from '../peers/clients/mqtt.js'
+import { PorchlightClient } from '../peers/clients/porchlight.js'
+import { RawClient } from '../peers/clients/raw.js'
+import { SocketIoClient } from '../peers/clients/socket-io.js'
+import { SocketClusterClient } from '../peers/clients/socketcluster.js'
+import { XmppClient } from '../peers/clients/xmpp.js'
+import type { Account, Dialect } from '../peers/peer.js'
 import { withCpu } from '../support/measure.js'
-import type { PeerClient, PeerClientClass } from './clients/client.js'
-import { MqttClient } from './clients/mqtt.js'
-import { PorchlightClient } from './clients/porchlight.js'
-import { RawClient } from './clients/raw.js'
-import { SocketIoClient } from './clients/socket-io.js'
-import { SocketClusterClient } from './clients/socketcluster.js'
-import { XmppClient } from './clients/xmpp.js'
-import type { AnswerOf, CrowdAnswer, CrowdOrder, CrowdSettings } from './crowd.js'
-import type { Account, Dialect } from './peer.js'
+import { fail } from './answer.js'
+import type { AnswerOf } from './crowd-process.js'
+import type { DialectAnswer, DialectOrder, DialectSettings } from './dialect.js'
 
 const clientClasses: Record<Dialect, PeerClientClass> = {
   porchlight: PorchlightClient,
@@ -23,7 +25,7 @@ const clientClasses: Record<Dialect, PeerClientClass> = {
 /** Whatever is waited for: longer than any of these servers ever takes. */
 const PATIENCE_MS = 60_000
 
-type OrderOf<V extends CrowdOrder['verb']> = Extract<CrowdOrder, { verb: V }>
+type OrderOf<V extends DialectOrder['verb']> = Extract<DialectOrder, { verb: V }>
 type Stage = OrderOf<'come'>['until']
 
 /** How often the crowd was told that somebody is online, or that he is not. */
@@ -113,7 +115,7 @@ class Member {
   }
 }
 
-const { dialect, ports } = JSON.parse(process.argv[2]!) as CrowdSettings
+const { dialect, ports } = JSON.parse(process.argv[3]!) as DialectSettings
 const ClientClass = clientClasses[dialect]
 const members = new Map<string, Member>()
 const tally = new Tally()
@@ -147,7 +149,7 @@ async function toggle({
   node,
   told,
   pauseMs,
-}: OrderOf<'toggle'>): Promise<Pick<AnswerOf<'toggled'>, 'arrivalsMs' | 'departuresMs'>> {
+}: OrderOf<'toggle'>): Promise<Pick<AnswerOf<DialectAnswer, 'toggled'>, 'arrivalsMs' | 'departuresMs'>> {
   const arrivalsMs = new Float64Array(accounts.length)
   const departuresMs = new Float64Array(accounts.length)
   for (const [n, account] of accounts.entries()) {
@@ -188,45 +190,19 @@ async function within<T>(promise: Promise<T>, otherwise: () => string): Promise<
   }
 }
 
-async function measured<T>(
-  work: () => Promise<T>,
-): Promise<{ result: T; seconds: number; cpuSeconds: number }> {
-  const startMs = performance.now()
-  const { result, cpuSeconds } = await withCpu(work)
-  return { result, seconds: (performance.now() - startMs) / 1_000, cpuSeconds }
-}
-
-async function obey(order: CrowdOrder): Promise<CrowdAnswer> {
+export async function obey(order: DialectOrder): Promise<DialectAnswer> {
   switch (order.verb) {
     case 'come':
     case 'leave': {
       const work = order.verb === 'come' ? () => come(order) : () => leave(order)
-      const { seconds, cpuSeconds } = await measured(work)
+      const { seconds, cpuSeconds } = await withCpu(work)
       return { verb: 'done', seconds, cpuSeconds }
     }
     case 'toggle': {
-      const { result, seconds, cpuSeconds } = await measured(() => toggle(order))
+      const { result, seconds, cpuSeconds } = await withCpu(() => toggle(order))
       return { verb: 'toggled', ...result, crowdPart: cpuSeconds / seconds }
     }
     case 'count':
       return { verb: 'counted', ...tally.take() }
   }
 }
-
-function answer(message: CrowdAnswer): void {
-  process.send!(message)
-}
-
-function fail(reason: string): void {
-  answer({ verb: 'failed', reason })
-}
-
-process.on('message', async (order: CrowdOrder) => {
-  try {
-    answer(await obey(order))
-  } catch (error) {
-    fail((error as Error).message)
-  }
-})
-// Whoever started the crowd has gone.
-process.on('disconnect', () => process.exit(0))

@@ -1,9 +1,10 @@
-/** The process behind changes.ts: one event loop makes the changes and hears of them, so one clock times both. */
+/** The changing crowd itself: one event loop makes the changes and hears of them, so one clock times both. */
 import type { SubUserOnlineStatusElem } from '../../src/openim/proto/openim.js'
-import { type ClientEvents, LoadClient } from '../load/client.js'
-import type { ChangesAnswer, ChangesDone, ChangesOrder, Clients } from './changes.js'
-import type { SocketEnd, Target } from './light-socket.js'
-import type { IssuedToken } from './records.js'
+import { type Account, LightClient, type LightEvents, type Refusal } from '../../src/sdk/light-client.js'
+import type { SocketEnd, Target } from '../../src/sdk/light-socket.js'
+import { startCpu } from '../support/measure.js'
+import { answer } from './answer.js'
+import type { ChangesDone, ChangingAnswer, ChangingOrder, Clients } from './changing.js'
 
 /** No change takes so long; else one was not told. */
 const TOLD_WITHIN_MS = 20_000
@@ -14,13 +15,13 @@ const TICK_MS = 1
 class User {
   /** What the last change made of them. */
   isOnline = false
-  client: LoadClient | undefined
+  client: LightClient | undefined
   /** Under way: until the watcher was told, and the user's own socket is open or gone. */
   change: { dueMs: number; isTold: boolean; isSettled: boolean } | undefined
   /** When those were due that wait for it. */
   readonly waiting: number[] = []
 
-  constructor(readonly account: IssuedToken) {}
+  constructor(readonly account: Account) {}
 }
 
 /** A number of changes that are made and timed together. */
@@ -33,7 +34,7 @@ class Run {
   #finished = 0
   readonly #startMs = performance.now()
   #toldMs = 0
-  readonly #cpuBefore = process.cpuUsage()
+  readonly #cpuSeconds = startCpu()
 
   constructor(count: number) {
     this.#latenciesMs = new Float64Array(count)
@@ -55,18 +56,17 @@ class Run {
   }
 
   result(): ChangesDone {
-    const { user, system } = process.cpuUsage(this.#cpuBefore)
     return {
       seconds: (this.#toldMs - this.#startMs) / 1_000,
       latenciesMs: this.#latenciesMs,
       lateMs: this.#lateMs,
       logins: this.logins,
-      cpuSeconds: (user + system) / 1e6,
+      cpuSeconds: this.#cpuSeconds(),
     }
   }
 }
 
-class ChangesProcess {
+class Changes {
   readonly #users: Map<string, User>
   readonly #inOrder: User[]
   readonly #target: Target
@@ -91,11 +91,12 @@ class ChangesProcess {
         (account, n) =>
           new Promise<void>((resolve) => {
             const subscribed = () => resolve()
-            const loggedIn = (client: LoadClient) => client.subscribe(userIds.slice(n * part, (n + 1) * part))
+            const loggedIn = (client: LightClient) =>
+              client.subscribe(userIds.slice(n * part, (n + 1) * part))
             const told = (statuses: SubUserOnlineStatusElem[]) => {
               for (const status of statuses) this.#told(status)
             }
-            new LoadClient(target, account, true, { ...surprised, loggedIn, subscribed, told, pushed() {} })
+            new LightClient(target, account, { ...surprised, loggedIn, subscribed, told, pushed() {} })
           }),
       ),
     )
@@ -154,7 +155,7 @@ class ChangesProcess {
     user.isOnline = !user.isOnline
     if (!user.isOnline) return user.client!.goodbye()
     this.#run!.logins++
-    user.client = new LoadClient(this.#target, user.account, false, {
+    user.client = new LightClient(this.#target, user.account, {
       ...surprised,
       loggedIn: () => this.#settled(user),
       ended: (end, refusal) => (user.isOnline ? surprised.ended(end, refusal) : this.#settled(user)),
@@ -187,36 +188,35 @@ class ChangesProcess {
     this.#afterEach()
     if (!this.#run!.finished()) return
     clearTimeout(this.#deadline)
-    answer({ verb: 'done', ...this.#run!.result() })
+    answer<ChangingAnswer>({ verb: 'done', ...this.#run!.result() })
   }
 }
 
 /** What is not to happen to anybody here. */
-const surprised: ClientEvents = {
-  loggedIn() {},
-  subscribed() {},
+const surprised = {
   pushed: () => fail('a push to a user who watches nobody'),
-  told: () => fail('a status for a user who watches nobody'),
   kicked: () => fail('a client was kicked'),
-  ended: ({ closeCode, error }: SocketEnd, refusal) =>
+  ended: ({ closeCode, error }: SocketEnd, refusal: Refusal | undefined) =>
     fail(`a client ended: ${refusal?.text ?? error ?? closeCode ?? 'without a word'}`),
-}
+} satisfies LightEvents
 
 function fail(reason: string): never {
   throw new Error(reason)
 }
 
-function answer(message: ChangesAnswer): void {
-  process.send!(message)
-}
+let changes: Changes
 
-let changes: ChangesProcess
-process.on('message', (order: ChangesOrder) => {
-  if (order.verb === 'keep') return changes.keep(order.count, order.inFlight, order.pauseMs)
-  if (order.verb === 'pace') return changes.pace(order.count, order.perSecond)
-  changes = new ChangesProcess(order.users)
-  void changes.watch(order.watchers).then(() => answer({ verb: 'begun' }))
-})
-process.on('uncaughtException', ({ message }) => answer({ verb: 'failed', reason: message }))
-// Whoever started this has gone.
-process.on('disconnect', () => process.exit(0))
+export async function obey(order: ChangingOrder): Promise<ChangingAnswer | undefined> {
+  switch (order.verb) {
+    case 'begin':
+      changes = new Changes(order.users)
+      await changes.watch(order.watchers)
+      return { verb: 'begun' }
+    case 'keep':
+      changes.keep(order.count, order.inFlight, order.pauseMs)
+      return undefined
+    case 'pace':
+      changes.pace(order.count, order.perSecond)
+      return undefined
+  }
+}

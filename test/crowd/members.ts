@@ -5,10 +5,14 @@
  * OpenIM's SDK does. What becomes of each client is known here before any node knows it, so the crowd can say of a
  * user who is shown offline whether that may be.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CloseCode } from '../../src/openim/close-codes.js'
 import { isTokenRefused } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
-import { LightClient, type RefusedError } from '../support/light-client.js'
+import { LightClient } from '../../src/sdk/light-client.js'
+import { ConnectRefusedError } from '../../src/sdk/openim-handshake.js'
+import { inParallel } from '../support/in-parallel.js'
 
 /** Where clients may go. */
 export interface Home {
@@ -158,11 +162,7 @@ export class Crowd {
 
   /** All of them log in, spread over the nodes. */
   async come(members: readonly Member[] = this.members): Promise<void> {
-    let next = 0
-    const one = async () => {
-      while (next < members.length) await this.#bring(members[next++]!, 0)
-    }
-    await Promise.all(Array.from({ length: LOGINS_AT_ONCE }, one))
+    await inParallel(members, LOGINS_AT_ONCE, (member) => this.#bring(member, 0))
   }
 
   /** They say goodbye, and stay away until `come`. */
@@ -181,7 +181,7 @@ export class Crowd {
       if (!member.isOpen) continue
       member.isHeldBack = !comeBack
       this.#gone(member, this.#options.graceMs)
-      member.client!.break()
+      member.client!.breakOff()
       if (comeBack) void this.#bring(member, RETURN_MS)
     }
   }
@@ -220,7 +220,7 @@ export class Crowd {
   end(): void {
     this.#isOver = true
     this.stopChurn()
-    for (const member of this.members) member.client?.break()
+    for (const member of this.members) member.client?.breakOff()
   }
 
   #gone(member: Member, afterMs: number): void {
@@ -253,11 +253,20 @@ export class Crowd {
         token = await this.#options.token(userId, platformId)
         this.#tokens.set(member, token)
       }
-      const client = await LightClient.login({ port: home.port, userId, platformId, token })
+      const client: LightClient = await LightClient.login(
+        { host: '127.0.0.1', port: home.port },
+        { userId, platformId, token },
+        {
+          ended: ({ closeCode = CloseCode.NoCloseFrame }) => {
+            // It was the client that went; or it has a newer socket.
+            if (member.client === client && member.isOpen) this.#lost(member, home, closeCode)
+          },
+        },
+      )
       this.#opened(member, home, client)
       return true
     } catch (error) {
-      this.#refused(member, error as RefusedError)
+      this.#refused(member, error as Error)
       return false
     }
   }
@@ -269,11 +278,6 @@ export class Crowd {
     member.changedMs = nowMs
     member.home = home
     member.client = client
-    client.onEnd = (code) => {
-      // It was the client that went; or it has a newer socket.
-      if (member.client !== client || !member.isOpen) return
-      this.#lost(member, home, code)
-    }
   }
 
   /** A socket ended that its client did not end. */
@@ -288,16 +292,12 @@ export class Crowd {
     if (!member.isHeldBack) void this.#bring(member, RETURN_MS)
   }
 
-  #refused(member: Member, { errCode, message }: RefusedError): void {
+  #refused(member: Member, error: Error): void {
     this.refusals++
-    const reason = `${errCode} ${message}`.slice(0, 120)
+    const reason = error.message.slice(0, 120)
     this.refusedWith.set(reason, (this.refusedWith.get(reason) ?? 0) + 1)
-    if (!isTokenRefused(errCode)) return
+    if (!(error instanceof ConnectRefusedError && isTokenRefused(error.errCode))) return
     this.newTokens++
     this.#tokens.delete(member)
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -3,7 +3,7 @@
 import { Platform } from '../../src/openim/platforms.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
 import { OpenimClient } from '../../src/sdk/openim-client.js'
-import type { Crowd, Home } from './crowd.js'
+import type { Crowd, Home } from './members.js'
 
 /** Users in one subscription. */
 const PAGE = 500

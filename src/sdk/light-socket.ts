@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { CloseCode } from '../../src/openim/close-codes.js'
+import { CloseCode } from '../openim/close-codes.js'
 
 /** One for all: nobody looks at what the server makes of it. */
 const KEY = randomBytes(16).toString('base64')
