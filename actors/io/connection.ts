@@ -34,7 +34,13 @@ import {
 } from './connection/state.js'
 import { onNotWatched, onSubscribe, onSubscribeDue, onWatched } from './connection/subscriptions.js'
 
-export type { ConnectionCounts, ConnectionSettings, FromTransport, Heard } from './connection/state.js'
+export {
+  type ConnectionCounts,
+  type ConnectionSettings,
+  type FromTransport,
+  type Heard,
+  newConnectionCounts,
+} from './connection/state.js'
 
 /** Ping this long before a silent browser would count as dead. */
 const PING_PART = 0.9

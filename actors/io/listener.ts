@@ -20,7 +20,14 @@ import { onDismissDue, onStandAside } from './listener/standing-aside.js'
 import type { Args, Ctx, Message, State } from './listener/state.js'
 import { onAdmitted, onTokenChecked, onVerified } from './listener/steps.js'
 
-export type { Args, ListenerCounts, ListenerSettings, Message, Owner } from './listener/state.js'
+export {
+  type Args,
+  type ListenerCounts,
+  type ListenerSettings,
+  type Message,
+  newListenerCounts,
+  type Owner,
+} from './listener/state.js'
 
 export const listener = defineActor<Message, State, Args>({ kind: 'listener', start, receive, onStop })
 

@@ -46,7 +46,7 @@ export class PeerCrowd {
     return new PeerCrowd(CrowdProcess.start(scope, 'dialect', { name: 'the crowd', settings }))
   }
 
-  /** `until`: logged in; told of changes from now on; or knowing that everybody whom they watch is online. */
+  /** `until`: logged in; told of changes from now on; or knowing that all users that they watch are online. */
   come(order: OrderOf<'come'>): Done<'done'> {
     return this.process.answered('done', { verb: 'come', ...order })
   }

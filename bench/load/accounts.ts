@@ -1,4 +1,4 @@
-/** Whom the clients log in as: tokens from the gateway's REST, or from a file. */
+/** The accounts of the clients: tokens from the gateway's REST, or from a file. */
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { codeOf } from '../../src/errors/errors.js'

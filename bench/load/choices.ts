@@ -1,4 +1,4 @@
-/** Who watches whom: the same for the same seed, in whatever process it is asked. */
+/** Which users each client watches: the same for the same seed, in whatever process it is asked. */
 
 /** Numbers below 1 in a fixed order for each seed (mulberry32). */
 export function randomOf(seed: number): () => number {

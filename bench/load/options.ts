@@ -23,7 +23,7 @@ export const HELP = `Put a running gateway under load: clients that log in, watc
   --processes P      processes of the generator, default 1
   --platforms LIST   platform IDs that clients have by turns, default 1,2,5
   --prefix TEXT      what user IDs begin with, default load-
-  --seed N           who watches whom, and who leaves when, default 1
+  --seed N           which users are watched, and which clients leave when, default 1
   --json             the summary as JSON
   --help             this text
 

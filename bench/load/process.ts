@@ -235,7 +235,7 @@ class LoadProcess {
     return Array.from({ length: count }, (_, n) => accounts[this.#probed(index, n)]!.userId)
   }
 
-  /** The nth user whom a probe watches: each probe begins where the one before it ended. */
+  /** The nth user that a probe watches: each probe begins where the one before it ended. */
   #probed(probe: number, n: number): number {
     const { length } = this.order.accounts
     return (probe + 1 + ((probe * this.order.watch + n) % (length - 1))) % length

@@ -11,7 +11,7 @@ import { goalsLine, notesOf, tableOf } from './table.js'
 export interface Bench {
   /** Makes its `--help` when it is asked for. */
   help: () => string
-  /** What there is to measure, and beside whom, in words. Writes why something is left out to stderr. */
+  /** What there is to measure, and beside which peers, in words. Writes why something is left out to stderr. */
   measured: (options: Options) => { benchmarks: readonly Benchmark[]; beside?: string }
   /** Where RESULTS.md and results.json are kept; ends with a slash. */
   folder: URL

@@ -18,7 +18,7 @@ import { decodedOnce } from './decoded-once.js'
 import { LightSocket, type SocketEnd, type Target } from './light-socket.js'
 import { ConnectRefusedError, handshakeQuery } from './openim-handshake.js'
 
-/** Whom to log in as, with what. */
+/** The user to log in as, and their token. */
 export interface Account {
   userId: UserId
   platformId: PlatformId

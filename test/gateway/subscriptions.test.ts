@@ -1,6 +1,7 @@
 /** A subscription between its connection and the fan-out: what happens when not all goes well. */
+
 import t from 'tap'
-import { connection, type FromTransport } from '../../actors/io/connection.js'
+import { connection, type FromTransport, newConnectionCounts } from '../../actors/io/connection.js'
 import { Hub } from '../../src/doors/websocket/hub.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
 import { frameEncoding } from '../../src/openim/codec/encodings.js'
@@ -35,7 +36,7 @@ function setUp() {
     isSubscribed: (topic: string) => topics.has(topic),
   } as unknown as Socket
   const hub = new Hub()
-  const counts = { requests: {}, requestErrors: {}, closes: {}, overShare: {}, subscriptions: 0 }
+  const counts = newConnectionCounts()
   const ref = system.spawn(
     connection,
     connectionArgs(

@@ -39,7 +39,7 @@ export interface LoginOptions {
   delayMaxMs: number
 }
 
-/** Who removes whom, and whether a login has to fit in first. */
+/** Which logins a login removes, and whether it has to fit in first. */
 function rulesOf({ policy, refusesNew = false, perUserMax = 0, perPlatformMax = 0 }: LoginOptions) {
   const rivals = new LoginPolicy(policy, PLATFORMS)
   const isSeated = (refusesNew && policy !== 0) || perUserMax > 0 || perPlatformMax > 0

@@ -28,7 +28,7 @@ interface Place {
   brokenAtMs: number | undefined
 }
 
-/** Every place there ever was; who is shown, and who came before whom, is worked out anew each time. */
+/** Every place there ever was; which ones are shown, and in which order they came, is worked out anew each time. */
 class Model {
   nowMs = 0
   keys = 0
@@ -252,7 +252,7 @@ class Hold implements Command {
   ) {}
   check = () => true
   run(model: Model, { roster }: Real): void {
-    // Whom it holds was shown before, by a former life of the shard: nothing is reported.
+    // An earlier life of the shard showed these users already: nothing is reported.
     roster.hold(this.userId, this.platformId, model.nowMs)
     if (model.shown(this.userId).includes(this.platformId)) return
     const { userId, platformId } = this

@@ -40,7 +40,7 @@ interface Guest {
   client: VirtualClient
   node: number
   io: number
-  /** Whom it watches, if it is here for that. */
+  /** The users that it watches; empty = it is no watcher. */
   watches: UserId[]
   saysGoodbye: boolean
   /** The client goes, or a fault takes it; not its node. */

@@ -1,4 +1,4 @@
-/** Clients that watch users, and change their minds: whom they watch, and whether they are there at all. */
+/** Clients that watch users, come and go, and change the users that they watch. */
 
 import { Platform } from '../../src/openim/platforms.js'
 import type { UserId } from '../../src/rules/types.js'
@@ -98,7 +98,7 @@ export class Audience {
     await this.#sit(seat)
   }
 
-  /** Half of those whom it watches are of no interest any more, and others are. */
+  /** It unsubscribes half of its users, and subscribes to others. */
   async #turn(seat: Seat): Promise<void> {
     const old = [...seat.watched].slice(0, Math.ceil(seat.watched.size / 2))
     await seat.client!.unsubscribe(old)

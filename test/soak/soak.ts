@@ -18,7 +18,7 @@ import { type Line, lineThrough } from './line.js'
 
 export interface SoakSettings {
   users: number
-  /** Clients that come or go in a second; a fifth as many watchers change whom they watch. */
+  /** Clients that come or go in a second; a fifth as many watchers change their users. */
   churnPerS: number
   /** How long each round of churn lasts before a rest, ms. */
   roundMs: number

@@ -1,6 +1,7 @@
 /** What a connection actor is started with by a test that is about the actor alone. */
 
 import type { connection } from '../../actors/io/connection.js'
+import { newConnectionCounts } from '../../actors/io/connection.js'
 import { Hub } from '../../src/doors/websocket/hub.js'
 import { frameEncoding } from '../../src/openim/codec/encodings.js'
 import { Platform } from '../../src/openim/platforms.js'
@@ -24,7 +25,7 @@ export function connectionArgs(
     encoding: frameEncoding('go', false),
     hub: new Hub(),
     rates: { requestOfUser: () => 0, chargeUser: () => {}, watchesOfUser: () => 0 },
-    counts: { requests: {}, requestErrors: {}, closes: {}, overShare: {}, subscriptions: 0 },
+    counts: newConnectionCounts(),
     places: { remove: () => {} },
     ...given,
     settings: {

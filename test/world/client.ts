@@ -54,7 +54,7 @@ export class VirtualTransport {
 export interface Door {
   system: ActorSystem
   transport: VirtualTransport
-  /** Users on the status board whom perhaps nobody watches any more. */
+  /** Users on the status board that perhaps nobody watches any more. */
   unattended: Set<UserId>
 }
 

@@ -2,8 +2,9 @@
  * A whole node in a virtual world: real listeners, connections, fan-outs, presence shards and sync actors, each role
  * on threads of its own. Only the sockets, the tokens' signatures, the store's server and the clock are made up.
  */
+
 import { fanOut } from '../../actors/io/fan-out.js'
-import { listener, type Message } from '../../actors/io/listener.js'
+import { listener, type Message, newListenerCounts } from '../../actors/io/listener.js'
 import { newShardCounts, presenceShard, type Seating } from '../../actors/shard/presence-shard.js'
 import { newSyncCounts } from '../../actors/sync/counts.js'
 import { startSync } from '../../actors/sync/start-sync.js'
@@ -279,16 +280,7 @@ export class VirtualNode {
     const hub = new Hub()
     const transport = new VirtualTransport()
     this.#doors[slot] = { system, transport, unattended: hub.unattended }
-    const counts = {
-      logins: 0,
-      loginErrors: {},
-      requests: {},
-      requestErrors: {},
-      closes: {},
-      overShare: {},
-      subscriptions: 0,
-      statusPushes: 0,
-    }
+    const counts = { ...newListenerCounts(), statusPushes: 0 }
     const limits = { watchedUsersMax: 1_000_000, watchesWaitingMax: 1_000_000 }
     const gauges = { waiting: () => 0 }
     system.spawn(fanOut, { hub, limits, gauges, transport, addresses: this.addresses, counts }, FAN_OUT)

@@ -50,6 +50,10 @@ export interface ConnectionCounts {
   subscriptions: number
 }
 
+export function newConnectionCounts(): ConnectionCounts {
+  return { requests: {}, requestErrors: {}, closes: {}, overShare: {}, subscriptions: 0 }
+}
+
 /** When the client was last heard; the transport's callbacks write it too, once for each ping. */
 export interface Heard {
   heardMs: number

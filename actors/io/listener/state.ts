@@ -13,7 +13,13 @@ import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
 import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
 import type { PlatformId, Seat, TokenState, UserId } from '../../../src/rules/types.js'
 import type { Context, Outcome, Ref } from '../../../src/runtime/index.js'
-import type { ConnectionCounts, ConnectionSettings, FromTransport, Heard } from '../connection.js'
+import {
+  type ConnectionCounts,
+  type ConnectionSettings,
+  type FromTransport,
+  type Heard,
+  newConnectionCounts,
+} from '../connection.js'
 import type { AsideSettings, FromAside } from './standing-aside.js'
 
 export interface ListenerSettings extends ConnectionSettings, AsideSettings {
@@ -29,6 +35,10 @@ export interface ListenerCounts extends ConnectionCounts {
   logins: number
   /** By error code. */
   loginErrors: Record<string, number>
+}
+
+export function newListenerCounts(): ListenerCounts {
+  return { ...newConnectionCounts(), logins: 0, loginErrors: {} }
 }
 
 /** What the transport keeps with a socket. */

@@ -53,7 +53,7 @@ export interface Args {
   shard: number
   settings: ShardSettings
   addresses: Addresses
-  /** Whom a login removes; with seats in use for rivals that stay, nobody. */
+  /** The logins that a login removes; none where seats are in use and rivals stay. */
   policy: LoginPolicy
   /** Undefined = seats are not in use: every login may come in. */
   seating: Seating | undefined

@@ -11,7 +11,7 @@ export const changesOf = (peers: readonly Peer[]) =>
     question: 'messages a second to watchers, while those whom they watch log in and leave',
     sizes: {
       watchers: 500,
-      /** Whom each watches. */
+      /** How many users each watches. */
       watch: 10,
       /** Users who come and go, and watch nobody; every watch is of one of them. */
       changing: 500,

@@ -11,7 +11,7 @@ export const loginsOf = (peers: readonly Peer[]) =>
     question: 'logins a second, with nobody to watch, and with friends who come at the same time',
     sizes: {
       users: 1_000,
-      /** Whom each of them watches in the second half. */
+      /** How many users each of them watches in the second half. */
       watch: 10,
       /** Logins on their way at one time. */
       atOnce: 64,

@@ -1,8 +1,15 @@
 /** The io role: one transport, a listener, a fan-out, and a connection for each socket. */
+
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FromTransport } from '../../../actors/io/connection.js'
 import { type FanOutCounts, type FanOutGauges, fanOut } from '../../../actors/io/fan-out.js'
-import { type ListenerCounts, listener, type Message, type Owner } from '../../../actors/io/listener.js'
+import {
+  type ListenerCounts,
+  listener,
+  type Message,
+  newListenerCounts,
+  type Owner,
+} from '../../../actors/io/listener.js'
 import { canonicalToken } from '../../auth/canonical-token.js'
 import type { TokenKeys } from '../../auth/keys.js'
 import { verifyToken } from '../../auth/tokens.js'
@@ -57,14 +64,8 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   const { config, topology } = settings
   const hub = new Hub()
   const counts: IoCounts = {
-    logins: 0,
-    loginErrors: {},
-    requests: {},
-    requestErrors: {},
-    closes: {},
-    overShare: {},
+    ...newListenerCounts(),
     malformed: { head: 0, proxyHeader: 0 },
-    subscriptions: 0,
     statusPushes: 0,
   }
   const sockets = new ThreadSockets(settings.socketBudget, index)

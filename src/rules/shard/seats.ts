@@ -24,7 +24,7 @@ export const CONNECT_WAIT_MS = 10_000
 
 /** What a login has to fit in with before it may come in. */
 export interface Seating {
-  /** Who conflicts with whom. */
+  /** Which platforms conflict. */
   rivals: LoginPolicy
   /** Rivals leave when a newcomer comes; otherwise they stay, and the newcomer is refused. */
   rivalsYield: boolean
