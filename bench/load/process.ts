@@ -124,6 +124,10 @@ class LoadProcess {
     this.#isOver = true
     for (const timer of this.#timers) clearInterval(timer)
     this.#report(true)
+  }
+
+  /** When all processes have stopped: others would count what their watchers are told of it. */
+  goHome(): void {
     for (const { client } of this.#devices) client?.goodbye()
   }
 
@@ -334,8 +338,8 @@ function answer(message: LoadAnswer): void {
 }
 
 let running: LoadProcess | undefined
-process.on('message', (order: LoadOrder | { verb: 'stop' }) => {
-  if (order.verb === 'stop') return running?.stop()
+process.on('message', (order: LoadOrder | { verb: 'stop' | 'goHome' }) => {
+  if (order.verb !== 'begin') return running?.[order.verb]()
   running = new LoadProcess(order)
   running.begin()
   answer({ verb: 'begun' })

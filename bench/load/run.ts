@@ -117,6 +117,7 @@ async function put(
     const seconds = secondsNow()
     await Promise.race([failed, Promise.all(parts.map(({ child }) => stop(child)))])
     const counts = look()
+    for (const { child } of parts) child.send({ verb: 'goHome' })
     await new Promise((resolve) => setTimeout(resolve, GOODBYE_MS))
     return { counts, seconds, cpu: parts.map(cpuOf) }
   } finally {
