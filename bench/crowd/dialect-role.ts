@@ -28,7 +28,7 @@ const PATIENCE_MS = 60_000
 type OrderOf<V extends DialectOrder['verb']> = Extract<DialectOrder, { verb: V }>
 type Stage = OrderOf<'come'>['until']
 
-/** How often the crowd was told that somebody is online, or that he is not. */
+/** How often the crowd was told that a user is online, or is not. */
 class Tally {
   online = 0
   offline = 0

@@ -4,7 +4,7 @@ import type { Scope } from '../support/scope.js'
 /** How a client of the generator speaks; see clients/. */
 export type Dialect = 'porchlight' | 'raw' | 'socket-io' | 'socketcluster' | 'mqtt' | 'xmpp'
 
-/** Who logs in, and whose presence he wants to know. */
+/** A user that logs in, and the users that they watch. */
 export interface Person {
   userId: string
   watches: string[]

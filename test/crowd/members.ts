@@ -126,7 +126,7 @@ export class Crowd {
       .sort((a, b) => a - b)
   }
 
-  isOnHisWay(userId: UserId): boolean {
+  isOnTheWay(userId: UserId): boolean {
     return this.byUser.get(userId)!.some((member) => member.state === 'coming')
   }
 
@@ -142,7 +142,7 @@ export class Crowd {
     return this.byUser.get(userId)!.every((member) => !member.isOpen && member.goneFromMs <= nowMs)
   }
 
-  /** His devices, in words. */
+  /** Their devices, in words. */
   describe(userId: UserId): string {
     const nowMs = performance.now()
     const devices = this.byUser.get(userId)!.map(({ platformId, state, home, changedMs }) => {

@@ -164,8 +164,8 @@ class Facts {
 
   /** When the user, back on the platform, said goodbye: what was held for them until then is given up. */
   #goodbyeAfter({ userId, platformId, leftMs }: Socket, isOfAny: boolean): number {
-    const isHis = (one: Socket) => one.userId === userId && (isOfAny || one.platformId === platformId)
-    const goodbyes = this.sockets.filter((one) => isHis(one) && one.leftMs > leftMs && !one.hasGrace)
+    const isTheirs = (one: Socket) => one.userId === userId && (isOfAny || one.platformId === platformId)
+    const goodbyes = this.sockets.filter((one) => isTheirs(one) && one.leftMs > leftMs && !one.hasGrace)
     return Math.min(...goodbyes.map((one) => one.leftMs))
   }
 

@@ -50,7 +50,7 @@ export class Audit {
     const missing = this.posts() - new Set([...this.watchers.all].map(({ home }) => home.nodeId)).size
     if (missing > 0) found.push({ userId: '', where: 'watchers', text: `${missing} nodes have no watchers` })
     for (const userId of userIds) {
-      if (this.crowd.isOnHisWay(userId)) {
+      if (this.crowd.isOnTheWay(userId)) {
         found.push({ userId, where: 'crowd', text: `${userId} is on their way` })
         continue
       }
@@ -89,7 +89,7 @@ export class Audit {
       this.redis.zrangebyscore(plainKeys.online(userId), `(${nowS}`, '+inf'),
       this.redis.zrangebyscore(plainKeys.claims(userId), `(${nowS}`, '+inf'),
     ])
-    if (this.crowd.isOnHisWay(userId)) return
+    if (this.crowd.isOnTheWay(userId)) return
     const real = this.crowd.platformsOf(userId).join()
     const recorded = union
       .map(Number)

@@ -1,4 +1,4 @@
-/** The system is quiet and one user comes or goes: when does his watcher hear of it? */
+/** The system is quiet and one user comes or goes: when does their watcher hear of it? */
 import { defineBenchmark } from '../../support/figures.js'
 import { percentile } from '../../support/measure.js'
 import { withScope } from '../../support/scope.js'

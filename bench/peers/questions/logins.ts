@@ -48,7 +48,7 @@ export const loginsOf = (peers: readonly Peer[]) =>
       }),
   })
 
-/** Each watches those who come after him; the last ones the first. */
+/** Each watches those who come after them; the last ones the first. */
 function ring(group: string, users: number, watch: number) {
   const nameAt = (n: number) => `${group}-${n % users}`
   return Array.from({ length: users }, (_, n) => ({

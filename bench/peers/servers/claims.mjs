@@ -1,4 +1,4 @@
-// What a presence application keeps in Redis: for each user a sorted set of his connections by the end of their claim.
+// What a presence application keeps in Redis: for each user a sorted set of their connections by the end of their claim.
 import { Redis } from 'ioredis'
 
 /** As long as Porchlight's records live, seconds. */

@@ -107,7 +107,7 @@ modules:
 interface RosterItem {
   owner: string
   contact: string
-  /** `to`: the owner sees the contact; `from`: the contact sees him. */
+  /** `to`: the owner sees the contact; `from`: the contact sees the owner. */
   subscription: 'to' | 'from'
 }
 

@@ -1,4 +1,4 @@
-/** The floor: uWebSockets.js alone. It takes everybody at his word, and publishes who comes and goes. */
+/** The floor: uWebSockets.js alone. It believes every name, and publishes who comes and goes. */
 import { asTheGateway, uws } from '../../support/uws.js'
 import { WATCHING, WELCOME } from '../clients/raw.js'
 
