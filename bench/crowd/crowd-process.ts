@@ -4,7 +4,9 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Scope } from '../support/scope.js'
-import type { RoleName } from './roles.js'
+
+/** What it may be; `roles.ts` has the modules. */
+export type RoleName = 'counting' | 'returning' | 'changing' | 'dialect'
 
 /** What any of them may answer at any time. It is no use from then on. */
 export interface Failed {

@@ -1,6 +1,7 @@
 /** The entry of every process of a crowd: it plays one role, and does what it is told, one order after another. */
 import { answer, fail } from './answer.js'
-import { type Obey, ROLES, type RoleName } from './roles.js'
+import type { RoleName } from './crowd-process.js'
+import { type Obey, ROLES } from './roles.js'
 
 const { obey } = (await ROLES[process.argv[2] as RoleName]()) as { obey: Obey<object, { verb: string }> }
 

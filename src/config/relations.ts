@@ -4,15 +4,9 @@
  */
 import { watchAnswerBytes, watchRequestBytes } from '../rules/presence/watch-list.js'
 import { threadsWithShards, watchedUsersThatFit } from './defaults.js'
-import { redisRelations } from './rows/redis.js'
-import { type Config, settings } from './settings.js'
-
-/** What several settings must have in common. */
-export interface Relation {
-  of: readonly (keyof Config)[]
-  holds(config: Config): boolean
-  sentence: string
-}
+import { redisRelations } from './redis-relations.js'
+import type { Relation } from './relation.js'
+import { settings } from './settings.js'
 
 export const relations: readonly Relation[] = [
   ...redisRelations,

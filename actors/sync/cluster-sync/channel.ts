@@ -4,20 +4,11 @@
  * away, it came back at another server, a proxy does not carry what is published. Thread: sync.
  */
 import type { Outcome } from '../../../src/runtime/index.js'
-import type { Ctx, State } from './state.js'
+import type { ChannelState, Ctx, State } from './state.js'
 
 const PROBES_PER_LEASE = 3
 /** One note may be lost with a connection that is being replaced. */
 const FAILURES_MAX = 2
-
-export interface ChannelState {
-  isProbing: boolean
-  /** In a row, since the first of them by this thread's clock. */
-  failures: number
-  failsSinceMs: number
-}
-
-export type FromChannel = { kind: 'probeChannel' } | { kind: 'channelProbed'; outcome: Outcome<void> }
 
 export function newChannel(): ChannelState {
   return { isProbing: false, failures: 0, failsSinceMs: 0 }

@@ -9,8 +9,6 @@ import type { Ctx, State } from './state.js'
 /** As often as watches are read again, the other thing that no message tells. */
 const COUNTS_PER_WATCH = 3
 
-export type FromDiscards = { kind: 'countDiscards' } | { kind: 'discardsCounted'; outcome: Outcome<number> }
-
 /** Everything is about to be asserted: what is counted now is what later counts are compared with. */
 export function countDiscardsAnew(ctx: Ctx, state: State): void {
   state.losses.discards = undefined

@@ -13,7 +13,7 @@ import { probeChannelAnew } from './channel.js'
 import { countDiscardsAnew } from './discards.js'
 import { renewLease } from './lease.js'
 import { tellTokensStoreBack } from './losses.js'
-import type { Ctx, State } from './state.js'
+import type { Ctx, State, Trouble } from './state.js'
 
 const PROBE_MS = 1_000
 /** Long enough that a busy sync thread is not taken for a store that hangs. */
@@ -22,20 +22,7 @@ const PROBE_DEADLINE_MS = 2_000
 const WRITES_PER_LEASE = 2
 
 /** Why the store does not serve. Where several apply, `/readyz` shows the first of this list. */
-const TROUBLES = ['silence', 'connection', 'lease', 'opening', 'writes'] as const
-export type Trouble = (typeof TROUBLES)[number]
-export type Troubles = Partial<Record<Trouble, string>>
-
-/** Whether the store serves; the circuit breaker itself is `StoreAccess.isAway`. */
-export interface Serving {
-  /** The troubles that apply, each with its reason. */
-  troubles: Troubles
-  /** When the probe that is under way was sent. */
-  probedMs: number | undefined
-}
-
-export type FromHealth = { kind: 'probeDue' } | { kind: 'probed'; sentMs: number; outcome: Outcome<void> }
-
+const TROUBLES: readonly Trouble[] = ['silence', 'connection', 'lease', 'opening', 'writes']
 function startProbes(ctx: Ctx, state: State): void {
   state.access.isAway = false
   state.serving.probedMs = undefined

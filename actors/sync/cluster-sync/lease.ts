@@ -15,7 +15,7 @@ import type { Outcome } from '../../../src/runtime/index.js'
 import type { Incarnation, Lease, LeaseRenewal } from '../../../src/store/ports/node-registry.js'
 import { AWAY } from '../store-access.js'
 import { tellShards } from './losses.js'
-import type { Ctx, State } from './state.js'
+import type { Ctx, LeaseState, State } from './state.js'
 
 /** All users have been asserted under a new epoch after so long. */
 const HANDOVER_MS = 60_000
@@ -23,34 +23,6 @@ const HANDOVER_MS = 60_000
 const RENEWAL_DEADLINES_PER_LEASE = 2
 /** After one that failed. */
 const RENEW_AGAIN_MS = 1_000
-
-export interface LeaseState {
-  name: NodeName
-  members: Membership
-  /** The epoch was taken and has not been renewed yet. */
-  isNew: boolean
-  /** A new epoch is to be taken, once a renewal has worked; until it is there, this one is kept. */
-  nextEpoch: 'none' | 'due' | 'under way'
-  /** When the renewal that is under way was sent. */
-  sentMs: number | undefined
-  /** Why the last one that ended did not work; undefined = it did. */
-  failure: string | undefined
-  suspicions: Suspicions
-  /** When the epoch was taken. */
-  takenMs: number
-  /** When the last renewal that succeeded was sent. */
-  renewedMs: number
-  /** Earlier incarnations of this process, and until when they are kept. */
-  previousIncarnations: Holder[]
-  keptUntilMs: number
-  sweeping: Holder | undefined
-}
-
-export type FromLease =
-  | { kind: 'renewLease' }
-  | { kind: 'leaseRenewed'; sentMs: number; outcome: Outcome<Lease> }
-  | { kind: 'deathDue' }
-  | { kind: 'swept'; dead: Holder; outcome: Outcome<number> }
 
 export function newLease(nodeLeaseMs: number): LeaseState {
   return {

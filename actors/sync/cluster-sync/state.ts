@@ -1,16 +1,15 @@
 /** What cluster-sync owns, and what it sends itself. Thread: sync. */
 import type { Addresses } from '../../../src/protocol/addresses.js'
 import type * as ClusterSync from '../../../src/protocol/cluster-sync.js'
-import type { Registry } from '../../../src/rules/cluster/membership.js'
+import type { Membership, Registry } from '../../../src/rules/cluster/membership.js'
+import type { NodeName } from '../../../src/rules/cluster/node-name.js'
+import type { Suspicions } from '../../../src/rules/cluster/suspicions.js'
+import type { Holder } from '../../../src/rules/types.js'
 import type { Context, Outcome } from '../../../src/runtime/index.js'
-import type { Incarnation } from '../../../src/store/ports/node-registry.js'
+import type { Incarnation, Lease } from '../../../src/store/ports/node-registry.js'
 import type { Store } from '../../../src/store/ports/store.js'
 import type { ClusterCounts } from '../counts.js'
 import type { OwnStoreAccess } from '../store-access.js'
-import type { ChannelState, FromChannel } from './channel.js'
-import type { FromDiscards } from './discards.js'
-import type { FromHealth, Serving } from './health.js'
-import type { FromLease, LeaseState } from './lease.js'
 
 export interface Args {
   /** A store that is not open yet. */
@@ -40,6 +39,46 @@ export interface Losses {
   isRefused: boolean
 }
 
+/** Why the store does not serve. */
+export type Trouble = 'silence' | 'connection' | 'lease' | 'opening' | 'writes'
+
+/** Whether the store serves; the circuit breaker itself is `StoreAccess.isAway`. */
+export interface Serving {
+  /** The troubles that apply, each with its reason. */
+  troubles: Partial<Record<Trouble, string>>
+  /** When the probe that is under way was sent. */
+  probedMs: number | undefined
+}
+
+export interface ChannelState {
+  isProbing: boolean
+  /** In a row, since the first of them by this thread's clock. */
+  failures: number
+  failsSinceMs: number
+}
+
+export interface LeaseState {
+  name: NodeName
+  members: Membership
+  /** The epoch was taken and has not been renewed yet. */
+  isNew: boolean
+  /** A new epoch is to be taken, once a renewal has worked; until it is there, this one is kept. */
+  nextEpoch: 'none' | 'due' | 'under way'
+  /** When the renewal that is under way was sent. */
+  sentMs: number | undefined
+  /** Why the last one that ended did not work; undefined = it did. */
+  failure: string | undefined
+  suspicions: Suspicions
+  /** When the epoch was taken. */
+  takenMs: number
+  /** When the last renewal that succeeded was sent. */
+  renewedMs: number
+  /** Earlier incarnations of this process, and until when they are kept. */
+  previousIncarnations: Holder[]
+  keptUntilMs: number
+  sweeping: Holder | undefined
+}
+
 /** What only cluster-sync sends itself. */
 export type Private =
   | { kind: 'open' }
@@ -49,9 +88,15 @@ export type Private =
   | { kind: 'changesMissed'; reason: string }
   | { kind: 'refusedDue' }
   | { kind: 'died'; dead: Registry['dead'] }
-  | FromChannel
-  | FromDiscards
-  | FromHealth
-  | FromLease
+  | { kind: 'probeChannel' }
+  | { kind: 'channelProbed'; outcome: Outcome<void> }
+  | { kind: 'countDiscards' }
+  | { kind: 'discardsCounted'; outcome: Outcome<number> }
+  | { kind: 'probeDue' }
+  | { kind: 'probed'; sentMs: number; outcome: Outcome<void> }
+  | { kind: 'renewLease' }
+  | { kind: 'leaseRenewed'; sentMs: number; outcome: Outcome<Lease> }
+  | { kind: 'deathDue' }
+  | { kind: 'swept'; dead: Holder; outcome: Outcome<number> }
 
 export type Ctx = Context<ClusterSync.Command | Private>

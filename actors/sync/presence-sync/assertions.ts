@@ -1,27 +1,13 @@
 /** Assertions of the shards: sends them to the store, and their outcomes back. Thread: sync. */
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
 import type { Assertion, AssertOutcome, Snapshot } from '../../../src/rules/types.js'
-import type { Outcome, ReplyTo } from '../../../src/runtime/index.js'
+import type { ReplyTo } from '../../../src/runtime/index.js'
 import { askStore } from '../store-access.js'
-import type { Ctx, State } from './state.js'
+import type { Asserted, Ctx, State } from './state.js'
 
 const FAILS_TOLD_MS = 500
 /** A healthy store answers every call sooner. */
 const SLOW_MS = 1_000
-
-/** What one shard asserts. */
-interface Asserting {
-  shard: number
-  sent: Assertion[]
-  /** Not sent: a login of theirs is still to be checked. */
-  heldBack: Assertion[]
-  replyTo: ReplyTo<AssertOutcome[]>
-}
-
-export interface Asserted extends Asserting {
-  kind: 'asserted'
-  outcome: Outcome<AssertOutcome[]>
-}
 
 export function onAssert(ctx: Ctx, state: State, question: PresenceSync.Assert): void {
   const { shard, batch, isBackground } = question

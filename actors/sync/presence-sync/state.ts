@@ -3,12 +3,18 @@ import type { Addresses } from '../../../src/protocol/addresses.js'
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
 import type * as PresenceSync from '../../../src/protocol/presence-sync.js'
 import type { Ledger } from '../../../src/rules/presence/ledger.js'
-import type { AssertOutcome, Snapshot, UserId, UserPlatforms, Whereabouts } from '../../../src/rules/types.js'
+import type {
+  Assertion,
+  AssertOutcome,
+  Snapshot,
+  UserId,
+  UserPlatforms,
+  Whereabouts,
+} from '../../../src/rules/types.js'
 import type { Context, Outcome, Ref, ReplyTo } from '../../../src/runtime/index.js'
 import type { PresenceCounts } from '../counts.js'
 import type { StoreAccess } from '../store-access.js'
 import type { UncheckedLogins } from '../unchecked-logins.js'
-import type { Asserted } from './assertions.js'
 import type { Background } from './background.js'
 
 export interface Args {
@@ -45,6 +51,20 @@ export interface Calls {
 export interface Reading {
   replyTo: ReplyTo<UserPlatforms[]>
   userIds: UserId[]
+}
+
+/** What one shard asserts. */
+interface Asserting {
+  shard: number
+  sent: Assertion[]
+  /** Not sent: a login of theirs is still to be checked. */
+  heldBack: Assertion[]
+  replyTo: ReplyTo<AssertOutcome[]>
+}
+
+export interface Asserted extends Asserting {
+  kind: 'asserted'
+  outcome: Outcome<AssertOutcome[]>
 }
 
 /** What only presence-sync sends itself. */
