@@ -102,22 +102,36 @@ t.test('an unknown path or method is answered in the same form', async (t) => {
   t.equal((await app.request('/auth/get_admin_token')).status, 404)
 })
 
-t.test('pages of any origin may call, with any header', async (t) => {
-  const { app, post } = room()
-  const preflight = await app.request('/auth/parse_token', {
-    method: 'OPTIONS',
-    headers: { origin: 'https://a', 'access-control-request-headers': 'operationID,token,reqFuncName' },
-  })
-  t.equal(preflight.status, 200)
-  t.equal(typeof (await preflight.json()), 'string')
-  t.equal(preflight.headers.get('access-control-max-age'), '172800')
-  const refused = await post('/auth/parse_token', '{')
-  for (const headers of [preflight.headers, refused.headers]) {
-    t.equal(headers.get('access-control-allow-origin'), '*')
-    t.equal(headers.get('access-control-allow-headers'), '*')
-    t.equal(headers.get('access-control-allow-methods'), '*')
-    t.notOk(headers.has('access-control-allow-credentials'))
+t.test('pages of the origins that may connect may call, with any header', async (t) => {
+  const { app } = room()
+  const ask = (origin: string, method: 'OPTIONS' | 'POST') =>
+    app.request('/auth/parse_token', {
+      method,
+      headers: { origin, 'access-control-request-headers': 'operationID,token,reqFuncName' },
+      ...(method === 'POST' && { body: '{' }),
+    })
+  for (const origin of ['https://a', 'http://localhost:3000']) {
+    for (const method of ['OPTIONS', 'POST'] as const) {
+      const { status, headers } = await ask(origin, method)
+      t.equal(status, 200)
+      t.equal(headers.get('access-control-allow-origin'), origin)
+      t.equal(headers.get('access-control-allow-headers'), 'operationID,token,reqFuncName')
+      t.equal(headers.get('access-control-allow-methods'), 'GET, HEAD, POST')
+      t.equal(headers.get('access-control-max-age'), '172800')
+      t.equal(headers.get('vary'), 'Origin')
+      t.notOk(headers.has('access-control-allow-credentials'))
+    }
   }
+  t.equal(typeof (await (await ask('https://a', 'OPTIONS')).json()), 'string')
+  for (const method of ['OPTIONS', 'POST'] as const) {
+    const { status, headers } = await ask('https://b', method)
+    t.equal(status, 200)
+    t.notOk(headers.has('access-control-allow-origin'), 'the browser keeps it from the page')
+    t.equal(headers.get('vary'), 'Origin')
+  }
+  const bare = await app.request('/auth/parse_token', { method: 'OPTIONS' })
+  t.equal(bare.status, 200)
+  t.notOk(bare.headers.has('access-control-allow-origin'), 'who sends no origin is no browser')
 })
 
 t.test('readiness and health are as the node has them', async (t) => {

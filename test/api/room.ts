@@ -2,6 +2,7 @@
 
 import type { AuditLine } from '../../src/doors/rest/audit.js'
 import { createRest, type RestDeps } from '../../src/doors/rest/rest.js'
+import { originCheck } from '../../src/net/origin.js'
 import type { KickOrder } from '../../src/rules/shard/admin-kicks.js'
 import { ConnectionService, type KickResult } from '../../src/services/connections.js'
 import { RateTable } from '../../src/services/rate-table.js'
@@ -62,6 +63,7 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
         : neighbours.kick(order),
   }
   const app = createRest({
+    isOriginAllowed: originCheck(['https://a']),
     secrets: new SecretGuard(SECRET, 'salt'),
     isAdmin,
     platforms,

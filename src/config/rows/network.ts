@@ -73,6 +73,6 @@ export const networkSettings = {
   allowedOrigins: origins({
     env: 'ALLOWED_ORIGINS',
     defaultDoc: 'same host, and loopback',
-    doc: 'Origins of web pages that may connect besides. Clients without an Origin header are not browsers, and pass.',
+    doc: 'Origins of web pages that may connect and call REST besides. Clients without an Origin header are not browsers, and pass.',
   }),
 }

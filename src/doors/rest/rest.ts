@@ -7,18 +7,21 @@
  * Answers look like OpenIM's: HTTP 200 with an envelope, errors included. The use cases are injected.
  * No token is ever part of an error or a report.
  */
-import { type Context, Hono, type Next } from 'hono'
+import { type Context, Hono } from 'hono'
 import type { Liveness, Readiness } from '../../health/readiness.js'
+import type { OriginCheck } from '../../net/origin.js'
 import { WireCode } from '../../openim/codes.js'
 import type { PlatformTable } from '../../rules/platforms.js'
 import { CallRefusedError } from '../../services/call-refused.js'
 import { type CallerEnv, callerAddress } from './caller.js'
+import { cors } from './cors.js'
 import { failure, statusOf, success } from './envelope.js'
 import type { Route, RouteDeps } from './route.js'
 import { allRoutes } from './routes.js'
 import { serveCall } from './serve-call.js'
 
 export interface RestDeps extends RouteDeps {
+  isOriginAllowed: OriginCheck
   platforms: PlatformTable
   readiness(): Promise<Readiness>
   liveness(): Promise<Liveness>
@@ -30,7 +33,7 @@ type App = Hono<{ Bindings: Partial<CallerEnv> }>
 
 export function createRest(deps: RestDeps): App {
   const app: App = new Hono()
-  app.use(allowEveryOrigin)
+  app.use(cors(deps.isOriginAllowed))
   app.get('/', (c) => c.json(FRONT_PAGE))
   app.get('/healthz', async (c) => {
     const { alive, missing = 'ok' } = await deps.liveness()
@@ -76,15 +79,4 @@ const FRONT_PAGE = {
   what: "A presence gateway that speaks OpenIM's client protocol. Clients connect to WS_PORT; this is its REST port.",
   health: ['/healthz', '/readyz'],
   documentation: 'docs/logins.md for tokens, docs/rest.md for every path; ARCHITECTURE.md for how it works.',
-}
-
-/** Calls carry their token in a header, never in a cookie, so that another site's page has nothing to ride on. */
-async function allowEveryOrigin(c: Context, next: Next): Promise<Response | undefined> {
-  c.header('Access-Control-Allow-Origin', '*')
-  c.header('Access-Control-Allow-Methods', '*')
-  c.header('Access-Control-Allow-Headers', '*')
-  c.header('Access-Control-Max-Age', '172800')
-  if (c.req.method === 'OPTIONS') return c.json('Options Request!')
-  await next()
-  return undefined
 }

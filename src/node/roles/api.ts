@@ -8,6 +8,7 @@ import { type HttpServer, serveHttp } from '../../doors/rest/http-server.js'
 import { createRest } from '../../doors/rest/rest.js'
 import { limitKeyOf } from '../../net/address.js'
 import { Networks } from '../../net/networks.js'
+import { originCheck } from '../../net/origin.js'
 import type { TlsFiles } from '../../net/tls-files.js'
 import { boundedLog } from '../../observe/log.js'
 import type { Report } from '../../observe/metrics.js'
@@ -62,6 +63,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   const tokens = tokenService(thread, keys, addresses, rights)
   const rateOf = (count: number) => new RateTable({ count, periodMs: SECOND_MS, salt })
   const app = createRest({
+    isOriginAllowed: originCheck(config.allowedOrigins),
     tokens,
     connections: new ConnectionService({ kick: (order) => kick(system, addresses, order) }, tokens),
     statuses: new StatusService({
