@@ -5,7 +5,7 @@ import { LIST_MAX } from './bounds.js'
 import type { Changes } from './changes.js'
 import { userId } from './fields.js'
 import type { NoteKind } from './note-kind.js'
-import { field, listText } from './shapes.js'
+import { field, isNumber, isText, listText } from './shapes.js'
 import { changeList, checkedSnapshot } from './snapshots.js'
 
 /** Elements for each change: user, claims, union. */
@@ -32,9 +32,15 @@ export const records: NoteKind<Changes> = {
     const list = changeList(body, WIDTH)
     const snapshots: Snapshot[] = []
     for (let i = 0; i < list.length; i += WIDTH) {
-      const [userId, claims, union] = list.slice(i, i + WIDTH) as [string, StoredClaims, string[]]
-      snapshots.push(checkedSnapshot(snapshotOf(userId, claims, union)))
+      const [userId, claims, union] = list.slice(i, i + WIDTH)
+      if (!isFlat(claims) || !isFlat(union)) throw new Error('Not a change.')
+      snapshots.push(checkedSnapshot(snapshotOf(userId as string, claims, union.map(String))))
     }
     return { kind: 'changes', snapshots }
   },
+}
+
+/** Before they are made into texts: the text of a list in a list in a list costs the square of its bytes. */
+function isFlat(value: unknown): value is StoredClaims {
+  return Array.isArray(value) && value.every((one) => isText(one) || isNumber(one))
 }
