@@ -43,3 +43,10 @@ t.test(
     for (const file of roles) t.notMatch(await readFile(join(ROOT, file), 'utf8'), /\.\.\.config\b/, file)
   },
 )
+
+t.test('nobody asks URL.canParse, which is not to be believed in Node 20', async (t) => {
+  for (const file of await sources()) {
+    if (file !== 'src/net/parse-url.ts')
+      t.notMatch(await readFile(join(ROOT, file), 'utf8'), /canParse/, file)
+  }
+})

@@ -1,4 +1,5 @@
 /** May this web page connect? Browsers say where a page is from; what is not a browser sends no Origin, and passes. */
+import { parseUrl } from './parse-url.js'
 
 /** `hosts`: what the client asked for, as `host[:port]`; asked only where it matters. */
 export type OriginCheck = (origin: string, hosts: () => readonly string[]) => boolean
@@ -15,8 +16,8 @@ export function originCheck(allowed: readonly string[]): OriginCheck {
     if (given === '' || isAnyAllowed) return true
     const origin = normalizeOrigin(given)
     if (exact.has(origin)) return true
-    if (!URL.canParse(origin)) return false
-    const from = new URL(origin)
+    const from = parseUrl(origin)
+    if (from === undefined) return false
     return isLoopback(from.hostname) || wild.some((matches) => matches(from)) || isOwn(from, hosts())
   }
 }
@@ -41,8 +42,8 @@ export function readOriginPattern(text: string): string | undefined {
   if (scheme !== 'http' && scheme !== 'https') return wildcard === undefined ? lower : undefined
   const hasAnyPort = port === ':*'
   const base = `${scheme}://${wildcard === undefined ? '' : 'x.'}${name}${hasAnyPort ? '' : (port ?? '')}`
-  if (port === ':0' || !URL.canParse(base)) return undefined
-  const { origin } = new URL(base)
+  const origin = port === ':0' ? undefined : parseUrl(base)?.origin
+  if (origin === undefined) return undefined
   const spelled = wildcard === undefined ? origin : origin.replace('://x.', '://*.')
   return hasAnyPort ? `${spelled}:*` : spelled
 }
@@ -50,8 +51,8 @@ export function readOriginPattern(text: string): string | undefined {
 /** Web origins as a browser spells them; those of other schemes in lower case. */
 function normalizeOrigin(origin: string): string {
   const lower = origin.toLowerCase()
-  if (!/^https?:\/\/[^/?#@\s]+$/.test(lower) || !URL.canParse(lower)) return lower
-  return new URL(lower).origin
+  const url = /^https?:\/\/[^/?#@\s]+$/.test(lower) ? parseUrl(lower) : undefined
+  return url?.origin ?? lower
 }
 
 /** For a pattern with a `*.` before its name, a `:*` behind it, or both. */
@@ -71,7 +72,7 @@ function matcherOf(pattern: string): (from: URL) => boolean {
 function isOwn(from: URL, hosts: readonly string[]): boolean {
   return hosts.some((host) => {
     const own = `${from.protocol}//${host.toLowerCase()}`
-    return !/[/?#@\s\\]/.test(host) && URL.canParse(own) && new URL(own).host === from.host
+    return !/[/?#@\s\\]/.test(host) && parseUrl(own)?.host === from.host
   })
 }
 

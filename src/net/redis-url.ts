@@ -1,5 +1,7 @@
 /** Addresses of Redis servers as operators write them. Pure: nothing is looked up. */
+
 import { isIPv6 } from 'node:net'
+import { parseUrl } from './parse-url.js'
 
 /** One server, as a URL names it. */
 export interface RedisUrl {
@@ -25,14 +27,14 @@ const DEFAULT_PORT = 6379
 export function parseRedisUrl(text: string): RedisUrl | { fault: string } {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme !== 'redis' && scheme !== 'rediss') return { fault: 'does not begin with redis:// or rediss://' }
-  if (!URL.canParse(text)) {
+  const url = parseUrl(text)
+  if (url === undefined) {
     return {
       fault:
         'is not a URL: the host, or the port (1 to 65535), is none, or the user or password has one of / ? # [ ] @ : % ' +
         'that is not percent-encoded (%2F for /)',
     }
   }
-  const url = new URL(text)
   const username = decoded(url.username)
   const password = decoded(url.password)
   if (username === undefined || password === undefined) {

@@ -164,3 +164,11 @@ t.test('a pattern that no browser ever sends is refused', async (t) => {
   )
   for (const pattern of never) t.equal(readOriginPattern(pattern), undefined, pattern)
 })
+
+/** Node 20's `URL.canParse`, once it is optimised, reads these as UTF-8 and takes them for a URL; `new URL` throws. */
+t.test('an origin that is no URL is refused, however often it was asked about', async (t) => {
+  const check = originCheck(['https://a.example'])
+  const origin = 'http://a\xe2\x80\x8b.example'
+  for (let n = 0; n < 20_000; n++) if (check(origin, () => ['a.example'])) t.fail(`allowed at ${n}`)
+  t.notOk(check(origin, () => ['a.example']))
+})
