@@ -1,4 +1,4 @@
-/** How a process of a crowd speaks to whoever started it. */
+/** How a process of a crowd answers the process that started it. */
 import type { Failed } from './crowd-process.js'
 
 export function answer<Answer extends { verb: string }>(message: Answer): void {

@@ -1,4 +1,4 @@
-/** Users of one gateway who come and go, and watchers who are told of it. */
+/** Users of one gateway that log in and out, and watchers that time the pushes. */
 import type { Account } from '../../src/sdk/light-client.js'
 import type { Scope } from '../support/scope.js'
 import { CrowdProcess } from './crowd-process.js'

@@ -1,4 +1,4 @@
-/** The clients of one peer, in its dialect: who comes, who leaves, and what each is told, counted. */
+/** The clients of one peer, in its protocol: they come and leave, and count the messages that they get. */
 import type { Account, Dialect } from '../peers/peer.js'
 import type { Scope } from '../support/scope.js'
 import { type AnswerOf, CrowdProcess } from './crowd-process.js'

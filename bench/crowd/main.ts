@@ -1,4 +1,4 @@
-/** The entry of every process of a crowd: it plays one role, and does what it is told, one order after another. */
+/** The entry of every process of a crowd: it plays one role, and carries out its orders, one after another. */
 import { answer, fail } from './answer.js'
 import type { RoleName } from './crowd-process.js'
 import { type Obey, ROLES } from './roles.js'
@@ -14,5 +14,5 @@ process.on('message', async (order: object) => {
   }
 })
 process.on('uncaughtException', (error) => fail(error.stack ?? error.message))
-// Whoever started the crowd has gone.
+// The process that started this one has ended.
 process.on('disconnect', () => process.exit(0))

@@ -126,7 +126,7 @@ class LoadProcess {
     this.#report(true)
   }
 
-  /** When all processes have stopped: others would count what their watchers are told of it. */
+  /** To be called when all processes have stopped: one that still counts would count the pushes of these goodbyes. */
   goHome(): void {
     for (const { client } of this.#devices) client?.goodbye()
   }

@@ -124,7 +124,7 @@ export class RecordedCluster extends VirtualCluster {
     const door = doors.find(({ node, io }) => !this.#isDead(node, IO_SLOTS[io]!))
     if (door === undefined) return undefined
     const { node, io } = door
-    const client = this.nodes[node]!.connect(io, node, userId, platformId, this.#token(userId, platformId))!
+    const client = this.connect({ node, io }, userId, platformId, this.#token(userId, platformId))
     const guest: Guest = {
       id: ++this.#sockets,
       client,
@@ -219,10 +219,20 @@ export class RecordedCluster extends VirtualCluster {
 
   /** Write down what the store says of these users. */
   recordStore(userIds: UserId[]): void {
-    for (const userId of userIds) {
-      const claimed = this.backend.read(userId).claims.map(({ platformId }) => platformId)
-      this.#note({ kind: 'recorded', atMs: this.nowMs, userId, platformIds: [...new Set(claimed)] })
-    }
+    for (const userId of userIds)
+      this.#note({ kind: 'recorded', atMs: this.nowMs, userId, platformIds: this.recordOf(userId) })
+  }
+
+  /** Platforms on which the store has the user. */
+  recordOf(userId: UserId): PlatformId[] {
+    return [...new Set(this.backend.read(userId).claims.map(({ platformId }) => platformId))]
+  }
+
+  /** Everything that a watcher was told of a user, oldest first. */
+  toldOf(watcher: SocketId, userId: UserId): { atMs: number; platformIds: PlatformId[] }[] {
+    return this.events.flatMap((event) =>
+      event.kind === 'told' && event.watcher === watcher && event.userId === userId ? [event] : [],
+    )
   }
 
   /** The shard, and which versions made a difference to what it knows of other nodes. */

@@ -39,13 +39,9 @@ t.test('all watchers hear of a death together, within a lease and five seconds',
     cluster.crash(VICTIM)
     await cluster.run(SETTINGS.nodeLeaseMs * 2)
     const heardMs = watchers.map((watcher) => {
-      const gone = cluster.events.find(
-        (event) =>
-          event.kind === 'told' &&
-          event.watcher === watcher &&
-          event.atMs > diedMs &&
-          event.platformIds.length === 0,
-      )
+      const gone = cluster
+        .toldOf(watcher!, 'ann')
+        .find(({ atMs, platformIds }) => atMs > diedMs && platformIds.length === 0)
       return gone === undefined ? Number.POSITIVE_INFINITY : gone.atMs - diedMs
     })
     const [first, last] = [Math.min(...heardMs), Math.max(...heardMs)]
@@ -78,10 +74,7 @@ t.test('a node that dies before an emptied store knows it again is found out all
     if (!cluster.backend.registry.living().includes(holder)) unknown++
     cluster.crash(VICTIM)
     await cluster.run(SETTINGS.nodeLeaseMs * 2 + GONE_CONFIRM_MS + (2 * WATCH_TTL_S * 1_000) / 3)
-    const told = cluster.events.flatMap((event) =>
-      event.kind === 'told' && event.watcher === watcher ? [event.platformIds] : [],
-    )
-    t.same(told.at(-1), [], `seed ${seed}`)
+    t.same(cluster.toldOf(watcher!, 'ann').at(-1)?.platformIds, [], `seed ${seed}`)
     t.same(cluster.backend.read('ann').claims, [], `seed ${seed}: swept`)
   }
   t.ok(unknown > 0, `${unknown} of ${TRIES} in no registry`)

@@ -35,13 +35,9 @@ class Place extends RecordedCluster {
     return place
   }
 
-  /** Everything that a watcher was told of a user, oldest first. */
-  told(watcher: SocketId, userId: UserId = 'ann'): PlatformId[][] {
-    return this.events.flatMap((event) =>
-      event.kind === 'told' && event.watcher === watcher && event.userId === userId
-        ? [event.platformIds]
-        : [],
-    )
+  /** The platforms of `ann` that a watcher was told, oldest first. */
+  told(watcher: SocketId): PlatformId[][] {
+    return this.toldOf(watcher, 'ann').map(({ platformIds }) => platformIds)
   }
 
   /** Platforms of the user's sockets. */
@@ -50,10 +46,6 @@ class Place extends RecordedCluster {
       .filter((one) => one.userId === userId)
       .map(({ platformId }) => platformId)
     return [...new Set(platforms)].sort((a, b) => a - b)
-  }
-
-  record(userId: UserId): PlatformId[] {
-    return [...new Set(this.backend.read(userId).claims.map(({ platformId }) => platformId))]
   }
 }
 
@@ -88,7 +80,7 @@ t.test('who left while shard and sync were both lost is offline once the records
   for (const slot of slots) place.hostThread(1, slot)
   await place.run(EXPIRY_MS)
   for (const watcher of place.watchers) t.same(place.told(watcher).at(-1), [])
-  t.same(place.record('ann'), [])
+  t.same(place.recordOf('ann'), [])
 })
 
 t.test(
@@ -100,7 +92,7 @@ t.test(
     place.enter('ann', 2, 0, 1)
     await place.run(SETTLE_MS)
     for (const watcher of place.watchers) t.same(place.told(watcher), [[2]])
-    t.same(place.record('ann'), [2])
+    t.same(place.recordOf('ann'), [2])
   },
 )
 
@@ -134,7 +126,7 @@ t.test('a store that lost every record has them all again, and what it says is b
   place.emptyStore()
   for (const node of place.nodes) node.poison(SYNC_SLOT)
   await place.run(SETTLE_MS)
-  for (const userId of ['ann', ...userIds]) t.same(place.record(userId), place.truth(userId), userId)
+  for (const userId of ['ann', ...userIds]) t.same(place.recordOf(userId), place.truth(userId), userId)
   place.leave(place.ann, true)
   await place.run(1_000)
   for (const watcher of place.watchers) t.same(place.told(watcher).at(-1), [])

@@ -34,6 +34,15 @@ const plan = (steps: Plan['steps'], ...faults: Fault[]): Plan => ({
   faults,
 })
 
+const fault = (name: Fault['name'], fromMs: number, toMs: number, degree = 0): Fault => ({
+  name,
+  node: 0,
+  slot: 0,
+  fromMs,
+  toMs,
+  degree,
+})
+
 /** Once a claim that a fail-over brought back was nobody's to withdraw. */
 t.test('who says goodbye just before a fail-over that forgets it is gone after it', async (t) => {
   const { violations } = await carryOut(
@@ -42,7 +51,7 @@ t.test('who says goodbye just before a fail-over that forgets it is gone after i
         { atMs: 5_000, do: 'login', userId: 'ann', platformId: Platform.Android, node: 1, io: 0 },
         { atMs: 11_000, do: 'end', which: 0, clean: true },
       ],
-      { name: 'loseLastWrites', node: 0, slot: 0, fromMs: 10_500, toMs: 15_000, degree: 0.9 },
+      fault('loseLastWrites', 10_500, 15_000, 0.9),
     ),
   )
   t.same(violations, [])
@@ -51,14 +60,7 @@ t.test('who says goodbye just before a fail-over that forgets it is gone after i
 /** Once the first node back marked those dead that renewed a moment later than itself, for all leases had ended. */
 t.test('no outage of the store makes one node take another for dead, however long', async (t) => {
   for (let seed = 1; seed <= 10; seed++) {
-    const outage: Fault = {
-      name: 'storeDown',
-      node: 0,
-      slot: 0,
-      fromMs: 5_000,
-      toMs: 20_000 + 300 * seed,
-      degree: 0,
-    }
+    const outage = fault('storeDown', 5_000, 20_000 + 300 * seed)
     const { violations } = await carryOut({ ...plan([], outage), seed, delayMaxMs: 100 })
     t.same(violations, [], `seed ${seed}`)
   }
@@ -67,15 +69,8 @@ t.test('no outage of the store makes one node take another for dead, however lon
 /** Once renewals that bunch after an outage counted as turns: three of them, and a node was dead that stood still. */
 t.test('a node that stands still for a moment when the store is back is not taken for dead', async (t) => {
   for (let seed = 1; seed <= 10; seed++) {
-    const outage: Fault = {
-      name: 'storeDown',
-      node: 0,
-      slot: 0,
-      fromMs: 28_000 + 330 * seed,
-      toMs: 35_250,
-      degree: 0,
-    }
-    const pause: Fault = { ...outage, name: 'pauseNode', fromMs: 33_250, toMs: 36_900 }
+    const outage = fault('storeDown', 28_000 + 330 * seed, 35_250)
+    const pause = fault('pauseNode', 33_250, 36_900)
     const { violations } = await carryOut({ ...plan([], outage, pause), seed })
     t.same(violations, [], `seed ${seed}`)
   }

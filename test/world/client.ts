@@ -58,7 +58,7 @@ export interface Door {
   unattended: Set<UserId>
 }
 
-/** What a client tells whoever drives it. */
+/** What a client tells the test that drives it. */
 export interface ClientEvents {
   /** The verdict, or the end of the socket. */
   stateChanged?: () => void

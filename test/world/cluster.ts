@@ -53,7 +53,7 @@ export interface WorldOptions {
   createStore?: (life: SyncLife) => Store
 }
 
-/** Nodes are added by whoever builds one. */
+/** A cluster begins without nodes: each `addNode` starts one. */
 export class VirtualCluster {
   readonly world: World
   readonly network: Network

@@ -113,7 +113,7 @@ export class Network {
     if (this.random() >= this.weather.lostShare) this.deliver(from, to, payload)
   }
 
-  /** From the server on to whoever is subscribed there. */
+  /** From the server to the node that has subscribed. */
   deliver(from: string, to: string, payload: Buffer): void {
     const { doubledShare } = this.weather
     const times = this.random() < doubledShare ? 2 : 1

@@ -2,9 +2,9 @@
  * Carries out what the sub-machines decided: to other actors, or to the sub-machine that it concerns. Thread: shard.
  *
  * Effects are carried out in the order in which they were pushed. What follows from one comes after all that were
- * there already, so the order of what is told does not depend on which sub-machine decided first. Tests and receivers rely on
- * two orders: a connection hears of its number before it hears of a kick by a later login, and another node is sent
- * an admin's eviction before connections here are kicked.
+ * there already, so the order of the messages does not depend on which sub-machine decided first. Tests and receivers
+ * rely on two orders: a connection hears of its number before it hears of a kick by a later login, and another node is
+ * sent an admin's eviction before connections here are kicked.
  */
 
 import { KickUnconfirmedError } from '../../../src/errors/errors.js'

@@ -23,9 +23,9 @@ const WRITES_PER_LEASE = 2
 
 /** Why the store does not serve. Where several apply, `/readyz` shows the first of this list. */
 const TROUBLES: readonly Trouble[] = ['silence', 'connection', 'lease', 'opening', 'writes']
+
 function startProbes(ctx: Ctx, state: State): void {
-  state.access.isAway = false
-  state.serving.probedMs = undefined
+  stopProbes(ctx, state)
   ctx.every('probe', PROBE_MS, { kind: 'probeDue' })
 }
 

@@ -6,7 +6,7 @@ import type { Account } from '../peer.js'
 export interface ClientEvents {
   /** The server has let it in. */
   loggedIn(): void
-  /** From now on it is told of every change of the users that it watches. */
+  /** From now on it gets every change of the users that it watches. */
   watching(): void
   /** One message of the server about one user: a change, or what was so when the watch began. */
   told(userId: string, isOnline: boolean): void

@@ -6,7 +6,7 @@ import { type ClientEvents, endInWords, type PeerClient } from './client.js'
 
 /** Web; everybody has one device. */
 export const PLATFORM = 5
-/** Who is patient here is the crowd. */
+/** As long as the crowd waits for any step of a client. */
 const LOGIN_WITHIN_MS = 60_000
 
 export class PorchlightClient implements PeerClient {

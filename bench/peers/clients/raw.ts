@@ -6,7 +6,7 @@ import { type Change, type ClientEvents, WebSocketClient } from './client.js'
 
 const decode = decodedOnce((payload) => JSON.parse(payload.toString('latin1')) as Change)
 
-/** What the server says to whoever comes, and to whoever watches. */
+/** The server's first frames: to every client, and to those that watch. */
 export const WELCOME = 'welcome'
 export const WATCHING = 'watching'
 

@@ -34,7 +34,7 @@ export const records: NoteKind<Changes> = {
     for (let i = 0; i < list.length; i += WIDTH) {
       const [userId, claims, union] = list.slice(i, i + WIDTH)
       if (!isFlat(claims) || !isFlat(union)) throw new Error('Not a change.')
-      snapshots.push(checkedSnapshot(snapshotOf(userId as string, claims, union.map(String))))
+      snapshots.push(checkedSnapshot(snapshotOf(userId as string, claims, union)))
     }
     return { kind: 'changes', snapshots }
   },

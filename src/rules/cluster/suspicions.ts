@@ -1,7 +1,7 @@
 /**
  * Which nodes have missed so many renewals that the registry may mark them dead.
  *
- * A node is a suspect to whoever renews its lease while the other has missed a renewal. The end of a lease says little by
+ * The registry names a node as a suspect, in its answer to other nodes' renewals, when it has missed a renewal. The end of a lease says little by
  * itself: while the store was away nobody could renew, and afterwards some come sooner than others. So a suspicion counts
  * when this node has renewed in turn for half a lease, and was told the same of the other each time.
  */

@@ -18,7 +18,11 @@ export function whereaboutsOf(
 }
 
 /** The score of `v` is the version; `p` is there while the record is partial. */
-export function snapshotOf(userId: UserId, stored: StoredClaims, union: readonly string[]): Snapshot {
+export function snapshotOf(
+  userId: UserId,
+  stored: StoredClaims,
+  union: readonly (string | number)[],
+): Snapshot {
   const members: string[] = []
   let version = 0
   let isPartial = false
@@ -45,7 +49,7 @@ function claimsAmong(members: readonly string[]): Claim[] {
 }
 
 /** Platforms of the union that no claim explains. */
-function foreignAmong(union: readonly string[], claims: readonly Claim[]): PlatformId[] {
+function foreignAmong(union: readonly (string | number)[], claims: readonly Claim[]): PlatformId[] {
   return union
     .map(Number)
     .filter((id) => Number.isInteger(id) && !claims.some(({ platformId }) => platformId === id))
