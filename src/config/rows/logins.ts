@@ -58,7 +58,7 @@ export const loginsSettings = {
     default: 5000,
     min: 1,
     max: 1_000_000,
-    doc: 'Handshakes that this node accepts in a second; the rest are told when to retry.',
+    doc: 'Handshakes that this node accepts in a second; more get an error that says when to retry.',
   }),
   handshakeTimeoutMs: int({
     env: 'HANDSHAKE_TIMEOUT_MS',
