@@ -73,7 +73,7 @@ export const ROOMS = [
   { room: 'src/doors/health', may: ['src/health types', 'src/net'] },
   {
     room: 'src/services',
-    may: ['src/auth', 'src/errors', 'src/openim', 'src/rules', 'src/store/ports types'],
+    may: ['src/auth', 'src/errors', 'src/openim', 'src/rules', 'src/store/ports', 'src/store/schema'],
   },
   { room: 'src/auth', may: ['src/errors', 'src/files', 'src/openim', 'src/rules'] },
   { room: 'src/sdk', may: ['src/errors', 'src/openim', 'src/rules'] },
@@ -93,6 +93,12 @@ export const ROOMS = [
     // Its node bus is where messages between nodes are packed and unpacked.
     may: ['src/errors', 'src/net', 'src/protocol/node', 'src/rules', 'src/store/ports', 'src/store/shared'],
   },
+  {
+    room: 'src/store/sql',
+    may: ['src/errors', 'src/rules', 'src/store/ports', 'src/store/schema'],
+  },
+  // Not types alone: tables, and the steps of operations on them.
+  { room: 'src/store/schema', may: ['src/store/ports'] },
   { room: 'src/store/shared', may: ['src/protocol/node types', 'src/rules', 'src/store/ports types'] },
   { room: 'src/store/ports', may: ['src/protocol/node types', 'src/rules types'] },
   { room: 'src/protocol/node', may: ['src/rules'] },

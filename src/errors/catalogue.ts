@@ -18,6 +18,18 @@ export const catalogue: readonly CatalogueEntry[] = [
     retry: 'never',
   },
   {
+    code: 'DATABASE_UNAVAILABLE',
+    seenBy: 'clients and callers of REST, as error 90002',
+    meaning: 'The database of messages cannot be reached, read or written; the log says why.',
+    retry: 'later',
+  },
+  {
+    code: 'DUPLICATE_KEY',
+    seenBy: 'storage',
+    meaning: 'Two operations made the same row; the second one is carried out again, and finds it.',
+    retry: 'later',
+  },
+  {
     code: 'DAMAGED_RECORD',
     seenBy: 'clients and callers of REST, as error 90007',
     meaning:

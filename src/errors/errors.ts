@@ -15,6 +15,18 @@ export class StoreUnsuitableError extends CodedError {
   readonly retry = 'never'
 }
 
+/** The database cannot be reached, read or written. Seen by: storage. Retry: later; what was begun may have been done. */
+export class DatabaseUnavailableError extends CodedError {
+  readonly code = 'DATABASE_UNAVAILABLE'
+  readonly retry = 'later'
+}
+
+/** A row with the same key is there already. Seen by: storage. Retry: the whole operation, once more. */
+export class DuplicateKeyError extends CodedError {
+  readonly code = 'DUPLICATE_KEY'
+  readonly retry = 'later'
+}
+
 /** A user's record in the store is malformed; the message names the key. Seen by: the client, as error 90007. */
 export class DamagedRecordError extends CodedError {
   readonly code = 'DAMAGED_RECORD'

@@ -1,0 +1,95 @@
+/**
+ * The database: tables with ordered keys, and what an operation asks of them.
+ *
+ * An operation is a generator: it yields steps, plain data, and gets their answers. So it knows no engine and no driver.
+ * SQLite carries a whole operation out in one stretch; a server's engine awaits each step; the simulation's double locks,
+ * fails and forgets. An engine is small, because there are few kinds of steps, and each takes many rows at once.
+ */
+
+/**
+ * `int`: whole, up to 2^53. `id`: text of at most 255 bytes, compared byte by byte: case and blanks count.
+ * `text`: at most 64 KiB. `bytes`: at most 16 MiB.
+ */
+export type ColumnKind = 'int' | 'id' | 'text' | 'bytes'
+export type Value = string | number | Uint8Array | null
+
+export interface Column<K extends ColumnKind = ColumnKind, N extends boolean = boolean> {
+  kind: K
+  isNullable: N
+}
+
+export type Columns = Readonly<Record<string, Column>>
+
+type ValueOf<C extends Column> =
+  | (C['kind'] extends 'int' ? number : C['kind'] extends 'bytes' ? Uint8Array : string)
+  | (C['isNullable'] extends true ? null : never)
+
+export interface Index {
+  columns: readonly string[]
+  isUnique: boolean
+}
+
+export interface Table<C extends Columns = Columns> {
+  readonly name: string
+  readonly columns: C
+  /** The columns of the primary key; rows are kept in its order. */
+  readonly key: readonly string[]
+  readonly indexes: Readonly<Record<string, Index>>
+}
+
+export type RowOf<T extends Table> = { -readonly [K in keyof T['columns']]: ValueOf<T['columns'][K]> }
+export type Row = Record<string, Value>
+
+/** A name of an index, or `key`. */
+export type Order = string
+
+/** Rows from one place of an order on: all that have `prefix`, and in its next column a value within the bounds. */
+export interface Range {
+  order: Order
+  prefix: readonly Value[]
+  /** Both inclusive. */
+  from?: Value
+  to?: Value
+  isDescending?: boolean
+  offset?: number
+  limit?: number
+}
+
+/** A change of some columns of the row with this key. */
+export interface Change {
+  key: readonly Value[]
+  set: Row
+}
+
+/** One thing that an operation asks. Rows come and go in the order asked. */
+export type Step =
+  /** Make the rows that are absent, lock all, and answer them as they are. The rows have to be sorted by key. */
+  | { kind: 'lock'; table: Table; rows: readonly Row[] }
+  /** Answers a row, or undefined, for each key. The order has to be unique. */
+  | { kind: 'find'; table: Table; order: Order; keys: readonly (readonly Value[])[] }
+  | { kind: 'scan'; table: Table; range: Range }
+  | { kind: 'count'; table: Table; range: Range }
+  /** Fails with DUPLICATE_KEY. */
+  | { kind: 'insert'; table: Table; rows: readonly Row[] }
+  /** Inserts, or replaces the row with the same key. */
+  | { kind: 'put'; table: Table; rows: readonly Row[] }
+  /** Of rows that are absent nothing is changed. */
+  | { kind: 'update'; table: Table; changes: readonly Change[] }
+  /** Numbers become the greater of the old and the new one; rows that are absent stay so. */
+  | { kind: 'raise'; table: Table; changes: readonly Change[] }
+  | { kind: 'remove'; table: Table; keys: readonly (readonly Value[])[] }
+
+export type Operation<T> = Generator<Step, T, unknown>
+
+/** One connection to a database, or a pool of them. */
+export interface Database {
+  /**
+   * Carry an operation out in one transaction. When it throws, nothing of it is done. Rejects with DATABASE_UNAVAILABLE
+   * where the database is out of reach or cannot write; whether it was done is then not known. `begin` is called again
+   * for another attempt.
+   */
+  write<T>(begin: () => Operation<T>): Promise<T>
+  /** Carry out an operation that only reads, on one state of the database. */
+  read<T>(begin: () => Operation<T>): Promise<T>
+  close(): Promise<void>
+}

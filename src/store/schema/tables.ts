@@ -1,0 +1,123 @@
+/**
+ * What the database holds. A row's `bucket` comes first in every key: rows that change together share it, so that a
+ * database may be split by it one day. See `rules/messages/bucket.ts`.
+ */
+import { bytes, defineTable, id, int, nullable, text } from '../ports/steps.js'
+
+/** Who is registered. Bucket of the user. */
+export const users = defineTable(
+  'users',
+  {
+    bucket: int,
+    userId: id,
+    nickname: text,
+    faceUrl: text,
+    ex: text,
+    createdMs: int,
+    level: int,
+    recvOpt: int,
+  },
+  ['bucket', 'userId'],
+)
+
+/** Whose messages a user does not want. Bucket of the owner. */
+export const blacks = defineTable('blacks', { bucket: int, ownerId: id, userId: id, createdMs: int }, [
+  'bucket',
+  'ownerId',
+  'userId',
+])
+
+/**
+ * The head of each conversation: its numbers, and whom it is between, because two pairs can spell the same ID. `a`, `b`:
+ * the two users in order; of a group the group's ID and ''. Bucket of the conversation.
+ */
+export const conversations = defineTable(
+  'conversations',
+  { bucket: int, conversationId: id, a: id, b: id, maxSeq: int, minSeq: int, lastMs: int, rightsEpoch: int },
+  ['bucket', 'conversationId'],
+)
+
+/**
+ * Messages. `body` is the protobuf message as clients get it. `digest` is of sender and clientMsgID: a message that comes
+ * twice is stored once. `state`: see `rules/messages/message-state.ts`; `revoke` says by whom, as JSON. Bucket of the
+ * conversation.
+ */
+export const messages = defineTable(
+  'messages',
+  {
+    bucket: int,
+    conversationId: id,
+    seq: int,
+    digest: bytes,
+    senderId: id,
+    sentMs: int,
+    contentType: int,
+    state: int,
+    isRead: int,
+    body: bytes,
+    revoke: nullable(text),
+  },
+  ['bucket', 'conversationId', 'seq'],
+  { byDigest: { columns: ['bucket', 'conversationId', 'digest'], isUnique: true } },
+)
+
+/** Messages that one user has deleted for themselves. Bucket of the conversation. */
+export const deletions = defineTable('deletions', { bucket: int, conversationId: id, userId: id, seq: int }, [
+  'bucket',
+  'conversationId',
+  'userId',
+  'seq',
+])
+
+/** A conversation as one user has it: their settings, and what they have read. Bucket of the owner. */
+export const records = defineTable(
+  'records',
+  {
+    bucket: int,
+    ownerId: id,
+    conversationId: id,
+    type: int,
+    userId: id,
+    groupId: id,
+    recvOpt: int,
+    isPinned: int,
+    isPrivate: int,
+    burnDuration: int,
+    atType: int,
+    attachedInfo: text,
+    ex: text,
+    isDestruct: int,
+    destructTime: int,
+    latestDestructTime: int,
+    minSeq: int,
+    maxSeq: int,
+    readSeq: int,
+  },
+  ['bucket', 'ownerId', 'conversationId'],
+)
+
+/** The head of each versioned list. `list`: see `rules/people/version-log.ts`. Bucket of the owner. */
+export const versions = defineTable(
+  'versions',
+  { bucket: int, ownerId: id, list: int, versionId: id, version: int },
+  ['bucket', 'ownerId', 'list'],
+)
+
+/** The last change of each element of a versioned list. Bucket of the owner. */
+export const versionLog = defineTable(
+  'versionLog',
+  { bucket: int, ownerId: id, list: int, elementId: id, state: int, version: int },
+  ['bucket', 'ownerId', 'list', 'elementId'],
+  { byVersion: { columns: ['bucket', 'ownerId', 'list', 'version'], isUnique: false } },
+)
+
+export const TABLES = [
+  users,
+  blacks,
+  conversations,
+  messages,
+  deletions,
+  records,
+  versions,
+  versionLog,
+] as const

@@ -1,0 +1,171 @@
+/**
+ * The embedded database: SQLite, one file in DATA_DIR.
+ *
+ * A commit is on disk before it is answered (WAL, `synchronous=FULL`). One handle writes; others read, each on a state of
+ * its own, and hold nobody up. An operation is carried out in one stretch, so nothing else runs on the thread meanwhile.
+ */
+import { DatabaseSync } from '@photostructure/sqlite'
+import { DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
+import type { Database, Operation, Row, Step, Table, Value } from '../../ports/database.js'
+import {
+  columnsOf,
+  countRange,
+  createTable,
+  deleteRow,
+  insertRow,
+  selectOne,
+  selectRange,
+  updateRow,
+  valuesOf,
+} from './statements.js'
+
+export interface SqliteOptions {
+  path: string
+  /** Reads only; the file has to be there. */
+  readOnly: boolean
+}
+
+type Handle = InstanceType<typeof DatabaseSync>
+type Statement = ReturnType<Handle['prepare']>
+
+/** A reader that comes while the log of the writer is moved into the file waits so long. */
+const BUSY_MS = 5_000
+/** Extended codes of SQLite end in the code of their kind. */
+const KIND = 0xff
+const SQLITE_CONSTRAINT = 19
+const NO_LIMIT = -1
+
+export class SqliteDatabase implements Database {
+  readonly #handle: Handle
+  readonly #statements = new Map<string, Statement>()
+
+  private constructor(handle: Handle) {
+    this.#handle = handle
+  }
+
+  /** Throws DATABASE_UNAVAILABLE. */
+  static open({ path, readOnly }: SqliteOptions): SqliteDatabase {
+    return mapErrors(() => {
+      const handle = new DatabaseSync(path, { readOnly, timeout: BUSY_MS })
+      if (!readOnly) handle.exec('PRAGMA journal_mode=WAL')
+      handle.exec('PRAGMA synchronous=FULL')
+      return new SqliteDatabase(handle)
+    })
+  }
+
+  /** Make the tables that are absent. */
+  create(tables: readonly Table[]): void {
+    mapErrors(() => {
+      for (const statement of tables.flatMap(createTable)) this.#handle.exec(statement)
+    })
+  }
+
+  async write<T>(begin: () => Operation<T>): Promise<T> {
+    return this.#transact('BEGIN IMMEDIATE', begin())
+  }
+
+  async read<T>(begin: () => Operation<T>): Promise<T> {
+    return this.#transact('BEGIN', begin())
+  }
+
+  async close(): Promise<void> {
+    this.#statements.clear()
+    if (this.#handle.isOpen) this.#handle.close()
+  }
+
+  #transact<T>(begin: string, operation: Operation<T>): T {
+    return mapErrors(() => {
+      this.#prepare(begin).run()
+      try {
+        const result = this.#drive(operation)
+        this.#prepare('COMMIT').run()
+        return result
+      } catch (error) {
+        // A full disk may have rolled it back already.
+        if (this.#handle.isTransaction) this.#prepare('ROLLBACK').run()
+        throw error
+      }
+    })
+  }
+
+  #drive<T>(operation: Operation<T>): T {
+    let next = operation.next()
+    while (!next.done) next = operation.next(this.#carryOut(next.value))
+    return next.value
+  }
+
+  #carryOut(step: Step): unknown {
+    const { table } = step
+    switch (step.kind) {
+      case 'lock': {
+        this.#each(insertRow(table, 'OR IGNORE'), step.rows, (row) => valuesOf(table, row))
+        const keys = step.rows.map((row) => table.key.map((name) => row[name]!))
+        return this.#find(table, 'key', keys)
+      }
+      case 'find':
+        return this.#find(table, step.order, step.keys)
+      case 'scan': {
+        const { range } = step
+        return this.#prepare(selectRange(table, range)).all(...rangeValues(range))
+      }
+      case 'count': {
+        const { range } = step
+        return (this.#prepare(countRange(table, range)).get(...rangeValues(range)) as { total: number }).total
+      }
+      case 'insert':
+        return this.#each(insertRow(table), step.rows, (row) => valuesOf(table, row))
+      case 'put':
+        return this.#each(insertRow(table, 'OR REPLACE'), step.rows, (row) => valuesOf(table, row))
+      case 'update':
+      case 'raise':
+        for (const { key, set } of step.changes) {
+          const names = Object.keys(set)
+          const statement = this.#prepare(updateRow(table, names, step.kind === 'raise'))
+          statement.run(...names.map((name) => set[name]!), ...key)
+        }
+        return
+      case 'remove':
+        return this.#each(deleteRow(table), step.keys, (key) => key)
+    }
+  }
+
+  #find(table: Table, order: string, keys: readonly (readonly Value[])[]): (Row | undefined)[] {
+    const statement = this.#prepare(selectOne(table, order))
+    const width = columnsOf(table, order).length
+    return keys.map((key) => {
+      if (key.length !== width) throw new TypeError(`${table.name}: ${order} has ${width} columns`)
+      return statement.get(...key) as Row | undefined
+    })
+  }
+
+  #each<T>(sql: string, items: readonly T[], values: (item: T) => readonly Value[]): void {
+    const statement = this.#prepare(sql)
+    for (const item of items) statement.run(...values(item))
+  }
+
+  #prepare(sql: string): Statement {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#handle.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+function rangeValues({ prefix, from, to, limit = NO_LIMIT, offset = 0 }: (Step & { kind: 'scan' })['range']) {
+  const bounds = [from, to].filter((value) => value !== undefined)
+  return [...prefix, ...bounds, limit, offset] as Value[]
+}
+
+/** Errors of the driver become ours; those of the operation itself pass. */
+function mapErrors<T>(act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    const { errcode, message } = error as Error & { errcode?: number }
+    if (errcode === undefined) throw error
+    if ((errcode & KIND) === SQLITE_CONSTRAINT) throw new DuplicateKeyError(message, { cause: error })
+    throw new DatabaseUnavailableError(`the database cannot be read or written: ${message}`, { cause: error })
+  }
+}

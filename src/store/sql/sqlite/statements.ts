@@ -1,0 +1,79 @@
+/** The SQL of each kind of step, for SQLite: one row at a time, because a prepared statement is cheapest so. */
+import type { ColumnKind, Order, Range, Row, Table } from '../../ports/database.js'
+
+const TYPES: Record<ColumnKind, string> = { int: 'INTEGER', id: 'TEXT', text: 'TEXT', bytes: 'BLOB' }
+
+/** Statements that make a table and its indexes where they are absent. Rows lie in the order of their key. */
+export function createTable(table: Table): string[] {
+  const columns = Object.entries(table.columns).map(
+    ([name, { kind, isNullable }]) => `${quote(name)} ${TYPES[kind]}${isNullable ? '' : ' NOT NULL'}`,
+  )
+  const indexes = Object.entries(table.indexes).map(
+    ([name, { columns, isUnique }]) =>
+      `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS ${quote(`${table.name}_${name}`)} ` +
+      `ON ${quote(table.name)} (${list(columns)})`,
+  )
+  return [
+    `CREATE TABLE IF NOT EXISTS ${quote(table.name)} (${columns.join(', ')}, PRIMARY KEY (${list(table.key)})) ` +
+      'WITHOUT ROWID',
+    ...indexes,
+  ]
+}
+
+/** The columns of an order, in theirs. */
+export function columnsOf(table: Table, order: Order): readonly string[] {
+  return order === 'key' ? table.key : table.indexes[order]!.columns
+}
+
+export function selectOne(table: Table, order: Order): string {
+  return `${select(table)} WHERE ${equal(columnsOf(table, order))}`
+}
+
+/** Parameters: the prefix, then `from` and `to` where given, limit and offset. */
+export function selectRange(table: Table, range: Range, what = select(table)): string {
+  const columns = columnsOf(table, range.order)
+  const width = range.prefix.length
+  const next = columns[width]
+  const conditions = columns.slice(0, width).map((name) => `${quote(name)} = ?`)
+  if (range.from !== undefined) conditions.push(`${quote(next!)} >= ?`)
+  if (range.to !== undefined) conditions.push(`${quote(next!)} <= ?`)
+  const direction = range.isDescending ? ' DESC' : ''
+  const order = columns.slice(width).map((name) => quote(name) + direction)
+  const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''
+  return `${what}${where}${order.length > 0 ? ` ORDER BY ${order.join(', ')}` : ''} LIMIT ? OFFSET ?`
+}
+
+export function countRange(table: Table, range: Range): string {
+  return `SELECT count(*) AS total FROM (${selectRange(table, range, `SELECT 1 FROM ${quote(table.name)}`)})`
+}
+
+export function insertRow(table: Table, otherwise: '' | 'OR IGNORE' | 'OR REPLACE' = ''): string {
+  const names = Object.keys(table.columns)
+  const marks = names.map(() => '?').join(', ')
+  return `INSERT ${otherwise} INTO ${quote(table.name)} (${list(names)}) VALUES (${marks})`
+}
+
+/** Parameters: the new values, then the key. */
+export function updateRow(table: Table, names: readonly string[], isRaise: boolean): string {
+  const sets = names.map((name) =>
+    isRaise ? `${quote(name)} = max(${quote(name)}, ?)` : `${quote(name)} = ?`,
+  )
+  return `UPDATE ${quote(table.name)} SET ${sets.join(', ')} WHERE ${equal(table.key)}`
+}
+
+export function deleteRow(table: Table): string {
+  return `DELETE FROM ${quote(table.name)} WHERE ${equal(table.key)}`
+}
+
+/** A row's values in the order of the columns. */
+export function valuesOf(table: Table, row: Row): Row[string][] {
+  return Object.keys(table.columns).map((name) => row[name]!)
+}
+
+function select(table: Table): string {
+  return `SELECT ${list(Object.keys(table.columns))} FROM ${quote(table.name)}`
+}
+
+const quote = (name: string) => `"${name}"`
+const list = (names: readonly string[]) => names.map(quote).join(', ')
+const equal = (names: readonly string[]) => names.map((name) => `${quote(name)} = ?`).join(' AND ')
