@@ -12,10 +12,8 @@ const FIELDS_MAX = 12
 const METHODS_MAX = 12
 const FILES_MAX = 20
 
-/** Files that may be longer, and why. */
-const LONGER: Record<string, string> = {
-  'src/openim/proto/openim.ts': 'generated',
-}
+/** Generated code is as long as its source asks for. */
+const isGenerated = (file: string) => file.startsWith('src/openim/proto/')
 
 const sources = ['src', 'actors'].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
@@ -37,7 +35,7 @@ t.test(`no file has more than ${LINES_MAX} lines, and no folder more than ${FILE
   const folders = new Map<string, number>()
   for (const file of sources) {
     const lines = textOf(file).split('\n').length - 1
-    if (!(file in LONGER)) t.ok(lines <= LINES_MAX, `${file}: ${lines} lines`)
+    if (!isGenerated(file)) t.ok(lines <= LINES_MAX, `${file}: ${lines} lines`)
     folders.set(dirname(file), (folders.get(dirname(file)) ?? 0) + 1)
   }
   for (const [folder, count] of folders) t.ok(count <= FILES_MAX, `${folder}: ${count} files`)
@@ -45,6 +43,7 @@ t.test(`no file has more than ${LINES_MAX} lines, and no folder more than ${FILE
 
 t.test('no switch has too many cases, no state too many fields, no port too many methods', async (t) => {
   for (const file of sources) {
+    if (isGenerated(file)) continue
     for (const node of nodesIn(treeOf(file))) {
       if (ts.isSwitchStatement(node)) {
         const cases = node.caseBlock.clauses.filter(ts.isCaseClause).length
