@@ -39,6 +39,20 @@ export const ROOMS = [
       'src/protocol',
       'src/rules',
       'src/runtime',
+      'src/services',
+    ],
+  },
+  {
+    // Where the operations of the services are carried out.
+    room: 'actors/storage',
+    may: [
+      'src/errors',
+      'src/openim',
+      'src/protocol',
+      'src/rules',
+      'src/runtime',
+      'src/services',
+      'src/store/ports types',
     ],
   },
   { room: 'actors/shard', may: ['src/errors', 'src/protocol', 'src/rules', 'src/runtime'] },
@@ -64,6 +78,7 @@ export const ROOMS = [
       'src/protocol types',
       'src/rules',
       'src/runtime types',
+      'src/services types',
     ],
   },
   {
@@ -120,6 +135,7 @@ const EDGES = [
     edge: 'src/store/(memory|redis)',
     by: ['src/node/roles/sync.ts', 'src/node/redis-options.ts', 'src/main.ts'],
   },
+  { edge: 'src/store/sql', by: ['src/node/message-database.ts', 'src/node/roles/reader.ts'] },
   {
     edge: 'src/doors/websocket/transport',
     by: ['src/cli/check.ts', 'src/node/supervisor.ts', 'src/node/roles/io.ts', 'actors/io'],

@@ -2,7 +2,8 @@
  * Connection: one logged-in socket of one user.
  *
  * Thread  io                          Owns   its socket, its pending subscriptions
- * Hears   Connection.Command, frames  Tells  PresenceShard.Command, TokenSync.Command, FanOut.Command (same thread)
+ * Hears   Connection.Command, frames  Tells  PresenceShard.Command, TokenSync.Command, Storage.WriterCommand,
+ *                                            Storage.ReaderCommand, FanOut.Command (same thread)
  * Timers  read, ping (Web only), probe, subscribe (one for each that is pending)
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
@@ -14,12 +15,13 @@ import { WireCode } from '../../src/openim/codes.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { DelUserPushTokenResp, SetAppBackgroundStatusReq } from '../../src/openim/proto/openim.js'
 import { failure, kickFrame, success } from '../../src/openim/replies.js'
-import { knownRequests, NOT_SERVED_TEXT, RequestId } from '../../src/openim/requests.js'
+import { knownRequests, RequestId } from '../../src/openim/requests.js'
 import { parseTextFrame } from '../../src/openim/text-frames.js'
 import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { PROBE_LOOKS_MS } from '../../src/rules/presence/probe.js'
 import type { LoginNumber } from '../../src/rules/types.js'
 import { assertNever, defineActor, hasCode, stopOnFailure } from '../../src/runtime/index.js'
+import { onPush, onRead, onReadAnswered, onSendMessage, onSent } from './connection/messages.js'
 import {
   type Args,
   type Ctx,
@@ -75,6 +77,12 @@ function receive(ctx: Ctx, state: State, message: Message): void {
   switch (message.kind) {
     case 'frame':
       return onFrame(ctx, state, message.data, message.isBinary)
+    case 'push':
+      return onPush(state, message.frame)
+    case 'sent':
+      return onSent(state, message)
+    case 'readAnswered':
+      return onReadAnswered(state, message)
     case 'watched':
       return onWatched(ctx, state, message.requestId)
     case 'notWatched':
@@ -119,8 +127,10 @@ function onRequest(ctx: Ctx, state: State, request: RequestEnvelope): void {
       return onSetBackground(ctx, state, request)
     case RequestId.Logout:
       return onLogout(state, request)
+    case RequestId.SendMessage:
+      return onSendMessage(ctx, state, request)
     default:
-      return send(state, failure(request, WireCode.ServerInternalError, NOT_SERVED_TEXT))
+      return onRead(ctx, state, request)
   }
 }
 
@@ -137,7 +147,7 @@ function start(ctx: Ctx, args: Args): State {
   }
   if (seat !== undefined) report.seat = seat
   args.heard.heardMs = ctx.nowMs()
-  args.hub.connections.set(ctx.self.actor, report)
+  args.hub.open(report)
   ctx.signal(args.shard, { kind: 'connected', ...report })
   ctx.once('read', settings.readTimeoutMs, READ_DUE)
   // Browsers cannot send WebSocket pings; they answer them.
@@ -155,6 +165,8 @@ function start(ctx: Ctx, args: Args): State {
     shard: args.shard,
     fanOut: args.fanOut,
     tokenSync: args.tokenSync,
+    storage: args.storage,
+    isAdmin: args.isAdmin,
     settings,
     rates: args.rates,
     counts: args.counts,
@@ -188,7 +200,7 @@ function onStop(ctx: Ctx, state: State): void {
 
 /** Once; it may come before the socket has closed. */
 function leave(ctx: Ctx, state: State, clean: boolean): void {
-  if (!state.hub.connections.delete(ctx.self.actor)) return
+  if (!state.hub.close(ctx.self.actor)) return
   state.counts.subscriptions -= state.watches
   ctx.signal(state.shard, { kind: 'disconnected', connection: ctx.self, userId: state.userId, clean })
   state.places.remove(state.socket.address)

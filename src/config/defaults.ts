@@ -35,6 +35,7 @@ export function withDefaults(values: Values, machine: Machine, nodeEnv: string |
   const orElse = (value: number, byDefault: () => number) => (value === WORKED_OUT ? byDefault() : value)
   const shardThreads = orElse(values.shardThreads, () => defaultShardThreads(machine))
   const threads = { ...values, shardThreads }
+  const developmentMode = values.authSecret === '' && mayGoWithoutSecret
   return {
     ...threads,
     healthPort: orElse(values.healthPort, () => defaultHealthPort(values)),
@@ -42,8 +43,10 @@ export function withDefaults(values: Values, machine: Machine, nodeEnv: string |
     presenceShards: values.presenceShards || threadsWithShards(threads) * SHARDS_PER_THREAD,
     nodeId: values.nodeId || defaultNodeId(machine, values.wsPort),
     presenceTtlS: values.presenceTtlS || (values.openimCompat ? OPENIM_TTL_S : LEASED_TTL_S),
-    developmentMode: values.authSecret === '' && mayGoWithoutSecret,
+    developmentMode,
     usesRedis,
+    servesMessages: values.messages === 'on' || (values.messages === 'auto' && !usesRedis),
+    isOpenToAll: values.users === 'open' || (values.users === 'auto' && developmentMode),
   }
 }
 

@@ -18,6 +18,12 @@ export const relations: readonly Relation[] = [
       `is set, NODE_ENV is not production). Expected ${settings.authSecret.expected}.`,
   },
   {
+    of: ['messages', 'redisUrl', 'redisClusterNodes', 'redisSentinels'],
+    holds: (config) => config.messages !== 'on' || !config.usesRedis,
+    sentence:
+      'MESSAGES=on goes with the embedded store alone: a database that several nodes share is not served yet.',
+  },
+  {
     of: ['authAlgorithm', 'authPublicKeys'],
     holds: (config) => config.authAlgorithm === 'HS256' || config.authPublicKeys !== '',
     sentence:

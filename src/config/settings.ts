@@ -2,6 +2,7 @@
 import type { Setting } from './kinds.js'
 import { clientsSettings } from './rows/clients.js'
 import { loginsSettings } from './rows/logins.js'
+import { messagesSettings } from './rows/messages.js'
 import { networkSettings } from './rows/network.js'
 import { presenceSettings } from './rows/presence.js'
 import { processSettings } from './rows/process.js'
@@ -17,6 +18,7 @@ export const settingGroups = [
   { title: 'Logins', rows: loginsSettings },
   { title: 'Presence', rows: presenceSettings },
   { title: 'Watches', rows: watchesSettings },
+  { title: 'Messages', rows: messagesSettings },
   { title: 'Limits of clients', rows: clientsSettings },
   { title: 'The process', rows: processSettings },
 ] as const
@@ -28,6 +30,7 @@ export const settings = {
   ...loginsSettings,
   ...presenceSettings,
   ...watchesSettings,
+  ...messagesSettings,
   ...clientsSettings,
   ...processSettings,
 }
@@ -42,4 +45,7 @@ export interface Config extends Values {
   readonly developmentMode: boolean
   /** Else the store is the embedded one, and no other node is there. */
   readonly usesRedis: boolean
+  readonly servesMessages: boolean
+  /** A user is registered with their first token. */
+  readonly isOpenToAll: boolean
 }

@@ -25,24 +25,27 @@ function homeNameOf(role: Role, counts: ThreadCounts): Role | undefined {
   return ROLES[role].threads(counts) > 0 ? role : ROLES[role].elseOn
 }
 
-/** The kind of thread where a role lives. */
-export function homeOf(role: Role, counts: ThreadCounts): ThreadKind {
-  return threadKinds(counts).find(({ roles }) => roles.includes(role))!
+/** The kind of thread where a role lives; undefined = nowhere. */
+export function homeOf(role: Role, counts: ThreadCounts): ThreadKind | undefined {
+  return threadKinds(counts).find(({ roles }) => roles.includes(role))
 }
 
 /** Kinds of threads with which threads of this kind have links; its own among them where one needs another. */
 export function linkedWith({ roles }: ThreadKind, counts: ThreadCounts): Role[] {
-  return roles.flatMap((role) => ROLES[role].talksTo).map((partner) => homeOf(partner, counts).name)
+  const partners = roles.flatMap((role) => ROLES[role].talksTo)
+  return partners.map((partner) => homeOf(partner, counts)?.name).filter((name) => name !== undefined)
 }
 
 export function topologyOf(counts: ThreadCounts & { presenceShards: number }): Topology {
   const threads = layOut(threadKinds(counts))
   const slotsOf = (role: Role) =>
-    threads.filter((thread) => thread.role === homeOf(role, counts).name).map(({ slot }) => slot)
+    threads.filter((thread) => thread.role === homeOf(role, counts)?.name).map(({ slot }) => slot)
   return {
     io: slotsOf('io'),
     shard: slotsOf('shard'),
     sync: slotsOf('sync')[0]!,
+    writer: slotsOf('writer')[0],
+    reader: slotsOf('reader')[0],
     presenceShards: counts.presenceShards,
   }
 }

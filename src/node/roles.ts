@@ -10,10 +10,11 @@ import type { RoleModule } from './role.js'
 export interface ThreadCounts {
   ioThreads: number
   shardThreads: number
+  servesMessages: boolean
 }
 
 interface Row {
-  /** Threads of its own. With none, it lives on the threads of `elseOn`. */
+  /** Threads of its own. With none, it lives on the threads of `elseOn`; without these, nowhere. */
   threads(counts: ThreadCounts): number
   elseOn?: string
   /** Roles that it talks to. Said on one side, it holds for both. */
@@ -39,7 +40,7 @@ interface Row {
 const TABLE = {
   io: {
     threads: ({ ioThreads }) => ioThreads,
-    talksTo: ['shard', 'sync'],
+    talksTo: ['shard', 'sync', 'writer', 'reader'],
     youngHeapMb: 10,
     endsAs: 2,
     drainTime: 'ioMs',
@@ -63,9 +64,24 @@ const TABLE = {
     endsAs: 4,
     load: () => import('./roles/sync.js'),
   },
+  writer: {
+    threads: ({ servesMessages }) => (servesMessages ? 1 : 0),
+    talksTo: [],
+    youngHeapMb: 10,
+    endsAs: 6,
+    load: () => import('./roles/writer.js'),
+  },
+  // Apart: a long read would hold up every message.
+  reader: {
+    threads: ({ servesMessages }) => (servesMessages ? 1 : 0),
+    talksTo: [],
+    youngHeapMb: 10,
+    endsAs: 5,
+    load: () => import('./roles/reader.js'),
+  },
   api: {
     threads: () => 1,
-    talksTo: ['sync', 'shard'],
+    talksTo: ['sync', 'shard', 'writer', 'reader'],
     youngHeapMb: 8,
     endsAs: 1,
     asksSupervisor: true,

@@ -84,7 +84,7 @@ export class Supervisor {
       log,
       readyDeadlineMs: READY_DEADLINE_MS,
       onThreadReady: (thread) => {
-        if (thread.role === homeOf('io', config).name) this.#boundReceiveBuffers()
+        if (thread.role === homeOf('io', config)?.name) this.#boundReceiveBuffers()
       },
     })
     this.#health = new NodeHealth({
@@ -212,7 +212,7 @@ export class Supervisor {
   }
 
   async #drain(role: Role, deadlineMs: number): Promise<void> {
-    await this.#host.each((control) => control.drain(role), homeOf(role, this.#config).name, deadlineMs)
+    await this.#host.each((control) => control.drain(role), homeOf(role, this.#config)!.name, deadlineMs)
   }
 }
 

@@ -28,6 +28,10 @@ const FLUSH_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 /** From a call that asks nobody to a kick that waits for a silent node; seconds. */
 const CALL_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
+/** From a fast disk to one that stalls; seconds. */
+const COMMIT_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+const COMMIT_BUCKETS = [1, 2, 5, 10, 20, 50, 100]
+
 const table = {
   // Gateway
   connections: gauge('connections', 'Open client connections.'),
@@ -126,6 +130,21 @@ const table = {
     'channel_up',
     '1 while this node hears what it says on its own channel, and so what other nodes say; else 0.',
   ),
+  // Messages
+  messagesSent: counter('messages_sent_total', 'Messages that were taken: stored, or only pushed.'),
+  messagesRepeated: counter(
+    'messages_repeated_total',
+    'Messages that had come before, and were answered with their first ID and time.',
+  ),
+  messagesRefused: counter('messages_refused_total', 'Messages refused, by error code (see Errors).', 'code'),
+  commitSeconds: histogram(
+    'commit_seconds',
+    'From the start of a transaction with messages until it is on disk.',
+    COMMIT_BUCKETS_S,
+  ),
+  commitMessages: histogram('commit_messages', 'Messages that share a transaction.', COMMIT_BUCKETS),
+  messagePushes: counter('message_pushes_total', 'Messages given to sockets.'),
+  messageReads: counter('message_reads_total', 'Requests that were answered by reading the database.'),
   // Runtime
   actors: gauge('actors', 'Living actors.'),
   mailboxMessages: gauge('mailbox_messages', 'Messages that wait in mailboxes.'),

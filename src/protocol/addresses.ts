@@ -4,10 +4,12 @@ import { shardOf } from '../rules/placement.js'
 import type { UserId } from '../rules/types.js'
 import { type Ref, refTo, type ThreadSlot } from '../runtime/index.js'
 import type * as ClusterSync from './cluster-sync.js'
+import type * as Deliveries from './deliveries.js'
 import type * as FanOut from './fan-out.js'
 import type * as Listener from './listener.js'
 import type * as PresenceShard from './presence-shard.js'
 import type * as PresenceSync from './presence-sync.js'
+import type * as Storage from './storage.js'
 import type * as TokenSync from './token-sync.js'
 
 /** Actor numbers below NAMED_ACTORS. */
@@ -16,6 +18,9 @@ export const FAN_OUT = 2
 export const PRESENCE_SYNC = 3
 export const TOKEN_SYNC = 4
 export const CLUSTER_SYNC = 5
+export const DELIVERIES = 6
+export const MESSAGE_WRITER = 7
+export const MESSAGE_READER = 8
 /** Shard i is actor FIRST_SHARD + i; at most SHARDS_MAX of them. */
 export const FIRST_SHARD = 16
 
@@ -24,7 +29,16 @@ export interface Topology {
   io: ThreadSlot[]
   shard: ThreadSlot[]
   sync: ThreadSlot
+  /** Absent where no messages are served. */
+  writer?: ThreadSlot | undefined
+  reader?: ThreadSlot | undefined
   presenceShards: number
+}
+
+/** Where messages are stored and read. */
+export interface StorageRefs {
+  writer: Ref<Storage.WriterCommand>
+  reader: Ref<Storage.ReaderCommand>
 }
 
 export class Addresses {
@@ -33,6 +47,9 @@ export class Addresses {
   readonly clusterSync: Ref<ClusterSync.Command>
   readonly listeners: Ref<Listener.Command>[]
   readonly fanOuts: Ref<FanOut.Command>[]
+  readonly deliveries: Ref<Deliveries.Command>[]
+  /** Undefined = no messages are served. */
+  readonly storage: StorageRefs | undefined
   readonly shards: Ref<PresenceShard.Command>[]
 
   constructor(topology: Topology) {
@@ -41,6 +58,8 @@ export class Addresses {
     this.clusterSync = refTo(topology.sync, CLUSTER_SYNC)
     this.listeners = topology.io.map((slot) => refTo(slot, LISTENER))
     this.fanOuts = topology.io.map((slot) => refTo(slot, FAN_OUT))
+    this.deliveries = topology.io.map((slot) => refTo(slot, DELIVERIES))
+    this.storage = storageOf(topology)
     this.shards = Array.from({ length: topology.presenceShards }, (_, shard) =>
       refTo(topology.shard[shard % topology.shard.length]!, FIRST_SHARD + shard),
     )
@@ -66,4 +85,9 @@ export class Addresses {
   fanOutOn(thread: ThreadSlot): Ref<FanOut.Command> {
     return refTo(thread, FAN_OUT)
   }
+}
+
+function storageOf({ writer, reader }: Topology): StorageRefs | undefined {
+  if (writer === undefined || reader === undefined) return undefined
+  return { writer: refTo(writer, MESSAGE_WRITER), reader: refTo(reader, MESSAGE_READER) }
 }

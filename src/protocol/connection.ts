@@ -1,6 +1,6 @@
 /**
- * What a connection hears from other actors. Its frames come from its own thread's transport. All but `Watched` and
- * `NotWatched` are signals: no flood of frames may keep them out.
+ * What a connection hears from other actors. Its frames come from its own thread's transport. All but `Watched`,
+ * `NotWatched` and `Push` are signals: no flood of frames may keep them out.
  */
 import type { LoginNumber } from '../rules/types.js'
 
@@ -54,4 +54,11 @@ export interface Dismiss {
   kind: 'dismiss'
 }
 
-export type Command = EndLogin | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss
+/** A message for this client. deliveries → connection, same thread; one that it has no room for closes the connection. */
+export interface Push {
+  kind: 'push'
+  /** The frame by the number of its encoding; encoded once for all who get it. */
+  frame: { in(encoding: number): Uint8Array }
+}
+
+export type Command = EndLogin | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss | Push

@@ -6,6 +6,7 @@ import { CodedError } from '../errors/errors.js'
 import { CloseCode } from '../openim/close-codes.js'
 import { type FrameEncoding, frameEncoding } from '../openim/codec/encodings.js'
 import type { ResponseEnvelope } from '../openim/codec/envelope.js'
+import { MsgData, PushMessages, UserSendMsgResp } from '../openim/proto/messages.js'
 import {
   DelUserPushTokenReq,
   SetAppBackgroundStatusReq,
@@ -45,7 +46,19 @@ export interface StatusReceived {
   via: 'push' | 'reply'
 }
 
+/** A message as it was pushed. */
+export interface MessageReceived {
+  conversationId: string
+  message: MsgData
+  /** Of the request that caused it. */
+  operationId: string
+  /** `performance.now()`. */
+  atMs: number
+}
+
 interface ClientEvents {
+  /** A message, just added to `messages`. */
+  message: [MessageReceived]
   /** A push, not a reply. */
   status: [userId: UserId, platformIds: PlatformId[]]
   /** Any status, just added to `history`. */
@@ -63,6 +76,8 @@ interface Waiting {
 export class OpenimClient extends EventEmitter<ClientEvents> {
   /** Every status that came, oldest first. */
   readonly history: StatusReceived[] = []
+  /** Every message that was pushed, oldest first. */
+  readonly messages: MessageReceived[] = []
   /** Why the connection closed; undefined while it is open. */
   closeCode: number | undefined
   isKicked = false
@@ -145,6 +160,7 @@ export class OpenimClient extends EventEmitter<ClientEvents> {
 
   private onEnvelope(response: ResponseEnvelope): void {
     if (response.reqIdentifier === RequestId.SubscribeStatus) this.onStatuses(response)
+    if (response.reqIdentifier === RequestId.Push) this.onPush(response)
     if (response.reqIdentifier === RequestId.Kick) {
       this.isKicked = true
       this.emit('kick')
@@ -167,6 +183,23 @@ export class OpenimClient extends EventEmitter<ClientEvents> {
       this.emit('received', received)
       if (via === 'push') this.emit('status', userId, platformIds)
     }
+  }
+
+  private onPush({ data, operationID: operationId }: ResponseEnvelope): void {
+    const { msgs, notificationMsgs } = PushMessages.decode(data ?? new Uint8Array())
+    for (const [conversationId, { Msgs }] of Object.entries({ ...msgs, ...notificationMsgs })) {
+      for (const message of Msgs) {
+        const received = { conversationId, message, operationId, atMs: performance.now() }
+        this.messages.push(received)
+        this.emit('message', received)
+      }
+    }
+  }
+
+  /** Send a message. Resolves with its ID and time; throws REQUEST_FAILED on an error reply. */
+  async send(message: MsgData): Promise<UserSendMsgResp> {
+    const data = await this.successful(RequestId.SendMessage, MsgData.encode(message).finish())
+    return UserSendMsgResp.decode(data ?? new Uint8Array())
   }
 
   /** Resolves with the reply, whatever its errCode. Throws REQUEST_FAILED without one. */
@@ -217,7 +250,8 @@ export class OpenimClient extends EventEmitter<ClientEvents> {
     await this.successful(RequestId.Logout, DelUserPushTokenReq.encode(request).finish())
   }
 
-  private async successful(reqIdentifier: number, request: Uint8Array): Promise<Uint8Array | null> {
+  /** Resolves with the data of the reply. Throws REQUEST_FAILED on an error reply. */
+  async successful(reqIdentifier: number, request: Uint8Array): Promise<Uint8Array | null> {
     const { errCode, errMsg, data } = await this.request(reqIdentifier, request)
     if (errCode !== 0) throw new RequestFailedError(`${reqIdentifier} failed: ${errCode} ${errMsg}`)
     return data

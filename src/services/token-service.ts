@@ -54,6 +54,8 @@ export interface TokenServiceDeps {
   isAdmin(userId: UserId): boolean
   /** Whether a token of this user's that is not on record is bad (`recordRule`). */
   needsRecord(userId: UserId): boolean
+  /** Why a user may have no token; undefined = they may. Absent: everybody may. */
+  admit?: (userId: UserId) => Promise<TokenFault | undefined>
   /** Sign a token with these claims, which is good from now for `ttlS` seconds. Absent: tokens are made elsewhere. */
   issue?: (token: NewToken, ttlS: number) => Promise<string>
   /** The one text of a token that may have several (`canonicalToken`). */
@@ -124,6 +126,7 @@ export class TokenService {
    * A token for a login, which takes the place of others by the policy. The platform is a known one.
    *
    *   1002  for an administrator or the administrators' platform, or tokens are made elsewhere
+   *   1101  the user has to be registered first
    *
    * First the new token is recorded, then all are read and judged in the order of their issue. When two nodes make one
    * each at the same time, at least one reads both, and they agree on which is newer: exactly one stays. The other node
@@ -138,6 +141,8 @@ export class TokenService {
     }
     if (this.#deps.issue === undefined) return MADE_ELSEWHERE
     const { userId, platformId } = claims
+    const fault = await this.#deps.admit?.(userId)
+    if (fault !== undefined) return fault
     const ttlS = this.#userTtlS()
     const token = await this.#issue(claims, ttlS, await this.#store.tokensOf(userId), 'login')
     // A device that is logged out here must not come back by its refresh token.

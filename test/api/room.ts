@@ -5,6 +5,7 @@ import { createRest, type RestDeps } from '../../src/doors/rest/rest.js'
 import { originCheck } from '../../src/net/origin.js'
 import type { KickOrder } from '../../src/rules/shard/admin-kicks.js'
 import { ConnectionService, type KickResult } from '../../src/services/connections.js'
+import { Operations } from '../../src/services/operations/client.js'
 import { RateTable } from '../../src/services/rate-table.js'
 import { SecretGuard } from '../../src/services/secret-guard.js'
 import { type StatusDeps, StatusService } from '../../src/services/statuses.js'
@@ -68,6 +69,7 @@ export function room({ rest = {}, tokens = {}, settings = {}, store = new FakeTo
     isAdmin,
     platforms,
     tokens: tokenService,
+    operations: new Operations(undefined),
     connections: new ConnectionService(cluster, tokenService),
     statuses: new StatusService({ ...neighbours, rate: statusesOfUser, nowMs }),
     readiness: async () => ({ ready: true, parts: [{ name: 'store', ready: true }] }),

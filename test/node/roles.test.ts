@@ -18,21 +18,21 @@ t.test(
 )
 
 t.test('a role without threads of its own shares those of another, and their links', async (t) => {
-  const together = { ioThreads: 2, shardThreads: 0 }
+  const together = { ioThreads: 2, shardThreads: 0, servesMessages: false }
   t.same(threadKinds(together), [
     { name: 'io', roles: ['io', 'shard'], count: 2 },
     { name: 'sync', roles: ['sync'], count: 1 },
     { name: 'api', roles: ['api'], count: 1 },
   ])
-  t.equal(homeOf('shard', together).name, 'io')
-  t.same(linkedWith(homeOf('api', together), together), ['sync', 'io'])
-  const apart = { ioThreads: 1, shardThreads: 2 }
+  t.equal(homeOf('shard', together)!.name, 'io')
+  t.same(linkedWith(homeOf('api', together)!, together), ['sync', 'io'])
+  const apart = { ioThreads: 1, shardThreads: 2, servesMessages: true }
   t.same(
     threadKinds(apart).map(({ name, count }) => `${name} ${count}`),
-    ['io 1', 'shard 2', 'sync 1', 'api 1'],
+    ['io 1', 'shard 2', 'sync 1', 'writer 1', 'reader 1', 'api 1'],
   )
 })
 
 t.test('doors end first, and the store last', async (t) => {
-  t.same(ENDING_ORDER, ['api', 'io', 'shard', 'sync'])
+  t.same(ENDING_ORDER, ['api', 'io', 'shard', 'sync', 'reader', 'writer'])
 })

@@ -27,6 +27,8 @@ export function connectionArgs(
     rates: { requestOfUser: () => 0, chargeUser: () => {}, watchesOfUser: () => 0 },
     counts: newConnectionCounts(),
     places: { remove: () => {} },
+    storage: undefined,
+    isAdmin: false,
     ...given,
     settings: {
       inflatedBytesMax: 10_000,

@@ -47,6 +47,8 @@ export function testEnv(env: Record<string, string> = {}): Record<string, string
     // Most tests are not about who may stay, and those that are say so. With the default, a second token for the same
     // user and platform takes the place of the first, and ends its connection.
     LOGIN_POLICY: '0',
+    // The tests of messages turn them on: most others have no use for two threads more.
+    MESSAGES: 'off',
     ...env,
   }
 }

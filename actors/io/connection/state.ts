@@ -10,13 +10,16 @@ import type { Socket } from '../../../src/doors/websocket/transport/transport.js
 import type { FrameEncoding } from '../../../src/openim/codec/encodings.js'
 import type { RequestEnvelope, RequestLabels, ResponseEnvelope } from '../../../src/openim/codec/envelope.js'
 import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
+import type { StorageRefs } from '../../../src/protocol/addresses.js'
 import type * as Connection from '../../../src/protocol/connection.js'
 import type * as FanOut from '../../../src/protocol/fan-out.js'
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
+import type { CallAnswer } from '../../../src/protocol/storage.js'
 import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
+import type { SendOutcome } from '../../../src/rules/messages/types.js'
 import type { PlatformId, Seat, UserId } from '../../../src/rules/types.js'
-import type { Context, Ref } from '../../../src/runtime/index.js'
+import type { Context, Outcome, Ref } from '../../../src/runtime/index.js'
 
 export interface ConnectionSettings {
   inflatedBytesMax: number
@@ -77,6 +80,9 @@ export interface Args {
   shard: Ref<PresenceShard.Command>
   fanOut: Ref<FanOut.Command>
   tokenSync: Ref<TokenSync.Command>
+  /** Undefined = no messages are served. */
+  storage: StorageRefs | undefined
+  isAdmin: boolean
   settings: ConnectionSettings
   rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser'>
   counts: ConnectionCounts
@@ -117,6 +123,8 @@ export type FromTransport =
 
 export type Private =
   | { kind: 'tokenFlagged' }
+  | { kind: 'sent'; labels: RequestLabels; clientMsgId: string; outcome: Outcome<SendOutcome> }
+  | { kind: 'readAnswered'; labels: RequestLabels; outcome: Outcome<CallAnswer> }
   | { kind: 'readDue' }
   | { kind: 'pingDue' }
   | { kind: 'probeDue' }

@@ -29,6 +29,8 @@ export function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     shard: state.addresses.shardFor(args.userId),
     fanOut: state.addresses.fanOutOn(ctx.self.thread),
     tokenSync: state.addresses.tokenSync,
+    storage: state.addresses.storage,
+    isAdmin: state.isAdmin(args.userId),
     settings: state.settings,
     rates: state.rates,
     counts: state.counts,

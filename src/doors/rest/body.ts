@@ -33,6 +33,13 @@ export async function readJson(c: Context): Promise<unknown> {
   }
 }
 
+/** A protobuf message as it came; undefined = the body is labelled as something else. Throws CallRefusedError. */
+export async function readProtobuf(c: Context): Promise<Uint8Array | undefined> {
+  const contentType = c.req.header('content-type') ?? ''
+  if (!/^application\/(x-)?protobuf\b/i.test(contentType)) return undefined
+  return unpack(await readBytes(c), c.req.header('content-encoding'))
+}
+
 async function readBytes(c: Context): Promise<Buffer> {
   const announced = c.req.header('content-length')
   if (Number(announced) > BODY_BYTES_MAX) throw new TooLongError(BODY_BYTES_MAX)

@@ -15,9 +15,15 @@ export function statusOf(error: CallRefusedError): 200 | 413 | 500 {
   return error.errCode === WireCode.ServerInternalError ? 500 : 200
 }
 
-/** `data` is always there: SDKs take it apart without looking. */
-export function success(data: object) {
-  return { errCode: 0, errMsg: '', errDlt: '', data }
+/** An answer that is JSON already. */
+export class JsonText {
+  constructor(readonly text: string) {}
+}
+
+/** The whole answer as text. `data` is always there: SDKs take it apart without looking. */
+export function success(data: object): string {
+  const text = data instanceof JsonText ? data.text : JSON.stringify(data)
+  return `{"errCode":0,"errMsg":"","errDlt":"","data":${text}}`
 }
 
 export function failure({ errCode, errMsg, errDlt, data }: CallRefusedError) {

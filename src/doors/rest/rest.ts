@@ -65,7 +65,7 @@ async function serve(deps: RestDeps, route: Route, c: Context): Promise<Response
   try {
     const data = await serveCall(deps, route, c, callerAddress(c))
     done(0)
-    return c.json(success(data))
+    return c.body(success(data), 200, { 'Content-Type': 'application/json' })
   } catch (error) {
     // It throws nothing else.
     const refusal = error as CallRefusedError

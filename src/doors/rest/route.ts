@@ -5,6 +5,7 @@ import type { PlatformTable } from '../../rules/platforms.js'
 import type { PlatformId, UserId } from '../../rules/types.js'
 import { checkUserId } from '../../rules/user-id.js'
 import type { ConnectionService } from '../../services/connections.js'
+import type { Operations } from '../../services/operations/client.js'
 import type { RateTable } from '../../services/rate-table.js'
 import type { SecretGuard } from '../../services/secret-guard.js'
 import type { StatusService } from '../../services/statuses.js'
@@ -19,6 +20,7 @@ export interface RouteDeps {
   tokens: TokenService
   connections: ConnectionService
   statuses: StatusService
+  operations: Operations
   secrets: SecretGuard
   isAdmin(userId: UserId): boolean
   audit: AuditTrail
@@ -35,6 +37,8 @@ export interface RouteDeps {
 /** One call, once it may go on. */
 export interface Call {
   path: string
+  /** Of the request; what it causes to be pushed carries it too. */
+  operationId: string
   /** Where it comes from. */
   address: string
   /** The user of the token that came with the call; undefined where none is needed. */
@@ -55,6 +59,8 @@ export interface Route {
   answers: readonly string[]
   /** Whether it leaves a line in the audit trail. */
   isAct: boolean
+  /** Answers a body that is a protobuf message, with one. Absent: every body is JSON. */
+  handleProtobuf?(deps: RouteDeps, body: Uint8Array, call: Call): Promise<Uint8Array>
   /** Returns `data`. Throws CallRefusedError, or whatever failed. */
   handle(deps: RouteDeps, body: unknown, call: Call): Promise<object>
 }

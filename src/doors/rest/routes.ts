@@ -1,13 +1,25 @@
 /** Every REST path, and the table of them for the documentation. */
 import { OPENIM_PLATFORMS } from '../../openim/platforms.js'
 import { PlatformTable } from '../../rules/platforms.js'
+import { accountRoutes } from './account-routes.js'
 import { authRoutes } from './auth-routes.js'
 import { connectionRoutes } from './connection-routes.js'
+import { conversationRoutes } from './conversation-routes.js'
+import { messageRoutes } from './message-routes.js'
+import { peopleRoutes } from './people-routes.js'
 import type { Permission, Route } from './route.js'
 import { userRoutes } from './user-routes.js'
 
 export function allRoutes(platforms: PlatformTable): Route[] {
-  return [...authRoutes(platforms), ...connectionRoutes(platforms), ...userRoutes()]
+  return [
+    ...authRoutes(platforms),
+    ...connectionRoutes(platforms),
+    ...userRoutes(),
+    ...accountRoutes(),
+    ...messageRoutes(),
+    ...conversationRoutes(),
+    ...peopleRoutes(),
+  ]
 }
 
 const MAY: Record<Permission, string> = {

@@ -12,12 +12,14 @@ import {
   retryAfterError,
 } from '../../services/call-refused.js'
 import { looksLikeToken } from '../../services/token-look.js'
-import { readJson } from './body.js'
+import { readJson, readProtobuf } from './body.js'
+import { JsonText } from './envelope.js'
 import type { Call, Route, RouteDeps } from './route.js'
 
 /** Answers with `data`. Throws CallRefusedError for all that went wrong, and leaves the lines of the audit trail. */
 export async function serveCall(deps: RouteDeps, route: Route, c: Context, address: string): Promise<object> {
-  const call: Call = { path: route.path, address, caller: undefined, on: {} }
+  const operationId = c.req.header('operationID') ?? ''
+  const call: Call = { path: route.path, operationId, address, caller: undefined, on: {} }
   try {
     const data = await attempt(deps, route, c, call)
     note(deps, route, call)
@@ -30,7 +32,7 @@ export async function serveCall(deps: RouteDeps, route: Route, c: Context, addre
 }
 
 async function attempt(deps: RouteDeps, route: Route, c: Context, call: Call): Promise<object> {
-  if (!c.req.header('operationID')) throw argsError('header operationID: missing')
+  if (call.operationId === '') throw argsError('header operationID: missing')
   if (route.may === 'token' || route.may === 'admin') {
     call.caller = await callerOf(deps, c.req.header('token') ?? '').catch((error: unknown) => {
       chargeAddress(deps, call)
@@ -40,6 +42,11 @@ async function attempt(deps: RouteDeps, route: Route, c: Context, call: Call): P
   if (!call.caller?.isAdmin) chargeAddress(deps, call)
   if (route.may === 'admin' && !call.caller?.isAdmin) {
     throw noPermissionError('only an administrator may ask for this')
+  }
+  const bytes = route.handleProtobuf && (await readProtobuf(c))
+  if (bytes !== undefined) {
+    const answer = await route.handleProtobuf!(deps, bytes, call)
+    return new JsonText(JSON.stringify(Buffer.from(answer).toString('base64')))
   }
   const body = parse(route.body, await readJson(c))
   call.on = targetOf(deps, body)

@@ -12,12 +12,42 @@ import type { PlatformId, UserId } from '../../rules/types.js'
 import type { ActorId } from '../../runtime/index.js'
 
 export class Hub {
-  /** Open connections by their actor. */
-  readonly connections = new Map<ActorId, ConnectionReport>()
+  readonly #connections = new Map<ActorId, ConnectionReport>()
+  /** Most users have one connection: a list for each would cost more than the rest of the entry. */
+  readonly #byUser = new Map<UserId, ConnectionReport | ConnectionReport[]>()
   /** The status board: users that somebody here watches, or did a moment ago, with the last that was told. */
   readonly statuses = new Map<UserId, PlatformId[]>()
   /** Users on the board that may have lost their last watcher. */
   readonly unattended = new Set<UserId>()
+
+  /** Open connections by their actor. */
+  get connections(): ReadonlyMap<ActorId, ConnectionReport> {
+    return this.#connections
+  }
+
+  /** The open connections of a user. */
+  connectionsOf(userId: UserId): readonly ConnectionReport[] {
+    const own = this.#byUser.get(userId)
+    if (own === undefined) return []
+    return Array.isArray(own) ? own : [own]
+  }
+
+  open(report: ConnectionReport): void {
+    this.#connections.set(report.connection.actor, report)
+    const others = this.connectionsOf(report.userId)
+    this.#byUser.set(report.userId, others.length === 0 ? report : [...others, report])
+  }
+
+  /** False = it was not open. */
+  close(actor: ActorId): boolean {
+    const report = this.#connections.get(actor)
+    if (report === undefined) return false
+    this.#connections.delete(actor)
+    const left = this.connectionsOf(report.userId).filter((other) => other !== report)
+    if (left.length === 0) this.#byUser.delete(report.userId)
+    else this.#byUser.set(report.userId, left.length === 1 ? left[0]! : left)
+    return true
+  }
 }
 
 /** One topic for each user and encoding, so that a change is encoded once for all who watch in that encoding. */

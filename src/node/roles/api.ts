@@ -15,12 +15,15 @@ import type { Report } from '../../observe/metrics.js'
 import { Addresses } from '../../protocol/addresses.js'
 import type * as PresenceShard from '../../protocol/presence-shard.js'
 import type * as PresenceSync from '../../protocol/presence-sync.js'
+import type * as Storage from '../../protocol/storage.js'
 import type { Policy } from '../../rules/logins/login-policy.js'
 import type { KickOrder } from '../../rules/shard/admin-kicks.js'
 import type { UserId, UserPlatforms } from '../../rules/types.js'
 import { withDeadline, wrapControl } from '../../runtime/control.js'
 import { type ActorSystem, toWire } from '../../runtime/index.js'
 import { ConnectionService, type KickResult } from '../../services/connections.js'
+import { type AskStorage, Operations } from '../../services/operations/client.js'
+import { Registration } from '../../services/people/registration.js'
 import { RateTable } from '../../services/rate-table.js'
 import { SecretGuard } from '../../services/secret-guard.js'
 import { StatusService } from '../../services/statuses.js'
@@ -36,6 +39,8 @@ import { tokenStore } from '../token-store.js'
 const KICK_MS = 5_000
 const KICK_DEADLINE_MS = KICK_MS + 1_000
 const READ_DEADLINE_MS = 5_000
+/** Clients wait ten seconds. */
+const STORAGE_DEADLINE_MS = 8_000
 /** The main thread answers within half a second, if it turns. */
 const MAIN_DEADLINE_MS = 2_000
 const CLOSE_MS = 1_000
@@ -60,11 +65,13 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   const audit = auditTrail(log, metrics)
   // Nobody outside may know which addresses share a slot.
   const salt = randomBytes(8).toString('hex')
-  const tokens = tokenService(thread, keys, addresses, rights)
+  const operations = new Operations(askStorage(system, addresses))
+  const tokens = tokenService(thread, keys, addresses, rights, operations)
   const rateOf = (count: number) => new RateTable({ count, periodMs: SECOND_MS, salt })
   const app = createRest({
     isOriginAllowed: originCheck(config.allowedOrigins),
     tokens,
+    operations,
     connections: new ConnectionService({ kick: (order) => kick(system, addresses, order) }, tokens),
     statuses: new StatusService({
       mayWatch: rights.mayWatch,
@@ -132,12 +139,22 @@ function whereabouts(system: ActorSystem, addresses: Addresses, userIds: UserId[
   return system.ask<PresenceSync.Command, 'read'>(addresses.presenceSync, question, READ_DEADLINE_MS)
 }
 
+function askStorage(system: ActorSystem, { storage }: Addresses): AskStorage | undefined {
+  if (storage === undefined) return undefined
+  return (room, call) => {
+    const question = { kind: 'call' as const, ...call }
+    return system.ask<Storage.Call, 'call'>(storage[room], question, STORAGE_DEADLINE_MS)
+  }
+}
+
 function tokenService(
   { system, settings: { config } }: ThreadContext,
   keys: TokenKeys,
   addresses: Addresses,
   { isAdmin, needsRecord }: Rights,
+  operations: Operations,
 ): TokenService {
+  const registration = new Registration(operations, config.isOpenToAll)
   return new TokenService({
     store: tokenStore(system, addresses),
     settings: {
@@ -156,6 +173,7 @@ function tokenService(
     platforms: platformTable(config),
     isAdmin,
     needsRecord,
+    ...(operations.areServed && { admit: (userId) => registration.admit(userId) }),
     ...(keys.canSign && {
       issue: (token: NewToken, ttlS: number) => issueToken(token, { keys, ttlS, nowMs: Date.now() }),
     }),

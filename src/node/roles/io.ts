@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FromTransport } from '../../../actors/io/connection.js'
+import { type DeliveryCounts, deliveries } from '../../../actors/io/deliveries.js'
 import { type FanOutCounts, type FanOutGauges, fanOut } from '../../../actors/io/fan-out.js'
 import {
   type ListenerCounts,
@@ -32,7 +33,7 @@ import { Networks } from '../../net/networks.js'
 import { originCheck } from '../../net/origin.js'
 import type { TlsFiles } from '../../net/tls-files.js'
 import type { Report } from '../../observe/metrics.js'
-import { Addresses, FAN_OUT, LISTENER } from '../../protocol/addresses.js'
+import { Addresses, DELIVERIES, FAN_OUT, LISTENER } from '../../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../../runtime/index.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { platformTable, rightsOf, seating, tokenKeysOf } from '../settings.js'
@@ -51,7 +52,9 @@ const HELD_COUNT_MAX = 65_536
 const SILENCE_MARGIN_MS = 10_000
 const BUSY_TEXT = 'This node takes up no more handshakes now; try again.\n'
 
-type IoCounts = ListenerCounts & FanOutCounts & { malformed: Record<MalformedReason, number> }
+type IoCounts = ListenerCounts &
+  FanOutCounts &
+  DeliveryCounts & { malformed: Record<MalformedReason, number> }
 
 export const prepare: PrepareRole = async (task) => {
   const keys = await tokenKeysOf(task)
@@ -67,6 +70,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     ...newListenerCounts(),
     malformed: { head: 0, proxyHeader: 0 },
     statusPushes: 0,
+    pushes: 0,
   }
   const sockets = new ThreadSockets(settings.socketBudget, index)
   const accepts = new AcceptBudget(sockets)
@@ -87,6 +91,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   }
   const gauges: FanOutGauges = { waiting: () => 0 }
   system.spawn(fanOut, { hub, limits, gauges, transport, addresses, counts }, FAN_OUT)
+  if (addresses.storage !== undefined) system.spawn(deliveries, { hub, counts }, DELIVERIES)
   system.spawn(
     listener,
     {
@@ -246,6 +251,7 @@ function reportIo(report: Report, hub: Hub, counts: IoCounts, gauges: FanOutGaug
   reportTotals(report, 'loginErrors', 'code', counts.loginErrors)
   reportTotals(report, 'requests', 'req', counts.requests)
   reportTotals(report, 'requestErrors', 'code', counts.requestErrors)
+  report.total('messagePushes', counts.pushes)
   reportTotals(report, 'closes', 'reason', counts.closes)
   reportTotals(report, 'handshakesMalformed', 'reason', counts.malformed)
   reportTotals(report, 'overShare', 'reason', counts.overShare)

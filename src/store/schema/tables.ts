@@ -53,7 +53,6 @@ export const messages = defineTable(
     sentMs: int,
     contentType: int,
     state: int,
-    isRead: int,
     body: bytes,
     revoke: nullable(text),
   },

@@ -1,0 +1,123 @@
+/** The requests of a connection that storage answers, and the pushes that it gets. Thread: io. */
+
+import { READS } from '../../../src/doors/websocket/message-requests.js'
+import { weightOfElements } from '../../../src/doors/websocket/request-budget.js'
+import type { RequestEnvelope } from '../../../src/openim/codec/envelope.js'
+import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
+import { WireCode } from '../../../src/openim/codes.js'
+import { Platform } from '../../../src/openim/platforms.js'
+import { MsgData, UserSendMsgResp } from '../../../src/openim/proto/messages.js'
+import { failure, success } from '../../../src/openim/replies.js'
+import { NOT_SERVED_TEXT } from '../../../src/openim/requests.js'
+import type { StorageRefs } from '../../../src/protocol/addresses.js'
+import type * as Connection from '../../../src/protocol/connection.js'
+import type { OutgoingMessage } from '../../../src/rules/messages/types.js'
+import type { Outcome } from '../../../src/runtime/index.js'
+import { CallRefusedError } from '../../../src/services/call-refused.js'
+import { outgoingFrom } from '../../../src/services/messages/outgoing.js'
+import { OPERATIONS } from '../../../src/services/operations/table.js'
+import { type Ctx, charge, decode, type Private, type State, send } from './state.js'
+
+/** Clients wait ten seconds for an answer, and send nothing else meanwhile. */
+const ANSWER_MS = 8_000
+/** Fields of a message: its options, and the users that it names. */
+const MESSAGE_FIELDS_MAX = 2_048
+/** Fields at the top of a read: a field for each conversation or range. */
+const READ_FIELDS_MAX = 10_000
+
+// Sending
+
+export function onSendMessage(ctx: Ctx, state: State, request: RequestEnvelope): void {
+  const { storage } = state
+  if (storage === undefined) return notServed(state, request)
+  let message: OutgoingMessage
+  try {
+    message = readMessage(state, request)
+  } catch (error) {
+    if (!(error instanceof CallRefusedError)) throw error
+    return send(state, failure(request, error.errCode, error.errDlt))
+  }
+  const labels = labelsOf(request)
+  const clientMsgId = message.clientMsgId
+  ctx.ask(
+    storage.writer,
+    { kind: 'send', message, operationId: request.operationID },
+    ANSWER_MS,
+    (outcome) => ({ kind: 'sent', labels, clientMsgId, outcome }),
+  )
+}
+
+function readMessage(state: State, request: RequestEnvelope): OutgoingMessage {
+  const message = decode(MsgData, request, MESSAGE_FIELDS_MAX)
+  if (message === undefined) throw new CallRefusedError(WireCode.ArgsError, 'data is not readable')
+  const { userId, isAdmin } = state
+  return outgoingFrom(message, request.data, { userId, isAdmin, operationId: request.operationID })
+}
+
+export function onSent(state: State, { labels, clientMsgId, outcome }: Private & { kind: 'sent' }): void {
+  if (state.ending !== undefined) return
+  if (!outcome.ok) return send(state, failure(labels, WireCode.ServerInternalError, failureText(outcome)))
+  const { value } = outcome
+  if (value.kind === 'refused') return send(state, failure(labels, value.errCode as WireCode, value.detail))
+  const { serverMsgId, sentMs } = value
+  const reply = { serverMsgID: serverMsgId, clientMsgID: clientMsgId, sendTime: sentMs }
+  send(state, success(labels, UserSendMsgResp.encode(reply).finish()))
+}
+
+// Reading
+
+export function onRead(ctx: Ctx, state: State, request: RequestEnvelope): void {
+  const operation = READS.get(request.reqIdentifier)
+  if (state.storage === undefined || operation === undefined) return notServed(state, request)
+  const fields = countFields(request.data, READ_FIELDS_MAX)
+  const count = fields === undefined ? Number.POSITIVE_INFINITY : fields[0] + fields[1] + fields[2]
+  if (count > READ_FIELDS_MAX)
+    return send(state, failure(request, WireCode.ArgsError, 'data is not readable'))
+  charge(ctx, state, weightOfElements(count))
+  const labels = labelsOf(request)
+  const { userId, isAdmin, storage } = state
+  const { operationID: operationId, data: input } = request
+  ctx.ask(
+    roomOf(storage, operation),
+    { kind: 'call', operation, userId, isAdmin, operationId, input },
+    ANSWER_MS,
+    (outcome) => ({ kind: 'readAnswered', labels, outcome }),
+  )
+}
+
+function roomOf({ writer, reader }: StorageRefs, operation: keyof typeof OPERATIONS) {
+  return OPERATIONS[operation].room === 'writer' ? writer : reader
+}
+
+export function onReadAnswered(state: State, { labels, outcome }: Private & { kind: 'readAnswered' }): void {
+  if (state.ending !== undefined) return
+  if (!outcome.ok) return send(state, failure(labels, WireCode.ServerInternalError, failureText(outcome)))
+  const { value } = outcome
+  if (!value.ok) return send(state, failure(labels, value.errCode as WireCode, value.detail))
+  send(state, success(labels, value.output as Uint8Array))
+}
+
+// Pushes
+
+/** As OpenIM does, none to an iPhone whose app is in the background: it would not wake. */
+export function onPush(state: State, frame: Connection.Push['frame']): void {
+  if (state.ending !== undefined) return
+  if (state.platformId === Platform.IOS && state.report.background) return
+  state.socket.send(frame.in(state.encoding.index), true)
+}
+
+// Steps
+
+function notServed(state: State, request: RequestEnvelope): void {
+  send(state, failure(request, WireCode.ServerInternalError, NOT_SERVED_TEXT))
+}
+
+function labelsOf({ reqIdentifier, operationID, msgIncr }: RequestEnvelope) {
+  return { reqIdentifier, operationID, msgIncr }
+}
+
+function failureText({ error }: Outcome<unknown> & { ok: false }): string {
+  return error.retry === 'later'
+    ? 'storage does not answer; try again later'
+    : 'the message could not be handled'
+}

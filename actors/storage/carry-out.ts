@@ -1,0 +1,49 @@
+/** How an actor of a storage thread carries out a call. */
+import { hasCode } from '../../src/errors/errors.js'
+import { WireCode } from '../../src/openim/codes.js'
+import type { Call, CallAnswer } from '../../src/protocol/storage.js'
+import type { Delivery } from '../../src/rules/messages/types.js'
+import type { Log, Outcome } from '../../src/runtime/index.js'
+import { CallRefusedError } from '../../src/services/call-refused.js'
+import type { OperationContext } from '../../src/services/operations/operation.js'
+import { carryOut, type OperationName } from '../../src/services/operations/table.js'
+import type { Operation } from '../../src/store/ports/database.js'
+
+/** What came of a call. */
+export interface CarriedOut {
+  answer: CallAnswer
+  deliveries: Delivery[]
+}
+
+/** `carry`: the reads or the writes of a database. `wallMs`: the time of day. Rejects with what is not the caller's. */
+export async function callOperation(
+  carry: (begin: () => Operation<CarriedOut>) => Promise<CarriedOut>,
+  call: Call,
+  wallMs: number,
+): Promise<CarriedOut> {
+  const { userId, isAdmin, operationId } = call
+  try {
+    return await carry(function* () {
+      const deliveries: Delivery[] = []
+      const context: OperationContext = {
+        caller: { userId, isAdmin, operationId },
+        nowMs: wallMs,
+        deliveries,
+      }
+      const output = yield* carryOut(call.operation as OperationName, context, call.input)
+      return { answer: { ok: true, output }, deliveries }
+    })
+  } catch (error) {
+    if (!(error instanceof CallRefusedError)) throw error
+    return { answer: { ok: false, errCode: error.errCode, detail: error.errDlt }, deliveries: [] }
+  }
+}
+
+export function answerOf(outcome: Outcome<CarriedOut>, { operation }: Call, log: Log): CallAnswer {
+  if (outcome.ok) return outcome.value.answer
+  const { error } = outcome
+  log.error({ operation, code: error.code, reason: error.message }, 'an operation failed')
+  return hasCode(error, 'DATABASE_UNAVAILABLE')
+    ? { ok: false, errCode: WireCode.DatabaseError, detail: 'the database is out of reach; try again later' }
+    : { ok: false, errCode: WireCode.ServerInternalError, detail: 'internal error; see the log of the node' }
+}

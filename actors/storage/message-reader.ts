@@ -1,0 +1,61 @@
+/**
+ * Message-reader: answers what only reads, each call from one state of the database.
+ *
+ * Thread  reader                      Owns   a connection to the database that only reads
+ * Hears   Storage.ReaderCommand       Tells  nobody
+ * Timers  none
+ * Fails   restarts; callers ask again
+ */
+import type { Call, CallAnswer, ReaderCommand } from '../../src/protocol/storage.js'
+import {
+  assertNever,
+  type Context,
+  defineActor,
+  type Outcome,
+  type ReplyTo,
+} from '../../src/runtime/index.js'
+import type { Database } from '../../src/store/ports/database.js'
+import { answerOf, type CarriedOut, callOperation } from './carry-out.js'
+
+export interface ReaderCounts {
+  reads: number
+}
+
+export interface Args {
+  database: Database
+  wallMs(): number
+  counts: ReaderCounts
+}
+
+type Private = { kind: 'answered'; call: Call; replyTo: ReplyTo<CallAnswer>; outcome: Outcome<CarriedOut> }
+type Ctx = Context<ReaderCommand | Private>
+
+export const messageReader = defineActor<ReaderCommand | Private, Args, Args>({
+  kind: 'message-reader',
+  start: (_, args) => args,
+  receive,
+})
+
+// Routing
+
+function receive(ctx: Ctx, state: Args, message: ReaderCommand | Private): void {
+  switch (message.kind) {
+    case 'call':
+      return onCall(ctx, state, message)
+    case 'answered':
+      return ctx.reply(message.replyTo, answerOf(message.outcome, message.call, ctx.log))
+    default:
+      assertNever(message)
+  }
+}
+
+// Handlers
+
+function onCall(ctx: Ctx, { database, wallMs, counts }: Args, call: Call): void {
+  const replyTo = ctx.asker(call)
+  counts.reads++
+  ctx.pipe(
+    callOperation((begin) => database.read(begin), call, wallMs()),
+    (outcome) => ({ kind: 'answered', call, replyTo, outcome }),
+  )
+}

@@ -1,0 +1,67 @@
+/** A REST path that is an operation of a storage thread, and the fields that such paths share. */
+import { z } from 'zod'
+import type { Caller } from '../../services/operations/operation.js'
+import type { OperationName } from '../../services/operations/table.js'
+import { JsonText } from './envelope.js'
+import { type Call, type Permission, type Route, route } from './route.js'
+
+interface Row {
+  path: string
+  operation: OperationName
+  may: Permission
+  mayNote?: string
+  doc: string
+  body: z.ZodObject
+  answers: readonly string[]
+  /** Whether it leaves a line in the audit trail. */
+  isAct?: boolean
+  /** The body may be a protobuf message. */
+  takesProtobuf?: boolean
+}
+
+export function operationRoute({ operation, takesProtobuf, isAct = false, ...row }: Row): Route {
+  return {
+    ...route({
+      ...row,
+      isAct,
+      handle: async ({ operations }, body, call) =>
+        new JsonText(await operations.callJson(operation, callerOf(call), body)),
+    }),
+    ...(takesProtobuf && {
+      handleProtobuf: ({ operations }, body, call) =>
+        operations.callProtobuf(operation, callerOf(call), body),
+    }),
+  }
+}
+
+export function callerOf({ caller, operationId }: Call): Caller {
+  const { userId, isAdmin } = caller!
+  return { userId, isAdmin, operationId }
+}
+
+/** Who may ask: users about themselves, administrators about anybody. */
+export const SELF = 'users for themselves; an administrator for anybody'
+
+// Clients leave fields out or send null where they mean nothing.
+export const idField = z.string()
+export const idsField = z
+  .array(z.string())
+  .nullish()
+  .transform((ids) => ids ?? [])
+export const textField = z
+  .string()
+  .nullish()
+  .transform((text) => text ?? '')
+export const countField = z
+  .int()
+  .nullish()
+  .transform((count) => count ?? 0)
+export const flagField = z
+  .boolean()
+  .nullish()
+  .transform((flag) => flag ?? false)
+export const seqsField = z
+  .array(z.int())
+  .nullish()
+  .transform((seqs) => seqs ?? [])
+export const pageField = z.object({ pageNumber: countField, showNumber: countField })

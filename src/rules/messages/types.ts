@@ -1,0 +1,44 @@
+/** The words of messages: plain data that crosses threads. */
+import type { UserId } from '../types.js'
+import type { ConversationId, Parties } from './conversation-id.js'
+
+/** A message that its sender may send as far as can be told without the database. */
+export interface OutgoingMessage {
+  conversationId: ConversationId
+  parties: Parties
+  senderId: UserId
+  receiverId: UserId
+  clientMsgId: string
+  contentType: number
+  /** The protobuf message as its sender made it, with what is forced appended. */
+  body: Uint8Array
+  /** It gets a number and is kept. Otherwise it is only pushed. */
+  isStored: boolean
+  /** It is shown in a chat: the conversation is listed by both, and its sender has read it. */
+  isChat: boolean
+  /** The sender's devices get it too. */
+  toSender: boolean
+  /** Whether the receiver's black list and settings are asked. */
+  asksReceiver: boolean
+  asksBlackList: boolean
+}
+
+/** What became of a message. */
+export type SendOutcome =
+  /** `isNew` false: the same message came before; these are its ID and time. */
+  | { kind: 'sent'; serverMsgId: string; sentMs: number; isNew: boolean }
+  | { kind: 'refused'; errCode: number; detail: string }
+
+/** A message on its way to the sockets of its receivers. */
+export interface Delivery {
+  conversationId: ConversationId
+  /** 0 = it is not kept. */
+  seq: number
+  /** The protobuf message as clients get it. */
+  body: Uint8Array
+  senderId: UserId
+  /** Whose devices get it. */
+  userIds: UserId[]
+  /** Of the request that caused it. */
+  operationId: string
+}

@@ -1,0 +1,103 @@
+/** What the database says of a batch of messages, before they get numbers: heads, twins, and what receivers allow. */
+import { bucketOfConversation, bucketOfUser } from '../../rules/messages/bucket.js'
+import type { ConversationId } from '../../rules/messages/conversation-id.js'
+import type { OutgoingMessage } from '../../rules/messages/types.js'
+import type { Operation, RowOf } from '../../store/ports/database.js'
+import { findMany, lock } from '../../store/ports/steps.js'
+import { blacks, conversations, messages, records, users } from '../../store/schema/tables.js'
+import { digestOf } from './digest.js'
+
+export type Head = RowOf<typeof conversations>
+export type StoredMessage = RowOf<typeof messages>
+
+/** A message with what is known of it. */
+export interface Candidate {
+  message: OutgoingMessage
+  digest: Uint8Array
+  /** The head of its conversation, locked; none of a message that is not stored. */
+  head: Head | undefined
+  /** The same message, stored earlier. */
+  twin: StoredMessage | undefined
+  receiver: ReceiverView
+}
+
+/** What the receiver allows. */
+export interface ReceiverView {
+  isRegistered: boolean
+  /** The sender is on the receiver's black list. */
+  hasBlocked: boolean
+  /** Of all conversations, and of this one; see `RecvOpt`. */
+  recvOpts: readonly number[]
+  /** The conversation is listed by the receiver. */
+  hasRecord: boolean
+}
+
+export function* lookUp(batch: readonly OutgoingMessage[]): Operation<Candidate[]> {
+  const heads = yield* lockHeads(batch)
+  const digests = batch.map(digestOf)
+  const twins = yield* findTwins(batch, digests)
+  const receivers = yield* viewReceivers(batch)
+  return batch.map((message, index) => ({
+    message,
+    digest: digests[index]!,
+    head: heads.get(message.conversationId),
+    twin: twins[index],
+    receiver: receivers[index]!,
+  }))
+}
+
+/** Sorted, so that two transactions never wait for each other. */
+function* lockHeads(batch: readonly OutgoingMessage[]): Operation<Map<ConversationId, Head>> {
+  const wanted = new Map<ConversationId, Head>()
+  for (const message of batch) {
+    if (message.isStored && !wanted.has(message.conversationId)) {
+      wanted.set(message.conversationId, newHead(message))
+    }
+  }
+  const sorted = [...wanted.values()].sort(
+    (one, other) => one.bucket - other.bucket || (one.conversationId < other.conversationId ? -1 : 1),
+  )
+  const locked = sorted.length === 0 ? [] : yield* lock(conversations, sorted)
+  return new Map(locked.map((head) => [head.conversationId, head]))
+}
+
+function newHead({ conversationId, parties }: OutgoingMessage): Head {
+  const bucket = bucketOfConversation(conversationId)
+  return { bucket, conversationId, ...parties, maxSeq: 0, minSeq: 0, lastMs: 0, rightsEpoch: 0 }
+}
+
+function* findTwins(
+  batch: readonly OutgoingMessage[],
+  digests: readonly Uint8Array[],
+): Operation<(StoredMessage | undefined)[]> {
+  const keys = batch.map(({ conversationId }, index) => [
+    bucketOfConversation(conversationId),
+    conversationId,
+    digests[index]!,
+  ])
+  return yield* findMany(messages, keys, 'byDigest')
+}
+
+function* viewReceivers(batch: readonly OutgoingMessage[]): Operation<ReceiverView[]> {
+  const buckets = batch.map(({ receiverId }) => bucketOfUser(receiverId))
+  const keysOf = (rest: (message: OutgoingMessage) => string[]) =>
+    batch.map((message, index) => [buckets[index]!, message.receiverId, ...rest(message)])
+  const registered = yield* findMany(
+    users,
+    keysOf(() => []),
+  )
+  const blocked = yield* findMany(
+    blacks,
+    keysOf(({ senderId }) => [senderId]),
+  )
+  const listed = yield* findMany(
+    records,
+    keysOf(({ conversationId }) => [conversationId]),
+  )
+  return batch.map((_, index) => ({
+    isRegistered: registered[index] !== undefined,
+    hasBlocked: blocked[index] !== undefined,
+    recvOpts: [registered[index]?.recvOpt ?? 0, listed[index]?.recvOpt ?? 0],
+    hasRecord: listed[index] !== undefined,
+  }))
+}

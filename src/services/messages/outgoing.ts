@@ -1,0 +1,135 @@
+/**
+ * What a sender may send, as far as can be told without the database. A message of OpenIM's protocol becomes one that
+ * storage takes, or CALL_REFUSED says what is wrong with it.
+ */
+import {
+  ContentType,
+  forcedOptions,
+  isOn,
+  isSystemContent,
+  MessageStatus,
+} from '../../openim/content-types.js'
+import { withFields } from '../../openim/message-bytes.js'
+import { MsgData } from '../../openim/proto/messages.js'
+import {
+  accountChatId,
+  type ConversationId,
+  notificationsOf,
+  type Parties,
+  pairOf,
+  SessionType,
+  singleChatId,
+} from '../../rules/messages/conversation-id.js'
+import type { OutgoingMessage } from '../../rules/messages/types.js'
+import { checkUserId } from '../../rules/user-id.js'
+import { argsError, noPermissionError } from '../call-refused.js'
+import type { Caller } from '../operations/operation.js'
+
+const CLIENT_MSG_ID_BYTES_MAX = 128
+const TEXT_BYTES_MAX = 8_192
+const AT_USERS_MAX = 1_000
+
+/** A message that came over a socket, with its bytes. Throws CALL_REFUSED. */
+export function outgoingFrom(message: MsgData, bytes: Uint8Array, caller: Caller): OutgoingMessage {
+  if (message.sendID !== caller.userId)
+    throw noPermissionError('sendID: expected the user of this connection')
+  if (isSystemContent(message.contentType) && !caller.isAdmin) {
+    throw noPermissionError('contentType: notifications are made by the server')
+  }
+  const { id, parties } = conversationOf(message)
+  checkFields(message)
+  return outgoing(message, isClean(message) ? bytes : cleaned(message), id, parties, caller.isAdmin)
+}
+
+/** A message that the server or an administrator makes; it need not be checked. */
+export function outgoingOf(message: MsgData): OutgoingMessage {
+  const { id, parties } = conversationOf(message)
+  return outgoing(message, MsgData.encode(message).finish(), id, parties, true)
+}
+
+function outgoing(
+  message: MsgData,
+  bytes: Uint8Array,
+  id: ConversationId,
+  parties: Parties,
+  isTrusted: boolean,
+): OutgoingMessage {
+  const { sendID, recvID, clientMsgID, contentType, sessionType } = message
+  const forced = forcedOptions(contentType)
+  const options = { ...message.options, ...forced }
+  const isNotification = !isOn(options, 'isNotNotification')
+  const isSingle = sessionType === SessionType.Single
+  return {
+    conversationId: isNotification ? notificationsOf(id) : id,
+    parties,
+    senderId: sendID,
+    receiverId: recvID,
+    clientMsgId: clientMsgID,
+    contentType,
+    body: Object.keys(forced).length === 0 ? bytes : withFields(bytes, { options: forced }),
+    isStored: isOn(options, 'history'),
+    isChat: !isNotification,
+    toSender: isOn(options, 'senderSync') && sendID !== recvID,
+    asksReceiver: isSingle && !isNotification,
+    asksBlackList: isSingle && !isTrusted && !isNotification,
+  }
+}
+
+function conversationOf({ sessionType, contentType, sendID, recvID, groupID }: MsgData): {
+  id: ConversationId
+  parties: Parties
+} {
+  const isOfAccount = contentType === ContentType.AccountNotification
+  if (isOfAccount !== (sessionType === SessionType.Notification)) {
+    throw argsError('sessionType: 4 belongs to contentType 1400, and to no other')
+  }
+  if (sessionType === SessionType.Group) throw argsError('sessionType: groups are not served yet')
+  if (sessionType !== SessionType.Single && !isOfAccount) throw argsError('sessionType: expected 1, 3 or 4')
+  const flaw = checkUserId(recvID)
+  if (flaw !== undefined) throw argsError(`recvID: ${flaw}`)
+  if (groupID !== '') throw argsError('groupID: expected none in a chat of two')
+  const parties = pairOf(sendID, recvID)
+  return { id: isOfAccount ? accountChatId(parties) : singleChatId(parties), parties }
+}
+
+/** Clients rely on these: one whose text is not JSON aborts what they do with it. */
+function checkFields(message: MsgData): void {
+  const { clientMsgID, content, attachedInfo, ex, atUserIDList, senderNickname, senderFaceURL } = message
+  if (clientMsgID === '') throw argsError('clientMsgID: missing')
+  if (Buffer.byteLength(clientMsgID) > CLIENT_MSG_ID_BYTES_MAX) {
+    throw argsError(`clientMsgID: at most ${CLIENT_MSG_ID_BYTES_MAX} bytes`)
+  }
+  if (content.length === 0) throw argsError('content: missing')
+  const text = Buffer.from(content.buffer, content.byteOffset, content.length).toString()
+  if (!isJson(text)) throw argsError('content: expected JSON')
+  if (attachedInfo !== '' && !isJson(attachedInfo)) throw argsError('attachedInfo: expected JSON, or nothing')
+  for (const [name, value] of Object.entries({ ex, senderNickname, senderFaceURL })) {
+    if (Buffer.byteLength(value) > TEXT_BYTES_MAX) throw argsError(`${name}: at most ${TEXT_BYTES_MAX} bytes`)
+  }
+  if (atUserIDList.length > AT_USERS_MAX) throw argsError(`atUserIDList: at most ${AT_USERS_MAX} users`)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether the server's own fields are as clients leave them. The others win over what is appended to them. */
+function isClean({ seq, sendTime, serverMsgID, isRead, status }: MsgData): boolean {
+  return seq === 0 && sendTime === 0 && serverMsgID === '' && !isRead && status <= MessageStatus.Sent
+}
+
+function cleaned(message: MsgData): Uint8Array {
+  return MsgData.encode({
+    ...message,
+    seq: 0,
+    sendTime: 0,
+    serverMsgID: '',
+    isRead: false,
+    status: MessageStatus.Sending,
+  }).finish()
+}

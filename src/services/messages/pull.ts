@@ -1,0 +1,223 @@
+/** Reading: where a user's conversations stand, and their messages (1001, 1002, 1005, 1006, 1007). */
+import { MessageStatus } from '../../openim/content-types.js'
+import { type ConversationMessages, encodeLastMessages, encodeMessages } from '../../openim/message-bytes.js'
+import {
+  type GetConversationsHasReadAndMaxSeqReq,
+  type GetConversationsHasReadAndMaxSeqResp,
+  type GetLastMessageReq,
+  type GetMaxSeqReq,
+  type GetMaxSeqResp,
+  type GetSeqMessageReq,
+  MsgData,
+  type PullMessageBySeqsReq,
+  PullOrder,
+  type SeqRange,
+  type Seqs,
+} from '../../openim/proto/messages.js'
+import { bucketOfConversation } from '../../rules/messages/bucket.js'
+import {
+  type ConversationId,
+  isNotifications,
+  notificationsOf,
+  ownNotifications,
+} from '../../rules/messages/conversation-id.js'
+import { MessageState } from '../../rules/messages/message-state.js'
+import type { UserId } from '../../rules/types.js'
+import type { Operation } from '../../store/ports/database.js'
+import { findMany, scan } from '../../store/ports/steps.js'
+import { conversations, messages } from '../../store/schema/tables.js'
+import { findRecords, recordsOf } from '../conversations/records.js'
+import { assertLength, assertSelf, CONVERSATIONS_MAX, operation, SEQS_MAX } from '../operations/operation.js'
+import type { Head } from './lookup.js'
+import { type Bounds, boundsOf, boundsWithin, view } from './visible.js'
+
+/**
+ * Clients of OpenIM's Go core end a connection that brings them more than 1 MiB. As base64 in JSON it is a third more, and
+ * has to fit into BACKPRESSURE_BYTES_MAX.
+ */
+const REPLY_BYTES_MAX = 900_000
+/** Messages of a range in one answer. */
+const RANGE_MAX = 1_000
+/** How far back a displayable message is looked for. */
+const LOOK_BACK = 100
+
+/** 1001: the newest number of each conversation of the user, those of notifications among them. */
+export const newestSeqs = operation(
+  'reader',
+  function* ({ caller }, { userID }: GetMaxSeqReq): Operation<GetMaxSeqResp> {
+    assertSelf(caller, userID)
+    const chats = (yield* recordsOf(userID)).map(({ conversationId }) => conversationId)
+    const ids = new Set([...chats, ...chats.map(notificationsOf), ownNotifications(userID)])
+    const heads = yield* headsOf([...ids])
+    const maxSeqs = Object.fromEntries(
+      [...heads].filter(([, { maxSeq }]) => maxSeq > 0).map(([id, { maxSeq }]) => [id, maxSeq]),
+    )
+    return { maxSeqs, minSeqs: {} }
+  },
+)
+
+/** 1006: how far the user has read each conversation, and how far it goes. */
+export const conversationSeqs = operation(
+  'reader',
+  function* (
+    { caller },
+    { userID, conversationIDs, returnPinned }: GetConversationsHasReadAndMaxSeqReq,
+  ): Operation<GetConversationsHasReadAndMaxSeqResp> {
+    assertSelf(caller, userID)
+    assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
+    const own =
+      conversationIDs.length === 0 ? yield* recordsOf(userID) : yield* findRecords(userID, conversationIDs)
+    const heads = yield* headsOf(own.map(({ conversationId }) => conversationId))
+    const seqs = own.map((record): [string, Seqs] => {
+      const head = heads.get(record.conversationId)
+      const maxSeq = boundsWithin(head, record).max
+      return [record.conversationId, { maxSeq, hasReadSeq: record.readSeq, maxSeqTime: head?.lastMs ?? 0 }]
+    })
+    const pinned = returnPinned ? own.filter(({ isPinned }) => isPinned !== 0) : []
+    return {
+      seqs: Object.fromEntries(seqs),
+      pinnedConversationIDs: pinned.map(({ conversationId }) => conversationId),
+    }
+  },
+)
+
+/** 1002: the newest messages of ranges. A conversation that is not the user's, or an empty range, is left out. */
+export const pullRanges = operation(
+  'reader',
+  function* ({ caller }, { userID, seqRanges, order }: PullMessageBySeqsReq): Operation<Uint8Array> {
+    assertSelf(caller, userID)
+    assertLength('seqRanges', seqRanges.length, CONVERSATIONS_MAX)
+    const answer = new Answer()
+    for (const range of seqRanges) {
+      if (answer.isFull) break
+      const bounds = yield* boundsOf(userID, range.conversationID)
+      if (bounds === undefined) continue
+      const seqs = seqsOfRange(range, bounds)
+      if (seqs.length === 0) continue
+      const isEnd = order === PullOrder.PullOrderDesc ? range.begin <= bounds.min : bounds.max <= range.end
+      answer.add(
+        range.conversationID,
+        yield* view(userID, range.conversationID, seqs),
+        { isEnd, endSeq: 0 },
+        'newest',
+      )
+    }
+    return answer.encode()
+  },
+)
+
+/** 1005: messages by their numbers, in the order asked. Each conversation of the request is in the answer. */
+export const pullSeqs = operation(
+  'reader',
+  function* ({ caller }, { userID, conversations: asked, order }: GetSeqMessageReq): Operation<Uint8Array> {
+    assertSelf(caller, userID)
+    assertLength('conversations', asked.length, CONVERSATIONS_MAX)
+    const answer = new Answer()
+    for (const { conversationID, seqs } of asked) {
+      assertLength('seqs', seqs.length, SEQS_MAX)
+      const bounds = (yield* boundsOf(userID, conversationID)) ?? { min: 1, max: 0 }
+      const readable = seqs.filter((seq) => seq >= bounds.min && seq <= bounds.max)
+      const found = answer.isFull ? [] : yield* view(userID, conversationID, readable)
+      answer.add(conversationID, found, endOf(seqs, bounds, order), 'first')
+    }
+    return answer.encode()
+  },
+)
+
+/** 1007: the last message of each conversation that is not deleted. */
+export const lastMessages = operation(
+  'reader',
+  function* ({ caller }, { userID, conversationIDs }: GetLastMessageReq): Operation<Uint8Array> {
+    assertSelf(caller, userID)
+    assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
+    const last = new Map<ConversationId, Uint8Array>()
+    for (const id of new Set(conversationIDs)) {
+      const message = yield* lastMessageOf(userID, id)
+      if (message !== undefined) last.set(id, message)
+    }
+    return encodeLastMessages(last)
+  },
+)
+
+/** The newest message that the user would see in a list of conversations. */
+export function* lastMessageOf(
+  userId: UserId,
+  conversationId: ConversationId,
+): Operation<Uint8Array | undefined> {
+  const bounds = yield* boundsOf(userId, conversationId)
+  if (bounds === undefined || bounds.max < bounds.min) return undefined
+  const newest = yield* scan(messages, [bucketOfConversation(conversationId), conversationId], {
+    from: bounds.min,
+    to: bounds.max,
+    isDescending: true,
+    limit: LOOK_BACK,
+  })
+  const candidates = newest.filter(({ state }) => state !== MessageState.Deleted).map(({ seq }) => seq)
+  for (const seq of candidates) {
+    const [message] = yield* view(userId, conversationId, [seq])
+    if (!isDeleted(message!)) return message
+  }
+  return undefined
+}
+
+export function* headsOf(ids: readonly ConversationId[]): Operation<Map<ConversationId, Head>> {
+  const found = yield* findMany(
+    conversations,
+    ids.map((id) => [bucketOfConversation(id), id]),
+  )
+  return new Map(found.filter((head) => head !== undefined).map((head) => [head.conversationId, head]))
+}
+
+/** Ascending; the newest ones of the range. Of notifications all, whatever `num` says. */
+function seqsOfRange({ conversationID, begin, end, num }: SeqRange, { min, max }: Bounds): number[] {
+  const wanted = isNotifications(conversationID) ? RANGE_MAX : Math.min(num, RANGE_MAX)
+  const last = Math.min(end, max)
+  const first = Math.max(begin, min, last - wanted + 1)
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index)
+}
+
+/** Clients learn the bounds of a conversation from this alone. */
+function endOf(
+  seqs: readonly number[],
+  { min, max }: Bounds,
+  order: PullOrder,
+): { isEnd: boolean; endSeq: number } {
+  if (order === PullOrder.PullOrderDesc && seqs.some((seq) => seq < min)) return { isEnd: true, endSeq: min }
+  if (order === PullOrder.PullOrderAsc && seqs.some((seq) => seq > max)) return { isEnd: true, endSeq: max }
+  return { isEnd: false, endSeq: 0 }
+}
+
+/** An answer that ends at a whole message, below what clients bear. */
+class Answer {
+  readonly #parts: ConversationMessages[] = []
+  #bytesLeft = REPLY_BYTES_MAX
+
+  get isFull(): boolean {
+    return this.#bytesLeft <= 0
+  }
+
+  /** What has no room is left out: of the newest ones the oldest, of the first ones the last. */
+  add(
+    conversationId: ConversationId,
+    found: readonly Uint8Array[],
+    end: { isEnd: boolean; endSeq: number },
+    keep: 'newest' | 'first',
+  ): void {
+    const ordered = keep === 'newest' ? [...found].reverse() : found
+    const kept: Uint8Array[] = []
+    for (const message of ordered) {
+      this.#bytesLeft -= message.length
+      if (this.#bytesLeft < 0) break
+      kept.push(message)
+    }
+    this.#parts.push({ conversationId, messages: keep === 'newest' ? kept.reverse() : kept, ...end })
+  }
+
+  encode(): Uint8Array {
+    return encodeMessages(this.#parts)
+  }
+}
+
+function isDeleted(body: Uint8Array): boolean {
+  return MsgData.decode(body).status === MessageStatus.Deleted
+}

@@ -1,0 +1,76 @@
+/**
+ * Sending: a batch of messages in one transaction.
+ *
+ * The heads are locked first. Under the locks it is seen which messages came before and who may send; only what is left
+ * gets numbers. So numbers have no holes, and nobody is heard after the right to send was taken away.
+ */
+import { bucketOfUser } from '../../rules/messages/bucket.js'
+import { type ConversationId, SessionType } from '../../rules/messages/conversation-id.js'
+import type { Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
+import type { UserId } from '../../rules/types.js'
+import type { Operation } from '../../store/ports/database.js'
+import { insert, put, raise } from '../../store/ports/steps.js'
+import { conversations, messages, records } from '../../store/schema/tables.js'
+import { findRecord, newRecord, writeRecords } from '../conversations/records.js'
+import { ChangeState } from '../people/version-log.js'
+import { lookUp, type StoredMessage } from './lookup.js'
+import { numberAll } from './numbering.js'
+
+/** A message, and the operation ID of the request that sends it. */
+export interface Sending {
+  message: OutgoingMessage
+  operationId: string
+}
+
+export interface Sent {
+  /** In the order of the messages. */
+  outcomes: SendOutcome[]
+  /** What is to be pushed once it is on disk, in the order of the numbers. */
+  deliveries: Delivery[]
+}
+
+export function* sendAll(batch: readonly Sending[], nowMs: number): Operation<Sent> {
+  const candidates = yield* lookUp(batch.map(({ message }) => message))
+  const plan = numberAll(
+    candidates,
+    batch.map(({ operationId }) => operationId),
+    nowMs,
+  )
+  // A record before its message: clients take a message without one for read.
+  for (const message of firstOfEach(plan.unlisted)) yield* list(message)
+  yield* insert(messages, plan.rows)
+  yield* put(conversations, [...plan.heads])
+  yield* raise(records, readMarksOf(plan.rows))
+  return { outcomes: plan.outcomes, deliveries: plan.deliveries }
+}
+
+function firstOfEach(unlisted: readonly OutgoingMessage[]): OutgoingMessage[] {
+  const first = new Map<ConversationId, OutgoingMessage>()
+  for (const message of unlisted)
+    if (!first.has(message.conversationId)) first.set(message.conversationId, message)
+  return [...first.values()]
+}
+
+/** The conversation becomes one of the receiver's list, and of the sender's: but not of an account that only notifies. */
+function* list({ conversationId, senderId, receiverId }: OutgoingMessage): Operation<void> {
+  const isAccount = conversationId.startsWith('sn_')
+  const type = isAccount ? SessionType.Notification : SessionType.Single
+  const pairs = [[receiverId, senderId] as const]
+  if (!isAccount && senderId !== receiverId) pairs.push([senderId, receiverId])
+  for (const [ownerId, userId] of pairs) {
+    if ((yield* findRecord(ownerId, conversationId)) !== undefined) continue
+    yield* writeRecords(ownerId, [newRecord(ownerId, conversationId, { type, userId })], ChangeState.Insert)
+  }
+}
+
+/** Who sends has read what came before. */
+function readMarksOf(rows: readonly StoredMessage[]) {
+  const marks = new Map<string, { ownerId: UserId; conversationId: ConversationId; readSeq: number }>()
+  for (const { senderId, conversationId, seq } of rows) {
+    marks.set(`${senderId}:${conversationId}`, { ownerId: senderId, conversationId, readSeq: seq })
+  }
+  return [...marks.values()].map(({ ownerId, conversationId, readSeq }) => ({
+    key: [bucketOfUser(ownerId), ownerId, conversationId],
+    set: { readSeq },
+  }))
+}

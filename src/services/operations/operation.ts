@@ -1,0 +1,59 @@
+/**
+ * Operations: the use cases of messages and people, each written once for every door. An operation is a function of who
+ * asks and what, and yields the steps that it takes in the database; it runs on a storage thread, in one transaction.
+ */
+import type { ConversationId } from '../../rules/messages/conversation-id.js'
+import type { Delivery } from '../../rules/messages/types.js'
+import type { UserId } from '../../rules/types.js'
+import type { Operation } from '../../store/ports/database.js'
+import { argsError, noPermissionError } from '../call-refused.js'
+
+export interface Caller {
+  userId: UserId
+  isAdmin: boolean
+  /** Of the request; what it causes to be pushed carries it too. */
+  operationId: string
+}
+
+/** What an operation knows beside its input. Made anew for each attempt at it. */
+export interface OperationContext {
+  caller: Caller
+  /** Of the day, by the clock of the database. */
+  nowMs: number
+  /** What is to be pushed once the operation is on disk. */
+  deliveries: Delivery[]
+}
+
+export interface OperationRow<I = never, O = unknown> {
+  /** A reader answers from one state of the database; only the writer may change it. */
+  room: 'reader' | 'writer'
+  /** Throws CallRefusedError. */
+  run(context: OperationContext, input: I): Operation<O>
+}
+
+/** Gives a row its types; no other effect. */
+export function operation<I, O>(
+  room: OperationRow['room'],
+  run: (context: OperationContext, input: I) => Operation<O>,
+): OperationRow<I, O> {
+  return { room, run }
+}
+
+/** Throws unless the caller is this user, or an administrator. */
+export function assertSelf({ userId, isAdmin }: Caller, subject: UserId): void {
+  if (!isAdmin && userId !== subject) {
+    throw noPermissionError('only the user themselves or an administrator may ask for this')
+  }
+}
+
+/** Throws when a list is longer than a request may have it. */
+export function assertLength(name: string, length: number, max: number): void {
+  if (length > max) throw argsError(`${name}: at most ${max}`)
+}
+
+/** Of one conversation, for lists that clients send. */
+export const SEQS_MAX = 1_000
+/** Conversations that one request may name. */
+export const CONVERSATIONS_MAX = 10_000
+
+export type ByConversation<T> = Map<ConversationId, T>

@@ -1,0 +1,86 @@
+/**
+ * Every operation by its name, with the protobuf forms of those that come so. A door names an operation and gives its
+ * input; the thread that its row names carries it out.
+ */
+import {
+  GetActiveConversationsReq,
+  GetActiveConversationsResp,
+  JsSdkGetConversationsReq,
+  JsSdkGetConversationsResp,
+} from '../../openim/proto/jssdk.js'
+import {
+  GetConversationsHasReadAndMaxSeqReq,
+  GetConversationsHasReadAndMaxSeqResp,
+  GetLastMessageReq,
+  GetLastMessageResp,
+  GetMaxSeqReq,
+  GetMaxSeqResp,
+  GetSeqMessageReq,
+  GetSeqMessageResp,
+  PullMessageBySeqsReq,
+  PullMessageBySeqsResp,
+} from '../../openim/proto/messages.js'
+import type { Operation } from '../../store/ports/database.js'
+import { activeConversations, conversationsWithMessages } from '../conversations/active.js'
+import {
+  allConversations,
+  conversationIds,
+  conversationsById,
+  incrementalConversations,
+  notNotifyConversationIds,
+  ownerConversations,
+} from '../conversations/lists.js'
+import { conversationSeqs, lastMessages, newestSeqs, pullRanges, pullSeqs } from '../messages/pull.js'
+import { friendIds, groupIds, incrementalFriends, incrementalGroups } from '../people/lists.js'
+import { checkUsers, ensureUser, registerUsers, usersInfo } from '../people/users.js'
+import type { OperationContext, OperationRow } from './operation.js'
+import { type ProtobufForm, protobuf, protobufOfBytes, readInput, writeOutput } from './wire-form.js'
+
+const ROWS = {
+  newestSeqs: { ...newestSeqs, ...protobuf(GetMaxSeqReq, GetMaxSeqResp) },
+  conversationSeqs: {
+    ...conversationSeqs,
+    ...protobuf(GetConversationsHasReadAndMaxSeqReq, GetConversationsHasReadAndMaxSeqResp),
+  },
+  pullRanges: { ...pullRanges, ...protobufOfBytes(PullMessageBySeqsReq, PullMessageBySeqsResp) },
+  pullSeqs: { ...pullSeqs, ...protobufOfBytes(GetSeqMessageReq, GetSeqMessageResp) },
+  lastMessages: { ...lastMessages, ...protobufOfBytes(GetLastMessageReq, GetLastMessageResp) },
+  activeConversations: {
+    ...activeConversations,
+    ...protobuf(GetActiveConversationsReq, GetActiveConversationsResp),
+  },
+  conversationsWithMessages: {
+    ...conversationsWithMessages,
+    ...protobuf(JsSdkGetConversationsReq, JsSdkGetConversationsResp),
+  },
+  incrementalConversations,
+  ownerConversations,
+  allConversations,
+  conversationsById,
+  conversationIds,
+  notNotifyConversationIds,
+  incrementalFriends,
+  incrementalGroups,
+  friendIds,
+  groupIds,
+  registerUsers,
+  ensureUser,
+  checkUsers,
+  usersInfo,
+} satisfies Record<string, OperationRow & { form?: ProtobufForm }>
+
+export type OperationName = keyof typeof ROWS
+export type InputOf<N extends OperationName> = Parameters<(typeof ROWS)[N]['run']>[1]
+
+export const OPERATIONS: Readonly<Record<OperationName, OperationRow & { form?: ProtobufForm }>> = ROWS
+
+/** Throws CALL_REFUSED. The output is of the same kind as the input. */
+export function* carryOut(
+  name: OperationName,
+  context: OperationContext,
+  input: Uint8Array | string,
+): Operation<Uint8Array | string> {
+  const { run, form } = OPERATIONS[name]
+  const output = yield* run(context, readInput(form, input) as never)
+  return writeOutput(form, input, output)
+}

@@ -1,0 +1,89 @@
+/**
+ * Versioned lists: a client says which version of a list it has, and is told what changed since. Of each element only the
+ * last change is kept, so an element that came after the client's version and was changed later is an update.
+ */
+import { createHash } from 'node:crypto'
+import { bucketOfUser } from '../../rules/messages/bucket.js'
+import type { Operation, RowOf } from '../../store/ports/database.js'
+import { findOne, lock, put, scan } from '../../store/ports/steps.js'
+import { versionLog, versions } from '../../store/schema/tables.js'
+
+/** Which list of an owner. */
+export const List = { Conversations: 1, Friends: 2, JoinedGroups: 3, Members: 4 } as const
+export type List = (typeof List)[keyof typeof List]
+
+/** OpenIM's numbers of what happened to an element. */
+export const ChangeState = { Insert: 1, Delete: 2, Update: 3 } as const
+export type ChangeState = (typeof ChangeState)[keyof typeof ChangeState]
+
+/** More changes than this are not told one by one: the client reads the whole list. */
+const CHANGES_MAX = 200
+const VERSION_ID_BYTES = 12
+
+export interface VersionHead {
+  version: number
+  versionId: string
+}
+
+export interface Changes extends VersionHead {
+  /** The client has to read the whole list; the other lists are empty then. */
+  isFull: boolean
+  inserted: string[]
+  updated: string[]
+  deleted: string[]
+}
+
+/** Raise the version of a list by one, for changes of these elements. */
+export function* bump(
+  list: List,
+  ownerId: string,
+  elements: readonly string[],
+  state: ChangeState,
+): Operation<VersionHead> {
+  const bucket = bucketOfUser(ownerId)
+  const [head] = yield* lock(versions, [{ bucket, ownerId, list, ...firstHead(list, ownerId) }])
+  const raised = { ...head!, version: head!.version + 1 }
+  yield* put(versions, [raised])
+  yield* put(
+    versionLog,
+    elements.map((elementId) => ({ bucket, ownerId, list, elementId, state, version: raised.version })),
+  )
+  return raised
+}
+
+/** The head of a list. */
+export function* headOf(list: List, ownerId: string): Operation<VersionHead> {
+  return (yield* findOne(versions, bucketOfUser(ownerId), ownerId, list)) ?? firstHead(list, ownerId)
+}
+
+/** What changed since the version that the client has. */
+export function* changesSince(list: List, ownerId: string, known: VersionHead): Operation<Changes> {
+  const head = yield* headOf(list, ownerId)
+  const none = { version: head.version, versionId: head.versionId, inserted: [], updated: [], deleted: [] }
+  const isKnown = known.version > 0 && known.versionId === head.versionId && known.version <= head.version
+  if (!isKnown) return { ...none, isFull: true }
+  if (known.version === head.version) return { ...none, isFull: false }
+  const entries = yield* scan(versionLog, [bucketOfUser(ownerId), ownerId, list], {
+    order: 'byVersion',
+    from: known.version + 1,
+    limit: CHANGES_MAX + 1,
+  })
+  if (entries.length > CHANGES_MAX) return { ...none, isFull: true }
+  return {
+    ...none,
+    isFull: false,
+    inserted: idsOf(entries, ChangeState.Insert),
+    updated: idsOf(entries, ChangeState.Update),
+    deleted: idsOf(entries, ChangeState.Delete),
+  }
+}
+
+function idsOf(entries: RowOf<typeof versionLog>[], state: ChangeState): string[] {
+  return entries.filter((entry) => entry.state === state).map(({ elementId }) => elementId)
+}
+
+/** Of a list that never changed. It need not be stored: it is always the same. Its ID has 24 hexadecimal digits, as OpenIM's. */
+function firstHead(list: List, ownerId: string): VersionHead {
+  const digest = createHash('sha256').update(`${list}:${ownerId}`).digest()
+  return { version: 1, versionId: digest.subarray(0, VERSION_ID_BYTES).toString('hex') }
+}
