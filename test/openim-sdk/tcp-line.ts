@@ -1,0 +1,62 @@
+/** The line between one client and the server, which a test can cut or let lose what the server says. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import type { Teardown } from '../support/node.js'
+
+export class TcpLine {
+  readonly #ends = new Set<Socket>()
+  #losesAnswers = false
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: { host: string; port: number },
+  ) {
+    server.on('connection', (client) => this.#join(client))
+  }
+
+  /** A new line to the server; open until the test ends. */
+  static async to(test: Teardown, target: { host: string; port: number }): Promise<TcpLine> {
+    const server = createServer({ noDelay: true })
+    const line = new TcpLine(server, target)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    test.teardown(() => {
+      server.close()
+      line.cut()
+    })
+    return line
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port
+  }
+
+  /** Reset every connection at both ends. A client may connect again at once. */
+  cut(): void {
+    for (const end of this.#ends) end.resetAndDestroy()
+    this.#losesAnswers = false
+  }
+
+  /** From now until the cut, what the server sends is lost. */
+  loseAnswers(): void {
+    this.#losesAnswers = true
+  }
+
+  #join(client: Socket): void {
+    const server = connect({ ...this.target, noDelay: true })
+    client.on('data', (bytes) => server.write(bytes))
+    server.on('data', (bytes) => {
+      if (!this.#losesAnswers) client.write(bytes)
+    })
+    const ends = [client, server]
+    for (const end of ends) {
+      this.#ends.add(end)
+      // A reset by the other end: 'close' follows.
+      end.on('error', () => {})
+      end.on('close', () => {
+        this.#ends.delete(end)
+        for (const other of ends) other.destroy()
+      })
+    }
+  }
+}
