@@ -5,7 +5,7 @@ import type { Call, CallAnswer } from '../../src/protocol/storage.js'
 import type { Delivery } from '../../src/rules/messages/types.js'
 import type { Log, Outcome } from '../../src/runtime/index.js'
 import { CallRefusedError } from '../../src/services/call-refused.js'
-import type { OperationContext } from '../../src/services/operations/operation.js'
+import type { OperationContext, OperationSettings } from '../../src/services/operations/operation.js'
 import { carryOut, type OperationName } from '../../src/services/operations/table.js'
 import type { Operation } from '../../src/store/ports/database.js'
 
@@ -15,21 +15,26 @@ export interface CarriedOut {
   deliveries: Delivery[]
 }
 
-/** `carry`: the reads or the writes of a database. `wallMs`: the time of day. Rejects with what is not the caller's. */
+/** What operations are given by their thread. */
+export interface OperationArgs {
+  settings: OperationSettings
+  /** The time of day. */
+  wallMs(): number
+  newId(): string
+}
+
+/** `carry`: the reads or the writes of a database. Rejects with what is not the caller's. */
 export async function callOperation(
   carry: (begin: () => Operation<CarriedOut>) => Promise<CarriedOut>,
-  call: Call,
-  wallMs: number,
+  { userId, isAdmin, operationId, ...call }: Call,
+  { settings, wallMs, newId }: OperationArgs,
 ): Promise<CarriedOut> {
-  const { userId, isAdmin, operationId } = call
+  const nowMs = wallMs()
   try {
     return await carry(function* () {
       const deliveries: Delivery[] = []
-      const context: OperationContext = {
-        caller: { userId, isAdmin, operationId },
-        nowMs: wallMs,
-        deliveries,
-      }
+      const caller = { userId, isAdmin, operationId }
+      const context: OperationContext = { caller, nowMs, newId, settings, deliveries }
       const output = yield* carryOut(call.operation as OperationName, context, call.input)
       return { answer: { ok: true, output }, deliveries }
     })

@@ -15,15 +15,14 @@ import {
   type ReplyTo,
 } from '../../src/runtime/index.js'
 import type { Database } from '../../src/store/ports/database.js'
-import { answerOf, type CarriedOut, callOperation } from './carry-out.js'
+import { answerOf, type CarriedOut, callOperation, type OperationArgs } from './carry-out.js'
 
 export interface ReaderCounts {
   reads: number
 }
 
-export interface Args {
+export interface Args extends OperationArgs {
   database: Database
-  wallMs(): number
   counts: ReaderCounts
 }
 
@@ -51,11 +50,11 @@ function receive(ctx: Ctx, state: Args, message: ReaderCommand | Private): void 
 
 // Handlers
 
-function onCall(ctx: Ctx, { database, wallMs, counts }: Args, call: Call): void {
+function onCall(ctx: Ctx, state: Args, call: Call): void {
   const replyTo = ctx.asker(call)
-  counts.reads++
+  state.counts.reads++
   ctx.pipe(
-    callOperation((begin) => database.read(begin), call, wallMs()),
+    callOperation((begin) => state.database.read(begin), call, state),
     (outcome) => ({ kind: 'answered', call, replyTo, outcome }),
   )
 }

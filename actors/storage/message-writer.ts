@@ -25,7 +25,7 @@ import {
 } from '../../src/runtime/index.js'
 import { type Sent, sendAll } from '../../src/services/messages/send.js'
 import type { Database } from '../../src/store/ports/database.js'
-import { answerOf, type CarriedOut, callOperation } from './carry-out.js'
+import { answerOf, type CarriedOut, callOperation, type OperationArgs } from './carry-out.js'
 
 export interface WriterCounts {
   /** Messages that were stored or only pushed; the same one again does not count. */
@@ -38,11 +38,9 @@ export interface WriterCounts {
   committed(seconds: number, messages: number): void
 }
 
-export interface Args {
+export interface Args extends OperationArgs {
   database: Database
   deliveries: readonly Ref<Deliveries.Command>[]
-  /** The time of day. */
-  wallMs(): number
   counts: WriterCounts
 }
 
@@ -240,9 +238,9 @@ function countOutcome(counts: WriterCounts, outcome: SendOutcome): void {
 
 // Calls
 
-function carryOutCall(ctx: Ctx, { database, wallMs }: State, waiting: WaitingCall): void {
+function carryOutCall(ctx: Ctx, state: State, waiting: WaitingCall): void {
   ctx.pipe(
-    callOperation((begin) => database.write(begin), waiting.call, wallMs()),
+    callOperation((begin) => state.database.write(begin), waiting.call, state),
     (outcome) => ({ kind: 'carriedOut', waiting, outcome }),
   )
 }

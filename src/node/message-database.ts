@@ -1,7 +1,10 @@
-/** The database of messages: a file in DATA_DIR. */
+/** The database of messages: a file in DATA_DIR, and what operations on it are given. */
+import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { OperationArgs } from '../../actors/storage/carry-out.js'
 import type { Config } from '../config/config.js'
+import { pick } from '../config/pick.js'
 import { TABLES } from '../store/schema/tables.js'
 import { SqliteDatabase } from '../store/sql/sqlite/sqlite-database.js'
 
@@ -18,4 +21,12 @@ export function openToWrite({ dataDir }: Config): SqliteDatabase {
 /** For a reader. Throws DATABASE_UNAVAILABLE, also while the writer has not made the file. */
 export function openToRead({ dataDir }: Config): SqliteDatabase {
   return SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: true })
+}
+
+export function operationArgs(config: Config): OperationArgs {
+  return {
+    settings: pick(config, 'revokeLimitS', 'deleteForAll'),
+    wallMs: Date.now,
+    newId: () => randomUUID().replaceAll('-', ''),
+  }
 }

@@ -1,5 +1,5 @@
 /** Messages, and who may have any. */
-import { choice } from '../kinds.js'
+import { choice, int } from '../kinds.js'
 
 export const messagesSettings = {
   messages: choice({
@@ -17,5 +17,20 @@ export const messagesSettings = {
     doc:
       'Who counts as a user where messages are served. `open`: a user is registered with their first token. `registered`: ' +
       'an administrator registers them first. `auto`: `open` in development mode, otherwise `registered`.',
+  }),
+  revokeLimitS: int({
+    env: 'REVOKE_LIMIT_S',
+    default: 0,
+    min: 0,
+    max: 10 * 365 * 86_400,
+    doc: 'How long after it was sent a user may revoke a message; 0 = always. Administrators always may.',
+  }),
+  deleteForAll: choice({
+    env: 'DELETE_FOR_ALL',
+    default: 'sender',
+    choices: ['sender', 'anyone', 'nobody'],
+    doc:
+      'Who may delete a message, or clear a conversation, for all who have it: its `sender` (and nobody clears), `anyone` ' +
+      'in the conversation, or `nobody`. Administrators always may.',
   }),
 }

@@ -1,6 +1,7 @@
 /** A user's conversations over REST. */
 import { z } from 'zod'
 import {
+  conversationIdField,
   countField,
   idField,
   idsField,
@@ -10,6 +11,25 @@ import {
   textField,
 } from './operation-route.js'
 import type { Route } from './route.js'
+
+const SECONDS_MAX = 10 * 365 * 86_400
+const BURN_S_MAX = 365 * 86_400
+
+const settings = z.object({
+  conversationID: conversationIdField,
+  conversationType: z.literal([1, 3, 4]),
+  userID: textField,
+  groupID: textField,
+  recvMsgOpt: z.int().min(0).max(2).nullish(),
+  isPinned: z.boolean().nullish(),
+  attachedInfo: z.string().max(4_096).nullish(),
+  isPrivateChat: z.boolean().nullish(),
+  ex: z.string().max(4_096).nullish(),
+  burnDuration: z.int().min(0).max(BURN_S_MAX).nullish(),
+  groupAtType: z.int().min(0).max(4).nullish(),
+  msgDestructTime: z.int().min(0).max(SECONDS_MAX).nullish(),
+  isMsgDestruct: z.boolean().nullish(),
+})
 
 const VERSIONED = ['version', 'versionID', 'full', 'delete', 'insert', 'update'] as const
 
@@ -68,6 +88,15 @@ export function conversationRoutes(): Route[] {
       doc: 'Conversations whose messages are not pushed while the user is away.',
       body: z.object({ userID: idField }),
       answers: ['conversationIDs'],
+    }),
+    operationRoute({
+      path: '/conversation/set_conversations',
+      operation: 'setConversations',
+      may: 'token',
+      mayNote: SELF,
+      doc: 'Settings of a conversation, for each of these users. What is null or left out stays.',
+      body: z.object({ userIDs: idsField, conversation: settings }),
+      answers: [],
     }),
     operationRoute({
       path: '/jssdk/get_active_conversations',

@@ -44,6 +44,8 @@ export const SELF = 'users for themselves; an administrator for anybody'
 
 // Clients leave fields out or send null where they mean nothing.
 export const idField = z.string()
+/** Longer than any that two users of the longest IDs have. */
+export const conversationIdField = z.string().min(1).max(300)
 export const idsField = z
   .array(z.string())
   .nullish()

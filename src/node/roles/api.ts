@@ -22,7 +22,7 @@ import type { UserId, UserPlatforms } from '../../rules/types.js'
 import { withDeadline, wrapControl } from '../../runtime/control.js'
 import { type ActorSystem, toWire } from '../../runtime/index.js'
 import { ConnectionService, type KickResult } from '../../services/connections.js'
-import { type AskStorage, Operations } from '../../services/operations/client.js'
+import { Operations, type StoragePort } from '../../services/operations/client.js'
 import { Registration } from '../../services/people/registration.js'
 import { RateTable } from '../../services/rate-table.js'
 import { SecretGuard } from '../../services/secret-guard.js'
@@ -65,7 +65,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   const audit = auditTrail(log, metrics)
   // Nobody outside may know which addresses share a slot.
   const salt = randomBytes(8).toString('hex')
-  const operations = new Operations(askStorage(system, addresses))
+  const operations = new Operations(storagePort(system, addresses))
   const tokens = tokenService(thread, keys, addresses, rights, operations)
   const rateOf = (count: number) => new RateTable({ count, periodMs: SECOND_MS, salt })
   const app = createRest({
@@ -139,11 +139,17 @@ function whereabouts(system: ActorSystem, addresses: Addresses, userIds: UserId[
   return system.ask<PresenceSync.Command, 'read'>(addresses.presenceSync, question, READ_DEADLINE_MS)
 }
 
-function askStorage(system: ActorSystem, { storage }: Addresses): AskStorage | undefined {
+function storagePort(system: ActorSystem, { storage }: Addresses): StoragePort | undefined {
   if (storage === undefined) return undefined
-  return (room, call) => {
-    const question = { kind: 'call' as const, ...call }
-    return system.ask<Storage.Call, 'call'>(storage[room], question, STORAGE_DEADLINE_MS)
+  return {
+    ask: (room, call) => {
+      const question = { kind: 'call' as const, ...call }
+      return system.ask<Storage.Call, 'call'>(storage[room], question, STORAGE_DEADLINE_MS)
+    },
+    send: (message, operationId) => {
+      const question = { kind: 'send' as const, message, operationId }
+      return system.ask<Storage.WriterCommand, 'send'>(storage.writer, question, STORAGE_DEADLINE_MS)
+    },
   }
 }
 

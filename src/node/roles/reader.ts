@@ -5,7 +5,7 @@ import type { Config } from '../../config/config.js'
 import { hasCode } from '../../errors/errors.js'
 import { MESSAGE_READER } from '../../protocol/addresses.js'
 import type { SqliteDatabase } from '../../store/sql/sqlite/sqlite-database.js'
-import { openToRead } from '../message-database.js'
+import { openToRead, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 
 /** The writer makes the file when it starts, at the same time. */
@@ -17,9 +17,9 @@ export const prepare: PrepareRole = async ({ settings }) => {
   return (thread) => open(thread, database)
 }
 
-function open({ system, meter }: ThreadContext, database: SqliteDatabase): RoleInstance {
+function open({ system, settings, meter }: ThreadContext, database: SqliteDatabase): RoleInstance {
   const counts: ReaderCounts = { reads: 0 }
-  system.spawn(messageReader, { database, wallMs: Date.now, counts }, MESSAGE_READER)
+  system.spawn(messageReader, { database, ...operationArgs(settings.config), counts }, MESSAGE_READER)
   meter.metrics.onSnapshot((report) => report.total('messageReads', counts.reads))
   return {
     release: () => void database.close(),

@@ -1,7 +1,7 @@
 /** The writer role: the actor that changes the database of messages. */
 import { messageWriter, type WriterCounts } from '../../../actors/storage/message-writer.js'
 import { Addresses, MESSAGE_WRITER } from '../../protocol/addresses.js'
-import { openToWrite } from '../message-database.js'
+import { openToWrite, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { reportTotals } from '../thread-meter.js'
 
@@ -20,7 +20,11 @@ function open({ system, settings, meter }: ThreadContext): RoleInstance {
     },
   }
   const { deliveries } = new Addresses(settings.topology)
-  system.spawn(messageWriter, { database, deliveries, wallMs: Date.now, counts }, MESSAGE_WRITER)
+  system.spawn(
+    messageWriter,
+    { database, deliveries, ...operationArgs(settings.config), counts },
+    MESSAGE_WRITER,
+  )
   meter.metrics.onSnapshot((report) => {
     report.total('messagesSent', counts.messagesSent)
     report.total('messagesRepeated', counts.messagesRepeated)

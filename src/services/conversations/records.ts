@@ -1,11 +1,13 @@
 /** A conversation as one user has it: the record that a first message makes, and its form on the wire. */
+import { WireCode } from '../../openim/codes.js'
 import type { Conversation } from '../../openim/proto/conversations.js'
 import { bucketOfUser } from '../../rules/messages/bucket.js'
 import type { ConversationId } from '../../rules/messages/conversation-id.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation, RowOf } from '../../store/ports/database.js'
-import { findMany, findOne, put, scan } from '../../store/ports/steps.js'
+import { findMany, findOne, lock, put, scan } from '../../store/ports/steps.js'
 import { records } from '../../store/schema/tables.js'
+import { CallRefusedError } from '../call-refused.js'
 import { bump, type ChangeState, List } from '../people/version-log.js'
 
 export type ConversationRecord = RowOf<typeof records>
@@ -47,6 +49,16 @@ export function* findRecord(
   conversationId: ConversationId,
 ): Operation<ConversationRecord | undefined> {
   return yield* findOne(records, bucketOfUser(ownerId), ownerId, conversationId)
+}
+
+/** For a change of it. Throws CALL_REFUSED where there is none. */
+export function* lockRecord(ownerId: UserId, conversationId: ConversationId): Operation<ConversationRecord> {
+  const record = yield* findRecord(ownerId, conversationId)
+  if (record === undefined) {
+    throw new CallRefusedError(WireCode.RecordNotFoundError, 'conversationID: not one of this user')
+  }
+  const [locked] = yield* lock(records, [record])
+  return locked!
 }
 
 /** Those that are there, in the order asked. */

@@ -161,7 +161,8 @@ function revokedBody(row: StoredMessage, isDeleted: boolean): Uint8Array {
   return MsgData.encode({ ...message, contentType: ContentType.Revoked, content, status }).finish()
 }
 
-function emptied(body: Uint8Array): Uint8Array {
+/** Without what it said. */
+export function emptied(body: Uint8Array): Uint8Array {
   const message = MsgData.decode(body)
   return MsgData.encode({ ...message, content: new Uint8Array(), status: MessageStatus.Deleted }).finish()
 }

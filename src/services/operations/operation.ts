@@ -2,7 +2,6 @@
  * Operations: the use cases of messages and people, each written once for every door. An operation is a function of who
  * asks and what, and yields the steps that it takes in the database; it runs on a storage thread, in one transaction.
  */
-import type { ConversationId } from '../../rules/messages/conversation-id.js'
 import type { Delivery } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
@@ -15,11 +14,21 @@ export interface Caller {
   operationId: string
 }
 
+export interface OperationSettings {
+  /** How long after it was sent a message may be revoked; 0 = always. */
+  revokeLimitS: number
+  /** Who may delete a message for all who have it. */
+  deleteForAll: 'sender' | 'anyone' | 'nobody'
+}
+
 /** What an operation knows beside its input. Made anew for each attempt at it. */
 export interface OperationContext {
   caller: Caller
   /** Of the day, by the clock of the database. */
   nowMs: number
+  /** A new ID, as of nothing else. */
+  newId(): string
+  settings: OperationSettings
   /** What is to be pushed once the operation is on disk. */
   deliveries: Delivery[]
 }
@@ -55,5 +64,3 @@ export function assertLength(name: string, length: number, max: number): void {
 export const SEQS_MAX = 1_000
 /** Conversations that one request may name. */
 export const CONVERSATIONS_MAX = 10_000
-
-export type ByConversation<T> = Map<ConversationId, T>

@@ -30,7 +30,11 @@ import {
   notNotifyConversationIds,
   ownerConversations,
 } from '../conversations/lists.js'
+import { setConversations } from '../conversations/settings.js'
+import { markConversationRead, markMessagesRead, setReadSeq } from '../messages/mark-read.js'
 import { conversationSeqs, lastMessages, newestSeqs, pullRanges, pullSeqs } from '../messages/pull.js'
+import { clearAllConversations, clearConversations, deleteMessages } from '../messages/remove.js'
+import { revokeMessage } from '../messages/revoke.js'
 import { friendIds, groupIds, incrementalFriends, incrementalGroups } from '../people/lists.js'
 import { checkUsers, ensureUser, registerUsers, usersInfo } from '../people/users.js'
 import type { OperationContext, OperationRow } from './operation.js'
@@ -59,6 +63,14 @@ const ROWS = {
   conversationsById,
   conversationIds,
   notNotifyConversationIds,
+  setConversations,
+  markConversationRead,
+  markMessagesRead,
+  setReadSeq,
+  revokeMessage,
+  deleteMessages,
+  clearConversations,
+  clearAllConversations,
   incrementalFriends,
   incrementalGroups,
   friendIds,

@@ -1,0 +1,109 @@
+/** What users set for their conversations. */
+import { ContentType } from '../../openim/content-types.js'
+import { type ConversationId, SessionType } from '../../rules/messages/conversation-id.js'
+import type { UserId } from '../../rules/types.js'
+import type { Operation } from '../../store/ports/database.js'
+import { argsError } from '../call-refused.js'
+import { conversationsChanged, notify, notifyInChat } from '../messages/notices.js'
+import { assertLength, assertSelf, type OperationContext, operation } from '../operations/operation.js'
+import { ChangeState } from '../people/version-log.js'
+import { type ConversationRecord, findRecord, newRecord, writeRecords } from './records.js'
+
+/** Users of one request: each is written and told. */
+const USERS_MAX = 100
+
+/** Null or absent: it stays as it is. */
+type Given<T> = T | null | undefined
+
+interface Wanted {
+  conversationID: ConversationId
+  conversationType: number
+  userID: UserId
+  groupID: string
+  recvMsgOpt?: Given<number>
+  isPinned?: Given<boolean>
+  attachedInfo?: Given<string>
+  isPrivateChat?: Given<boolean>
+  ex?: Given<string>
+  burnDuration?: Given<number>
+  groupAtType?: Given<number>
+  msgDestructTime?: Given<number>
+  isMsgDestruct?: Given<boolean>
+}
+
+export const setConversations = operation(
+  'writer',
+  function* (
+    context,
+    { userIDs, conversation }: { userIDs: UserId[]; conversation: Wanted },
+  ): Operation<object> {
+    assertLength('userIDs', userIDs.length, USERS_MAX)
+    if (userIDs.length === 0) throw argsError('userIDs: expected at least one')
+    for (const userID of userIDs) assertSelf(context.caller, userID)
+    for (const userID of new Set(userIDs)) yield* setFor(context, userID, conversation)
+    return {}
+  },
+)
+
+function* setFor(context: OperationContext, ownerId: UserId, wanted: Wanted): Operation<void> {
+  const before = yield* findRecord(ownerId, wanted.conversationID)
+  const base = before ?? newRecordOf(ownerId, wanted)
+  const after = applied(base, wanted)
+  if (before === undefined || !isSame(before, after)) {
+    yield* writeRecords(ownerId, [after], before === undefined ? ChangeState.Insert : ChangeState.Update)
+    yield* notify(context, conversationsChanged(ownerId, [wanted.conversationID]))
+  }
+  const { isPrivateChat, conversationType } = wanted
+  if (typeof isPrivateChat === 'boolean' && conversationType !== SessionType.Group) {
+    yield* setPrivate(context, ownerId, wanted, isPrivateChat)
+  }
+}
+
+/** Burning after reading is for both of them. */
+function* setPrivate(
+  context: OperationContext,
+  ownerId: UserId,
+  wanted: Wanted,
+  isPrivate: boolean,
+): Operation<void> {
+  const { conversationID, conversationType, userID: otherId } = wanted
+  const other = yield* findRecord(otherId, conversationID)
+  const base = other ?? newRecord(otherId, conversationID, { type: conversationType, userId: ownerId })
+  const state = other === undefined ? ChangeState.Insert : ChangeState.Update
+  yield* writeRecords(otherId, [{ ...base, isPrivate: Number(isPrivate) }], state)
+  const notice = {
+    contentType: ContentType.PrivateChat,
+    senderId: ownerId,
+    receiverId: otherId,
+    detail: { recvID: otherId, sendID: ownerId, isPrivate, conversationID },
+  }
+  // The notification first: it is what the line in the chat is about.
+  yield* notify(context, { ...notice, isStored: false })
+  yield* notifyInChat(context, notice)
+}
+
+function newRecordOf(ownerId: UserId, wanted: Wanted): ConversationRecord {
+  const { conversationID, conversationType, userID, groupID } = wanted
+  return newRecord(ownerId, conversationID, { type: conversationType, userId: userID, groupId: groupID })
+}
+
+function applied(record: ConversationRecord, wanted: Wanted): ConversationRecord {
+  const flag = (given: Given<boolean>, before: number) =>
+    typeof given === 'boolean' ? Number(given) : before
+  return {
+    ...record,
+    recvOpt: wanted.recvMsgOpt ?? record.recvOpt,
+    isPinned: flag(wanted.isPinned, record.isPinned),
+    isPrivate: flag(wanted.isPrivateChat, record.isPrivate),
+    attachedInfo: wanted.attachedInfo ?? record.attachedInfo,
+    ex: wanted.ex ?? record.ex,
+    burnDuration: wanted.burnDuration ?? record.burnDuration,
+    atType: wanted.groupAtType ?? record.atType,
+    destructTime: wanted.msgDestructTime ?? record.destructTime,
+    isDestruct: flag(wanted.isMsgDestruct, record.isDestruct),
+  }
+}
+
+function isSame(one: ConversationRecord, other: ConversationRecord): boolean {
+  return Object.entries(one).every(([name, value]) => other[name as keyof ConversationRecord] === value)
+}

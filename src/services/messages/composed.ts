@@ -1,0 +1,76 @@
+/** Messages that administrators send over REST: from the fields of a call to a message of the protocol. */
+import { ContentType, MessageFrom, type Options } from '../../openim/content-types.js'
+import { newMessage } from '../../openim/message-bytes.js'
+import type { MsgData, OfflinePushInfo } from '../../openim/proto/messages.js'
+import { SessionType } from '../../rules/messages/conversation-id.js'
+import type { OutgoingMessage } from '../../rules/messages/types.js'
+import type { UserId } from '../../rules/types.js'
+import { NOTIFICATION_OPTIONS } from './notices.js'
+import { outgoingOf } from './outgoing.js'
+
+export interface Composition {
+  sendID: UserId
+  recvID: UserId
+  groupID: string
+  senderNickname: string
+  senderFaceURL: string
+  senderPlatformID: number
+  content: object
+  contentType: number
+  sessionType: number
+  isOnlineOnly: boolean
+  notOfflinePush: boolean
+  offlinePushInfo?: OfflinePushInfo | undefined
+  ex: string
+}
+
+const ONLINE_ONLY: Options = {
+  history: false,
+  persistent: false,
+  senderSync: false,
+  conversationUpdate: false,
+}
+/** `clientMsgID`: a call has none; a message that is sent to several has one for all of them. */
+export function compose(given: Composition, clientMsgID: string, nowMs: number): OutgoingMessage {
+  const { isOnlineOnly, notOfflinePush, content, offlinePushInfo, contentType, ...fields } = given
+  const isOfAccount = contentType === ContentType.AccountNotification
+  const text = JSON.stringify(isOfAccount ? { detail: JSON.stringify(content) } : content)
+  const options: Options = {
+    ...(isOnlineOnly && ONLINE_ONLY),
+    ...(notOfflinePush && { offlinePush: false }),
+  }
+  const message: Partial<MsgData> = {
+    ...fields,
+    clientMsgID,
+    contentType,
+    sessionType: isOfAccount ? SessionType.Notification : fields.sessionType,
+    msgFrom: MessageFrom.System,
+    content: Buffer.from(text),
+    createTime: nowMs,
+    options: options as Record<string, boolean>,
+    offlinePushInfo,
+  }
+  return outgoingOf(newMessage(message))
+}
+
+/** A notification of the app's own, to those who are there. */
+export function composeBusiness(
+  given: { key: string; data: string; sendUserID: UserId; recvUserID: UserId },
+  clientMsgID: string,
+  nowMs: number,
+): OutgoingMessage {
+  const { key, data, sendUserID, recvUserID } = given
+  return outgoingOf(
+    newMessage({
+      sendID: sendUserID,
+      recvID: recvUserID,
+      clientMsgID,
+      sessionType: SessionType.Single,
+      msgFrom: MessageFrom.System,
+      contentType: ContentType.Business,
+      content: Buffer.from(JSON.stringify({ detail: JSON.stringify({ key, data }) })),
+      createTime: nowMs,
+      options: NOTIFICATION_OPTIONS as Record<string, boolean>,
+    }),
+  )
+}

@@ -1,0 +1,186 @@
+/** Deleting messages and clearing conversations: for oneself, or for all who have them. */
+import { ContentType } from '../../openim/content-types.js'
+import { bucketOfConversation } from '../../rules/messages/bucket.js'
+import { type ConversationId, isSingleChat } from '../../rules/messages/conversation-id.js'
+import { MessageState } from '../../rules/messages/message-state.js'
+import type { UserId } from '../../rules/types.js'
+import type { Operation } from '../../store/ports/database.js'
+import { findMany, findOne, put, update } from '../../store/ports/steps.js'
+import { conversations, deletions, messages } from '../../store/schema/tables.js'
+import { argsError, noPermissionError } from '../call-refused.js'
+import {
+  type ConversationRecord,
+  findRecords,
+  lockRecord,
+  recordsOf,
+  writeRecords,
+} from '../conversations/records.js'
+import {
+  assertLength,
+  assertSelf,
+  CONVERSATIONS_MAX,
+  type OperationContext,
+  operation,
+  SEQS_MAX,
+} from '../operations/operation.js'
+import { ChangeState } from '../people/version-log.js'
+import { readUpTo } from './mark-read.js'
+import { conversationsChanged, notify } from './notices.js'
+import { boundsOf, emptied } from './visible.js'
+
+/** `IsSyncSelf`: the user's other devices are told. `IsSyncOther`: it is done for all. */
+interface SyncOption {
+  IsSyncSelf: boolean
+  IsSyncOther: boolean
+}
+
+interface DeleteRequest {
+  conversationID: ConversationId
+  seqs: number[]
+  userID: UserId
+  deleteSyncOpt: SyncOption
+}
+
+export const deleteMessages = operation(
+  'writer',
+  function* (context, { conversationID, seqs, userID, deleteSyncOpt }: DeleteRequest): Operation<object> {
+    assertSelf(context.caller, userID)
+    assertLength('seqs', seqs.length, SEQS_MAX)
+    const record = yield* lockRecord(userID, conversationID)
+    const bounds = (yield* boundsOf(userID, conversationID)) ?? { min: 1, max: 0 }
+    const own = [...new Set(seqs)].filter((seq) => seq >= bounds.min && seq <= bounds.max)
+    if (deleteSyncOpt.IsSyncOther) return yield* deleteForAll(context, record, own)
+    const bucket = bucketOfConversation(conversationID)
+    yield* put(
+      deletions,
+      own.map((seq) => ({ bucket, conversationId: conversationID, userId: userID, seq })),
+    )
+    if (deleteSyncOpt.IsSyncSelf) yield* tellDeleted(context, record, userID, own)
+    return {}
+  },
+)
+
+/** What a deleted message said is gone from the database too. */
+function* deleteForAll(
+  context: OperationContext,
+  record: ConversationRecord,
+  seqs: readonly number[],
+): Operation<object> {
+  const { ownerId, conversationId, userId } = record
+  if (!isSingleChat(conversationId)) throw argsError('conversationID: expected a single chat')
+  const bucket = bucketOfConversation(conversationId)
+  const found = yield* findMany(
+    messages,
+    seqs.map((seq) => [bucket, conversationId, seq]),
+  )
+  const rows = found.filter((row) => row !== undefined)
+  assertForAll(
+    context,
+    rows.every(({ senderId }) => senderId === ownerId),
+  )
+  yield* update(
+    messages,
+    rows.map(({ seq, body }) => ({
+      key: [bucket, conversationId, seq],
+      set: { state: MessageState.Deleted, body: emptied(body), revoke: null },
+    })),
+  )
+  yield* tellDeleted(context, record, userId, seqs)
+  return {}
+}
+
+function assertForAll({ caller, settings }: OperationContext, areOwn: boolean): void {
+  const may = settings.deleteForAll === 'anyone' || (settings.deleteForAll === 'sender' && areOwn)
+  if (!caller.isAdmin && !may)
+    throw noPermissionError('deleting for all is not allowed here (DELETE_FOR_ALL)')
+}
+
+function* tellDeleted(
+  context: OperationContext,
+  { ownerId, conversationId }: ConversationRecord,
+  receiverId: UserId,
+  seqs: readonly number[],
+): Operation<void> {
+  yield* notify(context, {
+    contentType: ContentType.Deleted,
+    senderId: ownerId,
+    receiverId,
+    detail: { userID: ownerId, conversationID: conversationId, seqs },
+    isStored: true,
+  })
+}
+
+interface ClearRequest {
+  userID: UserId
+  deleteSyncOpt: SyncOption
+}
+
+export const clearConversations = operation(
+  'writer',
+  function* (
+    context,
+    { conversationIDs, ...request }: ClearRequest & { conversationIDs: ConversationId[] },
+  ): Operation<object> {
+    assertSelf(context.caller, request.userID)
+    assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
+    return yield* clear(context, request, yield* findRecords(request.userID, [...new Set(conversationIDs)]))
+  },
+)
+
+export const clearAllConversations = operation(
+  'writer',
+  function* (context, request: ClearRequest): Operation<object> {
+    assertSelf(context.caller, request.userID)
+    return yield* clear(context, request, yield* recordsOf(request.userID))
+  },
+)
+
+function* clear(
+  context: OperationContext,
+  { userID, deleteSyncOpt }: ClearRequest,
+  own: readonly ConversationRecord[],
+): Operation<object> {
+  if (own.length === 0) return {}
+  const ids = own.map(({ conversationId }) => conversationId)
+  if (deleteSyncOpt.IsSyncOther) {
+    assertForAll(context, false)
+    for (const record of own) yield* clearForAll(context, record)
+    return {}
+  }
+  const cleared: ConversationRecord[] = []
+  for (const record of own) cleared.push(yield* clearedForOwner(record))
+  yield* writeRecords(userID, cleared, ChangeState.Update)
+  yield* notify(context, conversationsChanged(userID, ids))
+  if (deleteSyncOpt.IsSyncSelf) yield* tellCleared(context, userID, userID, ids)
+  return {}
+}
+
+function* clearedForOwner(record: ConversationRecord): Operation<ConversationRecord> {
+  const max = (yield* boundsOf(record.ownerId, record.conversationId))?.max ?? 0
+  return { ...record, minSeq: max + 1, readSeq: Math.max(record.readSeq, max) }
+}
+
+function* clearForAll(context: OperationContext, record: ConversationRecord): Operation<void> {
+  const { ownerId, userId, conversationId } = record
+  const bucket = bucketOfConversation(conversationId)
+  const head = yield* findOne(conversations, bucket, conversationId)
+  if (head === undefined || head.maxSeq === 0) return
+  yield* update(conversations, [{ key: [bucket, conversationId], set: { minSeq: head.maxSeq + 1 } }])
+  yield* readUpTo(record, head.maxSeq)
+  yield* tellCleared(context, ownerId, userId, [conversationId])
+}
+
+function* tellCleared(
+  context: OperationContext,
+  senderId: UserId,
+  receiverId: UserId,
+  conversationIDs: readonly string[],
+): Operation<void> {
+  yield* notify(context, {
+    contentType: ContentType.ConversationCleared,
+    senderId,
+    receiverId,
+    detail: { userID: senderId, conversationIDs },
+    isStored: false,
+  })
+}

@@ -1,0 +1,108 @@
+/** Taking a message back: it stays in its place, and says who revoked it. */
+import { WireCode } from '../../openim/codes.js'
+import { ContentType } from '../../openim/content-types.js'
+import { MsgData } from '../../openim/proto/messages.js'
+import { bucketOfConversation } from '../../rules/messages/bucket.js'
+import { type ConversationId, isSingleChat, SessionType } from '../../rules/messages/conversation-id.js'
+import { MessageState } from '../../rules/messages/message-state.js'
+import type { UserId } from '../../rules/types.js'
+import type { Operation } from '../../store/ports/database.js'
+import { findOne, update } from '../../store/ports/steps.js'
+import { conversations, messages } from '../../store/schema/tables.js'
+import { argsError, CallRefusedError, noPermissionError } from '../call-refused.js'
+import { assertSelf, type OperationContext, operation } from '../operations/operation.js'
+import { findUsers } from '../people/users.js'
+import type { StoredMessage } from './lookup.js'
+import { notify } from './notices.js'
+import type { RevokeNote } from './revoked.js'
+import { boundsOf } from './visible.js'
+
+interface Revoke {
+  conversationID: ConversationId
+  seq: number
+  userID: UserId
+}
+
+export const revokeMessage = operation(
+  'writer',
+  function* (context, { conversationID, seq, userID }: Revoke): Operation<object> {
+    const { caller, nowMs } = context
+    assertSelf(caller, userID)
+    if (!isSingleChat(conversationID)) throw argsError('conversationID: expected a single chat')
+    const row = yield* findReadable(context, userID, conversationID, seq)
+    assertMayRevoke(context, row, userID)
+    const [user] = yield* findUsers([userID])
+    const note: RevokeNote = {
+      userId: userID,
+      nickname: user?.nickname ?? '',
+      role: caller.isAdmin ? 0 : (user?.level ?? 0),
+      timeMs: nowMs,
+    }
+    yield* update(messages, [
+      {
+        key: [row.bucket, conversationID, seq],
+        set: { state: MessageState.Revoked, revoke: JSON.stringify(note) },
+      },
+    ])
+    yield* tellRevoked(context, row, userID)
+    return {}
+  },
+)
+
+/** Administrators see every conversation. */
+function* findReadable(
+  { caller }: OperationContext,
+  userId: UserId,
+  conversationId: ConversationId,
+  seq: number,
+): Operation<StoredMessage> {
+  const bounds = yield* boundsOf(userId, conversationId)
+  const isVisible = caller.isAdmin || (bounds !== undefined && seq >= bounds.min && seq <= bounds.max)
+  const row = isVisible
+    ? yield* findOne(messages, bucketOfConversation(conversationId), conversationId, seq)
+    : undefined
+  if (row === undefined || row.state === MessageState.Deleted) {
+    throw new CallRefusedError(WireCode.RecordNotFoundError, 'seq: no such message')
+  }
+  if (row.state === MessageState.Revoked) {
+    throw new CallRefusedError(WireCode.MsgAlreadyRevoke, 'the message was revoked before')
+  }
+  return row
+}
+
+function assertMayRevoke(
+  { caller, nowMs, settings }: OperationContext,
+  row: StoredMessage,
+  userId: UserId,
+): void {
+  if (caller.isAdmin) return
+  if (row.senderId !== userId) throw noPermissionError('only the sender may revoke a message')
+  const { revokeLimitS } = settings
+  if (revokeLimitS > 0 && nowMs - row.sentMs > revokeLimitS * 1_000) {
+    throw noPermissionError(`a message may be revoked for ${revokeLimitS} s (REVOKE_LIMIT_S)`)
+  }
+}
+
+/** An administrator who is no party speaks for the sender: the notice belongs to the conversation of the two. */
+function* tellRevoked(context: OperationContext, row: StoredMessage, userId: UserId): Operation<void> {
+  const { conversationId, seq, senderId, body } = row
+  const head = yield* findOne(conversations, row.bucket, conversationId)
+  const { a, b } = head!
+  const revoker = userId === a || userId === b ? userId : senderId
+  yield* notify(context, {
+    contentType: ContentType.Revoked,
+    senderId: revoker,
+    receiverId: revoker === a ? b : a,
+    detail: {
+      revokerUserID: context.caller.userId,
+      clientMsgID: MsgData.decode(body).clientMsgID,
+      revokeTime: context.nowMs,
+      // Spelled so by OpenIM.
+      sesstionType: SessionType.Single,
+      seq,
+      conversationID: conversationId,
+      isAdminRevoke: context.caller.isAdmin,
+    },
+    isStored: true,
+  })
+}
