@@ -76,6 +76,9 @@ const PROTOCOLS: [RegExp, string][] = [
   [/listeners?$/, 'Listener'],
   [/(fanOuts?|fanOutOn)$/, 'FanOut'],
   [/(connection|refOfKey)$/, 'Connection'],
+  [/deliveries$/, 'Deliveries'],
+  [/\.writer$/, 'MessageWriter'],
+  [/\.reader$/, 'MessageReader'],
 ]
 
 interface Doings {

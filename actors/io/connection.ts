@@ -2,8 +2,8 @@
  * Connection: one logged-in socket of one user.
  *
  * Thread  io                          Owns   its socket, its pending subscriptions
- * Hears   Connection.Command, frames  Tells  PresenceShard.Command, TokenSync.Command, Storage.WriterCommand,
- *                                            Storage.ReaderCommand, FanOut.Command (same thread)
+ * Hears   Connection.Command, frames  Tells  PresenceShard.Command, TokenSync.Command, MessageWriter.Command,
+ *                                            MessageReader.Command, FanOut.Command (same thread)
  * Timers  read, ping (Web only), probe, subscribe (one for each that is pending)
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */

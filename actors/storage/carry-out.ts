@@ -1,7 +1,7 @@
-/** How an actor of a storage thread carries out a call. */
+/** How an actor carries out a call. Thread: storage. */
 import { hasCode } from '../../src/errors/errors.js'
 import { WireCode } from '../../src/openim/codes.js'
-import type { Call, CallAnswer } from '../../src/protocol/storage.js'
+import type { Call, CallAnswer } from '../../src/protocol/operations.js'
 import type { Delivery } from '../../src/rules/messages/types.js'
 import type { Log, Outcome } from '../../src/runtime/index.js'
 import { CallRefusedError } from '../../src/services/call-refused.js'

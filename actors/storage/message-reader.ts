@@ -1,12 +1,13 @@
 /**
  * Message-reader: answers what only reads, each call from one state of the database.
  *
- * Thread  reader                      Owns   a connection to the database that only reads
- * Hears   Storage.ReaderCommand       Tells  nobody
+ * Thread  storage                     Owns   a connection to the database that only reads
+ * Hears   MessageReader.Command       Tells  nobody
  * Timers  none
  * Fails   restarts; callers ask again
  */
-import type { Call, CallAnswer, ReaderCommand } from '../../src/protocol/storage.js'
+import type * as MessageReader from '../../src/protocol/message-reader.js'
+import type { Call, CallAnswer } from '../../src/protocol/operations.js'
 import {
   assertNever,
   type Context,
@@ -27,9 +28,9 @@ export interface Args extends OperationArgs {
 }
 
 type Private = { kind: 'answered'; call: Call; replyTo: ReplyTo<CallAnswer>; outcome: Outcome<CarriedOut> }
-type Ctx = Context<ReaderCommand | Private>
+type Ctx = Context<MessageReader.Command | Private>
 
-export const messageReader = defineActor<ReaderCommand | Private, Args, Args>({
+export const messageReader = defineActor<MessageReader.Command | Private, Args, Args>({
   kind: 'message-reader',
   start: (_, args) => args,
   receive,
@@ -37,7 +38,7 @@ export const messageReader = defineActor<ReaderCommand | Private, Args, Args>({
 
 // Routing
 
-function receive(ctx: Ctx, state: Args, message: ReaderCommand | Private): void {
+function receive(ctx: Ctx, state: Args, message: MessageReader.Command | Private): void {
   switch (message.kind) {
     case 'call':
       return onCall(ctx, state, message)

@@ -1,8 +1,8 @@
 /**
  * Message-writer: the one actor that changes the database.
  *
- * Thread  writer                      Owns   the connection to the database that writes
- * Hears   Storage.WriterCommand       Tells  Deliveries.Command
+ * Thread  storage                     Owns   the connection to the database that writes
+ * Hears   MessageWriter.Command       Tells  Deliveries.Command
  * Timers  retell
  * Fails   restarts; what was not answered is asked again, and found if it was stored
  *
@@ -11,7 +11,8 @@
  */
 import { WireCode } from '../../src/openim/codes.js'
 import type * as Deliveries from '../../src/protocol/deliveries.js'
-import type { Call, CallAnswer, Send, WriterCommand } from '../../src/protocol/storage.js'
+import type * as MessageWriter from '../../src/protocol/message-writer.js'
+import type { Call, CallAnswer } from '../../src/protocol/operations.js'
 import type { Delivery, SendOutcome } from '../../src/rules/messages/types.js'
 import {
   assertNever,
@@ -55,7 +56,7 @@ const BUSY_TEXT = 'too much waits for the database; try again later'
 const RETELL_MS = 100
 
 interface Waiting {
-  question: Send
+  question: MessageWriter.Send
   replyTo: ReplyTo<SendOutcome>
 }
 
@@ -83,9 +84,9 @@ type Private =
   | { kind: 'carriedOut'; waiting: WaitingCall; outcome: Outcome<CarriedOut> }
   | { kind: 'retellDue' }
 
-type Ctx = Context<WriterCommand | Private>
+type Ctx = Context<MessageWriter.Command | Private>
 
-export const messageWriter = defineActor<WriterCommand | Private, State, Args>({
+export const messageWriter = defineActor<MessageWriter.Command | Private, State, Args>({
   kind: 'message-writer',
   start,
   receive,
@@ -94,7 +95,7 @@ export const messageWriter = defineActor<WriterCommand | Private, State, Args>({
 
 // Routing
 
-function receive(ctx: Ctx, state: State, message: WriterCommand | Private): void {
+function receive(ctx: Ctx, state: State, message: MessageWriter.Command | Private): void {
   switch (message.kind) {
     case 'send':
       return onSend(ctx, state, message)
@@ -120,7 +121,7 @@ function onSignal(_: Ctx, state: State, signal: Signal): void {
 
 // What waits
 
-function onSend(ctx: Ctx, state: State, question: Send): void {
+function onSend(ctx: Ctx, state: State, question: MessageWriter.Send): void {
   const replyTo = ctx.asker(question)
   if (state.waiting.length >= WAITING_MAX) {
     const refusal: SendOutcome = { kind: 'refused', errCode: WireCode.TooManyRequests, detail: BUSY_TEXT }
@@ -146,7 +147,7 @@ function onCall(ctx: Ctx, state: State, call: Call): void {
 function wake(ctx: Ctx, state: State): void {
   if (state.isBusy) return
   state.isBusy = true
-  ctx.tell<Private>(ctx.self as Ref<Private>, { kind: 'turn' })
+  ctx.tell(ctx.self, { kind: 'turn' })
 }
 
 function onTurn(ctx: Ctx, state: State): void {
@@ -257,23 +258,23 @@ function onCarriedOut(
 
 // Deliveries
 
-function tellThreads(ctx: Ctx, state: State, deliveries: Delivery[]): void {
-  if (deliveries.length === 0) return
-  for (const to of state.deliveries) {
-    const behind = state.untold.get(to)
-    if (behind !== undefined) behind.push(deliveries)
-    else if (!ctx.tryTell(to, { kind: 'deliver', deliveries })) {
-      state.untold.set(to, [deliveries])
+function tellThreads(ctx: Ctx, state: State, batch: Delivery[]): void {
+  if (batch.length === 0) return
+  for (const deliveries of state.deliveries) {
+    const behind = state.untold.get(deliveries)
+    if (behind !== undefined) behind.push(batch)
+    else if (!ctx.tryTell(deliveries, { kind: 'deliver', deliveries: batch })) {
+      state.untold.set(deliveries, [batch])
       ctx.once('retell', RETELL_MS, { kind: 'retellDue' })
     }
   }
 }
 
 function onRetellDue(ctx: Ctx, state: State): void {
-  for (const [to, letters] of state.untold) {
-    while (letters.length > 0 && ctx.tryTell(to, { kind: 'deliver', deliveries: letters[0]! }))
-      letters.shift()
-    if (letters.length === 0) state.untold.delete(to)
+  for (const [deliveries, batches] of state.untold) {
+    const isTold = (batch: Delivery[]) => ctx.tryTell(deliveries, { kind: 'deliver', deliveries: batch })
+    while (batches.length > 0 && isTold(batches[0]!)) batches.shift()
+    if (batches.length === 0) state.untold.delete(deliveries)
   }
   if (state.untold.size > 0) ctx.once('retell', RETELL_MS, { kind: 'retellDue' })
 }

@@ -7,9 +7,10 @@ import type * as ClusterSync from './cluster-sync.js'
 import type * as Deliveries from './deliveries.js'
 import type * as FanOut from './fan-out.js'
 import type * as Listener from './listener.js'
+import type * as MessageReader from './message-reader.js'
+import type * as MessageWriter from './message-writer.js'
 import type * as PresenceShard from './presence-shard.js'
 import type * as PresenceSync from './presence-sync.js'
-import type * as Storage from './storage.js'
 import type * as TokenSync from './token-sync.js'
 
 /** Actor numbers below NAMED_ACTORS. */
@@ -37,8 +38,8 @@ export interface Topology {
 
 /** Where messages are stored and read. */
 export interface StorageRefs {
-  writer: Ref<Storage.WriterCommand>
-  reader: Ref<Storage.ReaderCommand>
+  writer: Ref<MessageWriter.Command>
+  reader: Ref<MessageReader.Command>
 }
 
 export class Addresses {

@@ -9,13 +9,11 @@ import { Platform } from '../../../src/openim/platforms.js'
 import { MsgData, UserSendMsgResp } from '../../../src/openim/proto/messages.js'
 import { failure, success } from '../../../src/openim/replies.js'
 import { NOT_SERVED_TEXT } from '../../../src/openim/requests.js'
-import type { StorageRefs } from '../../../src/protocol/addresses.js'
 import type * as Connection from '../../../src/protocol/connection.js'
 import type { OutgoingMessage } from '../../../src/rules/messages/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
 import { CallRefusedError } from '../../../src/services/call-refused.js'
 import { outgoingFrom } from '../../../src/services/messages/outgoing.js'
-import { OPERATIONS } from '../../../src/services/operations/table.js'
 import { type Ctx, charge, decode, type Private, type State, send } from './state.js'
 
 /** Clients wait ten seconds for an answer, and send nothing else meanwhile. */
@@ -78,15 +76,11 @@ export function onRead(ctx: Ctx, state: State, request: RequestEnvelope): void {
   const { userId, isAdmin, storage } = state
   const { operationID: operationId, data: input } = request
   ctx.ask(
-    roomOf(storage, operation),
+    storage.reader,
     { kind: 'call', operation, userId, isAdmin, operationId, input },
     ANSWER_MS,
     (outcome) => ({ kind: 'readAnswered', labels, outcome }),
   )
-}
-
-function roomOf({ writer, reader }: StorageRefs, operation: keyof typeof OPERATIONS) {
-  return OPERATIONS[operation].room === 'writer' ? writer : reader
 }
 
 export function onReadAnswered(state: State, { labels, outcome }: Private & { kind: 'readAnswered' }): void {

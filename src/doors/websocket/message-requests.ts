@@ -1,4 +1,4 @@
-/** The requests of a socket that storage answers: which operation each is. */
+/** The requests of a socket that the message-reader answers: which operation each is. */
 import { RequestId } from '../../openim/requests.js'
 import type { OperationName } from '../../services/operations/table.js'
 

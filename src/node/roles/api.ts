@@ -13,9 +13,10 @@ import type { TlsFiles } from '../../net/tls-files.js'
 import { boundedLog } from '../../observe/log.js'
 import type { Report } from '../../observe/metrics.js'
 import { Addresses } from '../../protocol/addresses.js'
+import type * as MessageWriter from '../../protocol/message-writer.js'
+import type { Call } from '../../protocol/operations.js'
 import type * as PresenceShard from '../../protocol/presence-shard.js'
 import type * as PresenceSync from '../../protocol/presence-sync.js'
-import type * as Storage from '../../protocol/storage.js'
 import type { Policy } from '../../rules/logins/login-policy.js'
 import type { KickOrder } from '../../rules/shard/admin-kicks.js'
 import type { UserId, UserPlatforms } from '../../rules/types.js'
@@ -144,11 +145,11 @@ function storagePort(system: ActorSystem, { storage }: Addresses): StoragePort |
   return {
     ask: (room, call) => {
       const question = { kind: 'call' as const, ...call }
-      return system.ask<Storage.Call, 'call'>(storage[room], question, STORAGE_DEADLINE_MS)
+      return system.ask<Call, 'call'>(storage[room], question, STORAGE_DEADLINE_MS)
     },
     send: (message, operationId) => {
       const question = { kind: 'send' as const, message, operationId }
-      return system.ask<Storage.WriterCommand, 'send'>(storage.writer, question, STORAGE_DEADLINE_MS)
+      return system.ask<MessageWriter.Command, 'send'>(storage.writer, question, STORAGE_DEADLINE_MS)
     },
   }
 }

@@ -5,7 +5,7 @@ import { CallRefusedError } from '../call-refused.js'
 import type { Caller } from './operation.js'
 import { OPERATIONS, type OperationName } from './table.js'
 
-/** What a storage thread is asked, and answers: as in `protocol/storage.ts`. */
+/** What a storage thread is asked, and answers: as in `protocol/operations.ts`. */
 export interface StorageCall extends Caller {
   operation: OperationName
   input: Uint8Array | string

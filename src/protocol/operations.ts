@@ -1,15 +1,6 @@
-/** What the storage threads hear: messages to be sent, and operations to be carried out. */
-import type { OutgoingMessage, SendOutcome } from '../rules/messages/types.js'
+/** The operations that storage threads carry out. */
 import type { UserId } from '../rules/types.js'
 import type { Question } from '../runtime/index.js'
-
-/** Store a message, and have it pushed. Answered when it is on disk. io, api → message-writer. */
-export interface Send extends Question<SendOutcome> {
-  kind: 'send'
-  message: OutgoingMessage
-  /** Of the request; the pushes carry it too. */
-  operationId: string
-}
 
 /**
  * Carry out an operation of `services/operations/table.ts`, by its name. io, api → message-writer or message-reader,
@@ -29,7 +20,3 @@ export type CallAnswer =
   | { ok: true; output: Uint8Array | string }
   /** OpenIM's number, and what was expected in words. */
   | { ok: false; errCode: number; detail: string }
-
-/** A storage thread has one room; each hears the calls of its rows. */
-export type WriterCommand = Send | Call
-export type ReaderCommand = Call
