@@ -2,7 +2,7 @@
  * Message-writer: the one actor that changes the database.
  *
  * Thread  storage                     Owns   the connection to the database that writes
- * Hears   MessageWriter.Command       Tells  Deliveries.Command
+ * Hears   MessageWriter.Command       Tells  Deliveries.Command, MessageSync.Command
  * Timers  retell
  * Fails   restarts; what was not answered is asked again, and found if it was stored
  *
@@ -11,6 +11,7 @@
  */
 import { WireCode } from '../../src/openim/codes.js'
 import type * as Deliveries from '../../src/protocol/deliveries.js'
+import type * as MessageSync from '../../src/protocol/message-sync.js'
 import type * as MessageWriter from '../../src/protocol/message-writer.js'
 import type { Call, CallAnswer } from '../../src/protocol/operations.js'
 import type { Delivery, SendOutcome } from '../../src/rules/messages/types.js'
@@ -42,6 +43,8 @@ export interface WriterCounts {
 export interface Args extends OperationArgs {
   database: Database
   deliveries: readonly Ref<Deliveries.Command>[]
+  /** Undefined where no other nodes are. */
+  messageSync: Ref<MessageSync.Command> | undefined
   counts: WriterCounts
 }
 
@@ -260,6 +263,8 @@ function onCarriedOut(
 
 function tellThreads(ctx: Ctx, state: State, batch: Delivery[]): void {
   if (batch.length === 0) return
+  // One that a full link refuses is found by its number, at the next message.
+  if (state.messageSync !== undefined) ctx.tell(state.messageSync, { kind: 'spread', deliveries: batch })
   for (const deliveries of state.deliveries) {
     const behind = state.untold.get(deliveries)
     if (behind !== undefined) behind.push(batch)

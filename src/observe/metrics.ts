@@ -143,7 +143,23 @@ const table = {
     COMMIT_BUCKETS_S,
   ),
   commitMessages: histogram('commit_messages', 'Messages that share a transaction.', COMMIT_BUCKETS),
+  messagesRetold: counter(
+    'messages_retold_total',
+    'Messages told to another node again, because it had not confirmed them.',
+  ),
+  messagesUnreached: counter(
+    'messages_unreached_total',
+    'Messages that another node did not confirm, or whose receivers could not be located; they are found by number.',
+  ),
+  messagesHeld: gauge(
+    'messages_held',
+    'Conversations whose messages wait for an earlier one, per io thread.',
+  ),
   messagePushes: counter('message_pushes_total', 'Messages given to sockets.'),
+  messagesMissed: counter(
+    'messages_missed_total',
+    'Times that messages did not come to an io thread, which then read them from the database.',
+  ),
   messageReads: counter('message_reads_total', 'Requests that were answered by reading the database.'),
   // Runtime
   actors: gauge('actors', 'Living actors.'),

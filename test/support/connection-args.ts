@@ -29,6 +29,7 @@ export function connectionArgs(
     places: { remove: () => {} },
     storage: undefined,
     isAdmin: false,
+    wallMs: () => 0,
     ...given,
     settings: {
       inflatedBytesMax: 10_000,

@@ -18,6 +18,8 @@ import { type Ctx, charge, decode, type Private, type State, send } from './stat
 
 /** Clients wait ten seconds for an answer, and send nothing else meanwhile. */
 const ANSWER_MS = 8_000
+/** How long a login's first reads wait to be recorded. */
+const RECORD_MS = 2_000
 /** Fields of a message: its options, and the users that it names. */
 const MESSAGE_FIELDS_MAX = 2_048
 /** Fields at the top of a read: a field for each conversation or range. */
@@ -64,19 +66,50 @@ export function onSent(state: State, { labels, clientMsgId, outcome }: Private &
 
 // Reading
 
+/**
+ * Until the store has recorded the login, other nodes do not know of it, and what they store meanwhile would be neither
+ * read nor pushed: reads wait for that.
+ */
 export function onRead(ctx: Ctx, state: State, request: RequestEnvelope): void {
-  const operation = READS.get(request.reqIdentifier)
-  if (state.storage === undefined || operation === undefined) return notServed(state, request)
+  if (state.storage === undefined || !READS.has(request.reqIdentifier)) return notServed(state, request)
   const fields = countFields(request.data, READ_FIELDS_MAX)
   const count = fields === undefined ? Number.POSITIVE_INFINITY : fields[0] + fields[1] + fields[2]
   if (count > READ_FIELDS_MAX)
     return send(state, failure(request, WireCode.ArgsError, 'data is not readable'))
   charge(ctx, state, weightOfElements(count))
+  if (state.recordedMs !== undefined || state.isReading) return read(ctx, state, request)
+  if (state.early === undefined) ctx.once('record', RECORD_MS, { kind: 'recordOverdue' })
+  state.early = [...(state.early ?? []), request]
+}
+
+export function onRecorded(ctx: Ctx, state: State): void {
+  if (state.recordedMs !== undefined) return
+  state.recordedMs = state.wallMs()
+  // It has read before other nodes knew of it, and may lack what they stored between: it has to come again.
+  if (state.isReading) return ctx.signal(ctx.self, { kind: 'dismiss' })
+  readEarly(ctx, state)
+}
+
+/** The store does not answer: clients wait for ten seconds at most. */
+export function onRecordOverdue(ctx: Ctx, state: State): void {
+  if (state.recordedMs !== undefined || state.ending !== undefined) return
+  state.isReading = true
+  readEarly(ctx, state)
+}
+
+function readEarly(ctx: Ctx, state: State): void {
+  const { early = [] } = state
+  state.early = undefined
+  for (const request of early) read(ctx, state, request)
+}
+
+function read(ctx: Ctx, state: State, request: RequestEnvelope): void {
+  const operation = READS.get(request.reqIdentifier)!
   const labels = labelsOf(request)
   const { userId, isAdmin, storage } = state
   const { operationID: operationId, data: input } = request
   ctx.ask(
-    storage.reader,
+    storage!.reader,
     { kind: 'call', operation, userId, isAdmin, operationId, input },
     ANSWER_MS,
     (outcome) => ({ kind: 'readAnswered', labels, outcome }),
@@ -94,8 +127,9 @@ export function onReadAnswered(state: State, { labels, outcome }: Private & { ki
 // Pushes
 
 /** As OpenIM does, none to an iPhone whose app is in the background: it would not wake. */
-export function onPush(state: State, frame: Connection.Push['frame']): void {
+export function onPush(state: State, { frame, before }: Connection.Push): void {
   if (state.ending !== undefined) return
+  if (before !== undefined && before < (state.recordedMs ?? 0)) return
   if (state.platformId === Platform.IOS && state.report.background) return
   state.socket.send(frame.in(state.encoding.index), true)
 }

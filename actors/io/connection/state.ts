@@ -83,6 +83,8 @@ export interface Args {
   /** Undefined = no messages are served. */
   storage: StorageRefs | undefined
   isAdmin: boolean
+  /** The time of day. */
+  wallMs(): number
   settings: ConnectionSettings
   rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser'>
   counts: ConnectionCounts
@@ -102,6 +104,12 @@ export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
   isKicked: boolean
   /** The probe under way: since when, and how often its answer was looked for. */
   probe: { sinceMs: number; looks: number } | undefined
+  /** Reads that wait until the login is recorded; made by the first. */
+  early: RequestEnvelope[] | undefined
+  /** When the store had recorded the login (time of day); undefined = it has not. */
+  recordedMs: number | undefined
+  /** It has read before the login was recorded. */
+  isReading: boolean
   /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
   ending: { reason: string; isGoodbye: boolean } | undefined
 }
@@ -124,6 +132,7 @@ export type FromTransport =
 export type Private =
   | { kind: 'tokenFlagged' }
   | { kind: 'sent'; labels: RequestLabels; clientMsgId: string; outcome: Outcome<SendOutcome> }
+  | { kind: 'recordOverdue' }
   | { kind: 'readAnswered'; labels: RequestLabels; outcome: Outcome<CallAnswer> }
   | { kind: 'readDue' }
   | { kind: 'pingDue' }

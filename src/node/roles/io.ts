@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FromTransport } from '../../../actors/io/connection.js'
-import { type DeliveryCounts, deliveries } from '../../../actors/io/deliveries.js'
+import { type DeliveryCounts, type DeliveryGauges, deliveries } from '../../../actors/io/deliveries.js'
 import { type FanOutCounts, type FanOutGauges, fanOut } from '../../../actors/io/fan-out.js'
 import {
   type ListenerCounts,
@@ -90,8 +90,12 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     watchesWaitingMax: config.watchesWaitingMax,
   }
   const gauges: FanOutGauges = { waiting: () => 0 }
+  const held: DeliveryGauges = { held: () => 0 }
   system.spawn(fanOut, { hub, limits, gauges, transport, addresses, counts }, FAN_OUT)
-  if (addresses.storage !== undefined) system.spawn(deliveries, { hub, counts }, DELIVERIES)
+  if (addresses.storage !== undefined) {
+    const { reader } = addresses.storage
+    system.spawn(deliveries, { hub, reader, wallMs: Date.now, counts, gauges: held }, DELIVERIES)
+  }
   system.spawn(
     listener,
     {
@@ -133,6 +137,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   thread.meter.metrics.onSnapshot((report) => {
     report.total('turnedAway', accepts.turnedAway)
     reportIo(report, hub, counts, gauges)
+    report.level('messagesHeld', held.held())
   })
 
   let isListening = false

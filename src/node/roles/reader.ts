@@ -18,9 +18,12 @@ export const prepare: PrepareRole = async ({ settings }) => {
 }
 
 function open({ system, settings, meter }: ThreadContext, database: SqliteDatabase): RoleInstance {
-  const counts: ReaderCounts = { reads: 0 }
+  const counts: ReaderCounts = { reads: 0, missedReads: 0 }
   system.spawn(messageReader, { database, ...operationArgs(settings.config), counts }, MESSAGE_READER)
-  meter.metrics.onSnapshot((report) => report.total('messageReads', counts.reads))
+  meter.metrics.onSnapshot((report) => {
+    report.total('messageReads', counts.reads)
+    report.total('messagesMissed', counts.missedReads)
+  })
   return {
     release: () => void database.close(),
     parts: () => [],

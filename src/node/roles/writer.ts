@@ -19,10 +19,12 @@ function open({ system, settings, meter }: ThreadContext): RoleInstance {
       commitMessages.observe(messages)
     },
   }
-  const { deliveries } = new Addresses(settings.topology)
+  const addresses = new Addresses(settings.topology)
+  const { deliveries } = addresses
+  const messageSync = settings.config.usesRedis ? addresses.messageSync : undefined
   system.spawn(
     messageWriter,
-    { database, deliveries, ...operationArgs(settings.config), counts },
+    { database, deliveries, messageSync, ...operationArgs(settings.config), counts },
     MESSAGE_WRITER,
   )
   meter.metrics.onSnapshot((report) => {

@@ -47,7 +47,8 @@ function numberOne(plan: Numbered, candidate: Candidate, operationId: string, no
   const body = bodyOf(candidate, seq, sentMs)
   const { conversationId, senderId, receiverId } = message
   const userIds = message.toSender ? [receiverId, senderId] : [receiverId]
-  plan.deliveries.push({ conversationId, seq, body, senderId, userIds, operationId })
+  const previousMs = head?.lastMs ?? 0
+  plan.deliveries.push({ conversationId, seq, sentMs, previousMs, body, senderId, userIds, operationId })
   if (head !== undefined) store(plan, candidate, head, { seq, sentMs, body })
   return outcome
 }
