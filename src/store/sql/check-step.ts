@@ -5,12 +5,16 @@
 import type { Column, ColumnKind, Range, Step, Table, Value } from '../ports/database.js'
 import { columnsOf, isInOrder, isUnique } from './orders.js'
 
-/** Bytes of UTF-8; of `bytes` in a key or an index as many as of an id, since no more of them can be ordered. */
-const LONGEST = { id: 255, text: 64 * 1024, bytes: 16 * 1024 * 1024, orderedBytes: 255 } as const
+/** In bytes, of UTF-8 where it is text. */
+const LONGEST = { id: 255, text: 64 * 1024, bytes: 16 * 1024 * 1024 } as const
+/** Of bytes in a key or an index: more cannot be ordered by MySQL. */
+const ORDERED_BYTES_MAX = 255
 /** A UTF-16 unit is at most so many bytes of UTF-8. */
 const UNIT_BYTES_MAX = 3
 // Half of a surrogate pair becomes U+FFFD in UTF-8, so two ids would be one. SQLite cuts a text at U+0000.
 const UNFIT_FOR_ID = /[\p{Cs}\0]/u
+/** What no ordinary id has; this one is quickly asked. */
+const DOUBTFUL_IN_ID = /[\0\ud800-\udfff]/
 
 /** Throws TypeError; the message names table and column, and no value. */
 export function checkStep(step: Step): void {
@@ -72,13 +76,13 @@ function checkValue(table: Table, name: string | undefined, value: Value | undef
   if (name === undefined || column === undefined)
     throw new TypeError(`${table.name} has no column ${name ?? 'for that'}`)
   if (value === null && column.isNullable) return
-  if (!FITS[column.kind](value) || (column.kind === 'bytes' && !fitsOrder(table, name, value)))
+  if (!FITS[column.kind](value) || (column.kind === 'bytes' && !fitsOrder(table, name, value as Uint8Array)))
     throw new TypeError(`${table.name}: ${name} is given what is no ${kindText(column)}`)
 }
 
 const FITS: Record<ColumnKind, (value: unknown) => boolean> = {
   int: Number.isSafeInteger,
-  id: (value) => isTextWithin(value, LONGEST.id) && !UNFIT_FOR_ID.test(value),
+  id: (value) => isTextWithin(value, LONGEST.id) && !(DOUBTFUL_IN_ID.test(value) && UNFIT_FOR_ID.test(value)),
   text: (value) => isTextWithin(value, LONGEST.text),
   bytes: (value) => value instanceof Uint8Array && value.length <= LONGEST.bytes,
 }
@@ -90,8 +94,17 @@ function isTextWithin(value: unknown, bytesMax: number): value is string {
   )
 }
 
-function fitsOrder(table: Table, name: string, value: unknown): boolean {
-  return (value as Uint8Array).length <= LONGEST.orderedBytes || !isInOrder(table, name)
+/** A table's bytes that are of no key or index, which is asked once. */
+const unordered = new WeakMap<Table, Set<string>>()
+
+function fitsOrder(table: Table, name: string, value: Uint8Array): boolean {
+  if (value.length <= ORDERED_BYTES_MAX) return true
+  let names = unordered.get(table)
+  if (names === undefined) {
+    names = new Set(Object.keys(table.columns).filter((column) => !isInOrder(table, column)))
+    unordered.set(table, names)
+  }
+  return names.has(name)
 }
 
 const kindText = ({ kind, isNullable }: Column) => (isNullable ? `${kind} or null` : kind)
