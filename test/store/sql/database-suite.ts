@@ -274,7 +274,17 @@ const rowTests: Section = (t, newKit) => {
 const valueTests: Section = (t, newKit) => {
   t.test('whole numbers are exact up to 2^53 - 1', async (t) => {
     const kit = newKit()
-    const numbers = [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 2 ** 52 + 1, 2 ** 51, 2 ** 31, 0, -1]
+    const numbers = [
+      Number.MAX_SAFE_INTEGER,
+      Number.MIN_SAFE_INTEGER,
+      2 ** 52 + 1,
+      2 ** 51,
+      2 ** 31,
+      0,
+      -1,
+      -2,
+      -10,
+    ]
     await kit.insert(...numbers.map((rank, i) => kit.thing(`n${i}`, { rank })))
     t.same(
       (await kit.all()).map((row) => row!.rank),
@@ -589,13 +599,21 @@ const transactionTests: Section = (t, newKit) => {
     )
   })
 
-  t.test('of two writes that insert the same row one fails', async (t) => {
-    const kit = newKit()
-    const outcomes = await Promise.allSettled([1, 2].map((rank) => kit.insert(kit.thing('a', { rank }))))
-    t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-    t.ok(hasCode(failed?.reason, 'DUPLICATE_KEY'))
-  })
+  t.test(
+    'of two writes that make the same row, or the same entry of a unique index, one fails',
+    async (t) => {
+      const kit = newKit()
+      const same = [1, 2].map((rank) => kit.thing('a', { rank }))
+      const alike = ['b', 'c'].map((name) => kit.thing(name, { digest: Buffer.from('alike') }))
+      for (const rows of [same, alike]) {
+        const outcomes = await Promise.allSettled(rows.map((row) => kit.insert(row)))
+        t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+        const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+        t.ok(hasCode(failed?.reason, 'DUPLICATE_KEY'))
+      }
+      t.equal((await kit.all()).length, 2)
+    },
+  )
 
   t.test('a write that was answered is seen by the next write, and by the next read', async (t) => {
     const kit = newKit()
