@@ -95,7 +95,7 @@ export const ROOMS = [
   },
   {
     room: 'src/store/sql',
-    may: ['src/errors', 'src/rules', 'src/store/ports', 'src/store/schema'],
+    may: ['src/errors', 'src/net types', 'src/rules', 'src/store/ports', 'src/store/schema'],
   },
   // Not types alone: tables, and the steps of operations on them.
   { room: 'src/store/schema', may: ['src/store/ports'] },
