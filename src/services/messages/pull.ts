@@ -29,7 +29,7 @@ import { conversations, messages } from '../../store/schema/tables.js'
 import { findRecords, recordsOf } from '../conversations/records.js'
 import { assertLength, assertSelf, CONVERSATIONS_MAX, operation, SEQS_MAX } from '../operations/operation.js'
 import type { Head } from './lookup.js'
-import { type Bounds, boundsOf, boundsWithin, view } from './visible.js'
+import { type Bounds, boundsOf, boundsWithin, isParty, view } from './visible.js'
 
 /**
  * Clients of OpenIM's Go core end a connection that brings them more than 1 MiB. As base64 in JSON it is a third more, and
@@ -50,7 +50,9 @@ export const newestSeqs = operation(
     const ids = new Set([...chats, ...chats.map(notificationsOf), ownNotifications(userID)])
     const heads = yield* headsOf([...ids])
     const maxSeqs = Object.fromEntries(
-      [...heads].filter(([, { maxSeq }]) => maxSeq > 0).map(([id, { maxSeq }]) => [id, maxSeq]),
+      [...heads]
+        .filter(([, head]) => head.maxSeq > 0 && isParty(head, userID))
+        .map(([id, { maxSeq }]) => [id, maxSeq]),
     )
     return { maxSeqs, minSeqs: {} }
   },
