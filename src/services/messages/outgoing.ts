@@ -33,12 +33,20 @@ const AT_USERS_MAX = 1_000
 export function outgoingFrom(message: MsgData, bytes: Uint8Array, caller: Caller): OutgoingMessage {
   if (message.sendID !== caller.userId)
     throw noPermissionError('sendID: expected the user of this connection')
-  if (isSystemContent(message.contentType) && !caller.isAdmin) {
-    throw noPermissionError('contentType: notifications are made by the server')
-  }
+  if (!caller.isAdmin) assertNoNotification(message)
   const { id, parties } = conversationOf(message)
   checkFields(message)
   return outgoing(message, isClean(message) ? bytes : cleaned(message), id, parties, caller.isAdmin)
+}
+
+/** They pass black lists and settings, and go where no user writes. */
+function assertNoNotification({ contentType, options }: MsgData): void {
+  if (isSystemContent(contentType)) {
+    throw noPermissionError('contentType: notifications are made by the server')
+  }
+  if (!isOn(options, 'isNotNotification')) {
+    throw noPermissionError('options.isNotNotification: notifications are made by the server')
+  }
 }
 
 /** A message that the server or an administrator makes; it need not be checked. */
