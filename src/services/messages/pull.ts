@@ -36,6 +36,8 @@ import { type Bounds, boundsOf, boundsWithin, isParty, view } from './visible.js
  * has to fit into BACKPRESSURE_BYTES_MAX.
  */
 const REPLY_BYTES_MAX = 900_000
+/** What a conversation takes beside its ID and its messages. */
+const PART_BYTES = 32
 /** Messages of a range in one answer. */
 const RANGE_MAX = 1_000
 /** How far back a displayable message is looked for. */
@@ -205,6 +207,7 @@ class Answer {
     end: { isEnd: boolean; endSeq: number },
     keep: 'newest' | 'first',
   ): void {
+    this.#bytesLeft -= Buffer.byteLength(conversationId) + PART_BYTES
     const ordered = keep === 'newest' ? [...found].reverse() : found
     const kept: Uint8Array[] = []
     for (const message of ordered) {
