@@ -1,6 +1,6 @@
 /** A REST path that is an operation of a storage thread, and the fields that such paths share. */
 import { z } from 'zod'
-import type { Caller } from '../../services/operations/operation.js'
+import { assertOperationId, type Caller } from '../../services/operations/operation.js'
 import type { OperationName } from '../../services/operations/table.js'
 import { JsonText } from './envelope.js'
 import { type Call, type Permission, type Route, route } from './route.js'
@@ -36,6 +36,7 @@ export function operationRoute({ operation, takesProtobuf, isAct = false, ...row
 
 export function callerOf({ caller, operationId }: Call): Caller {
   const { userId, isAdmin } = caller!
+  assertOperationId(operationId)
   return { userId, isAdmin, operationId }
 }
 
