@@ -70,6 +70,14 @@ export function valuesOf(table: Table, row: Row): Row[string][] {
   return Object.keys(table.columns).map((name) => row[name]!)
 }
 
+/** The same, back. */
+export function rowOf(table: Table, values: readonly Row[string][]): Row {
+  const row: Row = {}
+  let index = 0
+  for (const name in table.columns) row[name] = values[index++]!
+  return row
+}
+
 function select(table: Table): string {
   return `SELECT ${list(Object.keys(table.columns))} FROM ${quote(table.name)}`
 }
