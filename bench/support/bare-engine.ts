@@ -78,11 +78,8 @@ export class Recorder {
   #carryOut(step: Step): unknown {
     const { table } = step
     switch (step.kind) {
-      case 'lock': {
-        for (const row of step.rows) this.#query('run', insertRow(table, 'ignore'), valuesOf(table, row))
-        const keys = step.rows.map((row) => table.key.map((name) => row[name]!))
-        return this.#find(table, 'key', keys)
-      }
+      case 'lock':
+        return this.#lock(table, step.rows)
       case 'find':
         return this.#find(table, step.order, step.keys)
       case 'scan':
@@ -106,6 +103,14 @@ export class Recorder {
       case 'remove':
         for (const key of step.keys) this.#query('run', deleteRow(table), [...key])
     }
+  }
+
+  #lock(table: Table, rows: readonly Row[]): (Row | undefined)[] {
+    const keys = rows.map((row) => table.key.map((name) => row[name]!))
+    const found = this.#find(table, 'key', keys)
+    const absent = rows.filter((_, index) => found[index] === undefined)
+    for (const row of absent) this.#query('run', insertRow(table, 'ignore'), valuesOf(table, row))
+    return absent.length === 0 ? found : this.#find(table, 'key', keys)
   }
 
   #find(table: Table, order: string, keys: readonly (readonly Value[])[]): (Row | undefined)[] {
@@ -142,6 +147,8 @@ export class BareEngine {
       how,
       values,
     }))
+    // Rows as arrays, which is the cheapest.
+    for (const { statement, how } of prepared) if (how !== 'run') statement.setReturnArrays(true)
     return () => {
       first.run()
       for (const { statement, how, values } of prepared) statement[how](...values)
