@@ -20,6 +20,14 @@ const PROGRAMS = {
     version: /Ver (\d+)\.\d+\.\d+-MariaDB/,
     oldest: 10,
   },
+  // Of 2025 or later, the year of the SDK that runs in it.
+  chromium: {
+    env: 'CHROMIUM',
+    package: 'chromium',
+    ask: '--version',
+    version: /Chrom\w* (\d+)\./,
+    oldest: 132,
+  },
   openssl: { env: 'OPENSSL', package: 'openssl', ask: 'version', version: /OpenSSL (\d+)\./, oldest: 1 },
 }
 
