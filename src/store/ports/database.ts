@@ -70,7 +70,7 @@ export interface Change {
  * failed only with the next answer, or with the commit.
  */
 export type Step =
-  /** Make the rows that are absent, lock all, and answer them as they are. The rows have to be sorted by key. */
+  /** Make the rows that are absent, lock all, and answer them as they are. The rows have to be sorted by key, and each key comes once. */
   | { kind: 'lock'; table: Table; rows: readonly Row[] }
   /** Answers a row, or undefined, for each key. The order has to be unique. */
   | { kind: 'find'; table: Table; order: Order; keys: readonly (readonly Value[])[] }

@@ -116,9 +116,9 @@ export const versionLog = defineTable(
  */
 export const outbox = defineTable(
   'outbox',
-  { lane: int, orderId: id, takenMs: int, createdMs: int, ranges: text },
-  ['lane', 'orderId'],
-  { byAge: { columns: ['lane', 'takenMs'], isUnique: false } },
+  { bucket: int, orderId: id, takenMs: int, createdMs: int, ranges: text },
+  ['bucket', 'orderId'],
+  { byAge: { columns: ['bucket', 'takenMs'], isUnique: false } },
 )
 
 export const TABLES = [

@@ -180,12 +180,18 @@ t.test('a write of two buckets is refused in the tables that were named', async 
   for (const second of allowed) await t.rejects(other.write(both(second)), { message: 'the end' })
 })
 
-t.test('rows to be locked have to be sorted', async (t) => {
+t.test('rows to be locked have to be sorted, and none comes twice', async (t) => {
   const { other } = await withFaults({})
-  await t.rejects(
-    other.write(() => lock(things, [thing(1, 'b'), thing(1, 'a')])),
-    { message: /not sorted/ },
-  )
+  for (const names of [
+    ['b', 'a'],
+    ['a', 'a'],
+  ]) {
+    const rows = names.map((name) => thing(1, name))
+    await t.rejects(
+      other.write(() => lock(things, rows)),
+      { message: /not sorted/ },
+    )
+  }
 })
 
 t.test('of two transactions that wait for each other one is begun again', async (t) => {
