@@ -363,6 +363,24 @@ t.test('messages', async (t) => {
     },
   )
 
+  await t.test('users of the longest IDs chat, and longer ones are not registered', async (t) => {
+    const [one, other] = ['a'.repeat(125), 'b'.repeat(125)]
+    const register = async (userIDs: string[]) =>
+      (await stage.post('/user/user_register', { users: userIDs.map((userID) => ({ userID })) })).errCode
+    t.equal(await register(['c'.repeat(126)]), ArgsError)
+    t.equal(await register([one, other]), ok)
+    const body = { sendID: one, recvID: other, content: { content: 'x' }, contentType: 101, sessionType: 1 }
+    t.equal((await stage.post('/msg/send_msg', body)).errCode, ok)
+    const conversationIDs = [`si_${one}_${other}`]
+    const clear = { userID: one, conversationIDs, deleteSyncOpt: { IsSyncSelf: true } }
+    t.equal(
+      (await stage.post('/msg/clear_conversation_msg', clear)).errCode,
+      ok,
+      'and hear of their own acts',
+    )
+    await stage.isUnharmed(t)
+  })
+
   await t.test('a long operation ID is not passed on to others', async (t) => {
     const frame = frameEncoding('go', false).encodeRequest({
       reqIdentifier: RequestId.SendMessage,
@@ -515,6 +533,7 @@ const VALUES: readonly unknown[] = [
   '',
   'x',
   'x'.repeat(10_000),
+  'x'.repeat(70_000),
   '\0',
   '\ud800',
   'a:b',

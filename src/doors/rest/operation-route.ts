@@ -43,6 +43,9 @@ export function callerOf({ caller, operationId }: Call): Caller {
 /** Who may ask: users about themselves, administrators about anybody. */
 export const SELF = 'users for themselves; an administrator for anybody'
 
+/** Of characters, so that it fits into 64 KiB of UTF-8. */
+const TEXT_LENGTH_MAX = 16_384
+
 // Clients leave fields out or send null where they mean nothing.
 export const idField = z.string()
 /** Longer than any that two users of the longest IDs have. */
@@ -53,6 +56,7 @@ export const idsField = z
   .transform((ids) => ids ?? [])
 export const textField = z
   .string()
+  .max(TEXT_LENGTH_MAX)
   .nullish()
   .transform((text) => text ?? '')
 export const countField = z

@@ -99,8 +99,9 @@ function* newRecordOf(
   if (conversationID !== (isOfAccount ? accountChatId(parties) : singleChatId(parties))) {
     throw argsError('conversationID: expected the one of the user and userID')
   }
-  if ((yield* findUsers([userID])).length === 0) {
-    throw new CallRefusedError(WireCode.RecordNotFoundError, 'userID: not registered')
+  const both = new Set([ownerId, userID])
+  if ((yield* findUsers([...both])).length < both.size) {
+    throw new CallRefusedError(WireCode.RecordNotFoundError, 'userIDs, userID: not registered')
   }
   return newRecord(ownerId, conversationID, { type: conversationType, userId: userID })
 }

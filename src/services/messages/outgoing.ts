@@ -23,6 +23,7 @@ import {
 } from '../../rules/messages/conversation-id.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
 import { checkUserId } from '../../rules/user-id.js'
+import { isId } from '../../store/ports/ids.js'
 import { argsError, noPermissionError } from '../call-refused.js'
 import { assertOperationId, type Caller } from '../operations/operation.js'
 
@@ -102,7 +103,10 @@ function conversationOf({ sessionType, contentType, sendID, recvID, groupID }: M
   if (flaw !== undefined) throw argsError(`recvID: ${flaw}`)
   if (groupID !== '') throw argsError('groupID: expected none in a chat of two')
   const parties = pairOf(sendID, recvID)
-  return { id: isOfAccount ? accountChatId(parties) : singleChatId(parties), parties }
+  const id = isOfAccount ? accountChatId(parties) : singleChatId(parties)
+  // Of a receiver who is not registered: those who are have shorter ones.
+  if (!isId(id)) throw argsError('recvID: too long for a conversation')
+  return { id, parties }
 }
 
 /** Clients rely on these: one whose text is not JSON aborts what they do with it. */
