@@ -300,6 +300,7 @@ export class VirtualNode {
           requestOfUser: () => 0,
           chargeUser: () => {},
           watchesOfUser: () => 0,
+          sendOfUser: () => 0,
         } as unknown as Rates,
         addresses: this.addresses,
         settings: {

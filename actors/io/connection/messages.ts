@@ -2,9 +2,9 @@
 
 import { READS } from '../../../src/doors/websocket/message-requests.js'
 import { weightOfElements } from '../../../src/doors/websocket/request-budget.js'
-import type { RequestEnvelope } from '../../../src/openim/codec/envelope.js'
+import type { RequestEnvelope, ResponseEnvelope } from '../../../src/openim/codec/envelope.js'
 import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
-import { WireCode } from '../../../src/openim/codes.js'
+import { retryAfter, WireCode } from '../../../src/openim/codes.js'
 import { Platform } from '../../../src/openim/platforms.js'
 import { MsgData, UserSendMsgResp } from '../../../src/openim/proto/messages.js'
 import { failure, success } from '../../../src/openim/replies.js'
@@ -14,7 +14,7 @@ import type { OutgoingMessage } from '../../../src/rules/messages/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
 import { CallRefusedError } from '../../../src/services/call-refused.js'
 import { outgoingFrom } from '../../../src/services/messages/outgoing.js'
-import { type Ctx, charge, decode, type Private, type State, send } from './state.js'
+import { type Ctx, charge, decode, type Private, refuse, type State, send } from './state.js'
 
 /** Clients wait ten seconds for an answer, and send nothing else meanwhile. */
 const ANSWER_MS = 8_000
@@ -30,6 +30,9 @@ const READ_FIELDS_MAX = 10_000
 export function onSendMessage(ctx: Ctx, state: State, request: RequestEnvelope): void {
   const { storage } = state
   if (storage === undefined) return notServed(state, request)
+  // Before it is decoded: the limit is there to save that work too.
+  const waitMs = state.isAdmin ? 0 : state.rates.sendOfUser(state.userId)
+  if (waitMs > 0) return refuse(state, 'sends', overRate(request, waitMs))
   let message: OutgoingMessage
   try {
     message = readMessage(state, request)
@@ -45,6 +48,11 @@ export function onSendMessage(ctx: Ctx, state: State, request: RequestEnvelope):
     ANSWER_MS,
     (outcome) => ({ kind: 'sent', labels, clientMsgId, outcome }),
   )
+}
+
+function overRate(request: RequestEnvelope, waitMs: number): ResponseEnvelope {
+  const detail = `message limit of this user reached, ${retryAfter(waitMs)}`
+  return failure(request, WireCode.TooManyRequests, detail)
 }
 
 function readMessage(state: State, request: RequestEnvelope): OutgoingMessage {

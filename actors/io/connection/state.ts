@@ -35,6 +35,7 @@ export interface ConnectionSettings {
 export type OverShare =
   | FrameExcess
   | 'requests'
+  | 'sends'
   | 'unread'
   | 'list'
   | 'newWatches'
@@ -86,7 +87,7 @@ export interface Args {
   /** The time of day. */
   wallMs(): number
   settings: ConnectionSettings
-  rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser'>
+  rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser' | 'sendOfUser'>
   counts: ConnectionCounts
   places: Pick<SharedConnectionCounts, 'remove'>
 }

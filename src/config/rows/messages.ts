@@ -18,6 +18,15 @@ export const messagesSettings = {
       'Who counts as a user where messages are served. `open`: a user is registered with their first token. `registered`: ' +
       'an administrator registers them first. `auto`: `open` in development mode, otherwise `registered`.',
   }),
+  sendsPerMinPerUser: int({
+    env: 'SENDS_PER_MIN_PER_USER',
+    default: 3_000,
+    min: 1,
+    max: 10_000_000,
+    doc:
+      'Messages that one user may send in a minute, over all their connections to this node (error 1610). ' +
+      'Administrators: without bound.',
+  }),
   revokeLimitS: int({
     env: 'REVOKE_LIMIT_S',
     default: 0,
