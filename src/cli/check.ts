@@ -6,6 +6,7 @@ import type { Env } from '../config/given-values.js'
 import { loadTransport } from '../doors/websocket/transport/load-transport.js'
 import { assertPortFree } from '../doors/websocket/transport/port-check.js'
 import { BadSettingError } from '../errors/errors.js'
+import { wordListOf } from '../node/message-checks.js'
 import { tlsFilesOf } from '../node/tls.js'
 import { checkTokenKeys } from '../node/token-keys.js'
 
@@ -18,6 +19,7 @@ export async function checkSettings(env: Env): Promise<string[]> {
   const transport = loadTransport(config.transport)
   const tls = await tlsFilesOf(config)
   tls?.close()
+  await wordListOf(config)
   const secure = tls === undefined ? '' : 's'
   if (!config.usesRedis) assertWritable(config.dataDir)
   const ioThreads = transport.sharesPort ? config.ioThreads : 1

@@ -17,6 +17,7 @@ import { mergeSnapshots } from '../observe/metrics.js'
 import { type HostedRole, layOut, name as nameOf, ThreadHost } from '../runtime/thread-host.js'
 import { drainPlan } from './drain-plan.js'
 import { homeOf, linkedWith, threadKinds, topologyOf } from './layout.js'
+import { wordListOf } from './message-checks.js'
 import { NodeHealth } from './node-health.js'
 import { ENDING_ORDER, ROLES, type Role } from './roles.js'
 import type { SupervisorVerbs, ThreadSettings, ThreadStats } from './settings.js'
@@ -221,6 +222,7 @@ async function settle(config: Config, log: Log): Promise<Config> {
   const transport = loadTransport(config.transport)
   // Each thread that listens reads the files itself; here only their flaws are of interest, before anything starts.
   await tlsFilesOf(config)
+  await wordListOf(config)
   if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
   // io threads share their port in a way that would let another process in as well, so its owner is asked first.
   for (const [setting, host, port] of portsOf(config)) {

@@ -137,6 +137,21 @@ const table = {
     'Messages that had come before, and were answered with their first ID and time.',
   ),
   messagesRefused: counter('messages_refused_total', 'Messages refused, by error code (see Errors).', 'code'),
+  checkChanges: counter(
+    'check_changes_total',
+    'Messages of users that a check changed before they were stored, by check.',
+    'check',
+  ),
+  checkRefusals: counter(
+    'check_refusals_total',
+    'Messages of users that a check refused, by check.',
+    'check',
+  ),
+  wordListStale: gauge(
+    'word_list_stale',
+    '1 while WORD_FILTER_FILE has changed and cannot be used as it is, else 0, by thread.',
+    'thread',
+  ),
   commitSeconds: histogram(
     'commit_seconds',
     'From the start of a transaction with messages until it is on disk.',

@@ -38,6 +38,7 @@ export function connectionArgs(
       newWatchesPerMin: 1_000,
       readTimeoutMs: 3_600_000,
       mayWatch: () => true,
+      checks: [],
       ...settings,
     },
   }

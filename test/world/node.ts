@@ -306,6 +306,7 @@ export class VirtualNode {
         settings: {
           ...CONNECTION_SETTINGS,
           mayWatch: () => true,
+          checks: [],
           maxConnections: 1_000_000,
           maxConnectionsPerAddress: 1_000_000,
           handshakesPerSMax: 1_000_000,

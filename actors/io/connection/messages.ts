@@ -13,6 +13,7 @@ import type * as Connection from '../../../src/protocol/connection.js'
 import type { OutgoingMessage } from '../../../src/rules/messages/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
 import { CallRefusedError } from '../../../src/services/call-refused.js'
+import { runChecks } from '../../../src/services/messages/checks/check.js'
 import { outgoingFrom } from '../../../src/services/messages/outgoing.js'
 import { type Ctx, charge, decode, type Private, refuse, type State, send } from './state.js'
 
@@ -58,8 +59,9 @@ function overRate(request: RequestEnvelope, waitMs: number): ResponseEnvelope {
 function readMessage(state: State, request: RequestEnvelope): OutgoingMessage {
   const message = decode(MsgData, request, MESSAGE_FIELDS_MAX)
   if (message === undefined) throw new CallRefusedError(WireCode.ArgsError, 'data is not readable')
-  const { userId, isAdmin } = state
-  return outgoingFrom(message, request.data, { userId, isAdmin, operationId: request.operationID })
+  const { userId, isAdmin, settings, counts } = state
+  const caller = { userId, isAdmin, operationId: request.operationID }
+  return outgoingFrom(message, request.data, caller, (given) => runChecks(given, settings.checks, counts))
 }
 
 export function onSent(state: State, { labels, clientMsgId, outcome }: Private & { kind: 'sent' }): void {

@@ -1,5 +1,5 @@
 /** Messages, and who may have any. */
-import { choice, int } from '../kinds.js'
+import { choice, int, path } from '../kinds.js'
 
 export const messagesSettings = {
   messages: choice({
@@ -26,6 +26,21 @@ export const messagesSettings = {
     doc:
       'Messages that one user may send in a minute, over all their connections to this node (error 1610). ' +
       'Administrators: without bound.',
+  }),
+  wordFilterFile: path({
+    env: 'WORD_FILTER_FILE',
+    doc:
+      'Words that are not wanted in the texts of users: a file in UTF-8, one word a line, at most 100,000; lines that begin ' +
+      'with # are comments. A word counts also inside a longer one, whatever its case. Read again when it changes. Messages ' +
+      'of administrators, and over REST, are not looked at.',
+  }),
+  wordFilter: choice({
+    env: 'WORD_FILTER',
+    default: 'mask',
+    choices: ['mask', 'refuse'],
+    doc:
+      'What becomes of a message that holds such a word. `mask`: each of its characters becomes an asterisk. `refuse`: the ' +
+      'message is not sent (error 80000).',
   }),
   revokeLimitS: int({
     env: 'REVOKE_LIMIT_S',

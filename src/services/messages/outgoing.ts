@@ -29,8 +29,13 @@ const CLIENT_MSG_ID_BYTES_MAX = 128
 const TEXT_BYTES_MAX = 8_192
 const AT_USERS_MAX = 1_000
 
-/** A message that came over a socket, with its bytes. Throws CALL_REFUSED. */
-export function outgoingFrom(message: MsgData, bytes: Uint8Array, caller: Caller): OutgoingMessage {
+/** A message that came over a socket, with its bytes. `check` makes the checks of users' messages. Throws CALL_REFUSED. */
+export function outgoingFrom(
+  message: MsgData,
+  bytes: Uint8Array,
+  caller: Caller,
+  check: (message: MsgData) => MsgData,
+): OutgoingMessage {
   if (message.sendID !== caller.userId)
     throw noPermissionError('sendID: expected the user of this connection')
   if (isSystemContent(message.contentType) && !caller.isAdmin) {
@@ -38,7 +43,10 @@ export function outgoingFrom(message: MsgData, bytes: Uint8Array, caller: Caller
   }
   const { id, parties } = conversationOf(message)
   checkFields(message)
-  return outgoing(message, isClean(message) ? bytes : cleaned(message), id, parties, caller.isAdmin)
+  const passed = caller.isAdmin ? message : check(message)
+  const isAsItCame = passed === message && isClean(message)
+  // Made anew where a check changed it: what was appended to the bytes would leave in them what is not to be kept.
+  return outgoing(passed, isAsItCame ? bytes : cleaned(passed), id, parties, caller.isAdmin)
 }
 
 /** A message that the server or an administrator makes; it need not be checked. */
