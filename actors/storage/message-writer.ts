@@ -3,7 +3,7 @@
  *
  * Thread  storage                     Owns   the connection to the database that writes
  * Hears   MessageWriter.Command       Tells  Deliveries.Command, MessageSync.Command
- * Timers  retell
+ * Timers  retell, drop, janitor
  * Fails   restarts; what was not answered is asked again, and found if it was stored
  *
  * One transaction at a time. What arrives while one is under way shares the next: a commit costs the same for one message
@@ -25,8 +25,9 @@ import {
   type ReplyTo,
   type Signal,
 } from '../../src/runtime/index.js'
+import { dropOrders, keepOrder, type LeftOrder, takeLeftOrders } from '../../src/services/messages/outbox.js'
 import { type Sent, sendAll } from '../../src/services/messages/send.js'
-import type { Database } from '../../src/store/ports/database.js'
+import type { Database, Operation } from '../../src/store/ports/database.js'
 import { answerOf, type CarriedOut, callOperation, type OperationArgs } from './carry-out.js'
 
 export interface WriterCounts {
@@ -57,6 +58,11 @@ const WAITING_MAX = 20_000
 const BUSY_TEXT = 'too much waits for the database; try again later'
 /** A thread that could not take a letter gets it again. */
 const RETELL_MS = 100
+/** Orders that are done are removed together. */
+const DROP_MS = 1_000
+const DROPS_MAX = 500
+/** How often it is looked for orders that others have left. */
+const JANITOR_MS = 5_000
 
 interface Waiting {
   question: MessageWriter.Send
@@ -68,24 +74,35 @@ interface WaitingCall {
   replyTo: ReplyTo<CallAnswer>
 }
 
+interface Chore {
+  begin: () => Operation<LeftOrder[]>
+}
+
 interface State extends Args {
   waiting: Waiting[]
   calls: WaitingCall[]
   /** Halves of a batch that failed: one of its messages may fail alone. They go before all others. */
   halves: Waiting[][]
+  /** What the writer does on its own account, a slice each. */
+  chores: Chore[]
+  /** Orders of the outbox that are done, and still to be removed. */
+  doneOrders: string[]
   /** A transaction is under way, or its turn has been asked for. */
   isBusy: boolean
-  /** Whose turn it is when both wait. */
-  isCallNext: boolean
+  /** Which of the queues comes first in the next turn: they take turns. */
+  nextQueue: number
   /** Letters that a link refused, by their receiver's thread, in order. */
   untold: Map<Ref<Deliveries.Command>, Delivery[][]>
 }
 
 type Private =
   | { kind: 'turn' }
-  | { kind: 'committed'; batch: Waiting[]; sinceMs: number; outcome: Outcome<Sent> }
-  | { kind: 'carriedOut'; waiting: WaitingCall; outcome: Outcome<CarriedOut> }
+  | { kind: 'committed'; batch: Waiting[]; orderId: string; sinceMs: number; outcome: Outcome<Sent> }
+  | { kind: 'carriedOut'; waiting: WaitingCall; orderId: string; outcome: Outcome<CarriedOut> }
+  | { kind: 'choreDone'; outcome: Outcome<LeftOrder[]> }
   | { kind: 'retellDue' }
+  | { kind: 'dropDue' }
+  | { kind: 'janitorDue' }
 
 type Ctx = Context<MessageWriter.Command | Private>
 
@@ -104,14 +121,22 @@ function receive(ctx: Ctx, state: State, message: MessageWriter.Command | Privat
       return onSend(ctx, state, message)
     case 'call':
       return onCall(ctx, state, message)
+    case 'spreadDone':
+      return onSpreadDone(ctx, state, message.orderIds)
     case 'turn':
       return onTurn(ctx, state)
     case 'committed':
       return onCommitted(ctx, state, message)
     case 'carriedOut':
       return onCarriedOut(ctx, state, message)
+    case 'choreDone':
+      return onChoreDone(ctx, state, message.outcome)
     case 'retellDue':
       return onRetellDue(ctx, state)
+    case 'dropDue':
+      return onDropDue(ctx, state)
+    case 'janitorDue':
+      return addChore(ctx, state, () => takeLeftOrders(state.wallMs()))
     default:
       assertNever(message)
   }
@@ -154,17 +179,41 @@ function wake(ctx: Ctx, state: State): void {
 }
 
 function onTurn(ctx: Ctx, state: State): void {
-  const call = state.isCallNext || !hasMessages(state) ? state.calls.shift() : undefined
-  state.isCallNext = call === undefined
-  if (call !== undefined) return carryOutCall(ctx, state, call)
-  const batch = state.halves.shift() ?? takeBatch(state)
-  if (batch.length > 0) return commit(ctx, state, batch)
+  for (let tried = 0; tried < QUEUES.length; tried++) {
+    const queue = QUEUES[state.nextQueue]!
+    state.nextQueue = (state.nextQueue + 1) % QUEUES.length
+    if (queue(ctx, state)) return
+  }
   state.isBusy = false
+}
+
+/** Each begins a transaction, if anything waits in it. */
+const QUEUES: readonly ((ctx: Ctx, state: State) => boolean)[] = [beginBatch, beginCall, beginChore]
+
+function beginBatch(ctx: Ctx, state: State): boolean {
+  const batch = state.halves.shift() ?? takeBatch(state)
+  if (batch.length === 0) return false
+  commit(ctx, state, batch)
+  return true
+}
+
+function beginCall(ctx: Ctx, state: State): boolean {
+  const call = state.calls.shift()
+  if (call === undefined) return false
+  carryOutCall(ctx, state, call)
+  return true
+}
+
+function beginChore(ctx: Ctx, state: State): boolean {
+  const chore = state.chores.shift()
+  if (chore === undefined) return false
+  ctx.pipe(state.database.write(chore.begin), (outcome) => ({ kind: 'choreDone', outcome }))
+  return true
 }
 
 function next(ctx: Ctx, state: State): void {
   state.isBusy = false
-  if (hasMessages(state) || state.calls.length > 0) wake(ctx, state)
+  if (hasMessages(state) || state.calls.length > 0 || state.chores.length > 0) wake(ctx, state)
 }
 
 function hasMessages({ halves, waiting }: State): boolean {
@@ -184,20 +233,39 @@ function takeBatch({ waiting }: State): Waiting[] {
 
 // Messages
 
-function commit(ctx: Ctx, { database, wallMs }: State, batch: Waiting[]): void {
+function commit(ctx: Ctx, state: State, batch: Waiting[]): void {
   const sendings = batch.map(({ question: { message, operationId } }) => ({ message, operationId }))
-  const nowMs = wallMs()
+  const nowMs = state.wallMs()
   const sinceMs = ctx.nowMs()
-  ctx.pipe(
-    database.write(() => sendAll(sendings, nowMs)),
-    (outcome) => ({ kind: 'committed', batch, sinceMs, outcome }),
-  )
+  const orderId = state.newId()
+  const begin = function* () {
+    const sent = yield* sendAll(sendings, nowMs)
+    yield* keepOrderOf(state, orderId, sent.deliveries, nowMs)
+    return sent
+  }
+  ctx.pipe(state.database.write(begin), (outcome) => ({
+    kind: 'committed',
+    batch,
+    orderId,
+    sinceMs,
+    outcome,
+  }))
+}
+
+/** Where no other nodes are, nobody is to be told. */
+function* keepOrderOf(
+  { messageSync }: State,
+  orderId: string,
+  deliveries: Delivery[],
+  nowMs: number,
+): Operation<void> {
+  if (messageSync !== undefined) yield* keepOrder(orderId, deliveries, nowMs)
 }
 
 function onCommitted(
   ctx: Ctx,
   state: State,
-  { batch, sinceMs, outcome }: Private & { kind: 'committed' },
+  { batch, orderId, sinceMs, outcome }: Private & { kind: 'committed' },
 ): void {
   if (outcome.ok) {
     const { outcomes, deliveries } = outcome.value
@@ -207,7 +275,7 @@ function onCommitted(
       countOutcome(state.counts, outcomes[index]!)
       ctx.reply(replyTo, outcomes[index]!)
     }
-    tellThreads(ctx, state, deliveries)
+    tellAll(ctx, state, orderId, deliveries)
   } else onFailed(ctx, state, batch, outcome.error)
   next(ctx, state)
 }
@@ -243,28 +311,38 @@ function countOutcome(counts: WriterCounts, outcome: SendOutcome): void {
 // Calls
 
 function carryOutCall(ctx: Ctx, state: State, waiting: WaitingCall): void {
-  ctx.pipe(
-    callOperation((begin) => state.database.write(begin), waiting.call, state),
-    (outcome) => ({ kind: 'carriedOut', waiting, outcome }),
-  )
+  const orderId = state.newId()
+  const write = (begin: () => Operation<CarriedOut>) =>
+    state.database.write(function* () {
+      const done = yield* begin()
+      yield* keepOrderOf(state, orderId, done.deliveries, state.wallMs())
+      return done
+    })
+  ctx.pipe(callOperation(write, waiting.call, state), (outcome) => ({
+    kind: 'carriedOut',
+    waiting,
+    orderId,
+    outcome,
+  }))
 }
 
 function onCarriedOut(
   ctx: Ctx,
   state: State,
-  { waiting: { call, replyTo }, outcome }: Private & { kind: 'carriedOut' },
+  { waiting: { call, replyTo }, orderId, outcome }: Private & { kind: 'carriedOut' },
 ): void {
   ctx.reply(replyTo, answerOf(outcome, call, ctx.log))
-  if (outcome.ok) tellThreads(ctx, state, outcome.value.deliveries)
+  if (outcome.ok) tellAll(ctx, state, orderId, outcome.value.deliveries)
   next(ctx, state)
 }
 
 // Deliveries
 
-function tellThreads(ctx: Ctx, state: State, batch: Delivery[]): void {
+function tellAll(ctx: Ctx, state: State, orderId: string, batch: Delivery[]): void {
   if (batch.length === 0) return
-  // One that a full link refuses is found by its number, at the next message.
-  if (state.messageSync !== undefined) ctx.tell(state.messageSync, { kind: 'spread', deliveries: batch })
+  // One that a full link refuses stays in the outbox.
+  if (state.messageSync !== undefined)
+    ctx.tell(state.messageSync, { kind: 'spread', orderId, deliveries: batch })
   for (const deliveries of state.deliveries) {
     const behind = state.untold.get(deliveries)
     if (behind !== undefined) behind.push(batch)
@@ -284,16 +362,48 @@ function onRetellDue(ctx: Ctx, state: State): void {
   if (state.untold.size > 0) ctx.once('retell', RETELL_MS, { kind: 'retellDue' })
 }
 
+// The outbox
+
+function onSpreadDone(ctx: Ctx, state: State, orderIds: string[]): void {
+  if (state.doneOrders.length === 0) ctx.once('drop', DROP_MS, { kind: 'dropDue' })
+  state.doneOrders.push(...orderIds)
+}
+
+/** An order that is not removed is carried out once more, and heard as a repeat. */
+function onDropDue(ctx: Ctx, state: State): void {
+  const orderIds = state.doneOrders.splice(0, DROPS_MAX)
+  addChore(ctx, state, function* () {
+    yield* dropOrders(orderIds)
+    return []
+  })
+  if (state.doneOrders.length > 0) ctx.once('drop', DROP_MS, { kind: 'dropDue' })
+}
+
+function addChore(ctx: Ctx, state: State, begin: Chore['begin']): void {
+  state.chores.push({ begin })
+  wake(ctx, state)
+}
+
+function onChoreDone(ctx: Ctx, state: State, outcome: Outcome<LeftOrder[]>): void {
+  if (!outcome.ok) ctx.log.warn({ reason: outcome.error.message }, 'the outbox could not be read or written')
+  else for (const { orderId, deliveries } of outcome.value) tellAll(ctx, state, orderId, deliveries)
+  next(ctx, state)
+}
+
 // Lifecycle
 
-function start(_: Ctx, args: Args): State {
+function start(ctx: Ctx, args: Args): State {
+  // Where no other nodes are, whoever was connected when a message was stored has gone with the process.
+  if (args.messageSync !== undefined) ctx.every('janitor', JANITOR_MS, { kind: 'janitorDue' })
   return {
     ...args,
     waiting: [],
     calls: [],
     halves: [],
     isBusy: false,
-    isCallNext: false,
+    chores: [],
+    doneOrders: [],
+    nextQueue: 0,
     untold: new Map(),
   }
 }

@@ -2,9 +2,9 @@
  * Message-sync: the way of messages between nodes.
  *
  * Thread  sync                        Owns   messages whose receivers are being located, parcels that no node confirmed
- * Hears   MessageSync.Command         Tells  Deliveries.Command
+ * Hears   MessageSync.Command         Tells  Deliveries.Command, MessageWriter.Command
  * Timers  locate, repeat, confirm
- * Fails   restarts; what was on its way is found by the numbers, at the next message or login
+ * Fails   restarts; what was on its way is in the outbox, and is told after 15 s
  *
  * Receivers are located after the commit, by the record of the store and never from a cache. A login is recorded before
  * it reads how far its conversations go. So a device is either in the record, and is told, or it reads the message.
@@ -28,27 +28,30 @@ export interface Args {
 
 interface State extends Args {
   /** Not located yet, oldest first. */
-  waiting: Delivery[]
+  waiting: MessageSync.Spread[]
   isLocating: boolean
   ways: Ways
   /** Parcels of other nodes to be confirmed. */
   unconfirmed: Map<Holder, number[]>
+  /** Orders of this node that are done. */
+  done: string[]
+  isConfirming: boolean
   /** Until then records may be lost: all nodes are told. */
   uncertainUntilMs: number
 }
 
 type Private =
   | { kind: 'locateDue' }
-  | { kind: 'located'; batch: Delivery[]; outcome: Outcome<Whereabouts[]> }
+  | { kind: 'located'; batch: MessageSync.Spread[]; outcome: Outcome<Whereabouts[]> }
   | { kind: 'repeatDue' }
   | { kind: 'confirmDue' }
 
 type Ctx = Context<MessageSync.Command | Private>
 
-/** Messages in one question to the store, which takes 1,000 users. */
-const BATCH_MAX = 500
-/** Beyond, the oldest are not pushed to other nodes; their receivers find them by their numbers. */
-const WAITING_MAX = 50_000
+/** Messages in one question to the store: those of a few orders, of 100 messages at most, for two users each. */
+const BATCH_MAX = 300
+/** Orders that wait for the store. */
+const WAITING_MAX = 1_000
 const RETRY_MS = 1_000
 const REPEAT_LOOK_MS = 500
 /** Within the time after which a parcel is told again. */
@@ -67,7 +70,7 @@ export const messageSync = defineActor<MessageSync.Command | Private, State, Arg
 function receive(ctx: Ctx, state: State, message: MessageSync.Command | Private): void {
   switch (message.kind) {
     case 'spread':
-      return onSpread(ctx, state, message.deliveries)
+      return onSpread(ctx, state, message)
     case 'locateDue':
       return locate(ctx, state)
     case 'located':
@@ -77,7 +80,7 @@ function receive(ctx: Ctx, state: State, message: MessageSync.Command | Private)
     case 'repeatDue':
       return onRepeatDue(ctx, state)
     case 'confirmDue':
-      return onConfirmDue(state)
+      return onConfirmDue(ctx, state)
     case 'storeBack':
       state.uncertainUntilMs = ctx.nowMs() + UNCERTAIN_MS
       return
@@ -88,13 +91,10 @@ function receive(ctx: Ctx, state: State, message: MessageSync.Command | Private)
 
 // Out
 
-function onSpread(ctx: Ctx, state: State, deliveries: Delivery[]): void {
-  state.waiting.push(...deliveries)
-  const excess = state.waiting.length - WAITING_MAX
-  if (excess > 0) {
-    state.waiting.splice(0, excess)
-    state.counts.messagesUnreached += excess
-  }
+function onSpread(ctx: Ctx, state: State, spread: MessageSync.Spread): void {
+  state.waiting.push(spread)
+  // Its order stays in the outbox, and is carried out later.
+  if (state.waiting.length > WAITING_MAX) state.waiting.shift()
   locate(ctx, state)
 }
 
@@ -102,10 +102,19 @@ function onSpread(ctx: Ctx, state: State, deliveries: Delivery[]): void {
 function locate(ctx: Ctx, state: State): void {
   if (state.isLocating || state.waiting.length === 0) return
   state.isLocating = true
-  const batch = state.waiting.splice(0, BATCH_MAX)
-  const userIds = [...new Set(batch.flatMap((delivery) => delivery.userIds))]
+  const batch = takeBatch(state)
+  const userIds = [
+    ...new Set(batch.flatMap(({ deliveries }) => deliveries).flatMap((delivery) => delivery.userIds)),
+  ]
   const call = askStore(state.access, ({ presence }) => presence.read(userIds))
   ctx.pipe(call, (outcome) => ({ kind: 'located', batch, outcome }))
+}
+
+function takeBatch({ waiting }: State): MessageSync.Spread[] {
+  let messages = 0
+  let count = 0
+  while (count < waiting.length && messages < BATCH_MAX) messages += waiting[count++]!.deliveries.length
+  return waiting.splice(0, count)
 }
 
 function onLocated(ctx: Ctx, state: State, { batch, outcome }: Private & { kind: 'located' }): void {
@@ -114,13 +123,26 @@ function onLocated(ctx: Ctx, state: State, { batch, outcome }: Private & { kind:
     state.waiting.unshift(...batch)
     return ctx.once('locate', RETRY_MS, { kind: 'locateDue' })
   }
-  for (const [to, deliveries] of byNode(ctx, state, batch, outcome.value)) {
-    for (const { id, deliveries: part } of state.ways.tell(to, deliveries, ctx.nowMs())) {
+  const orders = batch.map(({ orderId }) => orderId)
+  const all = batch.flatMap(({ deliveries }) => deliveries)
+  for (const [to, deliveries] of byNode(ctx, state, all, outcome.value)) {
+    for (const { id, deliveries: part } of state.ways.tell(to, deliveries, orders, ctx.nowMs())) {
       say(state, to, (from) => ({ kind: 'deliver', id, from, deliveries: part }))
     }
   }
   if (state.ways.openCount > 0) ctx.once('repeat', REPEAT_LOOK_MS, { kind: 'repeatDue' })
+  finish(
+    ctx,
+    state,
+    orders.filter((order) => !state.ways.isOpen(order)),
+  )
   locate(ctx, state)
+}
+
+function finish(ctx: Ctx, state: State, orders: readonly string[]): void {
+  if (orders.length === 0) return
+  state.done.push(...orders)
+  confirmSoon(ctx, state)
 }
 
 /** Other nodes with a device of a receiver; where records may be lost, all of them. */
@@ -137,11 +159,10 @@ function byNode(
   )
   const nodes = new Map<Holder, Delivery[]>()
   for (const delivery of batch) {
-    const told = new Set<Holder>()
-    for (const userId of delivery.userIds) {
-      const own = isUncertain ? undefined : nodesOf.get(userId)
-      for (const to of own ?? members.living) told.add(to)
-    }
+    const told = new Set<Holder>(isUncertain ? members.living : [])
+    // A user who could not be read may be anywhere. A node that has just come is in the record, and not yet in the registry.
+    for (const userId of delivery.userIds)
+      for (const to of nodesOf.get(userId) ?? members.living) told.add(to)
     for (const to of told) if (to !== holder) append(nodes, to, delivery)
   }
   return nodes
@@ -167,11 +188,11 @@ function onNodeMessage(ctx: Ctx, state: State, note: MessageSync.MessageNote): v
       const isTold = state.addresses.deliveries.map((to) => tellThread(ctx, to, deliveries)).every(Boolean)
       // Not confirmed, it comes again.
       if (!isTold) return
-      if (state.unconfirmed.size === 0) ctx.once('confirm', CONFIRM_MS, { kind: 'confirmDue' })
-      return append(state.unconfirmed, from, id)
+      append(state.unconfirmed, from, id)
+      return confirmSoon(ctx, state)
     }
     case 'delivered':
-      return state.ways.confirmed(note.ids)
+      return finish(ctx, state, state.ways.confirmed(note.ids))
     default:
       assertNever(note)
   }
@@ -181,9 +202,20 @@ function tellThread(ctx: Ctx, deliveries: Addresses['deliveries'][number], batch
   return ctx.tryTell(deliveries, { kind: 'deliver', deliveries: batch })
 }
 
-function onConfirmDue(state: State): void {
-  for (const [to, ids] of state.unconfirmed) say(state, to, (from) => ({ kind: 'delivered', from, ids }))
-  state.unconfirmed.clear()
+/** Gathered: to other nodes what they have told, to the writer what other nodes have. */
+function confirmSoon(ctx: Ctx, state: State): void {
+  if (state.isConfirming) return
+  state.isConfirming = true
+  ctx.once('confirm', CONFIRM_MS, { kind: 'confirmDue' })
+}
+
+function onConfirmDue(ctx: Ctx, state: State): void {
+  const { unconfirmed, done, addresses } = state
+  state.isConfirming = false
+  for (const [to, ids] of unconfirmed) say(state, to, (from) => ({ kind: 'delivered', from, ids }))
+  unconfirmed.clear()
+  if (done.length > 0) ctx.tell(addresses.storage!.writer, { kind: 'spreadDone', orderIds: done })
+  state.done = []
 }
 
 /** Say something to another node in this one's name. */
@@ -201,6 +233,8 @@ function start(ctx: Ctx, args: Args): State {
     isLocating: false,
     ways: new Ways(),
     unconfirmed: new Map(),
+    done: [],
+    isConfirming: false,
     uncertainUntilMs: ctx.restarts > 0 ? ctx.nowMs() + UNCERTAIN_MS : 0,
   }
 }

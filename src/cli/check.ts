@@ -28,12 +28,13 @@ export async function checkSettings(env: Env): Promise<string[]> {
     'The settings are good.',
     `mode       ${config.developmentMode ? 'development: a random secret, loopback only' : 'production'}`,
     `store      ${storeOf(config)}`,
+    `messages   ${messagesOf(config)}`,
     `transport  ${transport.name}`,
     `clients    ws${secure}://${authority(config.host, config.wsPort)}`,
     `REST       http${secure}://${authority(config.host, config.apiPort)}`,
     `health     http://${authority(config.healthHost, config.healthPort)}`,
     ...(tls === undefined ? [] : [`TLS        until ${new Date(tls.pair.endsMs).toISOString()}`]),
-    `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api; ${config.presenceShards} shards`,
+    `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api${config.servesMessages ? ', 1 writer, 1 reader' : ''}; ${config.presenceShards} shards`,
     `node ID    ${config.nodeId}`,
     ...(transport.warning === undefined ? [] : [`warning    ${transport.warning}`]),
     ...notes.map((note) => `note       ${note}`),
@@ -45,6 +46,13 @@ function storeOf(config: Config): string {
   if (!config.usesRedis) return `embedded, in ${resolve(config.dataDir)}`
   if (config.redisClusterNodes.length > 0) return 'Redis Cluster'
   return config.redisSentinels.length > 0 ? 'Redis behind Sentinel' : 'Redis'
+}
+
+function messagesOf(config: Config): string {
+  if (!config.servesMessages) return 'not served'
+  return config.databaseUrl === ''
+    ? `embedded, in ${resolve(config.dataDir)}`
+    : 'the database of DATABASE_URL'
 }
 
 function authority(host: string, port: number): string {

@@ -2,9 +2,14 @@
 import type { Delivery } from '../rules/messages/types.js'
 import type { Note } from './node/notes.js'
 
-/** Messages that are on disk: tell the other nodes where their receivers are. message-writer → message-sync. */
+/**
+ * Messages that are on disk: tell the other nodes where their receivers are. Answered by `MessageWriter.SpreadDone` once
+ * all have confirmed. message-writer → message-sync.
+ */
 export interface Spread {
   kind: 'spread'
+  /** Of the order in the outbox. */
+  orderId: string
   deliveries: Delivery[]
 }
 

@@ -1,5 +1,16 @@
 /** Messages, and who may have any. */
-import { choice, int, path } from '../kinds.js'
+import { z } from 'zod'
+import { parseMysqlUrl } from '../../net/mysql-url.js'
+import { choice, int, path, type Row, type Setting, setting } from '../kinds.js'
+
+/** It may hold a password, so it counts as a secret. */
+function databaseUrl(row: Row): Setting<string> {
+  const schema = z.string().superRefine((value, context) => {
+    const parsed = parseMysqlUrl(value)
+    if ('fault' in parsed) context.addIssue({ code: 'custom', message: `it ${parsed.fault}` })
+  })
+  return setting(row, '', '`mysql://user:password@host[:port]/database[?tls=true]`', schema, true)
+}
 
 export const messagesSettings = {
   messages: choice({
@@ -7,8 +18,21 @@ export const messagesSettings = {
     default: 'auto',
     choices: ['auto', 'on', 'off'],
     doc:
-      'Whether messages are served. `auto`: with the embedded store, which keeps them in DATA_DIR; nodes on Redis serve ' +
-      'presence alone.',
+      'Whether messages are served. `auto`: where DATABASE_URL is set, and with the embedded store, which keeps them in ' +
+      'DATA_DIR; other nodes on Redis serve presence alone.',
+  }),
+  databaseUrl: databaseUrl({
+    env: 'DATABASE_URL',
+    doc:
+      'The database of messages, where several nodes share one: MySQL 8 or MariaDB. With TLS also `tlsCaFile`, ' +
+      '`tlsCertFile`, `tlsKeyFile` and `tlsServerName` as parameters.',
+  }),
+  databaseReaders: int({
+    env: 'DATABASE_READERS',
+    default: 4,
+    min: 1,
+    max: 256,
+    doc: 'Connections of this node that read the database of DATABASE_URL; one more writes.',
   }),
   users: choice({
     env: 'USERS',

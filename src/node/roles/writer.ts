@@ -1,14 +1,18 @@
 /** The writer role: the actor that changes the database of messages. */
 import { messageWriter, type WriterCounts } from '../../../actors/storage/message-writer.js'
 import { Addresses, MESSAGE_WRITER } from '../../protocol/addresses.js'
-import { openToWrite, operationArgs } from '../message-database.js'
+import type { GuardedDatabase } from '../../store/sql/guarded-database.js'
+import { databasePart, openToWrite, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
+import { threadLog } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
 
-export const prepare: PrepareRole = async () => open
+export const prepare: PrepareRole = async (task) => {
+  const database = await openToWrite(task.settings.config, threadLog(task))
+  return (thread) => open(thread, database)
+}
 
-function open({ system, settings, meter }: ThreadContext): RoleInstance {
-  const database = openToWrite(settings.config)
+function open({ system, settings, meter }: ThreadContext, database: GuardedDatabase): RoleInstance {
   const { commitSeconds, commitMessages } = meter.metrics.all
   const counts: WriterCounts = {
     messagesSent: 0,
@@ -33,7 +37,7 @@ function open({ system, settings, meter }: ThreadContext): RoleInstance {
     reportTotals(report, 'messagesRefused', 'code', counts.messagesRefused)
   })
   return {
-    release: () => void database.close(),
-    parts: () => [],
+    stop: () => database.close(),
+    parts: () => [databasePart('database', database)],
   }
 }

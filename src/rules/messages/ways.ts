@@ -13,11 +13,15 @@ export interface Parcel {
   deliveries: Delivery[]
 }
 
+/** What a parcel belongs to: it is done when all of its parcels are confirmed. */
+type OrderId = string
+
 interface Open extends Parcel {
   bytes: number
   dueMs: number
   /** How often it was told. */
   tries: number
+  orders: readonly OrderId[]
 }
 
 /** When an unconfirmed parcel is told again, after the time before. */
@@ -29,6 +33,8 @@ const OPEN_BYTES_MAX = 64 * 1_048_576
 
 export class Ways {
   readonly #open = new Map<number, Open>()
+  /** Unconfirmed parcels of each order. */
+  readonly #orders = new Map<OrderId, number>()
   #bytes = 0
   #lastId = 0
 
@@ -37,21 +43,42 @@ export class Ways {
   }
 
   /** The parcels in which these go to a node, in order. */
-  tell(to: Holder, deliveries: readonly Delivery[], nowMs: number): Parcel[] {
+  tell(to: Holder, deliveries: readonly Delivery[], orders: readonly OrderId[], nowMs: number): Parcel[] {
     return inParcels(deliveries).map((part) => {
       const id = ++this.#lastId
       const bytes = part.reduce((sum, { body }) => sum + body.length, 0)
       const parcel = { id, to, deliveries: part }
       if (this.#bytes + bytes <= OPEN_BYTES_MAX) {
-        this.#open.set(id, { ...parcel, bytes, dueMs: nowMs + REPEAT_MS[0]!, tries: 1 })
+        this.#open.set(id, { ...parcel, bytes, dueMs: nowMs + REPEAT_MS[0]!, tries: 1, orders })
         this.#bytes += bytes
       }
+      // One that is told once stays unconfirmed, and so does its order.
+      for (const order of orders) this.#orders.set(order, (this.#orders.get(order) ?? 0) + 1)
       return parcel
     })
   }
 
-  confirmed(ids: readonly number[]): void {
-    for (const id of ids) this.#close(id)
+  isOpen(order: OrderId): boolean {
+    return this.#orders.has(order)
+  }
+
+  /** Returns the orders that are done. */
+  confirmed(ids: readonly number[]): OrderId[] {
+    const done: OrderId[] = []
+    for (const id of ids) {
+      const orders = this.#open.get(id)?.orders ?? []
+      this.#close(id)
+      for (const order of orders) {
+        const left = this.#orders.get(order)
+        if (left === undefined) continue
+        if (left > 1) this.#orders.set(order, left - 1)
+        else {
+          this.#orders.delete(order)
+          done.push(order)
+        }
+      }
+    }
+    return done
   }
 
   /** Parcels to be told again. Those that were told often enough are given up: `unreached` counts their messages. */
@@ -64,6 +91,8 @@ export class Ways {
       if (waitMs === undefined || isGone(parcel.to)) {
         unreached += parcel.deliveries.length
         this.#close(parcel.id)
+        // Not done: it stays in the outbox, and is told anew later.
+        for (const order of parcel.orders) this.#orders.delete(order)
       } else {
         parcel.tries++
         parcel.dueMs = nowMs + waitMs

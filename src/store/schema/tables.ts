@@ -110,6 +110,17 @@ export const versionLog = defineTable(
   { byVersion: { columns: ['bucket', 'ownerId', 'list', 'version'], isUnique: false } },
 )
 
+/**
+ * What other nodes have still to be told, written with the messages of a commit: `ranges` says which, as JSON. `takenMs`:
+ * when a node began to tell it; an old row is taken by another node.
+ */
+export const outbox = defineTable(
+  'outbox',
+  { lane: int, orderId: id, takenMs: int, createdMs: int, ranges: text },
+  ['lane', 'orderId'],
+  { byAge: { columns: ['lane', 'takenMs'], isUnique: false } },
+)
+
 export const TABLES = [
   users,
   blacks,
@@ -119,4 +130,5 @@ export const TABLES = [
   records,
   versions,
   versionLog,
+  outbox,
 ] as const

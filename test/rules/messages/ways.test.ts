@@ -20,7 +20,7 @@ function delivery(bytes: number): Delivery {
 
 t.test('what is not confirmed is told again after 1, 2 and 4 s, and then given up', async (t) => {
   const ways = new Ways()
-  const [parcel] = ways.tell('b#1', [delivery(10), delivery(10)], 0)
+  const [parcel] = ways.tell('b#1', [delivery(10), delivery(10)], ['o1'], 0)
   t.same(ways.due(999, living), { again: [], unreached: 0 })
   t.same(
     ways.due(1_000, living).again.map(({ id }) => id),
@@ -34,14 +34,14 @@ t.test('what is not confirmed is told again after 1, 2 and 4 s, and then given u
 
 t.test('what is confirmed is not told again', async (t) => {
   const ways = new Ways()
-  const [parcel] = ways.tell('b#1', [delivery(10)], 0)
-  ways.confirmed([parcel!.id, 99])
+  const [parcel] = ways.tell('b#1', [delivery(10)], ['o1'], 0)
+  t.same(ways.confirmed([parcel!.id, 99]), ['o1'])
   t.same(ways.due(60_000, living), { again: [], unreached: 0 })
 })
 
 t.test('a node that is gone is not told again', async (t) => {
   const ways = new Ways()
-  ways.tell('b#1', [delivery(10)], 0)
+  ways.tell('b#1', [delivery(10)], ['o1'], 0)
   t.same(
     ways.due(1_000, (holder) => holder === 'b#1'),
     { again: [], unreached: 1 },
@@ -51,7 +51,7 @@ t.test('a node that is gone is not told again', async (t) => {
 t.test('many messages go in parcels of at most a MiB, in their order', async (t) => {
   const ways = new Ways()
   const all = Array.from({ length: 30 }, () => delivery(100_000))
-  const parcels = ways.tell('b#1', all, 0)
+  const parcels = ways.tell('b#1', all, ['o1'], 0)
   t.equal(parcels.length, 3)
   t.same(
     parcels.flatMap(({ deliveries }) => deliveries),
@@ -61,6 +61,23 @@ t.test('many messages go in parcels of at most a MiB, in their order', async (t)
 
 t.test('what waits for a node that does not confirm is bounded', async (t) => {
   const ways = new Ways()
-  for (let count = 0; count < 200; count++) ways.tell('b#1', [delivery(1_000_000)], 0)
+  for (let count = 0; count < 200; count++) ways.tell('b#1', [delivery(1_000_000)], ['o1'], 0)
   t.equal(ways.openCount, 67, '64 MiB of them')
+})
+
+t.test('an order is done when all nodes have confirmed', async (t) => {
+  const ways = new Ways()
+  const [first] = ways.tell('b#1', [delivery(10)], ['o1', 'o2'], 0)
+  const [second] = ways.tell('c#1', [delivery(10)], ['o1'], 0)
+  t.same(ways.confirmed([first!.id]), ['o2'])
+  t.ok(ways.isOpen('o1'))
+  t.same(ways.confirmed([second!.id]), ['o1'])
+})
+
+t.test('an order with a node that does not confirm is never done', async (t) => {
+  const ways = new Ways()
+  const [first] = ways.tell('b#1', [delivery(10)], ['o1'], 0)
+  ways.tell('c#1', [delivery(10)], ['o1'], 0)
+  for (const atMs of [1_000, 3_000, 7_000]) ways.due(atMs, (holder) => holder === 'x')
+  t.same(ways.confirmed([first!.id]), [])
 })

@@ -7,12 +7,14 @@
 import { DatabaseSync } from '@photostructure/sqlite'
 import { DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
 import type { Database, Operation, Row, Step, Table, Value } from '../../ports/database.js'
+import { checkStep } from '../check-step.js'
 import {
-  columnsOf,
+  bound,
   countRange,
   createTable,
   deleteRow,
   insertRow,
+  restored,
   selectOne,
   selectRange,
   updateRow,
@@ -95,10 +97,11 @@ export class SqliteDatabase implements Database {
   }
 
   #carryOut(step: Step): unknown {
+    checkStep(step)
     const { table } = step
     switch (step.kind) {
       case 'lock': {
-        this.#each(insertRow(table, 'OR IGNORE'), step.rows, (row) => valuesOf(table, row))
+        this.#each(insertRow(table, 'ignore'), step.rows, (row) => valuesOf(table, row))
         const keys = step.rows.map((row) => table.key.map((name) => row[name]!))
         return this.#find(table, 'key', keys)
       }
@@ -106,22 +109,23 @@ export class SqliteDatabase implements Database {
         return this.#find(table, step.order, step.keys)
       case 'scan': {
         const { range } = step
-        return this.#prepare(selectRange(table, range)).all(...rangeValues(range))
+        const rows = this.#prepare(selectRange(table, range)).all(...rangeValues(range)) as Row[]
+        return rows.map((row) => restored(table, row))
       }
       case 'count': {
         const { range } = step
         return (this.#prepare(countRange(table, range)).get(...rangeValues(range)) as { total: number }).total
       }
       case 'insert':
-        return this.#each(insertRow(table), step.rows, (row) => valuesOf(table, row))
+        return this.#each(insertRow(table, 'fail'), step.rows, (row) => valuesOf(table, row))
       case 'put':
-        return this.#each(insertRow(table, 'OR REPLACE'), step.rows, (row) => valuesOf(table, row))
+        return this.#each(insertRow(table, 'replace'), step.rows, (row) => valuesOf(table, row))
       case 'update':
       case 'raise':
         for (const { key, set } of step.changes) {
           const names = Object.keys(set)
           const statement = this.#prepare(updateRow(table, names, step.kind === 'raise'))
-          statement.run(...names.map((name) => set[name]!), ...key)
+          statement.run(...names.map((name) => bound(set[name]!)), ...key)
         }
         return
       case 'remove':
@@ -131,10 +135,9 @@ export class SqliteDatabase implements Database {
 
   #find(table: Table, order: string, keys: readonly (readonly Value[])[]): (Row | undefined)[] {
     const statement = this.#prepare(selectOne(table, order))
-    const width = columnsOf(table, order).length
     return keys.map((key) => {
-      if (key.length !== width) throw new TypeError(`${table.name}: ${order} has ${width} columns`)
-      return statement.get(...key) as Row | undefined
+      const row = statement.get(...key) as Row | undefined
+      return row && restored(table, row)
     })
   }
 
