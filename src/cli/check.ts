@@ -6,9 +6,9 @@ import type { Env } from '../config/given-values.js'
 import { loadTransport } from '../doors/websocket/transport/load-transport.js'
 import { assertPortFree } from '../doors/websocket/transport/port-check.js'
 import { BadSettingError } from '../errors/errors.js'
-import { wordListOf } from '../node/message-checks.js'
-import { tlsFilesOf } from '../node/tls.js'
-import { checkTokenKeys } from '../node/token-keys.js'
+import { wordListOf } from '../node/files/message-checks.js'
+import { tlsFilesOf } from '../node/files/tls.js'
+import { checkTokenKeys } from '../node/files/token-keys.js'
 
 /** The report, as lines for a person. Throws BAD_SETTING for what would keep the gateway from starting. */
 export async function checkSettings(env: Env): Promise<string[]> {

@@ -16,13 +16,13 @@ import type { Log } from '../observe/log.js'
 import { mergeSnapshots } from '../observe/metrics.js'
 import { type HostedRole, layOut, name as nameOf, ThreadHost } from '../runtime/thread-host.js'
 import { drainPlan } from './drain-plan.js'
+import { wordListOf } from './files/message-checks.js'
+import { tlsFilesOf } from './files/tls.js'
 import { homeOf, linkedWith, threadKinds, topologyOf } from './layout.js'
-import { wordListOf } from './message-checks.js'
 import { NodeHealth } from './node-health.js'
 import { ENDING_ORDER, ROLES, type Role } from './roles.js'
 import type { SupervisorVerbs, ThreadSettings, ThreadStats } from './settings.js'
 import { meterThread } from './thread-meter.js'
-import { tlsFilesOf } from './tls.js'
 
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000

@@ -158,6 +158,19 @@ const table = {
     COMMIT_BUCKETS_S,
   ),
   commitMessages: histogram('commit_messages', 'Messages that share a transaction.', COMMIT_BUCKETS),
+  messagesExpired: counter(
+    'messages_expired_total',
+    'Messages deleted because they were older than RETENTION_DAYS, or their conversation was cleared for all.',
+  ),
+  destructs: counter(
+    'destructs_total',
+    'Times that messages of a conversation vanished for a user, after the time that the user had set.',
+  ),
+  housekeepingSeconds: histogram(
+    'housekeeping_seconds',
+    'How long the writer was busy with a slice of such a job, until it was on disk.',
+    COMMIT_BUCKETS_S,
+  ),
   messagesRetold: counter(
     'messages_retold_total',
     'Messages told to another node again, because it had not confirmed them.',

@@ -66,6 +66,15 @@ export const messagesSettings = {
       'What becomes of a message that holds such a word. `mask`: each of its characters becomes an asterisk. `refuse`: the ' +
       'message is not sent (error 80000).',
   }),
+  retentionDays: int({
+    env: 'RETENTION_DAYS',
+    default: 0,
+    min: 0,
+    max: 36_500,
+    doc:
+      'Messages that are older are deleted, within a day; 0 = all are kept. With it go, whatever their age, messages of ' +
+      'conversations that were cleared for all.',
+  }),
   revokeLimitS: int({
     env: 'REVOKE_LIMIT_S',
     default: 0,

@@ -36,11 +36,11 @@ import type { TlsFiles } from '../../net/tls-files.js'
 import type { Report } from '../../observe/metrics.js'
 import { Addresses, DELIVERIES, FAN_OUT, LISTENER } from '../../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../../runtime/index.js'
-import { messageChecks, wordListOf } from '../message-checks.js'
+import { messageChecks, wordListOf } from '../files/message-checks.js'
+import { renewTls, tlsFilesOf } from '../files/tls.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { platformTable, rightsOf, seating, tokenKeysOf } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
-import { renewTls, tlsFilesOf } from '../tls.js'
 
 /** How long the last sockets have to take their goodbye. */
 const GOODBYE_MS = 2_000

@@ -4,6 +4,7 @@ import { type ConversationId, SessionType } from '../../rules/messages/conversat
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { argsError } from '../call-refused.js'
+import { listDestruct } from '../housekeeping/destruct.js'
 import { conversationsChanged, notify, notifyInChat } from '../messages/notices.js'
 import { assertLength, assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { ChangeState } from '../people/version-log.js'
@@ -51,6 +52,7 @@ function* setFor(context: OperationContext, ownerId: UserId, wanted: Wanted): Op
   const after = applied(base, wanted)
   if (before === undefined || !isSame(before, after)) {
     yield* writeRecords(ownerId, [after], before === undefined ? ChangeState.Insert : ChangeState.Update)
+    yield* listDestruct(base, after)
     yield* notify(context, conversationsChanged(ownerId, [wanted.conversationID]))
   }
   const { isPrivateChat, conversationType } = wanted

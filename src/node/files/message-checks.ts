@@ -1,11 +1,11 @@
 /** The checks of users' messages, as configured, on each thread that takes messages from sockets. */
-import type { Config } from '../config/config.js'
-import { WatchedFiles } from '../files/watched-files.js'
-import { readWordList } from '../files/word-list.js'
-import type { MessageCheck } from '../services/messages/checks/check.js'
-import { WordFilter } from '../services/messages/checks/word-filter.js'
-import type { ThreadContext } from './role.js'
-import { threadName } from './settings.js'
+import type { Config } from '../../config/config.js'
+import { WatchedFiles } from '../../files/watched-files.js'
+import { readWordList } from '../../files/word-list.js'
+import type { MessageCheck } from '../../services/messages/checks/check.js'
+import { WordFilter } from '../../services/messages/checks/word-filter.js'
+import type { ThreadContext } from '../role.js'
+import { threadName } from '../settings.js'
 
 /** Undefined where no words are filtered. Throws BAD_SETTING where the file does not serve. */
 export async function wordListOf(config: Config): Promise<WatchedFiles<string[]> | undefined> {
