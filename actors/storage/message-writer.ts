@@ -3,7 +3,7 @@
  *
  * Thread  storage                     Owns   the connection to the database that writes
  * Hears   MessageWriter.Command       Tells  Deliveries.Command, MessageSync.Command
- * Timers  retell, drop, janitor
+ * Timers  retell, drop, janitor, housekeeping, slice
  * Fails   restarts; what was not answered is asked again, and found if it was stored
  *
  * One transaction at a time. What arrives while one is under way shares the next: a commit costs the same for one message
@@ -14,8 +14,10 @@ import type * as MessageWriter from '../../src/protocol/message-writer.js'
 import { assertNever, defineActor, type Signal } from '../../src/runtime/index.js'
 import { beginBatch, onCommitted, onSend } from './message-writer/batches.js'
 import { beginCall, onCall, onCarriedOut } from './message-writer/calls.js'
+import { beginChore, onChoreDone } from './message-writer/chores.js'
 import { forgetThread, onRetellDue } from './message-writer/deliveries.js'
-import { beginChore, onChoreDone, onDropDue, onJanitorDue, onSpreadDone } from './message-writer/outbox.js'
+import { onHousekeepingDue, onSliceDue, startHousekeeping } from './message-writer/housekeeping.js'
+import { onDropDue, onJanitorDue, onSpreadDone } from './message-writer/outbox.js'
 import type { Args, Ctx, Private, State } from './message-writer/state.js'
 
 export type { WriterCounts } from './message-writer/state.js'
@@ -47,13 +49,17 @@ function receive(ctx: Ctx, state: State, message: MessageWriter.Command | Privat
     case 'carriedOut':
       return onCarriedOut(ctx, state, message)
     case 'choreDone':
-      return onChoreDone(ctx, state, message.outcome)
+      return onChoreDone(ctx, state, message.chore, message.outcome)
     case 'retellDue':
       return onRetellDue(ctx, state)
     case 'dropDue':
       return onDropDue(ctx, state)
     case 'janitorDue':
       return onJanitorDue(ctx, state)
+    case 'housekeepingDue':
+      return onHousekeepingDue(ctx, state)
+    case 'sliceDue':
+      return onSliceDue(ctx, state)
     default:
       assertNever(message)
   }
@@ -82,6 +88,7 @@ const QUEUES = [beginBatch, beginCall, beginChore]
 function start(ctx: Ctx, args: Args): State {
   // Where no other nodes are, whoever was connected when a message was stored has gone with the process.
   if (args.messageSync !== undefined) ctx.every('janitor', JANITOR_MS, { kind: 'janitorDue' })
+  startHousekeeping(ctx)
   return {
     ...args,
     waiting: [],
@@ -92,5 +99,6 @@ function start(ctx: Ctx, args: Args): State {
     doneOrders: [],
     nextQueue: 0,
     untold: new Map(),
+    passes: [],
   }
 }

@@ -6,8 +6,9 @@ import type { Env } from '../config/given-values.js'
 import { loadTransport } from '../doors/websocket/transport/load-transport.js'
 import { assertPortFree } from '../doors/websocket/transport/port-check.js'
 import { BadSettingError } from '../errors/errors.js'
-import { tlsFilesOf } from '../node/tls.js'
-import { checkTokenKeys } from '../node/token-keys.js'
+import { wordListOf } from '../node/files/message-checks.js'
+import { tlsFilesOf } from '../node/files/tls.js'
+import { checkTokenKeys } from '../node/files/token-keys.js'
 
 /** The report, as lines for a person. Throws BAD_SETTING for what would keep the gateway from starting. */
 export async function checkSettings(env: Env): Promise<string[]> {
@@ -18,6 +19,7 @@ export async function checkSettings(env: Env): Promise<string[]> {
   const transport = loadTransport(config.transport)
   const tls = await tlsFilesOf(config)
   tls?.close()
+  await wordListOf(config)
   const secure = tls === undefined ? '' : 's'
   if (!config.usesRedis) assertWritable(config.dataDir)
   const ioThreads = transport.sharesPort ? config.ioThreads : 1

@@ -6,9 +6,9 @@ import { type DataDirLock, lockDataDir } from '../files/data-dir-lock.js'
 import { createLog, type Log } from '../observe/log.js'
 import { developmentSecret } from './development-secret.js'
 import { endAtOnce } from './end-at-once.js'
+import { checkTokenKeys } from './files/token-keys.js'
 import type { StopSignals } from './stop-signals.js'
 import { Supervisor } from './supervisor.js'
-import { checkTokenKeys } from './token-keys.js'
 
 const FAILED_TO_START = 1
 /** When all has ended nothing keeps the process alive; if something does, it is not waited for longer than this. */

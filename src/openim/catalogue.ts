@@ -108,6 +108,12 @@ export const catalogue: readonly CatalogueEntry[] = [
     'later',
   ),
   entry(
+    'CallbackError',
+    'the client',
+    'A check of messages said no: a word that is not allowed (WORD_FILTER).',
+    'never',
+  ),
+  entry(
     'DatabaseError',
     'clients and callers of REST',
     'The store is out of reach, or cannot write.',

@@ -2,9 +2,9 @@
 
 import { READS } from '../../../src/doors/websocket/message-requests.js'
 import { weightOfElements } from '../../../src/doors/websocket/request-budget.js'
-import type { RequestEnvelope } from '../../../src/openim/codec/envelope.js'
+import type { RequestEnvelope, ResponseEnvelope } from '../../../src/openim/codec/envelope.js'
 import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
-import { WireCode } from '../../../src/openim/codes.js'
+import { retryAfter, WireCode } from '../../../src/openim/codes.js'
 import { readMessage } from '../../../src/openim/message-bytes.js'
 import { Platform } from '../../../src/openim/platforms.js'
 import { UserSendMsgResp } from '../../../src/openim/proto/messages.js'
@@ -14,8 +14,9 @@ import type * as Connection from '../../../src/protocol/connection.js'
 import type { OutgoingMessage } from '../../../src/rules/messages/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
 import { CallRefusedError } from '../../../src/services/call-refused.js'
+import { runChecks } from '../../../src/services/messages/checks/check.js'
 import { outgoingFrom } from '../../../src/services/messages/outgoing.js'
-import { type Ctx, charge, decode, type Private, type State, send } from './state.js'
+import { type Ctx, charge, decode, type Private, refuse, type State, send } from './state.js'
 
 /** Clients wait ten seconds for an answer, and send nothing else meanwhile. */
 const ANSWER_MS = 8_000
@@ -31,6 +32,9 @@ const READ_FIELDS_MAX = 10_000
 export function onSendMessage(ctx: Ctx, state: State, request: RequestEnvelope): void {
   const { storage } = state
   if (storage === undefined) return notServed(state, request)
+  // Before it is decoded: the limit is there to save that work too.
+  const waitMs = state.isAdmin ? 0 : state.rates.sendOfUser(state.userId)
+  if (waitMs > 0) return refuse(state, 'sends', overRate(request, waitMs))
   let message: OutgoingMessage
   try {
     message = outgoingOfRequest(state, request)
@@ -48,11 +52,17 @@ export function onSendMessage(ctx: Ctx, state: State, request: RequestEnvelope):
   )
 }
 
+function overRate(request: RequestEnvelope, waitMs: number): ResponseEnvelope {
+  const detail = `message limit of this user reached, ${retryAfter(waitMs)}`
+  return failure(request, WireCode.TooManyRequests, detail)
+}
+
 function outgoingOfRequest(state: State, request: RequestEnvelope): OutgoingMessage {
   const message = decode({ decode: readMessage }, request, MESSAGE_FIELDS_MAX)
   if (message === undefined) throw new CallRefusedError(WireCode.ArgsError, 'data is not readable')
-  const { userId, isAdmin } = state
-  return outgoingFrom(message, request.data, { userId, isAdmin, operationId: request.operationID })
+  const { userId, isAdmin, settings, counts } = state
+  const caller = { userId, isAdmin, operationId: request.operationID }
+  return outgoingFrom(message, request.data, caller, (given) => runChecks(given, settings.checks, counts))
 }
 
 export function onSent(state: State, { labels, clientMsgId, outcome }: Private & { kind: 'sent' }): void {

@@ -5,7 +5,8 @@ import type * as MessageWriter from '../../../src/protocol/message-writer.js'
 import type { Call, CallAnswer } from '../../../src/protocol/operations.js'
 import type { Delivery, SendOutcome } from '../../../src/rules/messages/types.js'
 import type { Context, Outcome, Ref, ReplyTo } from '../../../src/runtime/index.js'
-import { keepOrder, type LeftOrder } from '../../../src/services/messages/outbox.js'
+import type { Budget, Cursor, Slice } from '../../../src/services/housekeeping/slice.js'
+import { keepOrder } from '../../../src/services/messages/outbox.js'
 import type { Sent } from '../../../src/services/messages/send.js'
 import type { Database, Operation } from '../../../src/store/ports/database.js'
 import type { CarriedOut, OperationArgs } from '../carry-out.js'
@@ -17,8 +18,14 @@ export interface WriterCounts {
   messagesRefused: Record<string, number>
   /** Messages that had come before. */
   messagesRepeated: number
+  /** Messages that were deleted by age. */
+  messagesExpired: number
+  /** Times that messages of a conversation vanished for a user, after the user's time. */
+  destructs: number
   /** Called with how long a commit took, and how many messages it held. */
   committed(seconds: number, messages: number): void
+  /** Called with how long a slice of a job took. */
+  housekept(seconds: number): void
 }
 
 export interface Args extends OperationArgs {
@@ -26,6 +33,8 @@ export interface Args extends OperationArgs {
   deliveries: readonly Ref<Deliveries.Command>[]
   /** Undefined where no other nodes are. */
   messageSync: Ref<MessageSync.Command> | undefined
+  /** Messages are deleted when they are older; 0 = never. */
+  retentionDays: number
   counts: WriterCounts
 }
 
@@ -43,8 +52,30 @@ export interface WaitingCall {
   replyTo: ReplyTo<CallAnswer>
 }
 
+/** A transaction that nobody has asked for, and what follows from it. */
 export interface Chore {
-  begin: () => Operation<LeftOrder[]>
+  begin: () => Operation<unknown>
+  done(outcome: Outcome<unknown>): void
+}
+
+/** Work that goes through a table now and then. */
+export interface Job {
+  name: string
+  isOn(state: State): boolean
+  slice(state: State, pass: Pass, budget: Budget): Operation<Slice>
+}
+
+/** A job on its way through its table. */
+export interface Pass {
+  job: Job
+  cursor: Cursor
+  /** The time of day when it began: what is old is so for the whole pass. */
+  nowMs: number
+  claimedMs: number
+  /** Time that its slices took. */
+  spentMs: number
+  /** Since when its next slice gives way. */
+  readyMs: number
 }
 
 export interface State extends Args {
@@ -62,16 +93,20 @@ export interface State extends Args {
   nextQueue: number
   /** Letters that a link refused, by their receiver's thread, in order. */
   untold: Map<Ref<Deliveries.Command>, Delivery[][]>
+  /** Jobs that are under way. They go one after the other. */
+  passes: Pass[]
 }
 
 export type Private =
   | { kind: 'turn' }
   | { kind: 'committed'; batch: Waiting[]; orderId: string; sinceMs: number; outcome: Outcome<Sent> }
   | { kind: 'carriedOut'; waiting: WaitingCall; orderId: string; outcome: Outcome<CarriedOut> }
-  | { kind: 'choreDone'; outcome: Outcome<LeftOrder[]> }
+  | { kind: 'choreDone'; chore: Chore; outcome: Outcome<unknown> }
   | { kind: 'retellDue' }
   | { kind: 'dropDue' }
   | { kind: 'janitorDue' }
+  | { kind: 'housekeepingDue' }
+  | { kind: 'sliceDue' }
 
 export type Ctx = Context<MessageWriter.Command | Private>
 
@@ -88,7 +123,7 @@ export function next(ctx: Ctx, state: State): void {
   if (hasMessages(state) || state.calls.length > 0 || state.chores.length > 0) wake(ctx, state)
 }
 
-function hasMessages({ halves, waiting }: State): boolean {
+export function hasMessages({ halves, waiting }: State): boolean {
   return halves.length > 0 || waiting.length > 0
 }
 

@@ -28,6 +28,7 @@ import type {
   Transport,
   TransportHandlers,
 } from '../../doors/websocket/transport/transport.js'
+import type { WatchedFiles } from '../../files/watched-files.js'
 import { connectionsThatFit } from '../../health/descriptors.js'
 import { Networks } from '../../net/networks.js'
 import { originCheck } from '../../net/origin.js'
@@ -35,10 +36,11 @@ import type { TlsFiles } from '../../net/tls-files.js'
 import type { Report } from '../../observe/metrics.js'
 import { Addresses, DELIVERIES, FAN_OUT, LISTENER } from '../../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../../runtime/index.js'
+import { messageChecks, wordListOf } from '../files/message-checks.js'
+import { renewTls, tlsFilesOf } from '../files/tls.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { platformTable, rightsOf, seating, tokenKeysOf } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
-import { renewTls, tlsFilesOf } from '../tls.js'
 
 /** How long the last sockets have to take their goodbye. */
 const GOODBYE_MS = 2_000
@@ -59,10 +61,17 @@ type IoCounts = ListenerCounts &
 export const prepare: PrepareRole = async (task) => {
   const keys = await tokenKeysOf(task)
   const tls = await tlsFilesOf(task.settings.config)
-  return (thread) => open(thread, keys, tls)
+  const words = await wordListOf(task.settings.config)
+  return (thread) => open(thread, keys, { tls, words })
 }
 
-function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined): RoleInstance {
+/** Files that are read again when they have changed, where they are set. */
+interface Files {
+  tls: TlsFiles | undefined
+  words: WatchedFiles<string[]> | undefined
+}
+
+function open(thread: ThreadContext, keys: TokenKeys, { tls, words }: Files): RoleInstance {
   const { system, settings, index } = thread
   const { config, topology } = settings
   const hub = new Hub()
@@ -117,6 +126,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
           'readTimeoutMs',
         ),
         mayWatch: rights.mayWatch,
+        checks: messageChecks(thread, words),
         handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
         drainRate: Math.ceil(config.drainRate / topology.io.length),
       },
@@ -153,6 +163,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     },
     release: () => {
       tls?.close()
+      words?.close()
       transport.close()
     },
     parts: () => [
@@ -260,4 +271,6 @@ function reportIo(report: Report, hub: Hub, counts: IoCounts, gauges: FanOutGaug
   reportTotals(report, 'closes', 'reason', counts.closes)
   reportTotals(report, 'handshakesMalformed', 'reason', counts.malformed)
   reportTotals(report, 'overShare', 'reason', counts.overShare)
+  reportTotals(report, 'checkChanges', 'check', counts.checkChanges)
+  reportTotals(report, 'checkRefusals', 'check', counts.checkRefusals)
 }

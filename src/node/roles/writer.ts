@@ -1,5 +1,6 @@
 /** The writer role: the actor that changes the database of messages. */
 import { messageWriter, type WriterCounts } from '../../../actors/storage/message-writer.js'
+import { pick } from '../../config/pick.js'
 import { Addresses, MESSAGE_WRITER } from '../../protocol/addresses.js'
 import type { GuardedDatabase } from '../../store/sql/guarded-database.js'
 import { databasePart, openToWrite, operationArgs } from '../message-database.js'
@@ -13,27 +14,39 @@ export const prepare: PrepareRole = async (task) => {
 }
 
 function open({ system, settings, meter }: ThreadContext, database: GuardedDatabase): RoleInstance {
-  const { commitSeconds, commitMessages } = meter.metrics.all
+  const { commitSeconds, commitMessages, housekeepingSeconds } = meter.metrics.all
   const counts: WriterCounts = {
     messagesSent: 0,
     messagesRefused: {},
     messagesRepeated: 0,
+    messagesExpired: 0,
+    destructs: 0,
     committed: (seconds, messages) => {
       commitSeconds.observe(seconds)
       commitMessages.observe(messages)
     },
+    housekept: (seconds) => housekeepingSeconds.observe(seconds),
   }
   const addresses = new Addresses(settings.topology)
   const { deliveries } = addresses
   const messageSync = settings.config.usesRedis ? addresses.messageSync : undefined
   system.spawn(
     messageWriter,
-    { database, deliveries, messageSync, ...operationArgs(settings.config), counts },
+    {
+      database,
+      deliveries,
+      messageSync,
+      ...operationArgs(settings.config),
+      ...pick(settings.config, 'retentionDays'),
+      counts,
+    },
     MESSAGE_WRITER,
   )
   meter.metrics.onSnapshot((report) => {
     report.total('messagesSent', counts.messagesSent)
     report.total('messagesRepeated', counts.messagesRepeated)
+    report.total('messagesExpired', counts.messagesExpired)
+    report.total('destructs', counts.destructs)
     reportTotals(report, 'messagesRefused', 'code', counts.messagesRefused)
   })
   return {

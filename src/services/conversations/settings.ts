@@ -11,6 +11,7 @@ import {
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { argsError, CallRefusedError } from '../call-refused.js'
+import { listDestruct } from '../housekeeping/destruct.js'
 import { conversationsChanged, notify, notifyInChat } from '../messages/notices.js'
 import { assertLength, assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { findUsers } from '../people/users.js'
@@ -59,6 +60,7 @@ function* setFor(context: OperationContext, ownerId: UserId, wanted: Wanted): Op
   const after = applied(base, wanted)
   if (before === undefined || !isSame(before, after)) {
     yield* writeRecords(ownerId, [after], before === undefined ? ChangeState.Insert : ChangeState.Update)
+    yield* listDestruct(base, after)
     yield* notify(context, conversationsChanged(ownerId, [wanted.conversationID]))
   }
   const { isPrivateChat } = wanted

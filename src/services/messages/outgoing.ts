@@ -33,8 +33,13 @@ const TEXT_BYTES_MAX = 8_192
 const MESSAGE_BYTES_MAX = 512 * 1024
 const AT_USERS_MAX = 1_000
 
-/** A message that came over a socket, with its bytes. Throws CALL_REFUSED. */
-export function outgoingFrom(message: MsgData, bytes: Uint8Array, caller: Caller): OutgoingMessage {
+/** A message that came over a socket, with its bytes. `check` makes the checks of users' messages. Throws CALL_REFUSED. */
+export function outgoingFrom(
+  message: MsgData,
+  bytes: Uint8Array,
+  caller: Caller,
+  check: (message: MsgData) => MsgData,
+): OutgoingMessage {
   if (message.sendID !== caller.userId)
     throw noPermissionError('sendID: expected the user of this connection')
   if (!caller.isAdmin) assertNoNotification(message)
@@ -42,7 +47,10 @@ export function outgoingFrom(message: MsgData, bytes: Uint8Array, caller: Caller
   if (bytes.length > MESSAGE_BYTES_MAX) throw argsError(`message: at most ${MESSAGE_BYTES_MAX} bytes`)
   const { id, parties } = conversationOf(message)
   checkFields(message)
-  return outgoing(message, isClean(message) ? bytes : cleaned(message), id, parties, caller.isAdmin)
+  const passed = caller.isAdmin ? message : check(message)
+  const isAsItCame = passed === message && isClean(message)
+  // Made anew where a check changed it: what was appended to the bytes would leave in them what is not to be kept.
+  return outgoing(passed, isAsItCame ? bytes : cleaned(passed), id, parties, caller.isAdmin)
 }
 
 /** They pass black lists and settings, and go where no user writes. */

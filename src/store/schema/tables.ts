@@ -95,6 +95,13 @@ export const records = defineTable(
   ['bucket', 'ownerId', 'conversationId'],
 )
 
+/** Conversations of which their owner lets messages vanish after a time. Bucket of the owner. */
+export const destructs = defineTable('destructs', { bucket: int, ownerId: id, conversationId: id }, [
+  'bucket',
+  'ownerId',
+  'conversationId',
+])
+
 /** The head of each versioned list. `list`: see `rules/people/version-log.ts`. Bucket of the owner. */
 export const versions = defineTable(
   'versions',
@@ -121,6 +128,9 @@ export const outbox = defineTable(
   { byAge: { columns: ['bucket', 'takenMs'], isUnique: false } },
 )
 
+/** Work that goes through whole tables now and then; `dueMs`: no node begins it before. */
+export const jobs = defineTable('jobs', { lane: int, job: id, dueMs: int }, ['lane', 'job'])
+
 export const TABLES = [
   users,
   blacks,
@@ -128,7 +138,9 @@ export const TABLES = [
   messages,
   deletions,
   records,
+  destructs,
   versions,
   versionLog,
   outbox,
+  jobs,
 ] as const
