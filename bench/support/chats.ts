@@ -100,7 +100,10 @@ export class EngineChats {
     const message = textOf(sender!, receiver!, String(n).padStart(32, '0'))
     const caller = { userId: sender!, isAdmin: false, operationId: 'bench' }
     const bytes = MsgData.encode(message).finish()
-    return { message: outgoingFrom(message, bytes, caller, (given) => given), operationId: caller.operationId }
+    return {
+      message: outgoingFrom(message, bytes, caller, (given) => given),
+      operationId: caller.operationId,
+    }
   }
 
   #transaction(operation: Operation<unknown>): () => void {
