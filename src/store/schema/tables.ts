@@ -129,7 +129,7 @@ export const outbox = defineTable(
 )
 
 /** Work that goes through whole tables now and then; `dueMs`: no node begins it before. */
-export const jobs = defineTable('jobs', { lane: int, job: id, dueMs: int }, ['lane', 'job'])
+export const jobs = defineTable('jobs', { bucket: int, job: id, dueMs: int }, ['bucket', 'job'])
 
 export const TABLES = [
   users,
