@@ -6,9 +6,13 @@ import { halfRate } from './half-rate.js'
 import { idle } from './idle.js'
 import { logins } from './logins.js'
 import { memory } from './memory.js'
+import { messageLatency } from './message-latency.js'
+import { messageReads } from './message-reads.js'
+import { presenceUnderMessages } from './presence-under-messages.js'
 import { reconnectStorm } from './reconnect-storm.js'
 import { renewal } from './renewal.js'
 import { roundTrip } from './round-trip.js'
+import { sends } from './sends.js'
 import { status } from './status.js'
 import type { Benchmark } from './support/figures.js'
 import { sweep } from './sweep.js'
@@ -30,4 +34,8 @@ export const benchmarks: readonly Benchmark[] = [
   status,
   sweep,
   threads,
+  sends,
+  messageLatency,
+  messageReads,
+  presenceUnderMessages,
 ]

@@ -7,9 +7,13 @@ import { halfRate } from '../bench/half-rate.js'
 import { idle } from '../bench/idle.js'
 import { logins } from '../bench/logins.js'
 import { memory } from '../bench/memory.js'
+import { messageLatency } from '../bench/message-latency.js'
+import { messageReads } from '../bench/message-reads.js'
+import { presenceUnderMessages } from '../bench/presence-under-messages.js'
 import { reconnectStorm } from '../bench/reconnect-storm.js'
 import { renewal } from '../bench/renewal.js'
 import { roundTrip } from '../bench/round-trip.js'
+import { sends } from '../bench/sends.js'
 import { status } from '../bench/status.js'
 import type { Benchmark } from '../bench/support/figures.js'
 import { sweep } from '../bench/sweep.js'
@@ -48,6 +52,13 @@ const tiny: { benchmark: Benchmark; sizes: Record<string, number>; skip?: string
       rounds: 1,
     },
     skip: noNativeTransport,
+  },
+  { benchmark: sends, sizes: { users: 20, sends: 100, rounds: 1 }, skip: noNativeTransport },
+  { benchmark: messageLatency, sizes: { sends: 4, warmUps: 10, rounds: 1 } },
+  { benchmark: messageReads, sizes: { conversations: 10, messages: 2, pulled: 5, rounds: 1 } },
+  {
+    benchmark: presenceUnderMessages,
+    sizes: { talkers: 20, users: 4, changes: 10, warmUps: 8, rounds: 1 },
   },
 ]
 

@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Scope } from '../support/scope.js'
 
 /** What it may be; `roles.ts` has the modules. */
-export type RoleName = 'counting' | 'returning' | 'changing' | 'dialect'
+export type RoleName = 'counting' | 'returning' | 'changing' | 'messaging' | 'dialect'
 
 /** What any of them may answer at any time. It is no use from then on. */
 export interface Failed {

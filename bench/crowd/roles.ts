@@ -6,6 +6,7 @@ export const ROLES: Record<RoleName, () => Promise<object>> = {
   counting: () => import('./counting-role.js'),
   returning: () => import('./returning-role.js'),
   changing: () => import('./changing-role.js'),
+  messaging: () => import('./messaging-role.js'),
   dialect: () => import('./dialect-role.js'),
 }
 

@@ -24,6 +24,7 @@ export const GATEWAY_SECRET = randomBytes(32).toString('base64')
 export interface Gateway {
   readonly wsPort: number
   readonly wsUrl: string
+  readonly apiUrl: string
   readonly pid: number
   /** Ends the process as a crash would, and starts it anew on the same ports; resolves when it is ready. */
   restart(): Promise<void>
@@ -77,6 +78,7 @@ export async function startGateway(
   return {
     wsPort,
     wsUrl: `ws://127.0.0.1:${wsPort}`,
+    apiUrl,
     get pid() {
       return child.pid!
     },

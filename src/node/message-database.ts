@@ -26,7 +26,8 @@ const STATEMENT_MS = 5_000
 /** For the writer: tables are made where they are absent. Throws DATABASE_UNAVAILABLE for a file that cannot be had. */
 export async function openToWrite(config: Config, log: Log): Promise<GuardedDatabase> {
   return guarded(log, async () => {
-    const database = config.databaseUrl === '' ? fileToWrite(config) : await server(config, 1)
+    if (config.databaseUrl === '') return openFile(config.dataDir)
+    const database = await server(config, 1)
     await database.create(TABLES)
     return database
   })
@@ -72,9 +73,12 @@ function server(config: Config, connectionsMax: number): Promise<MysqlDatabase> 
   })
 }
 
-function fileToWrite({ dataDir }: Config): SqliteDatabase {
+/** The file in DATA_DIR, with its tables. Throws DATABASE_UNAVAILABLE. */
+export function openFile(dataDir: string): SqliteDatabase {
   mkdirSync(dataDir, { recursive: true })
-  return SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false })
+  const database = SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false })
+  database.create(TABLES)
+  return database
 }
 
 async function fileToRead({ dataDir }: Config): Promise<SqliteDatabase> {

@@ -360,7 +360,7 @@ function bucketsOf(step: Step): (Value | undefined)[] {
 /** Two transactions that lock in different orders wait for each other. */
 function checkSorted(table: Table, rows: readonly Row[]): void {
   const keys = rows.map((row) => keyOf(table, row))
-  if (keys.some((key, i) => i > 0 && key < keys[i - 1]!))
+  if (keys.some((key, i) => i > 0 && key <= keys[i - 1]!))
     throw new TypeError(`${table.name}: rows to be locked are not sorted`)
 }
 

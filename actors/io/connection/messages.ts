@@ -5,8 +5,9 @@ import { weightOfElements } from '../../../src/doors/websocket/request-budget.js
 import type { RequestEnvelope, ResponseEnvelope } from '../../../src/openim/codec/envelope.js'
 import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
 import { retryAfter, WireCode } from '../../../src/openim/codes.js'
+import { readMessage } from '../../../src/openim/message-bytes.js'
 import { Platform } from '../../../src/openim/platforms.js'
-import { MsgData, UserSendMsgResp } from '../../../src/openim/proto/messages.js'
+import { UserSendMsgResp } from '../../../src/openim/proto/messages.js'
 import { failure, success } from '../../../src/openim/replies.js'
 import { NOT_SERVED_TEXT } from '../../../src/openim/requests.js'
 import type * as Connection from '../../../src/protocol/connection.js'
@@ -36,7 +37,7 @@ export function onSendMessage(ctx: Ctx, state: State, request: RequestEnvelope):
   if (waitMs > 0) return refuse(state, 'sends', overRate(request, waitMs))
   let message: OutgoingMessage
   try {
-    message = readMessage(state, request)
+    message = outgoingOfRequest(state, request)
   } catch (error) {
     if (!(error instanceof CallRefusedError)) throw error
     return send(state, failure(request, error.errCode, error.errDlt))
@@ -56,8 +57,8 @@ function overRate(request: RequestEnvelope, waitMs: number): ResponseEnvelope {
   return failure(request, WireCode.TooManyRequests, detail)
 }
 
-function readMessage(state: State, request: RequestEnvelope): OutgoingMessage {
-  const message = decode(MsgData, request, MESSAGE_FIELDS_MAX)
+function outgoingOfRequest(state: State, request: RequestEnvelope): OutgoingMessage {
+  const message = decode({ decode: readMessage }, request, MESSAGE_FIELDS_MAX)
   if (message === undefined) throw new CallRefusedError(WireCode.ArgsError, 'data is not readable')
   const { userId, isAdmin, settings, counts } = state
   const caller = { userId, isAdmin, operationId: request.operationID }

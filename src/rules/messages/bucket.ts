@@ -1,7 +1,7 @@
 /** Which rows of the database lie together: they share a bucket, two bytes of the SHA-256 of their tag. */
-import { createHash } from 'node:crypto'
 import type { UserId } from '../types.js'
 import type { ConversationId } from './conversation-id.js'
+import { hashOf } from './hash.js'
 
 /** Of what a user owns. */
 export function bucketOfUser(userId: UserId): number {
@@ -14,5 +14,5 @@ export function bucketOfConversation(conversationId: ConversationId): number {
 }
 
 function bucketOf(tag: string): number {
-  return createHash('sha256').update(tag).digest().readUInt16BE()
+  return hashOf('sha256', tag).readUInt16BE()
 }

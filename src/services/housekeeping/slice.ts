@@ -55,16 +55,16 @@ export class Budget {
 }
 
 /** Where a database is split, each part has jobs of its own. */
-const LANE = 0
+const BUCKET = 0
 
 /** Whether a pass of a job is due, which is then this node's; nobody else begins one before `untilMs`. */
 export function* claimPass(job: string, nowMs: number, untilMs: number): Operation<boolean> {
-  const [row] = yield* lock(jobs, [{ lane: LANE, job, dueMs: 0 }])
+  const [row] = yield* lock(jobs, [{ bucket: BUCKET, job, dueMs: 0 }])
   if (row!.dueMs > nowMs) return false
   yield* holdPass(job, untilMs)
   return true
 }
 
 export function* holdPass(job: string, untilMs: number): Operation<void> {
-  yield* raise(jobs, [{ key: [LANE, job], set: { dueMs: untilMs } }])
+  yield* raise(jobs, [{ key: [BUCKET, job], set: { dueMs: untilMs } }])
 }

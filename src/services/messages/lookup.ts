@@ -33,25 +33,30 @@ export interface ReceiverView {
 }
 
 export function* lookUp(batch: readonly OutgoingMessage[]): Operation<Candidate[]> {
-  const heads = yield* lockHeads(batch)
+  const buckets = batch.map(({ conversationId }) => bucketOfConversation(conversationId))
+  const heads = yield* lockHeads(batch, buckets)
   const digests = batch.map(digestOf)
-  const twins = yield* findTwins(batch, digests)
+  const twins = yield* findTwins(batch, buckets, digests)
   const receivers = yield* viewReceivers(batch)
   return batch.map((message, index) => ({
     message,
     digest: digests[index]!,
-    head: heads.get(message.conversationId),
+    // Another message of the batch may have locked it.
+    head: message.isStored ? heads.get(message.conversationId) : undefined,
     twin: twins[index],
     receiver: receivers[index]!,
   }))
 }
 
 /** Sorted, so that two transactions never wait for each other. */
-function* lockHeads(batch: readonly OutgoingMessage[]): Operation<Map<ConversationId, Head>> {
+function* lockHeads(
+  batch: readonly OutgoingMessage[],
+  buckets: readonly number[],
+): Operation<Map<ConversationId, Head>> {
   const wanted = new Map<ConversationId, Head>()
-  for (const message of batch) {
+  for (const [index, message] of batch.entries()) {
     if (message.isStored && !wanted.has(message.conversationId)) {
-      wanted.set(message.conversationId, newHead(message))
+      wanted.set(message.conversationId, newHead(message, buckets[index]!))
     }
   }
   const sorted = [...wanted.values()].sort(
@@ -61,20 +66,16 @@ function* lockHeads(batch: readonly OutgoingMessage[]): Operation<Map<Conversati
   return new Map(locked.map((head) => [head.conversationId, head]))
 }
 
-function newHead({ conversationId, parties }: OutgoingMessage): Head {
-  const bucket = bucketOfConversation(conversationId)
+function newHead({ conversationId, parties }: OutgoingMessage, bucket: number): Head {
   return { bucket, conversationId, ...parties, maxSeq: 0, minSeq: 0, lastMs: 0, rightsEpoch: 0 }
 }
 
 function* findTwins(
   batch: readonly OutgoingMessage[],
+  buckets: readonly number[],
   digests: readonly Uint8Array[],
 ): Operation<(StoredMessage | undefined)[]> {
-  const keys = batch.map(({ conversationId }, index) => [
-    bucketOfConversation(conversationId),
-    conversationId,
-    digests[index]!,
-  ])
+  const keys = batch.map(({ conversationId }, index) => [buckets[index]!, conversationId, digests[index]!])
   return yield* findMany(messages, keys, 'byDigest')
 }
 

@@ -2,6 +2,7 @@
 import { WireCode } from '../../openim/codes.js'
 import { MessageStatus } from '../../openim/content-types.js'
 import { withFields } from '../../openim/message-bytes.js'
+import type { MsgData } from '../../openim/proto/messages.js'
 import { MessageState } from '../../rules/messages/message-state.js'
 import type { Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
 import { RecvOpt } from '../conversations/records.js'
@@ -44,7 +45,7 @@ function numberOne(plan: Numbered, candidate: Candidate, operationId: string, no
   // The sender is not told: an answer without these IDs would leave the message unsent in the client for ever.
   if (isUnwanted(candidate)) return outcome
   const seq = head === undefined ? 0 : head.maxSeq + 1
-  const body = bodyOf(candidate, seq, sentMs)
+  const body = bodyOf(candidate, { serverMsgID: outcome.serverMsgId, sendTime: sentMs, seq })
   const { conversationId, senderId, receiverId } = message
   const userIds = message.toSender ? [receiverId, senderId] : [receiverId]
   const previousMs = head?.lastMs ?? 0
@@ -59,6 +60,7 @@ function store(
   head: Head,
   { seq, sentMs, body }: { seq: number; sentMs: number; body: Uint8Array },
 ): void {
+  if (head.maxSeq === 0) Object.assign(head, message.parties)
   head.maxSeq = seq
   head.lastMs = sentMs
   plan.heads.add(head)
@@ -88,7 +90,8 @@ function twinWithin({ rows }: Numbered, { message, digest }: Candidate): StoredM
 
 function refusalOf({ message, head, receiver }: Candidate): SendOutcome | undefined {
   const { parties, asksBlackList, asksReceiver } = message
-  if (head !== undefined && (head.a !== parties.a || head.b !== parties.b)) {
+  const isTaken = head !== undefined && head.maxSeq > 0
+  if (isTaken && (head.a !== parties.a || head.b !== parties.b)) {
     return refused(WireCode.ArgsError, 'recvID: the name of this conversation is taken by two other users')
   }
   if (asksBlackList && receiver.hasBlocked)
@@ -103,18 +106,23 @@ function isUnwanted({ message, receiver }: Candidate): boolean {
   return message.asksReceiver && receiver.recvOpts.includes(RecvOpt.Refuse)
 }
 
-function bodyOf({ message, receiver }: Candidate, seq: number, sentMs: number): Uint8Array {
+function bodyOf(
+  { message, receiver }: Candidate,
+  given: Pick<MsgData, 'serverMsgID' | 'sendTime' | 'seq'>,
+): Uint8Array {
   const isQuiet = message.asksReceiver && receiver.recvOpts.includes(RecvOpt.NoPush)
   return withFields(message.body, {
-    serverMsgID: serverMsgIdOf(message, sentMs),
-    sendTime: sentMs,
-    seq,
+    ...given,
     status: MessageStatus.Sent,
     ...(isQuiet && { options: { offlinePush: false } }),
   })
 }
 
-function sent(message: OutgoingMessage, sentMs: number, isNew: boolean): SendOutcome {
+function sent(
+  message: OutgoingMessage,
+  sentMs: number,
+  isNew: boolean,
+): Extract<SendOutcome, { kind: 'sent' }> {
   return { kind: 'sent', serverMsgId: serverMsgIdOf(message, sentMs), sentMs, isNew }
 }
 

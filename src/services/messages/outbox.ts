@@ -21,7 +21,7 @@ export interface LeftOrder {
 type Range = [conversationId: ConversationId, from: number, to: number]
 
 /** Where a database is split, each part has an outbox of its own. */
-const LANE = 0
+const BUCKET = 0
 /** By then the node that wrote it has told it, or is dead. */
 const LEFT_AFTER_MS = 15_000
 /** Whoever was not told by then has logged in again, and read. */
@@ -37,26 +37,26 @@ export function* keepOrder(
   const ranges = rangesOf(deliveries)
   if (ranges.length === 0) return
   yield* put(outbox, [
-    { lane: LANE, orderId, takenMs: nowMs, createdMs: nowMs, ranges: JSON.stringify(ranges) },
+    { bucket: BUCKET, orderId, takenMs: nowMs, createdMs: nowMs, ranges: JSON.stringify(ranges) },
   ])
 }
 
 export function* dropOrders(orderIds: readonly OrderId[]): Operation<void> {
   yield* remove(
     outbox,
-    orderIds.map((orderId) => [LANE, orderId]),
+    orderIds.map((orderId) => [BUCKET, orderId]),
   )
 }
 
 /** Orders that nobody has carried out for a while: they are this node's from now on. */
 export function* takeLeftOrders(nowMs: number): Operation<LeftOrder[]> {
-  const old = yield* scan(outbox, [LANE], { order: 'byAge', to: nowMs - LEFT_AFTER_MS, limit: TAKEN_MAX })
+  const old = yield* scan(outbox, [BUCKET], { order: 'byAge', to: nowMs - LEFT_AFTER_MS, limit: TAKEN_MAX })
   const isOver = ({ createdMs }: RowOf<typeof outbox>) => nowMs - createdMs > AGE_MAX_MS
   const alive = old.filter((row) => !isOver(row))
   yield* dropOrders(old.filter(isOver).map(({ orderId }) => orderId))
   yield* update(
     outbox,
-    alive.map(({ orderId }) => ({ key: [LANE, orderId], set: { takenMs: nowMs } })),
+    alive.map(({ orderId }) => ({ key: [BUCKET, orderId], set: { takenMs: nowMs } })),
   )
   const left: LeftOrder[] = []
   for (const row of alive) left.push({ orderId: row.orderId, deliveries: yield* deliveriesOf(row) })

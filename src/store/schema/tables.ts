@@ -123,13 +123,13 @@ export const versionLog = defineTable(
  */
 export const outbox = defineTable(
   'outbox',
-  { lane: int, orderId: id, takenMs: int, createdMs: int, ranges: text },
-  ['lane', 'orderId'],
-  { byAge: { columns: ['lane', 'takenMs'], isUnique: false } },
+  { bucket: int, orderId: id, takenMs: int, createdMs: int, ranges: text },
+  ['bucket', 'orderId'],
+  { byAge: { columns: ['bucket', 'takenMs'], isUnique: false } },
 )
 
 /** Work that goes through whole tables now and then; `dueMs`: no node begins it before. */
-export const jobs = defineTable('jobs', { lane: int, job: id, dueMs: int }, ['lane', 'job'])
+export const jobs = defineTable('jobs', { bucket: int, job: id, dueMs: int }, ['bucket', 'job'])
 
 export const TABLES = [
   users,

@@ -3,18 +3,13 @@
  * not fit: they round it, cut it, or store something else. So a mistake of an operation fails here, as a TypeError.
  */
 import type { Column, ColumnKind, Range, Step, Table, Value } from '../ports/database.js'
+import { isId, isTextWithin } from '../ports/ids.js'
 import { columnsOf, isInOrder, isUnique } from './orders.js'
 
 /** In bytes, of UTF-8 where it is text. */
-const LONGEST = { id: 255, text: 64 * 1024, bytes: 16 * 1024 * 1024 } as const
+const LONGEST = { text: 64 * 1024, bytes: 16 * 1024 * 1024 } as const
 /** Of bytes in a key or an index: more cannot be ordered by MySQL. */
 const ORDERED_BYTES_MAX = 255
-/** A UTF-16 unit is at most so many bytes of UTF-8. */
-const UNIT_BYTES_MAX = 3
-// Half of a surrogate pair becomes U+FFFD in UTF-8, so two ids would be one. SQLite cuts a text at U+0000.
-const UNFIT_FOR_ID = /[\p{Cs}\0]/u
-/** What no ordinary id has; this one is quickly asked. */
-const DOUBTFUL_IN_ID = /[\0\ud800-\udfff]/
 
 /** Throws TypeError; the message names table and column, and no value. */
 export function checkStep(step: Step): void {
@@ -82,16 +77,9 @@ function checkValue(table: Table, name: string | undefined, value: Value | undef
 
 const FITS: Record<ColumnKind, (value: unknown) => boolean> = {
   int: Number.isSafeInteger,
-  id: (value) => isTextWithin(value, LONGEST.id) && !(DOUBTFUL_IN_ID.test(value) && UNFIT_FOR_ID.test(value)),
+  id: isId,
   text: (value) => isTextWithin(value, LONGEST.text),
   bytes: (value) => value instanceof Uint8Array && value.length <= LONGEST.bytes,
-}
-
-function isTextWithin(value: unknown, bytesMax: number): value is string {
-  return (
-    typeof value === 'string' &&
-    (value.length * UNIT_BYTES_MAX <= bytesMax || Buffer.byteLength(value) <= bytesMax)
-  )
 }
 
 /** A table's bytes that are of no key or index, which is asked once. */

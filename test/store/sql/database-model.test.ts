@@ -1,14 +1,13 @@
 /** The simulation's database: it does what an engine does, and goes wrong as it is told. */
-import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
-import { codeOf } from '../../../src/errors/errors.js'
-import type { Database, Operation, Step, Value } from '../../../src/store/ports/database.js'
+import type { Operation, Step } from '../../../src/store/ports/database.js'
 import { findOne, insert, lock, put, scan, update } from '../../../src/store/ports/steps.js'
 import { SqliteDatabase } from '../../../src/store/sql/sqlite/sqlite-database.js'
 import { type CommitFault, DatabaseModel, type Faults, type Refusal } from '../../world/database.js'
 import { databaseSuite } from './database-suite.js'
+import { assertAlike, operations } from './random-operations.js'
 import { counters, links, plain, thing, things } from './things.js'
 
 databaseSuite('the model of a database', async () => {
@@ -21,92 +20,12 @@ databaseSuite('the model of a database whose steps take their time', async () =>
   return { writer: model.connect(), reader: model.connect(), stop: () => {} }
 })
 
-const BUCKETS = [1, 2]
-const IDS = ['', 'A', 'a', 'a ', '\ufffd', '\u{1f600}']
-const DIGESTS = ['', 'x', 'xy', 'y', 'yz', 'z', '\0', '\0\0', '\0z'].map((text) => Buffer.from(text))
-
-const bucket = fc.constantFrom(...BUCKETS)
-const thingId = fc.constantFrom(...IDS)
-const digest = fc.constantFrom(...DIGESTS)
-const rank = fc.integer({ min: -2, max: 3 })
-const row = fc
-  .record({ bucket, thingId, rank, digest, note: fc.constantFrom(null, 'n') })
-  .map(({ bucket, thingId, ...rest }) => thing(bucket, thingId, rest))
-const key = fc.tuple(bucket, thingId)
-const few = <T>(one: fc.Arbitrary<T>) => fc.array(one, { maxLength: 4 })
-
-const byKey = (a: { bucket: number; thingId: string }, b: { bucket: number; thingId: string }) =>
-  a.bucket - b.bucket || Buffer.compare(Buffer.from(a.thingId), Buffer.from(b.thingId))
-const set = fc.record({ rank, digest, note: fc.constantFrom(null, 'm') }, { requiredKeys: ['rank'] })
-
-const ORDERS: Record<string, fc.Arbitrary<Value>> = { key: thingId, byRank: rank, byDigest: digest }
-const range = fc.constantFrom(...Object.keys(ORDERS)).chain((order) =>
-  fc.record(
-    {
-      order: fc.constant(order),
-      prefix: bucket.map((first): Value[] => [first]),
-      from: ORDERS[order]!,
-      to: ORDERS[order]!,
-      isDescending: fc.boolean(),
-      offset: fc.nat(3),
-      limit: fc.nat(4),
-    },
-    { requiredKeys: ['order', 'prefix'] },
-  ),
-)
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  few(row).map((rows): Step => ({ kind: 'lock', table: things, rows: rows.sort(byKey) })),
-  few(row).map((rows): Step => ({ kind: 'insert', table: things, rows })),
-  few(row).map((rows): Step => ({ kind: 'put', table: things, rows })),
-  few(fc.record({ key, set })).map((changes): Step => ({ kind: 'update', table: things, changes })),
-  few(fc.record({ key, set: rank.map((one) => ({ rank: one })) })).map(
-    (changes): Step => ({ kind: 'raise', table: things, changes }),
-  ),
-  few(key).map((keys): Step => ({ kind: 'remove', table: things, keys })),
-  few(key).map((keys): Step => ({ kind: 'find', table: things, order: 'key', keys })),
-  few(fc.tuple(bucket, digest)).map(
-    (keys): Step => ({ kind: 'find', table: things, order: 'byDigest', keys }),
-  ),
-  range.map((one): Step => ({ kind: 'scan', table: things, range: one })),
-  range.map((one): Step => ({ kind: 'count', table: things, range: one })),
-)
-
-interface Drawn {
-  steps: Step[]
-  throws: boolean
-}
-
-const operation: fc.Arbitrary<Drawn> = fc.record({
-  steps: fc.array(step, { minLength: 1, maxLength: 6 }),
-  throws: fc.nat(5).map((chance) => chance === 0),
-})
-
-/** What each step answered, or how the operation failed, and all rows afterwards. */
-async function outcomeOn(database: Database, { steps, throws }: Drawn): Promise<unknown> {
-  const answers: unknown[] = []
-  const begin = function* (): Operation<void> {
-    for (const one of steps) answers.push(comparable(yield one))
-    if (throws) throw new Error('changed its mind')
-  }
-  const failure = await database.write(begin).then(
-    () => undefined,
-    (error) => codeOf(error) ?? (error as Error).message,
-  )
-  return { answers, failure, rows: comparable(await database.read(() => scan(things, []))) }
-}
-
-const comparable = (answer: unknown) => (Array.isArray(answer) ? answer.map(plain) : answer)
-
 t.test('random operations come to the same on the model and on SQLite', async () => {
-  const property = fc.asyncProperty(fc.array(operation, { maxLength: 12 }), async (operations) => {
+  const property = fc.asyncProperty(operations, async (drawn) => {
     const sqlite = SqliteDatabase.open({ path: ':memory:', readOnly: false })
     try {
       sqlite.create([things])
-      const model = new DatabaseModel().connect()
-      for (const one of operations) {
-        assert.deepStrictEqual(await outcomeOn(model, one), await outcomeOn(sqlite, one))
-      }
+      await assertAlike(drawn, new DatabaseModel().connect(), sqlite)
     } finally {
       await sqlite.close()
     }
@@ -261,12 +180,18 @@ t.test('a write of two buckets is refused in the tables that were named', async 
   for (const second of allowed) await t.rejects(other.write(both(second)), { message: 'the end' })
 })
 
-t.test('rows to be locked have to be sorted', async (t) => {
+t.test('rows to be locked have to be sorted, and none comes twice', async (t) => {
   const { other } = await withFaults({})
-  await t.rejects(
-    other.write(() => lock(things, [thing(1, 'b'), thing(1, 'a')])),
-    { message: /not sorted/ },
-  )
+  for (const names of [
+    ['b', 'a'],
+    ['a', 'a'],
+  ]) {
+    const rows = names.map((name) => thing(1, name))
+    await t.rejects(
+      other.write(() => lock(things, rows)),
+      { message: /not sorted/ },
+    )
+  }
 })
 
 t.test('of two transactions that wait for each other one is begun again', async (t) => {

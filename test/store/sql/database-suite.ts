@@ -599,6 +599,22 @@ const transactionTests: Section = (t, newKit) => {
     )
   })
 
+  t.test('what a write reads once it has a lock is what was committed before it', async (t) => {
+    const kit = newKit()
+    const { bucket } = kit
+    const WRITES = 10
+    await kit.insert(kit.thing('a'))
+    const begin = function* (): Operation<void> {
+      // A first look must not be all that the write ever sees.
+      yield* findOne(things, bucket, 'a')
+      yield* lock(counters, [{ bucket, total: 0, seen: 0 }])
+      const row = yield* findOne(things, bucket, 'a')
+      yield* update(things, [{ key: [bucket, 'a'], set: { rank: row!.rank + 1 } }])
+    }
+    await Promise.all(Array.from({ length: WRITES }, () => kit.writer.write(begin)))
+    t.equal((await kit.all())[0]!.rank, WRITES)
+  })
+
   t.test(
     'of two writes that make the same row, or the same entry of a unique index, one fails',
     async (t) => {
@@ -623,6 +639,12 @@ const transactionTests: Section = (t, newKit) => {
       t.equal((await kit.reader.read(() => findOne(things, bucket, 'a')))!.rank, i)
       t.equal((await kit.writer.write(() => findOne(things, bucket, 'a')))!.rank, i)
     }
+  })
+
+  t.test('a read that writes fails, and writes nothing', async (t) => {
+    const kit = newKit()
+    await t.rejects(kit.reader.read(() => insert(things, [kit.thing('a')])))
+    t.same(await kit.all(), [])
   })
 
   t.test('a read sees one state, whatever is written meanwhile', async (t) => {

@@ -1,12 +1,8 @@
-/** Nothing is waited for without end. */
-
-export class DeadlineError extends Error {}
-
-/** The outcome of `promise`, or after `ms` a rejection with DeadlineError. */
+/** The outcome of `promise`, or after `ms` a rejection. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlineError(`no answer within ${ms} ms`)), ms)
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
   })
   try {
     return await Promise.race([promise, late])

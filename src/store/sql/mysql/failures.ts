@@ -1,14 +1,18 @@
 /** What an error of the driver means for the operation. */
-import { DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
-import { DeadlineError } from './deadline.js'
+import { codeOf, DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
 
-/** ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME */
-const DUPLICATES = new Set([1062, 1586])
-/** A lock took too long, a deadlock, a row that has changed since it was read, a conflict between servers. */
-const CONFLICTS = new Set([1205, 1213, 1020, 3101])
-/** This server does not write: it has left its cluster, or another has taken its place. */
-const NOT_WRITING = new Set([1047, 1290, 1836])
-const LEFT_ITS_CLUSTER = 1047
+const DUPLICATES = ['ER_DUP_ENTRY', 'ER_DUP_ENTRY_WITH_KEY_NAME']
+/** A lock that took too long, a deadlock, a row that has changed since it was read, a conflict between servers. */
+const CONFLICTS = [
+  'ER_LOCK_WAIT_TIMEOUT',
+  'ER_LOCK_DEADLOCK',
+  'ER_CHECKREAD',
+  'ER_TRANSACTION_ROLLBACK_DURING_COMMIT',
+]
+/** Of Galera, 1047: this server has left its cluster. */
+const LEFT_ITS_CLUSTER = 'ER_UNKNOWN_COM_ERROR'
+/** This server does not write: another has taken its place. */
+const NOT_WRITING = [LEFT_ITS_CLUSTER, 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE']
 
 /** A transaction that has failed, and what to do about it. */
 export interface Failure {
@@ -23,23 +27,22 @@ export interface Failure {
 /** `isCommitSent`: COMMIT was among the statements, so a lost connection says nothing of what was done. */
 export function failureOf(cause: unknown, isCommitSent: boolean): Failure {
   const { errno = 0, message } = cause as Error & { errno?: number }
-  if (DUPLICATES.has(errno)) {
+  const code = codeOf(cause) ?? ''
+  if (DUPLICATES.includes(code)) {
     const error = new DuplicateKeyError('a row with the same key, or the same entry of a unique index', {
       cause,
     })
     return { error, isRepeatable: false, isConnectionLost: false }
   }
   const error = new DatabaseUnavailableError(`the database cannot be read or written: ${message}`, { cause })
-  if (CONFLICTS.has(errno)) return { error, isRepeatable: true, isConnectionLost: false }
+  if (CONFLICTS.includes(code)) return { error, isRepeatable: true, isConnectionLost: false }
   // A server that leaves its cluster in the middle of COMMIT does not know what has become of it.
-  if (NOT_WRITING.has(errno)) {
-    return { error, isRepeatable: !(errno === LEFT_ITS_CLUSTER && isCommitSent), isConnectionLost: true }
+  if (NOT_WRITING.includes(code)) {
+    return { error, isRepeatable: !(code === LEFT_ITS_CLUSTER && isCommitSent), isConnectionLost: true }
   }
-  // Of the server: 1,000 and more. Of the system: below 0. Of the driver: none.
+  // Of the server: 1,000 and more. Of the system: below 0. Of the driver, and of our own deadline: none.
   const isConnectionLost = errno < 1_000
-  // Who has waited in vain once does not wait eight times.
-  const isRepeatable = isConnectionLost && !isCommitSent && !(cause instanceof DeadlineError)
-  return { error, isRepeatable, isConnectionLost }
+  return { error, isRepeatable: isConnectionLost && !isCommitSent, isConnectionLost }
 }
 
 /** The transaction failed in a statement, not in the operation itself. */

@@ -35,7 +35,7 @@ export interface MysqlOptions {
   statementMs: number
 }
 
-/** And none begins later than a statement may take. */
+/** And none begins later than a statement may take: who has waited in vain so long does not wait again. */
 const ATTEMPTS_MAX = 8
 /** Between two attempts: doubled for each, and of that a random part, so that the two of a deadlock do not meet again. */
 const PAUSE_MIN_MS = 10

@@ -79,12 +79,14 @@ export function bound(value: Value): Value {
   return typeof value === 'string' && value.includes('\0') ? Buffer.from(value) : value
 }
 
-/** A row as it was put in; changes it in place. */
-export function restored(table: Table, row: Row): Row {
-  for (const name in row) {
-    const value = row[name]
-    if (value instanceof Uint8Array && table.columns[name]!.kind === 'text')
-      row[name] = Buffer.from(value).toString()
+/** A row as it was put in, from its values in the order of the columns. */
+export function rowOf(table: Table, values: readonly Value[]): Row {
+  const row: Row = {}
+  let index = 0
+  for (const name in table.columns) {
+    const value = values[index++]!
+    const isBoundText = value instanceof Uint8Array && table.columns[name]!.kind === 'text'
+    row[name] = isBoundText ? Buffer.from(value).toString() : value
   }
   return row
 }
