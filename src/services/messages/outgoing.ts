@@ -38,7 +38,7 @@ export function outgoingFrom(
   message: MsgData,
   bytes: Uint8Array,
   caller: Caller,
-  check: (message: MsgData) => MsgData,
+  check: (message: MsgData) => MsgData = (given) => given,
 ): OutgoingMessage {
   if (message.sendID !== caller.userId)
     throw noPermissionError('sendID: expected the user of this connection')
