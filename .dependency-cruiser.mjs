@@ -110,7 +110,7 @@ export const ROOMS = [
   },
   {
     room: 'src/store/sql',
-    may: ['src/errors', 'src/rules', 'src/store/ports', 'src/store/schema'],
+    may: ['src/errors', 'src/net types', 'src/rules', 'src/store/ports', 'src/store/schema'],
   },
   // Not types alone: tables, and the steps of operations on them.
   { room: 'src/store/schema', may: ['src/store/ports'] },
@@ -135,7 +135,7 @@ const EDGES = [
     edge: 'src/store/(memory|redis)',
     by: ['src/node/roles/sync.ts', 'src/node/redis-options.ts', 'src/main.ts'],
   },
-  { edge: 'src/store/sql', by: ['src/node/message-database.ts', 'src/node/roles/reader.ts'] },
+  { edge: 'src/store/sql', by: ['src/node/message-database.ts', 'src/node/roles'] },
   {
     edge: 'src/doors/websocket/transport',
     by: ['src/cli/check.ts', 'src/node/supervisor.ts', 'src/node/roles/io.ts', 'actors/io'],

@@ -1,7 +1,6 @@
 /** How long does a client wait for its first sync, and for a page of messages? */
 import { join } from 'node:path'
-import type { Config } from '../src/config/config.js'
-import { openToWrite } from '../src/node/message-database.js'
+import { openFile } from '../src/node/message-database.js'
 import { Platform } from '../src/openim/platforms.js'
 import { PullMessageBySeqsResp } from '../src/openim/proto/messages.js'
 import { OpenimClient } from '../src/sdk/openim-client.js'
@@ -123,7 +122,7 @@ async function chat(
   [own, ...others]: string[],
   { messages, pulled }: { messages: number; pulled: number },
 ): Promise<void> {
-  const database = openToWrite({ dataDir } as Config)
+  const database = openFile(dataDir)
   const nowMs = Date.now() - others.length * messages
   const count = (n: number) => messages + (n === 0 ? pulled : 0)
   const all = others.flatMap((other, n) => Array.from({ length: count(n) }, (_, at) => sendingTo(other, at)))

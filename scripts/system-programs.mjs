@@ -12,6 +12,22 @@ const PROGRAMS = {
   },
   nginx: { env: 'NGINX', package: 'nginx-light', ask: '-v', version: /nginx\/(\d+)\./, oldest: 1 },
   haproxy: { env: 'HAPROXY', package: 'haproxy', ask: '-v', version: /version (\d+)\./i, oldest: 2 },
+  // Without mariadb-server, whose service would start with the machine.
+  mariadbd: {
+    env: 'MARIADBD',
+    package: 'mariadb-server-core mariadb-client-core',
+    ask: '--version',
+    version: /Ver (\d+)\.\d+\.\d+-MariaDB/,
+    oldest: 10,
+  },
+  // Of 2025 or later, the year of the SDK that runs in it.
+  chromium: {
+    env: 'CHROMIUM',
+    package: 'chromium',
+    ask: '--version',
+    version: /Chrom\w* (\d+)\./,
+    oldest: 132,
+  },
   openssl: { env: 'OPENSSL', package: 'openssl', ask: 'version', version: /OpenSSL (\d+)\./, oldest: 1 },
 }
 
@@ -55,7 +71,8 @@ function install(names) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   for (const step of [
     ['update'],
-    ['install', '-y', '--no-install-recommends', ...packagesOf(names).split(' ')],
+    // A database of another kind that is installed is not taken away for one that tests want.
+    ['install', '-y', '--no-remove', '--no-install-recommends', ...packagesOf(names).split(' ')],
   ]) {
     spawnSync('apt-get', ['-qq', ...step], { stdio: ['ignore', 'ignore', 'inherit'], env })
   }

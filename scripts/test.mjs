@@ -7,12 +7,15 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 if (process.argv.includes('--help')) {
   console.log(
-    'npm test [-- FILE...]    run all tests, or those of dist/test/FILE...; needs redis-server, nginx, haproxy, openssl',
+    'npm test [-- FILE...]    run all tests, or those of dist/test/FILE...; needs redis-server, nginx, haproxy, openssl, mariadbd, chromium',
   )
   process.exit(0)
 }
 
-const env = { ...process.env, ...systemPrograms('redis-server', 'nginx', 'haproxy', 'openssl') }
+const env = {
+  ...process.env,
+  ...systemPrograms('redis-server', 'nginx', 'haproxy', 'openssl', 'mariadbd', 'chromium'),
+}
 const build = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: 'inherit' })
 if (build.status !== 0) process.exit(build.status ?? 1)
 

@@ -72,6 +72,8 @@ const PROTOCOLS: [RegExp, string][] = [
   [/presenceSync$/, 'PresenceSync'],
   [/tokenSync$/, 'TokenSync'],
   [/clusterSync$/, 'ClusterSync'],
+  [/messageSync$/, 'MessageSync'],
+  [/^reader$/, 'MessageReader'],
   [/(^|\.)(shards?|shardFor)$/, 'PresenceShard'],
   [/listeners?$/, 'Listener'],
   [/(fanOuts?|fanOutOn)$/, 'FanOut'],

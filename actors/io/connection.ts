@@ -4,7 +4,7 @@
  * Thread  io                          Owns   its socket, its pending subscriptions
  * Hears   Connection.Command, frames  Tells  PresenceShard.Command, TokenSync.Command, MessageWriter.Command,
  *                                            MessageReader.Command, FanOut.Command (same thread)
- * Timers  read, ping (Web only), probe, subscribe (one for each that is pending)
+ * Timers  read, ping (Web only), probe, record, subscribe (one for each that is pending)
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
 
@@ -21,7 +21,15 @@ import type * as PresenceShard from '../../src/protocol/presence-shard.js'
 import { PROBE_LOOKS_MS } from '../../src/rules/presence/probe.js'
 import type { LoginNumber } from '../../src/rules/types.js'
 import { assertNever, defineActor, hasCode, stopOnFailure } from '../../src/runtime/index.js'
-import { onPush, onRead, onReadAnswered, onSendMessage, onSent } from './connection/messages.js'
+import {
+  onPush,
+  onRead,
+  onReadAnswered,
+  onRecorded,
+  onRecordOverdue,
+  onSendMessage,
+  onSent,
+} from './connection/messages.js'
 import {
   type Args,
   type Ctx,
@@ -78,9 +86,11 @@ function receive(ctx: Ctx, state: State, message: Message): void {
     case 'frame':
       return onFrame(ctx, state, message.data, message.isBinary)
     case 'push':
-      return onPush(state, message.frame)
+      return onPush(state, message)
     case 'sent':
       return onSent(state, message)
+    case 'recordOverdue':
+      return onRecordOverdue(ctx, state)
     case 'readAnswered':
       return onReadAnswered(state, message)
     case 'watched':
@@ -104,8 +114,7 @@ function receive(ctx: Ctx, state: State, message: Message): void {
     case 'vouch':
       return onVouch(ctx, state, message.login)
     case 'numbered':
-      state.report.number = message.login
-      return
+      return onNumbered(ctx, state, message.login)
     case 'dismiss':
       return end(state, CloseCode.GoingAway, 'the node goes away', { reason: 'shutdown', isGoodbye: false })
     case 'closed':
@@ -167,6 +176,10 @@ function start(ctx: Ctx, args: Args): State {
     tokenSync: args.tokenSync,
     storage: args.storage,
     isAdmin: args.isAdmin,
+    wallMs: args.wallMs,
+    early: undefined,
+    recordedMs: undefined,
+    isReading: false,
     settings,
     rates: args.rates,
     counts: args.counts,
@@ -293,6 +306,12 @@ function onTokenFlagged(state: State): void {
   if (state.ending !== undefined) return
   send(state, kickFrame)
   drop(state, 'kick', true)
+}
+
+/** The store has recorded the login: from now on other nodes know of it. */
+function onNumbered(ctx: Ctx, state: State, login: LoginNumber): void {
+  state.report.number = login
+  onRecorded(ctx, state)
 }
 
 function onVouch(ctx: Ctx, state: State, login: LoginNumber): void {

@@ -1,9 +1,9 @@
 /**
  * Deliveries: brings messages to the sockets of this thread.
  *
- * Thread  io                          Owns   pushes to senders that wait for their turn
- * Hears   Deliveries.Command          Tells  Connection.Command (same thread)
- * Timers  own
+ * Thread  io                          Owns   the last number of each conversation, messages that wait for others
+ * Hears   Deliveries.Command          Tells  Connection.Command (same thread), MessageReader.Command
+ * Timers  own, gap
  * Fails   restarts; the connections of the thread are closed, because some may lack a message
  *
  * A sender gets their own message too, after the answer and not in the same burst: a client that hears both at once takes
@@ -12,32 +12,63 @@
 import type { Hub } from '../../src/doors/websocket/hub.js'
 import { PushFrame } from '../../src/openim/push-frame.js'
 import type * as Deliveries from '../../src/protocol/deliveries.js'
+import type * as MessageReader from '../../src/protocol/message-reader.js'
 import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
+import type { ConversationId } from '../../src/rules/messages/conversation-id.js'
+import { Cursors, type Passed } from '../../src/rules/messages/cursors.js'
 import type { Delivery } from '../../src/rules/messages/types.js'
-import { assertNever, type Context, defineActor } from '../../src/runtime/index.js'
+import { assertNever, type Context, defineActor, type Outcome, type Ref } from '../../src/runtime/index.js'
 
 export interface DeliveryCounts {
   /** Messages given to sockets. */
   pushes: number
 }
 
+export interface DeliveryGauges {
+  /** Conversations whose messages wait for an earlier one. */
+  held: () => number
+}
+
 export interface Args {
   hub: Hub
+  reader: Ref<MessageReader.Command>
+  /** The time of day. */
+  wallMs(): number
   counts: DeliveryCounts
+  gauges: DeliveryGauges
 }
 
 interface State extends Args {
+  cursors: Cursors
+  /** Conversations with a gap, and since when. */
+  gaps: Map<ConversationId, number>
   /** In order; later pushes to the same connections wait behind them. */
-  own: { to: ConnectionReport; frame: PushFrame }[]
+  own: Push[]
   /** Connections with a push in `own`. */
   waiting: Set<ConnectionReport>
 }
 
-type Private = { kind: 'ownDue' }
+interface Push {
+  to: ConnectionReport
+  frame: PushFrame
+  /** Only for those who logged in before. */
+  before: number | undefined
+}
+
+type Private =
+  | { kind: 'ownDue' }
+  | { kind: 'gapDue' }
+  | { kind: 'gapRead'; conversationId: ConversationId; outcome: Outcome<Delivery[]> }
+
 type Ctx = Context<Deliveries.Command | Private>
 
 /** The shortest that is not now: a timer of a millisecond, and so another turn of the event loop. */
 const OWN_MS = 1
+/** Messages of two nodes overtake each other by less. */
+const GAP_MS = 50
+const READ_MS = 5_000
+/** A database that is away is asked again. */
+const RETRY_MS = 1_000
 
 export const deliveries = defineActor<Deliveries.Command | Private, State, Args>({
   kind: 'deliveries',
@@ -50,45 +81,99 @@ export const deliveries = defineActor<Deliveries.Command | Private, State, Args>
 function receive(ctx: Ctx, state: State, message: Deliveries.Command | Private): void {
   switch (message.kind) {
     case 'deliver':
-      for (const delivery of message.deliveries) deliver(ctx, state, delivery)
+      for (const delivery of message.deliveries) onDelivery(ctx, state, delivery)
       return
     case 'ownDue':
       return onOwnDue(ctx, state)
+    case 'gapDue':
+      return onGapDue(ctx, state)
+    case 'gapRead':
+      return onGapRead(ctx, state, message.conversationId, message.outcome)
     default:
       assertNever(message)
   }
 }
 
-// Handlers
+// Order
 
-function deliver(ctx: Ctx, state: State, delivery: Delivery): void {
+function onDelivery(ctx: Ctx, state: State, delivery: Delivery): void {
+  passAll(ctx, state, delivery.conversationId, state.cursors.accept(delivery))
+}
+
+function passAll(ctx: Ctx, state: State, conversationId: ConversationId, passed: readonly Passed[]): void {
+  for (const { delivery, isLate } of passed)
+    deliver(ctx, state, delivery, isLate ? delivery.sentMs : undefined)
+  if (state.cursors.gapOf(conversationId) === undefined) state.gaps.delete(conversationId)
+  else if (!state.gaps.has(conversationId)) {
+    if (state.gaps.size === 0) ctx.once('gap', GAP_MS, { kind: 'gapDue' })
+    state.gaps.set(conversationId, ctx.nowMs())
+  }
+}
+
+/** What has not come by now is read. */
+function onGapDue(ctx: Ctx, state: State): void {
+  const { gaps, cursors, reader } = state
+  for (const [conversationId, sinceMs] of gaps) {
+    if (ctx.nowMs() - sinceMs < GAP_MS) continue
+    // In flight: its answer, or the end of its question, sets it again.
+    gaps.set(conversationId, Number.POSITIVE_INFINITY)
+    const { from, to } = cursors.gapOf(conversationId)!
+    ctx.ask(reader, { kind: 'readMissed', conversationId, from, to }, READ_MS, (outcome) => ({
+      kind: 'gapRead',
+      conversationId,
+      outcome,
+    }))
+  }
+  if ([...gaps.values()].some(Number.isFinite)) ctx.once('gap', GAP_MS, { kind: 'gapDue' })
+}
+
+function onGapRead(
+  ctx: Ctx,
+  state: State,
+  conversationId: ConversationId,
+  outcome: Outcome<Delivery[]>,
+): void {
+  const { gaps, cursors } = state
+  if (!gaps.has(conversationId)) return
+  if (outcome.ok) {
+    gaps.delete(conversationId)
+    return passAll(ctx, state, conversationId, cursors.fill(conversationId, outcome.value))
+  }
+  gaps.set(conversationId, ctx.nowMs() + RETRY_MS)
+  ctx.once('gap', RETRY_MS + GAP_MS, { kind: 'gapDue' })
+}
+
+// Pushes
+
+function deliver(ctx: Ctx, state: State, delivery: Delivery, before: number | undefined): void {
   let frame: PushFrame | undefined
   for (const userId of delivery.userIds) {
     for (const to of state.hub.connectionsOf(userId)) {
       frame ??= new PushFrame(delivery)
-      if (userId === delivery.senderId || state.waiting.has(to)) postpone(ctx, state, to, frame)
-      else push(ctx, state, to, frame)
+      const push = { to, frame, before }
+      if (userId === delivery.senderId || state.waiting.has(to)) postpone(ctx, state, push)
+      else give(ctx, state, push)
     }
   }
 }
 
-function postpone(ctx: Ctx, state: State, to: ConnectionReport, frame: PushFrame): void {
+function postpone(ctx: Ctx, state: State, push: Push): void {
   if (state.own.length === 0) ctx.once('own', OWN_MS, { kind: 'ownDue' })
-  state.own.push({ to, frame })
-  state.waiting.add(to)
+  state.own.push(push)
+  state.waiting.add(push.to)
 }
 
 function onOwnDue(ctx: Ctx, state: State): void {
   const { own } = state
   state.own = []
   state.waiting.clear()
-  for (const { to, frame } of own) push(ctx, state, to, frame)
+  for (const push of own) give(ctx, state, push)
 }
 
 /** A connection that has no room for a push is closed: it would lack a message, and not know. */
-function push(ctx: Ctx, { counts }: State, { connection }: ConnectionReport, frame: PushFrame): void {
+function give(ctx: Ctx, { counts }: State, { to: { connection }, frame, before }: Push): void {
   counts.pushes++
-  if (!ctx.tryTell(connection, { kind: 'push', frame })) ctx.signal(connection, { kind: 'dismiss' })
+  if (!ctx.tryTell(connection, { kind: 'push', frame, before })) ctx.signal(connection, { kind: 'dismiss' })
 }
 
 // Lifecycle
@@ -97,5 +182,13 @@ function start(ctx: Ctx, args: Args): State {
   if (ctx.restarts > 0) {
     for (const { connection } of args.hub.connections.values()) ctx.signal(connection, { kind: 'dismiss' })
   }
-  return { ...args, own: [], waiting: new Set() }
+  const state: State = {
+    ...args,
+    cursors: new Cursors(args.wallMs()),
+    gaps: new Map(),
+    own: [],
+    waiting: new Set(),
+  }
+  args.gauges.held = () => state.gaps.size
+  return state
 }

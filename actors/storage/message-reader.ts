@@ -15,11 +15,14 @@ import {
   type Outcome,
   type ReplyTo,
 } from '../../src/runtime/index.js'
+import { missedDeliveries } from '../../src/services/messages/missed.js'
 import type { Database } from '../../src/store/ports/database.js'
 import { answerOf, type CarriedOut, callOperation, type OperationArgs } from './carry-out.js'
 
 export interface ReaderCounts {
   reads: number
+  /** Times that messages did not come to an io thread and were read. */
+  missedReads: number
 }
 
 export interface Args extends OperationArgs {
@@ -42,6 +45,8 @@ function receive(ctx: Ctx, state: Args, message: MessageReader.Command | Private
   switch (message.kind) {
     case 'call':
       return onCall(ctx, state, message)
+    case 'readMissed':
+      return onReadMissed(ctx, state, message)
     case 'answered':
       return ctx.reply(message.replyTo, answerOf(message.outcome, message.call, ctx.log))
     default:
@@ -50,6 +55,15 @@ function receive(ctx: Ctx, state: Args, message: MessageReader.Command | Private
 }
 
 // Handlers
+
+function onReadMissed(ctx: Ctx, { database, counts }: Args, question: MessageReader.ReadMissed): void {
+  const { conversationId, from, to } = question
+  counts.missedReads++
+  ctx.replyWith(
+    ctx.asker(question),
+    database.read(() => missedDeliveries(conversationId, from, to)),
+  )
+}
 
 function onCall(ctx: Ctx, state: Args, call: Call): void {
   const replyTo = ctx.asker(call)

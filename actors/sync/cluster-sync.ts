@@ -3,7 +3,7 @@
  *
  * Thread  sync                        Owns   the store's connection, the node's lease and name, what StoreAccess says
  * Hears   ClusterSync.Command         Tells  PresenceShard.Command, Listener.Command, PresenceSync.Command,
- *                                            TokenSync.Command
+ *                                            TokenSync.Command, MessageSync.Command
  * Timers  open, openLate, lease, renewAgain, death, probe, channel, discards, refused
  * Fails   restarts with a new connection and a new epoch; the shards assert everything again
  *

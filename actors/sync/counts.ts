@@ -23,7 +23,13 @@ export interface ClusterCounts {
   storeDiscards: number
 }
 
-export type SyncCounts = PresenceCounts & TokenCounts & ClusterCounts
+export interface MessageCounts {
+  /** Messages that no other node confirmed, or that could not be located. */
+  messagesUnreached: number
+  messagesRetold: number
+}
+
+export type SyncCounts = PresenceCounts & TokenCounts & ClusterCounts & MessageCounts
 
 export function newSyncCounts(flushSeconds: SyncCounts['flushSeconds'] = () => {}): SyncCounts {
   return {
@@ -33,6 +39,8 @@ export function newSyncCounts(flushSeconds: SyncCounts['flushSeconds'] = () => {
     storeDiscards: 0,
     tokenLookups: 0,
     uncheckedLogins: 0,
+    messagesUnreached: 0,
+    messagesRetold: 0,
     flushSeconds,
   }
 }

@@ -1,9 +1,16 @@
-/** Starts the three actors of a sync thread, with the state that they share. Thread: sync. */
-import { type Addresses, CLUSTER_SYNC, PRESENCE_SYNC, TOKEN_SYNC } from '../../src/protocol/addresses.js'
+/** Starts the actors of a sync thread, with the state that they share. Thread: sync. */
+import {
+  type Addresses,
+  CLUSTER_SYNC,
+  MESSAGE_SYNC,
+  PRESENCE_SYNC,
+  TOKEN_SYNC,
+} from '../../src/protocol/addresses.js'
 import type { ActorSystem } from '../../src/runtime/index.js'
 import type { Store } from '../../src/store/ports/store.js'
 import { clusterSync } from './cluster-sync.js'
 import type { SyncCounts } from './counts.js'
+import { messageSync } from './message-sync.js'
 import type { PresenceGauges } from './presence-sync/state.js'
 import { presenceSync } from './presence-sync.js'
 import { newStoreAccess } from './store-access.js'
@@ -37,5 +44,8 @@ export function startSync(system: Pick<ActorSystem, 'spawn'>, options: SyncOptio
   system.spawn(clusterSync, { createStore, addresses, settings, access, counts, onUnsuitable }, CLUSTER_SYNC)
   system.spawn(tokenSync, { addresses, settings: tokens, access, unchecked, counts }, TOKEN_SYNC)
   system.spawn(presenceSync, { addresses, access, unchecked, counts, gauges }, PRESENCE_SYNC)
+  if (addresses.storage !== undefined) {
+    system.spawn(messageSync, { addresses, access, counts }, MESSAGE_SYNC)
+  }
   return gauges
 }

@@ -6,8 +6,8 @@
 import { DatabaseSync } from '@photostructure/sqlite'
 import type { Operation, Row, Step, Table, Value } from '../../src/store/ports/database.js'
 import { TABLES } from '../../src/store/schema/tables.js'
+import { columnsOf } from '../../src/store/sql/orders.js'
 import {
-  columnsOf,
   countRange,
   createTable,
   deleteRow,
@@ -88,7 +88,7 @@ export class Recorder {
         return (this.#query('get', countRange(table, step.range), valuesOfRange(step.range)) as Row).total
       case 'insert':
       case 'put': {
-        const sql = insertRow(table, step.kind === 'put' ? 'OR REPLACE' : '')
+        const sql = insertRow(table, step.kind === 'put' ? 'replace' : 'fail')
         for (const row of step.rows) this.#query('run', sql, valuesOf(table, row))
         return
       }
@@ -109,7 +109,7 @@ export class Recorder {
     const keys = rows.map((row) => table.key.map((name) => row[name]!))
     const found = this.#find(table, 'key', keys)
     const absent = rows.filter((_, index) => found[index] === undefined)
-    for (const row of absent) this.#query('run', insertRow(table, 'OR IGNORE'), valuesOf(table, row))
+    for (const row of absent) this.#query('run', insertRow(table, 'ignore'), valuesOf(table, row))
     return absent.length === 0 ? found : this.#find(table, 'key', keys)
   }
 

@@ -1,8 +1,7 @@
 /** Users who chat in pairs, on record at a gateway or in a bare engine. */
 import '../../test/support/entry.js'
 import { join } from 'node:path'
-import type { Config } from '../../src/config/config.js'
-import { openToWrite } from '../../src/node/message-database.js'
+import { openFile } from '../../src/node/message-database.js'
 import { Platform } from '../../src/openim/platforms.js'
 import { MsgData } from '../../src/openim/proto/messages.js'
 import type { UserId } from '../../src/rules/types.js'
@@ -45,7 +44,7 @@ export async function startChats(
 /** Their tokens, and that they are registered. */
 export async function record(dataDir: string, accounts: readonly IssuedToken[]): Promise<void> {
   await recordTokensInFile(dataDir, accounts)
-  const database = openToWrite({ dataDir } as Config)
+  const database = openFile(dataDir)
   for (const registration of registrations(accounts.map(({ userId }) => userId))) {
     await database.write(() => registration)
   }
@@ -101,7 +100,10 @@ export class EngineChats {
     const message = textOf(sender!, receiver!, String(n).padStart(32, '0'))
     const caller = { userId: sender!, isAdmin: false, operationId: 'bench' }
     const bytes = MsgData.encode(message).finish()
-    return { message: outgoingFrom(message, bytes, caller), operationId: caller.operationId }
+    return {
+      message: outgoingFrom(message, bytes, caller, (given) => given),
+      operationId: caller.operationId,
+    }
   }
 
   #transaction(operation: Operation<unknown>): () => void {

@@ -6,8 +6,9 @@ import type { Env } from '../config/given-values.js'
 import { loadTransport } from '../doors/websocket/transport/load-transport.js'
 import { assertPortFree } from '../doors/websocket/transport/port-check.js'
 import { BadSettingError } from '../errors/errors.js'
-import { tlsFilesOf } from '../node/tls.js'
-import { checkTokenKeys } from '../node/token-keys.js'
+import { wordListOf } from '../node/files/message-checks.js'
+import { tlsFilesOf } from '../node/files/tls.js'
+import { checkTokenKeys } from '../node/files/token-keys.js'
 
 /** The report, as lines for a person. Throws BAD_SETTING for what would keep the gateway from starting. */
 export async function checkSettings(env: Env): Promise<string[]> {
@@ -18,6 +19,7 @@ export async function checkSettings(env: Env): Promise<string[]> {
   const transport = loadTransport(config.transport)
   const tls = await tlsFilesOf(config)
   tls?.close()
+  await wordListOf(config)
   const secure = tls === undefined ? '' : 's'
   if (!config.usesRedis) assertWritable(config.dataDir)
   const ioThreads = transport.sharesPort ? config.ioThreads : 1
@@ -26,12 +28,13 @@ export async function checkSettings(env: Env): Promise<string[]> {
     'The settings are good.',
     `mode       ${config.developmentMode ? 'development: a random secret, loopback only' : 'production'}`,
     `store      ${storeOf(config)}`,
+    `messages   ${messagesOf(config)}`,
     `transport  ${transport.name}`,
     `clients    ws${secure}://${authority(config.host, config.wsPort)}`,
     `REST       http${secure}://${authority(config.host, config.apiPort)}`,
     `health     http://${authority(config.healthHost, config.healthPort)}`,
     ...(tls === undefined ? [] : [`TLS        until ${new Date(tls.pair.endsMs).toISOString()}`]),
-    `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api; ${config.presenceShards} shards`,
+    `threads    ${ioThreads} io, ${config.shardThreads} shard, 1 sync, 1 api${config.servesMessages ? ', 1 writer, 1 reader' : ''}; ${config.presenceShards} shards`,
     `node ID    ${config.nodeId}`,
     ...(transport.warning === undefined ? [] : [`warning    ${transport.warning}`]),
     ...notes.map((note) => `note       ${note}`),
@@ -43,6 +46,13 @@ function storeOf(config: Config): string {
   if (!config.usesRedis) return `embedded, in ${resolve(config.dataDir)}`
   if (config.redisClusterNodes.length > 0) return 'Redis Cluster'
   return config.redisSentinels.length > 0 ? 'Redis behind Sentinel' : 'Redis'
+}
+
+function messagesOf(config: Config): string {
+  if (!config.servesMessages) return 'not served'
+  return config.databaseUrl === ''
+    ? `embedded, in ${resolve(config.dataDir)}`
+    : 'the database of DATABASE_URL'
 }
 
 function authority(host: string, port: number): string {

@@ -45,7 +45,8 @@ export function withDefaults(values: Values, machine: Machine, nodeEnv: string |
     presenceTtlS: values.presenceTtlS || (values.openimCompat ? OPENIM_TTL_S : LEASED_TTL_S),
     developmentMode,
     usesRedis,
-    servesMessages: values.messages === 'on' || (values.messages === 'auto' && !usesRedis),
+    servesMessages:
+      values.messages === 'on' || (values.messages === 'auto' && (values.databaseUrl !== '' || !usesRedis)),
     isOpenToAll: values.users === 'open' || (values.users === 'auto' && developmentMode),
   }
 }

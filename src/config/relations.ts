@@ -18,10 +18,11 @@ export const relations: readonly Relation[] = [
       `is set, NODE_ENV is not production). Expected ${settings.authSecret.expected}.`,
   },
   {
-    of: ['messages', 'redisUrl', 'redisClusterNodes', 'redisSentinels'],
-    holds: (config) => config.messages !== 'on' || !config.usesRedis,
+    of: ['messages', 'databaseUrl', 'redisUrl', 'redisClusterNodes', 'redisSentinels'],
+    holds: (config) => config.messages !== 'on' || !config.usesRedis || config.databaseUrl !== '',
     sentence:
-      'MESSAGES=on goes with the embedded store alone: a database that several nodes share is not served yet.',
+      'MESSAGES=on needs DATABASE_URL where REDIS_URL, REDIS_CLUSTER_NODES or REDIS_SENTINELS is set: several nodes share ' +
+      'the messages.',
   },
   {
     of: ['authAlgorithm', 'authPublicKeys'],

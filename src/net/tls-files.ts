@@ -7,10 +7,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { BadSettingError, codeOf } from '../errors/errors.js'
-import { fileStamp } from '../files/file-stamp.js'
-
-/** A certificate that is renewed by hand or by ACME is renewed long before it ends. ms */
-export const TLS_LOOK_EVERY_MS = 5_000
+import { LOOK_EVERY_MS, WatchedFiles, type Watcher } from '../files/watched-files.js'
 
 export interface TlsPaths {
   certPath: string
@@ -64,80 +61,40 @@ async function readPem(setting: string, path: string, expected: string): Promise
   throw new BadSettingError(`${setting} (${path}) is no PEM; expected ${expected}.`)
 }
 
-export interface TlsFilesOptions {
-  /** Put a new pair into use. May throw: the old one stays then. */
-  apply(pair: TlsPair): void
-  /** Hears why new files are not in use. Once for each reason. */
-  report(message: string): void
-}
-
 /** The pair in use, and a look at its files now and then. */
 export class TlsFiles {
-  #pair: TlsPair
-  #stamp: string
-  /** Why the files, as they are now, are not in use. */
-  #fault = ''
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  readonly #files: WatchedFiles<TlsPair>
 
-  private constructor(pair: TlsPair, stamp: string) {
-    this.#pair = pair
-    this.#stamp = stamp
+  private constructor(files: WatchedFiles<TlsPair>) {
+    this.#files = files
   }
 
   /** Throws BAD_SETTING as `readTlsPair`. */
   static async open(paths: TlsPaths): Promise<TlsFiles> {
-    const stamp = await stampOf(paths)
-    return new TlsFiles(await readTlsPair(paths), stamp)
+    const files = await WatchedFiles.open({
+      paths: [paths.certPath, paths.keyPath],
+      read: () => readTlsPair(paths),
+      keptText: 'The certificate that was read before stays in use.',
+      notTakenText: 'The new certificate was not taken.',
+    })
+    return new TlsFiles(files)
   }
 
   get pair(): TlsPair {
-    return this.#pair
+    return this.#files.value
   }
 
   /** The files have changed, and what they hold now cannot be used. */
   get isStale(): boolean {
-    return this.#fault !== ''
+    return this.#files.isStale
   }
 
   /** Look at the files every so often; until `close`. */
-  watch(options: TlsFilesOptions, everyMs = TLS_LOOK_EVERY_MS): void {
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.#look(options).finally(() => {
-        this.#looking = undefined
-      })
-    }, everyMs)
-    this.#timer.unref()
+  watch(watcher: Watcher<TlsPair>, everyMs = LOOK_EVERY_MS): void {
+    this.#files.watch(watcher, everyMs)
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#files.close()
   }
-
-  /** Two files never change at once: between the two they do not fit, and the next look finds that they do. */
-  async #look({ apply, report }: TlsFilesOptions): Promise<void> {
-    const stamp = await stampOf(this.#pair)
-    if (stamp === this.#stamp) {
-      // Put back as they were.
-      this.#fault = ''
-      return
-    }
-    try {
-      const pair = await readTlsPair(this.#pair)
-      apply(pair)
-      this.#pair = pair
-      this.#stamp = stamp
-      this.#fault = ''
-    } catch (error) {
-      const fault = error instanceof BadSettingError ? error.message : 'The new certificate was not taken.'
-      if (fault !== this.#fault) report(`${fault} The certificate that was read before stays in use.`)
-      this.#fault = fault
-    }
-  }
-}
-
-/** A file that is away has a stamp too: one that will be another when the file is back. */
-async function stampOf({ certPath, keyPath }: TlsPaths): Promise<string> {
-  const stamps = await Promise.all([certPath, keyPath].map((path) => fileStamp(path).catch(() => 'away')))
-  return stamps.join(' / ')
 }

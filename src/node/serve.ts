@@ -6,13 +6,14 @@ import { type DataDirLock, lockDataDir } from '../files/data-dir-lock.js'
 import { createLog, type Log } from '../observe/log.js'
 import { developmentSecret } from './development-secret.js'
 import { endAtOnce } from './end-at-once.js'
+import { checkTokenKeys } from './files/token-keys.js'
 import type { StopSignals } from './stop-signals.js'
 import { Supervisor } from './supervisor.js'
-import { checkTokenKeys } from './token-keys.js'
 
 const FAILED_TO_START = 1
 /** When all has ended nothing keeps the process alive; if something does, it is not waited for longer than this. */
 const LINGER_MS = 10_000
+const MESSAGES_OFF = 'messages are not served: presence alone (MESSAGES, DATABASE_URL)'
 
 /** Resolves when the gateway has stopped, or has said why it does not start. */
 export async function serve(env: Env, signals: StopSignals): Promise<void> {
@@ -23,6 +24,7 @@ export async function serve(env: Env, signals: StopSignals): Promise<void> {
     const log = createLog({ level: config.logLevel, thread: 'main' })
     for (const note of notes) log.info(note)
     signals.onOther = (signal, effect) => tellSignal(log, signal, effect)
+    if (!config.servesMessages) log.info(MESSAGES_OFF)
     if (!config.usesRedis) lock = await lockDataDir(config.dataDir)
     if (config.developmentMode) config = await inDevelopmentMode(config, log)
     await checkTokenKeys(config)

@@ -14,7 +14,7 @@ import { PlatformTable, parsePlatforms } from '../rules/platforms.js'
 import { watchRule } from '../rules/presence/watch-policy.js'
 import type { UserId } from '../rules/types.js'
 import type { ThreadTask } from '../runtime/thread-entry.js'
-import { loadConfiguredKeys } from './token-keys.js'
+import { loadConfiguredKeys } from './files/token-keys.js'
 
 export interface ThreadSettings {
   config: Config

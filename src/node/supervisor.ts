@@ -16,12 +16,13 @@ import type { Log } from '../observe/log.js'
 import { mergeSnapshots } from '../observe/metrics.js'
 import { type HostedRole, layOut, name as nameOf, ThreadHost } from '../runtime/thread-host.js'
 import { drainPlan } from './drain-plan.js'
+import { wordListOf } from './files/message-checks.js'
+import { tlsFilesOf } from './files/tls.js'
 import { homeOf, linkedWith, threadKinds, topologyOf } from './layout.js'
 import { NodeHealth } from './node-health.js'
 import { ENDING_ORDER, ROLES, type Role } from './roles.js'
 import type { SupervisorVerbs, ThreadSettings, ThreadStats } from './settings.js'
 import { meterThread } from './thread-meter.js'
-import { tlsFilesOf } from './tls.js'
 
 /** A thread starts within a second; on a machine with much else to do it may take many. */
 const READY_DEADLINE_MS = 60_000
@@ -221,6 +222,7 @@ async function settle(config: Config, log: Log): Promise<Config> {
   const transport = loadTransport(config.transport)
   // Each thread that listens reads the files itself; here only their flaws are of interest, before anything starts.
   await tlsFilesOf(config)
+  await wordListOf(config)
   if (transport.warning !== undefined) log.warn({ transport: transport.name }, transport.warning)
   // io threads share their port in a way that would let another process in as well, so its owner is asked first.
   for (const [setting, host, port] of portsOf(config)) {

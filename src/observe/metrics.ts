@@ -137,13 +137,57 @@ const table = {
     'Messages that had come before, and were answered with their first ID and time.',
   ),
   messagesRefused: counter('messages_refused_total', 'Messages refused, by error code (see Errors).', 'code'),
+  checkChanges: counter(
+    'check_changes_total',
+    'Messages of users that a check changed before they were stored, by check.',
+    'check',
+  ),
+  checkRefusals: counter(
+    'check_refusals_total',
+    'Messages of users that a check refused, by check.',
+    'check',
+  ),
+  wordListStale: gauge(
+    'word_list_stale',
+    '1 while WORD_FILTER_FILE has changed and cannot be used as it is, else 0, by thread.',
+    'thread',
+  ),
   commitSeconds: histogram(
     'commit_seconds',
     'From the start of a transaction with messages until it is on disk.',
     COMMIT_BUCKETS_S,
   ),
   commitMessages: histogram('commit_messages', 'Messages that share a transaction.', COMMIT_BUCKETS),
+  messagesExpired: counter(
+    'messages_expired_total',
+    'Messages deleted because they were older than RETENTION_DAYS, or their conversation was cleared for all.',
+  ),
+  destructs: counter(
+    'destructs_total',
+    'Times that messages of a conversation vanished for a user, after the time that the user had set.',
+  ),
+  housekeepingSeconds: histogram(
+    'housekeeping_seconds',
+    'How long the writer was busy with a slice of such a job, until it was on disk.',
+    COMMIT_BUCKETS_S,
+  ),
+  messagesRetold: counter(
+    'messages_retold_total',
+    'Messages told to another node again, because it had not confirmed them.',
+  ),
+  messagesUnreached: counter(
+    'messages_unreached_total',
+    'Messages that another node did not confirm, or whose receivers could not be located; they are found by number.',
+  ),
+  messagesHeld: gauge(
+    'messages_held',
+    'Conversations whose messages wait for an earlier one, per io thread.',
+  ),
   messagePushes: counter('message_pushes_total', 'Messages given to sockets.'),
+  messagesMissed: counter(
+    'messages_missed_total',
+    'Times that messages did not come to an io thread, which then read them from the database.',
+  ),
   messageReads: counter('message_reads_total', 'Requests that were answered by reading the database.'),
   // Runtime
   actors: gauge('actors', 'Living actors.'),

@@ -24,6 +24,20 @@ export const catalogue: readonly CatalogueEntry[] = [
     'never',
   ),
   entry('RecordNotFoundError', 'callers of REST', 'No such path.', 'never'),
+  entry(
+    'UserIDNotFoundError',
+    'callers of REST',
+    'The user is not registered, and has to be for a token (USERS).',
+    'later',
+  ),
+  entry(
+    'RegisteredAlreadyError',
+    'callers of REST',
+    'A user is registered already; errDlt names them.',
+    'never',
+  ),
+  entry('BlockedByPeer', 'the client', 'The receiver has blocked the sender of the message.', 'never'),
+  entry('MsgAlreadyRevoke', 'callers of REST', 'The message was revoked before.', 'never'),
   entry('TokenExpiredError', LOGIN, 'The token has expired.', 'with a new token'),
   entry(
     'TokenInvalidError',
@@ -92,6 +106,12 @@ export const catalogue: readonly CatalogueEntry[] = [
     'the client, at login',
     'The connection limit of this user is reached.',
     'later',
+  ),
+  entry(
+    'CallbackError',
+    'the client',
+    'A check of messages said no: a word that is not allowed (WORD_FILTER).',
+    'never',
   ),
   entry(
     'DatabaseError',

@@ -2,9 +2,12 @@
 
 export const ContentType = {
   Text: 101,
+  AtText: 106,
   Revoke: 111,
   Typing: 113,
   Quote: 114,
+  AdvancedText: 117,
+  Markdown: 118,
   /** A message of a notification account; exactly those have session type 4. */
   AccountNotification: 1400,
   ConversationChanged: 1300,

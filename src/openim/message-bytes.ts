@@ -3,7 +3,7 @@
  * server adds is appended, because of a protobuf field that comes twice the last one counts, and answers are put together
  * from the bytes of their messages.
  */
-import { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire'
 import { MsgData } from './proto/messages.js'
 
 /** What a conversation's part of an answer or a push holds. */
@@ -47,6 +47,17 @@ const EMPTY: MsgData = {
   atUserIDList: [],
   attachedInfo: '',
   ex: '',
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const strictText = (bytes: Uint8Array) => utf8.decode(bytes)
+
+/**
+ * Of a client: its bytes go on to others as they came. Throws for text that is not UTF-8, because Go's decoder gives up a
+ * whole answer for one such message.
+ */
+export function readMessage(bytes: Uint8Array): MsgData {
+  return MsgData.decode(new BinaryReader(bytes, strictText))
 }
 
 /** The message with these fields set. Zero, '' and false cannot be set so. */

@@ -8,6 +8,7 @@ import type * as Deliveries from './deliveries.js'
 import type * as FanOut from './fan-out.js'
 import type * as Listener from './listener.js'
 import type * as MessageReader from './message-reader.js'
+import type * as MessageSync from './message-sync.js'
 import type * as MessageWriter from './message-writer.js'
 import type * as PresenceShard from './presence-shard.js'
 import type * as PresenceSync from './presence-sync.js'
@@ -22,6 +23,7 @@ export const CLUSTER_SYNC = 5
 export const DELIVERIES = 6
 export const MESSAGE_WRITER = 7
 export const MESSAGE_READER = 8
+export const MESSAGE_SYNC = 9
 /** Shard i is actor FIRST_SHARD + i; at most SHARDS_MAX of them. */
 export const FIRST_SHARD = 16
 
@@ -46,6 +48,7 @@ export class Addresses {
   readonly presenceSync: Ref<PresenceSync.Command>
   readonly tokenSync: Ref<TokenSync.Command>
   readonly clusterSync: Ref<ClusterSync.Command>
+  readonly messageSync: Ref<MessageSync.Command>
   readonly listeners: Ref<Listener.Command>[]
   readonly fanOuts: Ref<FanOut.Command>[]
   readonly deliveries: Ref<Deliveries.Command>[]
@@ -57,6 +60,7 @@ export class Addresses {
     this.presenceSync = refTo(topology.sync, PRESENCE_SYNC)
     this.tokenSync = refTo(topology.sync, TOKEN_SYNC)
     this.clusterSync = refTo(topology.sync, CLUSTER_SYNC)
+    this.messageSync = refTo(topology.sync, MESSAGE_SYNC)
     this.listeners = topology.io.map((slot) => refTo(slot, LISTENER))
     this.fanOuts = topology.io.map((slot) => refTo(slot, FAN_OUT))
     this.deliveries = topology.io.map((slot) => refTo(slot, DELIVERIES))

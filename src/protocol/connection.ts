@@ -59,6 +59,8 @@ export interface Push {
   kind: 'push'
   /** The frame by the number of its encoding; encoded once for all who get it. */
   frame: { in(encoding: number): Uint8Array }
+  /** Only for a client that logged in before this time of day: others have read the message. Undefined = for any. */
+  before: number | undefined
 }
 
 export type Command = EndLogin | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss | Push

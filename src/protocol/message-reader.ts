@@ -1,4 +1,15 @@
 /** What the message-reader hears: operations that only read the database. */
+import type { ConversationId } from '../rules/messages/conversation-id.js'
+import type { Delivery } from '../rules/messages/types.js'
+import type { Question } from '../runtime/index.js'
 import type { Call } from './operations.js'
 
-export type Command = Call
+/** Messages that did not come, by their numbers, both ends inclusive. deliveries (io) → message-reader. */
+export interface ReadMissed extends Question<Delivery[]> {
+  kind: 'readMissed'
+  conversationId: ConversationId
+  from: number
+  to: number
+}
+
+export type Command = Call | ReadMissed

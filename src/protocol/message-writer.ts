@@ -11,4 +11,10 @@ export interface Send extends Question<SendOutcome> {
   operationId: string
 }
 
-export type Command = Send | Call
+/** The nodes of the receivers have these messages. message-sync → message-writer. Lost, they are told once more. */
+export interface SpreadDone {
+  kind: 'spreadDone'
+  orderIds: string[]
+}
+
+export type Command = Send | Call | SpreadDone

@@ -1,6 +1,6 @@
 /** A connection of a device that has logged in again: it stays if its client answers. */
 import t from 'tap'
-import { connection } from '../../actors/io/connection.js'
+import { connection, newConnectionCounts } from '../../actors/io/connection.js'
 import type { Socket } from '../../src/doors/websocket/transport/transport.js'
 import { CloseCode } from '../../src/openim/close-codes.js'
 import type * as FanOut from '../../src/protocol/fan-out.js'
@@ -21,13 +21,7 @@ function open() {
   const shard = spawnProbe<PresenceShard.Command>(system)
   const tokenSync = spawnProbe<TokenSync.Command>(system)
   const acts: string[] = []
-  const counts = {
-    requests: {},
-    requestErrors: {},
-    closes: {} as Record<string, number>,
-    overShare: {},
-    subscriptions: 0,
-  }
+  const counts = newConnectionCounts()
   const heard = { heardMs: 0 }
   const ref = system.spawn(
     connection,

@@ -16,6 +16,7 @@ function setUp(perMinPerUser: number, perMinPerAddress = perMinPerUser, shared =
       loginsPerMinPerAddress: perMinPerAddress,
       requestsPerSPerUser: 10,
       newWatchesPerMinPerUser: perMinPerUser,
+      sendsPerMinPerUser: perMinPerUser,
       addressPrefixV6: 64,
     },
     () => clock.nowMs,
@@ -198,6 +199,7 @@ t.test('threads at the same bucket let no more through than one would', async (t
         loginsPerMinPerUser: perMin,
         requestsPerSPerUser: 1,
         newWatchesPerMinPerUser: 1,
+        sendsPerMinPerUser: 1,
         addressPrefixV6: 64,
       }
       const rates = new Rates(shared, limits, () => ${START_MS})
@@ -244,4 +246,18 @@ t.test('watches of a user are counted all or none', async (t) => {
   t.equal(rates.watchesOfUser('u1', 100), 0, 'those that were refused took nothing')
   clock.nowMs += MINUTE_MS
   t.equal(rates.watchesOfUser('u1', 1_000), 0)
+})
+
+t.test('messages of a user have a limit of their own', async (t) => {
+  const { rates, clock } = setUp(2)
+  t.equal(rates.loginOfUser('u1'), 0)
+  t.equal(rates.watchesOfUser('u1', 2), 0)
+  t.equal(
+    passes(5, () => rates.sendOfUser('u1')),
+    2,
+  )
+  t.equal(rates.sendOfUser('u1'), MINUTE_MS / 2)
+  t.equal(rates.sendOfUser('u2'), 0)
+  clock.nowMs += MINUTE_MS / 2
+  t.equal(rates.sendOfUser('u1'), 0)
 })

@@ -5,18 +5,13 @@
  * Needs a global WebSocket: Node 22, or Node 20 with --experimental-websocket.
  */
 import type { CallbackEvent } from '@openim/client-sdk'
+import type { Refusal } from './sdk-user.js'
 
 /** One call of the SDK. */
 export interface Command {
   id: number
   call: string
   args: unknown[]
-}
-
-/** How the SDK refuses a call. */
-export interface Refusal {
-  errCode: number
-  errMsg: string
 }
 
 /** Id 0, unasked: ready for commands. */

@@ -11,19 +11,21 @@ export interface SdkServer {
 }
 
 /**
- * A new Porchlight with messages, its database in a folder that goes with the test.
+ * A new Porchlight with messages, its database in a folder that goes with the test. `env`: more of its settings.
  *
  * With SDK_TEST_WS (`host:port`), SDK_TEST_API (a URL) and SDK_TEST_SECRET nothing is started, and the tests use that
  * server instead: another build, or OpenIM itself.
  */
-export async function startServer(test: Teardown): Promise<SdkServer> {
+export async function startServer(test: Teardown, env: Record<string, string> = {}): Promise<SdkServer> {
   const { SDK_TEST_WS, SDK_TEST_API, SDK_TEST_SECRET = SECRET } = process.env
   if (SDK_TEST_WS !== undefined && SDK_TEST_API !== undefined) {
     const [host, port] = SDK_TEST_WS.split(':') as [string, string]
     const admin = new Admin(SDK_TEST_API, SDK_TEST_SECRET)
     return { host, wsPort: Number(port), apiUrl: SDK_TEST_API, admin }
   }
-  const { wsPort, apiPort } = await GatewayProcess.ready(test, { env: { MESSAGES: 'on', USERS: 'open' } })
+  const { wsPort, apiPort } = await GatewayProcess.ready(test, {
+    env: { MESSAGES: 'on', USERS: 'open', ...env },
+  })
   const apiUrl = `http://127.0.0.1:${apiPort}`
   return { host: '127.0.0.1', wsPort, apiUrl, admin: new Admin(apiUrl, SECRET) }
 }

@@ -1,6 +1,7 @@
 /** Two people and their chat, each with an unmodified `@openim/client-sdk` in a process of its own. */
 import t, { type Test } from 'tap'
-import { BUILDS, type ClientOptions, JsUser, textOf } from './js-user.js'
+import { BUILDS, type ClientOptions, JsUser } from './js-user.js'
+import { textOf } from './sdk-user.js'
 import { startServer } from './server.js'
 
 const server = await startServer(t)

@@ -1,4 +1,4 @@
-/** The line between one client and the server, which a test can cut or let lose what the server says. */
+/** The line between one client and the server, which a test can cut, keep down, or let lose what the server says. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type { Teardown } from '../support/node.js'
@@ -6,6 +6,7 @@ import type { Teardown } from '../support/node.js'
 export class TcpLine {
   readonly #ends = new Set<Socket>()
   #losesAnswers = false
+  #isDown = false
 
   private constructor(
     private readonly server: Server,
@@ -37,12 +38,30 @@ export class TcpLine {
     this.#losesAnswers = false
   }
 
-  /** From now until the cut, what the server sends is lost. */
+  /** The same, and every new connection too until it is up again. */
+  goDown(): void {
+    this.#isDown = true
+    this.cut()
+  }
+
+  comeUp(): void {
+    this.#isDown = false
+  }
+
+  /** From now until `passAnswers` or the cut, what the server sends is lost. */
   loseAnswers(): void {
     this.#losesAnswers = true
   }
 
+  passAnswers(): void {
+    this.#losesAnswers = false
+  }
+
   #join(client: Socket): void {
+    if (this.#isDown) {
+      client.resetAndDestroy()
+      return
+    }
     const server = connect({ ...this.target, noDelay: true })
     client.on('data', (bytes) => server.write(bytes))
     server.on('data', (bytes) => {

@@ -24,11 +24,12 @@ export function connectionArgs(
     seat: undefined,
     encoding: frameEncoding('go', false),
     hub: new Hub(),
-    rates: { requestOfUser: () => 0, chargeUser: () => {}, watchesOfUser: () => 0 },
+    rates: { requestOfUser: () => 0, chargeUser: () => {}, watchesOfUser: () => 0, sendOfUser: () => 0 },
     counts: newConnectionCounts(),
     places: { remove: () => {} },
     storage: undefined,
     isAdmin: false,
+    wallMs: () => 0,
     ...given,
     settings: {
       inflatedBytesMax: 10_000,
@@ -37,6 +38,7 @@ export function connectionArgs(
       newWatchesPerMin: 1_000,
       readTimeoutMs: 3_600_000,
       mayWatch: () => true,
+      checks: [],
       ...settings,
     },
   }

@@ -300,11 +300,13 @@ export class VirtualNode {
           requestOfUser: () => 0,
           chargeUser: () => {},
           watchesOfUser: () => 0,
+          sendOfUser: () => 0,
         } as unknown as Rates,
         addresses: this.addresses,
         settings: {
           ...CONNECTION_SETTINGS,
           mayWatch: () => true,
+          checks: [],
           maxConnections: 1_000_000,
           maxConnectionsPerAddress: 1_000_000,
           handshakesPerSMax: 1_000_000,

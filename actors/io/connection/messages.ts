@@ -2,22 +2,26 @@
 
 import { READS } from '../../../src/doors/websocket/message-requests.js'
 import { weightOfElements } from '../../../src/doors/websocket/request-budget.js'
-import type { RequestEnvelope } from '../../../src/openim/codec/envelope.js'
+import type { RequestEnvelope, ResponseEnvelope } from '../../../src/openim/codec/envelope.js'
 import { countFields } from '../../../src/openim/codec/protobuf-fields.js'
-import { WireCode } from '../../../src/openim/codes.js'
+import { retryAfter, WireCode } from '../../../src/openim/codes.js'
+import { readMessage } from '../../../src/openim/message-bytes.js'
 import { Platform } from '../../../src/openim/platforms.js'
-import { MsgData, UserSendMsgResp } from '../../../src/openim/proto/messages.js'
+import { UserSendMsgResp } from '../../../src/openim/proto/messages.js'
 import { failure, success } from '../../../src/openim/replies.js'
 import { NOT_SERVED_TEXT } from '../../../src/openim/requests.js'
 import type * as Connection from '../../../src/protocol/connection.js'
 import type { OutgoingMessage } from '../../../src/rules/messages/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
 import { CallRefusedError } from '../../../src/services/call-refused.js'
+import { runChecks } from '../../../src/services/messages/checks/check.js'
 import { outgoingFrom } from '../../../src/services/messages/outgoing.js'
-import { type Ctx, charge, decode, type Private, type State, send } from './state.js'
+import { type Ctx, charge, decode, type Private, refuse, type State, send } from './state.js'
 
 /** Clients wait ten seconds for an answer, and send nothing else meanwhile. */
 const ANSWER_MS = 8_000
+/** How long a login's first reads wait to be recorded. */
+const RECORD_MS = 2_000
 /** Fields of a message: its options, and the users that it names. */
 const MESSAGE_FIELDS_MAX = 2_048
 /** Fields at the top of a read: a field for each conversation or range. */
@@ -28,9 +32,12 @@ const READ_FIELDS_MAX = 10_000
 export function onSendMessage(ctx: Ctx, state: State, request: RequestEnvelope): void {
   const { storage } = state
   if (storage === undefined) return notServed(state, request)
+  // Before it is decoded: the limit is there to save that work too.
+  const waitMs = state.isAdmin ? 0 : state.rates.sendOfUser(state.userId)
+  if (waitMs > 0) return refuse(state, 'sends', overRate(request, waitMs))
   let message: OutgoingMessage
   try {
-    message = readMessage(state, request)
+    message = outgoingOfRequest(state, request)
   } catch (error) {
     if (!(error instanceof CallRefusedError)) throw error
     return send(state, failure(request, error.errCode, error.errDlt))
@@ -45,11 +52,17 @@ export function onSendMessage(ctx: Ctx, state: State, request: RequestEnvelope):
   )
 }
 
-function readMessage(state: State, request: RequestEnvelope): OutgoingMessage {
-  const message = decode(MsgData, request, MESSAGE_FIELDS_MAX)
+function overRate(request: RequestEnvelope, waitMs: number): ResponseEnvelope {
+  const detail = `message limit of this user reached, ${retryAfter(waitMs)}`
+  return failure(request, WireCode.TooManyRequests, detail)
+}
+
+function outgoingOfRequest(state: State, request: RequestEnvelope): OutgoingMessage {
+  const message = decode({ decode: readMessage }, request, MESSAGE_FIELDS_MAX)
   if (message === undefined) throw new CallRefusedError(WireCode.ArgsError, 'data is not readable')
-  const { userId, isAdmin } = state
-  return outgoingFrom(message, request.data, { userId, isAdmin, operationId: request.operationID })
+  const { userId, isAdmin, settings, counts } = state
+  const caller = { userId, isAdmin, operationId: request.operationID }
+  return outgoingFrom(message, request.data, caller, (given) => runChecks(given, settings.checks, counts))
 }
 
 export function onSent(state: State, { labels, clientMsgId, outcome }: Private & { kind: 'sent' }): void {
@@ -64,19 +77,50 @@ export function onSent(state: State, { labels, clientMsgId, outcome }: Private &
 
 // Reading
 
+/**
+ * Until the store has recorded the login, other nodes do not know of it, and what they store meanwhile would be neither
+ * read nor pushed: reads wait for that.
+ */
 export function onRead(ctx: Ctx, state: State, request: RequestEnvelope): void {
-  const operation = READS.get(request.reqIdentifier)
-  if (state.storage === undefined || operation === undefined) return notServed(state, request)
+  if (state.storage === undefined || !READS.has(request.reqIdentifier)) return notServed(state, request)
   const fields = countFields(request.data, READ_FIELDS_MAX)
   const count = fields === undefined ? Number.POSITIVE_INFINITY : fields[0] + fields[1] + fields[2]
   if (count > READ_FIELDS_MAX)
     return send(state, failure(request, WireCode.ArgsError, 'data is not readable'))
   charge(ctx, state, weightOfElements(count))
+  if (state.recordedMs !== undefined || state.isReading) return read(ctx, state, request)
+  if (state.early === undefined) ctx.once('record', RECORD_MS, { kind: 'recordOverdue' })
+  state.early = [...(state.early ?? []), request]
+}
+
+export function onRecorded(ctx: Ctx, state: State): void {
+  if (state.recordedMs !== undefined) return
+  state.recordedMs = state.wallMs()
+  // It has read before other nodes knew of it, and may lack what they stored between: it has to come again.
+  if (state.isReading) return ctx.signal(ctx.self, { kind: 'dismiss' })
+  readEarly(ctx, state)
+}
+
+/** The store does not answer: clients wait for ten seconds at most. */
+export function onRecordOverdue(ctx: Ctx, state: State): void {
+  if (state.recordedMs !== undefined || state.ending !== undefined) return
+  state.isReading = true
+  readEarly(ctx, state)
+}
+
+function readEarly(ctx: Ctx, state: State): void {
+  const { early = [] } = state
+  state.early = undefined
+  for (const request of early) read(ctx, state, request)
+}
+
+function read(ctx: Ctx, state: State, request: RequestEnvelope): void {
+  const operation = READS.get(request.reqIdentifier)!
   const labels = labelsOf(request)
   const { userId, isAdmin, storage } = state
   const { operationID: operationId, data: input } = request
   ctx.ask(
-    storage.reader,
+    storage!.reader,
     { kind: 'call', operation, userId, isAdmin, operationId, input },
     ANSWER_MS,
     (outcome) => ({ kind: 'readAnswered', labels, outcome }),
@@ -94,8 +138,9 @@ export function onReadAnswered(state: State, { labels, outcome }: Private & { ki
 // Pushes
 
 /** As OpenIM does, none to an iPhone whose app is in the background: it would not wake. */
-export function onPush(state: State, frame: Connection.Push['frame']): void {
+export function onPush(state: State, { frame, before }: Connection.Push): void {
   if (state.ending !== undefined) return
+  if (before !== undefined && before < (state.recordedMs ?? 0)) return
   if (state.platformId === Platform.IOS && state.report.background) return
   state.socket.send(frame.in(state.encoding.index), true)
 }

@@ -20,6 +20,7 @@ import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
 import type { SendOutcome } from '../../../src/rules/messages/types.js'
 import type { PlatformId, Seat, UserId } from '../../../src/rules/types.js'
 import type { Context, Outcome, Ref } from '../../../src/runtime/index.js'
+import type { CheckCounts, MessageCheck } from '../../../src/services/messages/checks/check.js'
 
 export interface ConnectionSettings {
   inflatedBytesMax: number
@@ -29,19 +30,22 @@ export interface ConnectionSettings {
   readTimeoutMs: number
   /** WATCH_POLICY: whether `asker` may know where a user is. */
   mayWatch(asker: UserId, userId: UserId): boolean
+  /** Of users' messages, in their order. */
+  checks: readonly MessageCheck[]
 }
 
 /** Why something that a client sent was refused, slowed or cut. */
 export type OverShare =
   | FrameExcess
   | 'requests'
+  | 'sends'
   | 'unread'
   | 'list'
   | 'newWatches'
   | 'waitingWatches'
   | 'watchedUsers'
 
-export interface ConnectionCounts {
+export interface ConnectionCounts extends CheckCounts {
   /** By request identifier; `text` for pings. */
   requests: Record<string, number>
   /** By error code. */
@@ -54,7 +58,15 @@ export interface ConnectionCounts {
 }
 
 export function newConnectionCounts(): ConnectionCounts {
-  return { requests: {}, requestErrors: {}, closes: {}, overShare: {}, subscriptions: 0 }
+  return {
+    requests: {},
+    requestErrors: {},
+    closes: {},
+    overShare: {},
+    subscriptions: 0,
+    checkChanges: {},
+    checkRefusals: {},
+  }
 }
 
 /** When the client was last heard; the transport's callbacks write it too, once for each ping. */
@@ -83,8 +95,10 @@ export interface Args {
   /** Undefined = no messages are served. */
   storage: StorageRefs | undefined
   isAdmin: boolean
+  /** The time of day. */
+  wallMs(): number
   settings: ConnectionSettings
-  rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser'>
+  rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser' | 'sendOfUser'>
   counts: ConnectionCounts
   places: Pick<SharedConnectionCounts, 'remove'>
 }
@@ -102,6 +116,12 @@ export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
   isKicked: boolean
   /** The probe under way: since when, and how often its answer was looked for. */
   probe: { sinceMs: number; looks: number } | undefined
+  /** Reads that wait until the login is recorded; made by the first. */
+  early: RequestEnvelope[] | undefined
+  /** When the store had recorded the login (time of day); undefined = it has not. */
+  recordedMs: number | undefined
+  /** It has read before the login was recorded. */
+  isReading: boolean
   /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
   ending: { reason: string; isGoodbye: boolean } | undefined
 }
@@ -124,6 +144,7 @@ export type FromTransport =
 export type Private =
   | { kind: 'tokenFlagged' }
   | { kind: 'sent'; labels: RequestLabels; clientMsgId: string; outcome: Outcome<SendOutcome> }
+  | { kind: 'recordOverdue' }
   | { kind: 'readAnswered'; labels: RequestLabels; outcome: Outcome<CallAnswer> }
   | { kind: 'readDue' }
   | { kind: 'pingDue' }

@@ -31,6 +31,7 @@ export function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     tokenSync: state.addresses.tokenSync,
     storage: state.addresses.storage,
     isAdmin: state.isAdmin(args.userId),
+    wallMs: state.wallMs,
     settings: state.settings,
     rates: state.rates,
     counts: state.counts,

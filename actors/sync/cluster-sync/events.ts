@@ -30,6 +30,10 @@ function onNodeMessage(ctx: Ctx, { addresses }: State, note: Note): void {
       return ctx.signal(ctx.self, note)
     case 'withdraw':
       return ctx.signal(addresses.tokenSync, { ...note, kind: 'tokensKicked' })
+    case 'deliver':
+    case 'delivered':
+      // What a full mailbox refuses comes again.
+      return ctx.tell(addresses.messageSync, { kind: 'nodeMessage', note })
     default:
       return ctx.signal(addresses.presenceSync, { kind: 'nodeMessage', note })
   }

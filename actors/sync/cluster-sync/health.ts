@@ -12,7 +12,7 @@ import type { Outcome } from '../../../src/runtime/index.js'
 import { probeChannelAnew } from './channel.js'
 import { countDiscardsAnew } from './discards.js'
 import { renewLease } from './lease.js'
-import { tellTokensStoreBack } from './losses.js'
+import { tellOthersStoreBack } from './losses.js'
 import type { Ctx, State, Trouble } from './state.js'
 
 const PROBE_MS = 1_000
@@ -82,7 +82,7 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   for (const trouble of ['connection', 'silence', 'lease', 'opening'] as const)
     endTrouble(ctx, state, trouble)
   // Before the shards: logins that they assert again then wait until token-sync has reviewed the loss.
-  if (wasUp || !health.isUp) tellTokensStoreBack(ctx, state)
+  if (wasUp || !health.isUp) tellOthersStoreBack(ctx, state)
   // Also when it was never out of reach as a whole: a master of a Cluster that was replaced may have lost writes.
   for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
   countDiscardsAnew(ctx, state)
@@ -112,7 +112,7 @@ function endTrouble(ctx: Ctx, state: State, trouble: Trouble): void {
   reassess(ctx, state)
   if (wasUp || !health.isUp) return
   ctx.log.info({}, 'the store serves')
-  tellTokensStoreBack(ctx, state)
+  tellOthersStoreBack(ctx, state)
 }
 
 /** `reason`: another process has the name of this node; undefined = none has. */

@@ -12,10 +12,11 @@ export function onChangesMissed(ctx: Ctx, state: State, reason: string): void {
   tellShards(ctx, state)
 }
 
-/** The store serves again, and kicks may have been missed meanwhile. To be called before the shards are told. */
-export function tellTokensStoreBack(ctx: Ctx, { access, addresses }: State): void {
+/** The store serves again; kicks and records may be lost. To be called before the shards are told. */
+export function tellOthersStoreBack(ctx: Ctx, { access, addresses }: State): void {
   access.losses++
   ctx.signal(addresses.tokenSync, { kind: 'storeBack' })
+  if (addresses.storage !== undefined) ctx.signal(addresses.messageSync, { kind: 'storeBack' })
 }
 
 /** presence-sync has no room for a change: the shards read again what they watch, at most once a second. */

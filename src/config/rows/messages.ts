@@ -1,5 +1,16 @@
 /** Messages, and who may have any. */
-import { choice, int } from '../kinds.js'
+import { z } from 'zod'
+import { parseMysqlUrl } from '../../net/mysql-url.js'
+import { choice, int, path, type Row, type Setting, setting } from '../kinds.js'
+
+/** It may hold a password, so it counts as a secret. */
+function databaseUrl(row: Row): Setting<string> {
+  const schema = z.string().superRefine((value, context) => {
+    const parsed = parseMysqlUrl(value)
+    if ('fault' in parsed) context.addIssue({ code: 'custom', message: `it ${parsed.fault}` })
+  })
+  return setting(row, '', '`mysql://user:password@host[:port]/database[?tls=true]`', schema, true)
+}
 
 export const messagesSettings = {
   messages: choice({
@@ -7,8 +18,21 @@ export const messagesSettings = {
     default: 'auto',
     choices: ['auto', 'on', 'off'],
     doc:
-      'Whether messages are served. `auto`: with the embedded store, which keeps them in DATA_DIR; nodes on Redis serve ' +
-      'presence alone.',
+      'Whether messages are served. `auto`: where DATABASE_URL is set, and with the embedded store, which keeps them in ' +
+      'DATA_DIR; other nodes on Redis serve presence alone.',
+  }),
+  databaseUrl: databaseUrl({
+    env: 'DATABASE_URL',
+    doc:
+      'The database of messages, where several nodes share one: MySQL 8 or MariaDB. With TLS also `tlsCaFile`, ' +
+      '`tlsCertFile`, `tlsKeyFile` and `tlsServerName` as parameters.',
+  }),
+  databaseReaders: int({
+    env: 'DATABASE_READERS',
+    default: 4,
+    min: 1,
+    max: 256,
+    doc: 'Connections of this node that read the database of DATABASE_URL; one more writes.',
   }),
   users: choice({
     env: 'USERS',
@@ -17,6 +41,39 @@ export const messagesSettings = {
     doc:
       'Who counts as a user where messages are served. `open`: a user is registered with their first token. `registered`: ' +
       'an administrator registers them first. `auto`: `open` in development mode, otherwise `registered`.',
+  }),
+  sendsPerMinPerUser: int({
+    env: 'SENDS_PER_MIN_PER_USER',
+    default: 3_000,
+    min: 1,
+    max: 10_000_000,
+    doc:
+      'Messages that one user may send in a minute, over all their connections to this node (error 1610). ' +
+      'Administrators: without bound.',
+  }),
+  wordFilterFile: path({
+    env: 'WORD_FILTER_FILE',
+    doc:
+      'Words that are not wanted in the texts of users: a file in UTF-8, one word a line, at most 100,000; lines that begin ' +
+      'with # are comments. A word counts also inside a longer one, whatever its case. Read again when it changes. Messages ' +
+      'of administrators, and over REST, are not looked at.',
+  }),
+  wordFilter: choice({
+    env: 'WORD_FILTER',
+    default: 'mask',
+    choices: ['mask', 'refuse'],
+    doc:
+      'What becomes of a message that holds such a word. `mask`: each of its characters becomes an asterisk. `refuse`: the ' +
+      'message is not sent (error 80000).',
+  }),
+  retentionDays: int({
+    env: 'RETENTION_DAYS',
+    default: 0,
+    min: 0,
+    max: 36_500,
+    doc:
+      'Messages that are older are deleted, within a day; 0 = all are kept. With it go, whatever their age, messages of ' +
+      'conversations that were cleared for all.',
   }),
   revokeLimitS: int({
     env: 'REVOKE_LIMIT_S',

@@ -26,6 +26,12 @@ const syncOption = z
   .nullish()
   .transform((given) => given ?? { IsSyncSelf: false, IsSyncOther: false })
 
+/** Any number that the message can hold; clients show nothing by it. */
+const platformField = z
+  .int32()
+  .nullish()
+  .transform((platform) => platform ?? 0)
+
 /** What REST sends; the rest is for clients, and for the server itself. */
 const SENDABLE = [101, 102, 103, 104, 105, 106, 110, ContentType.AccountNotification] as const
 
@@ -34,7 +40,7 @@ const composition = {
   groupID: textField,
   senderNickname: textField,
   senderFaceURL: textField,
-  senderPlatformID: countField,
+  senderPlatformID: platformField,
   content: z.record(z.string(), z.unknown()),
   contentType: z.literal(SENDABLE),
   sessionType: z.int(),

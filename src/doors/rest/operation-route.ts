@@ -1,6 +1,6 @@
 /** A REST path that is an operation of a storage thread, and the fields that such paths share. */
 import { z } from 'zod'
-import type { Caller } from '../../services/operations/operation.js'
+import { assertOperationId, type Caller } from '../../services/operations/operation.js'
 import type { OperationName } from '../../services/operations/table.js'
 import { JsonText } from './envelope.js'
 import { type Call, type Permission, type Route, route } from './route.js'
@@ -36,11 +36,15 @@ export function operationRoute({ operation, takesProtobuf, isAct = false, ...row
 
 export function callerOf({ caller, operationId }: Call): Caller {
   const { userId, isAdmin } = caller!
+  assertOperationId(operationId)
   return { userId, isAdmin, operationId }
 }
 
 /** Who may ask: users about themselves, administrators about anybody. */
 export const SELF = 'users for themselves; an administrator for anybody'
+
+/** Of characters, so that it fits into 64 KiB of UTF-8. */
+const TEXT_LENGTH_MAX = 16_384
 
 // Clients leave fields out or send null where they mean nothing.
 export const idField = z.string()
@@ -52,6 +56,7 @@ export const idsField = z
   .transform((ids) => ids ?? [])
 export const textField = z
   .string()
+  .max(TEXT_LENGTH_MAX)
   .nullish()
   .transform((text) => text ?? '')
 export const countField = z

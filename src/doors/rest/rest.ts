@@ -76,7 +76,7 @@ async function serve(deps: RestDeps, route: Route, c: Context): Promise<Response
 
 const FRONT_PAGE = {
   name: 'Porchlight',
-  what: "A presence gateway that speaks OpenIM's client protocol. Clients connect to WS_PORT; this is its REST port.",
+  what: "A chat server that speaks OpenIM's client protocol. Clients connect to WS_PORT; this is its REST port.",
   health: ['/healthz', '/readyz'],
   documentation: 'docs/logins.md for tokens, docs/rest.md for every path; ARCHITECTURE.md for how it works.',
 }

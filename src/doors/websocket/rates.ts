@@ -1,6 +1,6 @@
 /**
- * How often logins may be tried, a user's requests come and a user begins to watch others, counted across io threads:
- * so many in a period, and as many at once after a quiet one.
+ * How often logins may be tried, and a user may ask, begin to watch others and send messages, counted across io threads: so
+ * many in a period, and as many at once after a quiet one.
  *
  * GCRA: a bucket is one number, the time at which it would be quiet again if nobody came any more. Each event puts it
  * one interval (period / limit) later, and is refused when that would be more than a period from now. What a request
@@ -25,7 +25,8 @@ const ADDRESSES_AT = 1
 const USERS_AT = ADDRESSES_AT + ADDRESS_BUCKETS
 const REQUESTS_AT = USERS_AT + USER_BUCKETS
 const WATCHES_AT = REQUESTS_AT + USER_BUCKETS
-const SLOTS = WATCHES_AT + USER_BUCKETS
+const SENDS_AT = WATCHES_AT + USER_BUCKETS
+const SLOTS = SENDS_AT + USER_BUCKETS
 
 const NS_PER_MS = 1_000_000n
 const SECOND_NS = 1_000n * NS_PER_MS
@@ -36,6 +37,7 @@ export interface RateLimits {
   loginsPerMinPerUser: number
   requestsPerSPerUser: number
   newWatchesPerMinPerUser: number
+  sendsPerMinPerUser: number
   /** IPv6 addresses that share so many first bits are counted as one. */
   addressPrefixV6: number
 }
@@ -61,6 +63,7 @@ export class Rates {
   readonly #loginsPerUser: Limit
   readonly #requestsPerUser: Limit
   readonly #watchesPerUser: Limit
+  readonly #sendsPerUser: Limit
   readonly #prefixV6: number
   readonly #nowMs: () => number
 
@@ -75,6 +78,7 @@ export class Rates {
     this.#loginsPerUser = limitOf(limits.loginsPerMinPerUser, MINUTE_NS)
     this.#requestsPerUser = limitOf(limits.requestsPerSPerUser, SECOND_NS, true)
     this.#watchesPerUser = limitOf(limits.newWatchesPerMinPerUser, MINUTE_NS)
+    this.#sendsPerUser = limitOf(limits.sendsPerMinPerUser, MINUTE_NS)
     this.#prefixV6 = limits.addressPrefixV6
     this.#nowMs = nowMs
   }
@@ -104,6 +108,11 @@ export class Rates {
   /** Count so many new watches of a user, all or none. */
   watchesOfUser(userId: UserId, count: number): number {
     return this.#take(WATCHES_AT + (this.#hashOf(userId) % USER_BUCKETS), this.#watchesPerUser, count)
+  }
+
+  /** Count a message that a user sends, over whichever of their connections. */
+  sendOfUser(userId: UserId): number {
+    return this.#take(SENDS_AT + (this.#hashOf(userId) % USER_BUCKETS), this.#sendsPerUser)
   }
 
   #hashOf(key: string): number {

@@ -30,10 +30,10 @@ import { SecretGuard } from '../../services/secret-guard.js'
 import { StatusService } from '../../services/statuses.js'
 import { type NewToken, TokenService } from '../../services/token-service.js'
 import { auditTrail } from '../audit-trail.js'
+import { renewTls, tlsFilesOf } from '../files/tls.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { platformTable, type Rights, rightsOf, type SupervisorVerbs, tokenKeysOf } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
-import { renewTls, tlsFilesOf } from '../tls.js'
 import { tokenStore } from '../token-store.js'
 
 /** The shard's own deadline for all nodes, and a little for the way. */

@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FromTransport } from '../../../actors/io/connection.js'
-import { type DeliveryCounts, deliveries } from '../../../actors/io/deliveries.js'
+import { type DeliveryCounts, type DeliveryGauges, deliveries } from '../../../actors/io/deliveries.js'
 import { type FanOutCounts, type FanOutGauges, fanOut } from '../../../actors/io/fan-out.js'
 import {
   type ListenerCounts,
@@ -28,6 +28,7 @@ import type {
   Transport,
   TransportHandlers,
 } from '../../doors/websocket/transport/transport.js'
+import type { WatchedFiles } from '../../files/watched-files.js'
 import { connectionsThatFit } from '../../health/descriptors.js'
 import { Networks } from '../../net/networks.js'
 import { originCheck } from '../../net/origin.js'
@@ -35,10 +36,11 @@ import type { TlsFiles } from '../../net/tls-files.js'
 import type { Report } from '../../observe/metrics.js'
 import { Addresses, DELIVERIES, FAN_OUT, LISTENER } from '../../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../../runtime/index.js'
+import { messageChecks, wordListOf } from '../files/message-checks.js'
+import { renewTls, tlsFilesOf } from '../files/tls.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { platformTable, rightsOf, seating, tokenKeysOf } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
-import { renewTls, tlsFilesOf } from '../tls.js'
 
 /** How long the last sockets have to take their goodbye. */
 const GOODBYE_MS = 2_000
@@ -59,10 +61,17 @@ type IoCounts = ListenerCounts &
 export const prepare: PrepareRole = async (task) => {
   const keys = await tokenKeysOf(task)
   const tls = await tlsFilesOf(task.settings.config)
-  return (thread) => open(thread, keys, tls)
+  const words = await wordListOf(task.settings.config)
+  return (thread) => open(thread, keys, { tls, words })
 }
 
-function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined): RoleInstance {
+/** Files that are read again when they have changed, where they are set. */
+interface Files {
+  tls: TlsFiles | undefined
+  words: WatchedFiles<string[]> | undefined
+}
+
+function open(thread: ThreadContext, keys: TokenKeys, { tls, words }: Files): RoleInstance {
   const { system, settings, index } = thread
   const { config, topology } = settings
   const hub = new Hub()
@@ -90,8 +99,12 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     watchesWaitingMax: config.watchesWaitingMax,
   }
   const gauges: FanOutGauges = { waiting: () => 0 }
+  const held: DeliveryGauges = { held: () => 0 }
   system.spawn(fanOut, { hub, limits, gauges, transport, addresses, counts }, FAN_OUT)
-  if (addresses.storage !== undefined) system.spawn(deliveries, { hub, counts }, DELIVERIES)
+  if (addresses.storage !== undefined) {
+    const { reader } = addresses.storage
+    system.spawn(deliveries, { hub, reader, wallMs: Date.now, counts, gauges: held }, DELIVERIES)
+  }
   system.spawn(
     listener,
     {
@@ -113,6 +126,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
           'readTimeoutMs',
         ),
         mayWatch: rights.mayWatch,
+        checks: messageChecks(thread, words),
         handshakesPerSMax: Math.ceil(config.handshakesPerSMax / topology.io.length),
         drainRate: Math.ceil(config.drainRate / topology.io.length),
       },
@@ -133,6 +147,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
   thread.meter.metrics.onSnapshot((report) => {
     report.total('turnedAway', accepts.turnedAway)
     reportIo(report, hub, counts, gauges)
+    report.level('messagesHeld', held.held())
   })
 
   let isListening = false
@@ -148,6 +163,7 @@ function open(thread: ThreadContext, keys: TokenKeys, tls: TlsFiles | undefined)
     },
     release: () => {
       tls?.close()
+      words?.close()
       transport.close()
     },
     parts: () => [
@@ -255,4 +271,6 @@ function reportIo(report: Report, hub: Hub, counts: IoCounts, gauges: FanOutGaug
   reportTotals(report, 'closes', 'reason', counts.closes)
   reportTotals(report, 'handshakesMalformed', 'reason', counts.malformed)
   reportTotals(report, 'overShare', 'reason', counts.overShare)
+  reportTotals(report, 'checkChanges', 'check', counts.checkChanges)
+  reportTotals(report, 'checkRefusals', 'check', counts.checkRefusals)
 }

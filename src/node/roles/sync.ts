@@ -34,6 +34,8 @@ function open({ system, settings, log, meter }: ThreadContext): RoleInstance {
     report.total('storeDiscards', counts.storeDiscards)
     report.total('tokenLookups', counts.tokenLookups)
     report.total('uncheckedLogins', counts.uncheckedLogins)
+    report.total('messagesRetold', counts.messagesRetold)
+    report.total('messagesUnreached', counts.messagesUnreached)
     report.level('storeUp', health.isUp ? 1 : 0)
     const sinceMs = (health.store ?? health.nodeId)?.sinceMs
     report.level('storeDownSeconds', sinceMs === undefined ? 0 : (performance.now() - sinceMs) / 1_000)

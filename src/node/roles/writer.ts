@@ -1,37 +1,56 @@
 /** The writer role: the actor that changes the database of messages. */
 import { messageWriter, type WriterCounts } from '../../../actors/storage/message-writer.js'
+import { pick } from '../../config/pick.js'
 import { Addresses, MESSAGE_WRITER } from '../../protocol/addresses.js'
-import { openToWrite, operationArgs } from '../message-database.js'
+import type { GuardedDatabase } from '../../store/sql/guarded-database.js'
+import { databasePart, openToWrite, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
+import { threadLog } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
 
-export const prepare: PrepareRole = async () => open
+export const prepare: PrepareRole = async (task) => {
+  const database = await openToWrite(task.settings.config, threadLog(task))
+  return (thread) => open(thread, database)
+}
 
-function open({ system, settings, meter }: ThreadContext): RoleInstance {
-  const database = openToWrite(settings.config)
-  const { commitSeconds, commitMessages } = meter.metrics.all
+function open({ system, settings, meter }: ThreadContext, database: GuardedDatabase): RoleInstance {
+  const { commitSeconds, commitMessages, housekeepingSeconds } = meter.metrics.all
   const counts: WriterCounts = {
     messagesSent: 0,
     messagesRefused: {},
     messagesRepeated: 0,
+    messagesExpired: 0,
+    destructs: 0,
     committed: (seconds, messages) => {
       commitSeconds.observe(seconds)
       commitMessages.observe(messages)
     },
+    housekept: (seconds) => housekeepingSeconds.observe(seconds),
   }
-  const { deliveries } = new Addresses(settings.topology)
+  const addresses = new Addresses(settings.topology)
+  const { deliveries } = addresses
+  const messageSync = settings.config.usesRedis ? addresses.messageSync : undefined
   system.spawn(
     messageWriter,
-    { database, deliveries, ...operationArgs(settings.config), counts },
+    {
+      database,
+      deliveries,
+      messageSync,
+      ...operationArgs(settings.config),
+      ...pick(settings.config, 'retentionDays'),
+      counts,
+    },
     MESSAGE_WRITER,
   )
   meter.metrics.onSnapshot((report) => {
     report.total('messagesSent', counts.messagesSent)
     report.total('messagesRepeated', counts.messagesRepeated)
+    report.total('messagesExpired', counts.messagesExpired)
+    report.total('destructs', counts.destructs)
     reportTotals(report, 'messagesRefused', 'code', counts.messagesRefused)
   })
   return {
-    release: () => void database.close(),
-    parts: () => [],
+    stop: () => database.close(),
+    parts: () => [databasePart('database', database)],
   }
 }

@@ -3,6 +3,8 @@
  * of its receiver; docs/node-protocol.md shows the table and says how to add one.
  */
 import { type Changes, changes } from './changes.js'
+import { deliver } from './deliver.js'
+import { delivered } from './delivered.js'
 import { died } from './died.js'
 import { evict } from './evict.js'
 import { evicted } from './evicted.js'
@@ -12,7 +14,18 @@ import { records } from './records.js'
 import { remind } from './remind.js'
 import { withdraw } from './withdraw.js'
 
-export const NOTE_KINDS = { changes, records, evict, evicted, remind, holding, died, withdraw }
+export const NOTE_KINDS = {
+  changes,
+  records,
+  evict,
+  evicted,
+  remind,
+  holding,
+  died,
+  withdraw,
+  deliver,
+  delivered,
+}
 
 /** What a message brings. */
 export type AnyNote = ReturnType<(typeof NOTE_KINDS)[keyof typeof NOTE_KINDS]['decode']>

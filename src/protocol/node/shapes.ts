@@ -51,6 +51,13 @@ export function text(charactersMax: number): Shape<string> {
   }
 }
 
+export function bytes(bytesMax: number): Shape<Uint8Array> {
+  return {
+    is: (value): value is Uint8Array => value instanceof Uint8Array && value.length <= bytesMax,
+    text: `at most ${bytesMax.toLocaleString('en')} bytes`,
+  }
+}
+
 export function list<T>(element: Shape<T>, countMax: number): Shape<T[]> {
   const shape: Shape<T[]> = {
     is: (value): value is T[] =>

@@ -27,7 +27,7 @@ export interface Suspect {
 const UNREGISTERED_MAX = 100
 
 /** The part of a membership that only reads it. */
-export type Members = Pick<Membership, 'filter' | 'isGone' | 'unregisteredIn'>
+export type Members = Pick<Membership, 'filter' | 'isGone' | 'living' | 'unregisteredIn'>
 
 export class Membership {
   #version = 0

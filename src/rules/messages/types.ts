@@ -34,6 +34,9 @@ export interface Delivery {
   conversationId: ConversationId
   /** 0 = it is not kept. */
   seq: number
+  sentMs: number
+  /** When the message before it in the conversation was sent. */
+  previousMs: number
   /** The protobuf message as clients get it. */
   body: Uint8Array
   senderId: UserId

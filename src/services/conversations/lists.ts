@@ -62,8 +62,9 @@ export const ownerConversations = operation(
     if (pageNumber < 1) throw argsError('pagination.pageNumber: expected 1 or more')
     assertLength('pagination.showNumber', showNumber, PAGE_MAX)
     const total = yield* count(records, [bucketOfUser(userID), userID])
-    if (showNumber <= 0) return { total, conversations: [] }
-    const page = yield* recordsOf(userID, { offset: (pageNumber - 1) * showNumber, limit: showNumber })
+    const offset = (pageNumber - 1) * showNumber
+    if (showNumber <= 0 || offset >= total) return { total, conversations: [] }
+    const page = yield* recordsOf(userID, { offset, limit: showNumber })
     return { total, conversations: page.map(toWire) }
   },
 )

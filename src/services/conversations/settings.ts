@@ -1,11 +1,20 @@
 /** What users set for their conversations. */
+import { WireCode } from '../../openim/codes.js'
 import { ContentType } from '../../openim/content-types.js'
-import { type ConversationId, SessionType } from '../../rules/messages/conversation-id.js'
+import {
+  accountChatId,
+  type ConversationId,
+  pairOf,
+  SessionType,
+  singleChatId,
+} from '../../rules/messages/conversation-id.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { argsError } from '../call-refused.js'
+import { argsError, CallRefusedError } from '../call-refused.js'
+import { listDestruct } from '../housekeeping/destruct.js'
 import { conversationsChanged, notify, notifyInChat } from '../messages/notices.js'
 import { assertLength, assertSelf, type OperationContext, operation } from '../operations/operation.js'
+import { findUsers } from '../people/users.js'
 import { ChangeState } from '../people/version-log.js'
 import { type ConversationRecord, findRecord, newRecord, writeRecords } from './records.js'
 
@@ -47,28 +56,27 @@ export const setConversations = operation(
 
 function* setFor(context: OperationContext, ownerId: UserId, wanted: Wanted): Operation<void> {
   const before = yield* findRecord(ownerId, wanted.conversationID)
-  const base = before ?? newRecordOf(ownerId, wanted)
+  const base = before ?? (yield* newRecordOf(ownerId, wanted))
   const after = applied(base, wanted)
   if (before === undefined || !isSame(before, after)) {
     yield* writeRecords(ownerId, [after], before === undefined ? ChangeState.Insert : ChangeState.Update)
+    yield* listDestruct(base, after)
     yield* notify(context, conversationsChanged(ownerId, [wanted.conversationID]))
   }
-  const { isPrivateChat, conversationType } = wanted
-  if (typeof isPrivateChat === 'boolean' && conversationType !== SessionType.Group) {
-    yield* setPrivate(context, ownerId, wanted, isPrivateChat)
+  const { isPrivateChat } = wanted
+  if (typeof isPrivateChat === 'boolean' && base.type === SessionType.Single) {
+    yield* setPrivate(context, base, isPrivateChat)
   }
 }
 
 /** Burning after reading is for both of them. */
 function* setPrivate(
   context: OperationContext,
-  ownerId: UserId,
-  wanted: Wanted,
+  { ownerId, userId: otherId, conversationId: conversationID, type }: ConversationRecord,
   isPrivate: boolean,
 ): Operation<void> {
-  const { conversationID, conversationType, userID: otherId } = wanted
   const other = yield* findRecord(otherId, conversationID)
-  const base = other ?? newRecord(otherId, conversationID, { type: conversationType, userId: ownerId })
+  const base = other ?? newRecord(otherId, conversationID, { type, userId: ownerId })
   const state = other === undefined ? ChangeState.Insert : ChangeState.Update
   yield* writeRecords(otherId, [{ ...base, isPrivate: Number(isPrivate) }], state)
   const notice = {
@@ -82,9 +90,22 @@ function* setPrivate(
   yield* notifyInChat(context, notice)
 }
 
-function newRecordOf(ownerId: UserId, wanted: Wanted): ConversationRecord {
-  const { conversationID, conversationType, userID, groupID } = wanted
-  return newRecord(ownerId, conversationID, { type: conversationType, userId: userID, groupId: groupID })
+/** A record is the right to read, so nobody makes one for a conversation of others. */
+function* newRecordOf(
+  ownerId: UserId,
+  { conversationID, conversationType, userID }: Wanted,
+): Operation<ConversationRecord> {
+  if (conversationType === SessionType.Group) throw argsError('conversationType: groups are not served yet')
+  const parties = pairOf(ownerId, userID)
+  const isOfAccount = conversationType === SessionType.Notification
+  if (conversationID !== (isOfAccount ? accountChatId(parties) : singleChatId(parties))) {
+    throw argsError('conversationID: expected the one of the user and userID')
+  }
+  const both = new Set([ownerId, userID])
+  if ((yield* findUsers([...both])).length < both.size) {
+    throw new CallRefusedError(WireCode.RecordNotFoundError, 'userIDs, userID: not registered')
+  }
+  return newRecord(ownerId, conversationID, { type: conversationType, userId: userID })
 }
 
 function applied(record: ConversationRecord, wanted: Wanted): ConversationRecord {

@@ -5,6 +5,7 @@ import type { MsgData, OfflinePushInfo } from '../../openim/proto/messages.js'
 import { SessionType } from '../../rules/messages/conversation-id.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
+import { argsError } from '../call-refused.js'
 import { NOTIFICATION_OPTIONS } from './notices.js'
 import { outgoingOf } from './outgoing.js'
 
@@ -34,7 +35,7 @@ const ONLINE_ONLY: Options = {
 export function compose(given: Composition, clientMsgID: string, nowMs: number): OutgoingMessage {
   const { isOnlineOnly, notOfflinePush, content, offlinePushInfo, contentType, ...fields } = given
   const isOfAccount = contentType === ContentType.AccountNotification
-  const text = JSON.stringify(isOfAccount ? { detail: JSON.stringify(content) } : content)
+  const text = textOf(isOfAccount ? { detail: textOf(content) } : content)
   const options: Options = {
     ...(isOnlineOnly && ONLINE_ONLY),
     ...(notOfflinePush && { offlinePush: false }),
@@ -51,6 +52,15 @@ export function compose(given: Composition, clientMsgID: string, nowMs: number):
     offlinePushInfo,
   }
   return outgoingOf(newMessage(message))
+}
+
+/** JSON can be read deeper than it can be written. */
+function textOf(content: object): string {
+  try {
+    return JSON.stringify(content)
+  } catch {
+    throw argsError('content: nested too deep')
+  }
 }
 
 /** A notification of the app's own, to those who are there. */

@@ -41,7 +41,8 @@ export function* lookUp(batch: readonly OutgoingMessage[]): Operation<Candidate[
   return batch.map((message, index) => ({
     message,
     digest: digests[index]!,
-    head: heads.get(message.conversationId),
+    // Another message of the batch may have locked it.
+    head: message.isStored ? heads.get(message.conversationId) : undefined,
     twin: twins[index],
     receiver: receivers[index]!,
   }))

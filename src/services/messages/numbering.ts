@@ -48,7 +48,8 @@ function numberOne(plan: Numbered, candidate: Candidate, operationId: string, no
   const body = bodyOf(candidate, { serverMsgID: outcome.serverMsgId, sendTime: sentMs, seq })
   const { conversationId, senderId, receiverId } = message
   const userIds = message.toSender ? [receiverId, senderId] : [receiverId]
-  plan.deliveries.push({ conversationId, seq, body, senderId, userIds, operationId })
+  const previousMs = head?.lastMs ?? 0
+  plan.deliveries.push({ conversationId, seq, sentMs, previousMs, body, senderId, userIds, operationId })
   if (head !== undefined) store(plan, candidate, head, { seq, sentMs, body })
   return outcome
 }
@@ -59,6 +60,7 @@ function store(
   head: Head,
   { seq, sentMs, body }: { seq: number; sentMs: number; body: Uint8Array },
 ): void {
+  if (head.maxSeq === 0) Object.assign(head, message.parties)
   head.maxSeq = seq
   head.lastMs = sentMs
   plan.heads.add(head)
@@ -88,7 +90,8 @@ function twinWithin({ rows }: Numbered, { message, digest }: Candidate): StoredM
 
 function refusalOf({ message, head, receiver }: Candidate): SendOutcome | undefined {
   const { parties, asksBlackList, asksReceiver } = message
-  if (head !== undefined && (head.a !== parties.a || head.b !== parties.b)) {
+  const isTaken = head !== undefined && head.maxSeq > 0
+  if (isTaken && (head.a !== parties.a || head.b !== parties.b)) {
     return refused(WireCode.ArgsError, 'recvID: the name of this conversation is taken by two other users')
   }
   if (asksBlackList && receiver.hasBlocked)

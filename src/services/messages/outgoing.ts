@@ -2,6 +2,7 @@
  * What a sender may send, as far as can be told without the database. A message of OpenIM's protocol becomes one that
  * storage takes, or CALL_REFUSED says what is wrong with it.
  */
+import { isUtf8 } from 'node:buffer'
 import {
   ContentType,
   forcedOptions,
@@ -22,23 +23,44 @@ import {
 } from '../../rules/messages/conversation-id.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
 import { checkUserId } from '../../rules/user-id.js'
+import { isId } from '../../store/ports/ids.js'
 import { argsError, noPermissionError } from '../call-refused.js'
-import type { Caller } from '../operations/operation.js'
+import { assertOperationId, type Caller } from '../operations/operation.js'
 
 const CLIENT_MSG_ID_BYTES_MAX = 128
 const TEXT_BYTES_MAX = 8_192
+/** Clients of the Go core end a connection that brings them more than 1 MiB, and would at each attempt to read it. */
+const MESSAGE_BYTES_MAX = 512 * 1024
 const AT_USERS_MAX = 1_000
 
-/** A message that came over a socket, with its bytes. Throws CALL_REFUSED. */
-export function outgoingFrom(message: MsgData, bytes: Uint8Array, caller: Caller): OutgoingMessage {
+/** A message that came over a socket, with its bytes. `check` makes the checks of users' messages. Throws CALL_REFUSED. */
+export function outgoingFrom(
+  message: MsgData,
+  bytes: Uint8Array,
+  caller: Caller,
+  check: (message: MsgData) => MsgData = (given) => given,
+): OutgoingMessage {
   if (message.sendID !== caller.userId)
     throw noPermissionError('sendID: expected the user of this connection')
-  if (isSystemContent(message.contentType) && !caller.isAdmin) {
-    throw noPermissionError('contentType: notifications are made by the server')
-  }
+  if (!caller.isAdmin) assertNoNotification(message)
+  assertOperationId(caller.operationId)
+  if (bytes.length > MESSAGE_BYTES_MAX) throw argsError(`message: at most ${MESSAGE_BYTES_MAX} bytes`)
   const { id, parties } = conversationOf(message)
   checkFields(message)
-  return outgoing(message, isClean(message) ? bytes : cleaned(message), id, parties, caller.isAdmin)
+  const passed = caller.isAdmin ? message : check(message)
+  const isAsItCame = passed === message && isClean(message)
+  // Made anew where a check changed it: what was appended to the bytes would leave in them what is not to be kept.
+  return outgoing(passed, isAsItCame ? bytes : cleaned(passed), id, parties, caller.isAdmin)
+}
+
+/** They pass black lists and settings, and go where no user writes. */
+function assertNoNotification({ contentType, options }: MsgData): void {
+  if (isSystemContent(contentType)) {
+    throw noPermissionError('contentType: notifications are made by the server')
+  }
+  if (!isOn(options, 'isNotNotification')) {
+    throw noPermissionError('options.isNotNotification: notifications are made by the server')
+  }
 }
 
 /** A message that the server or an administrator makes; it need not be checked. */
@@ -89,7 +111,10 @@ function conversationOf({ sessionType, contentType, sendID, recvID, groupID }: M
   if (flaw !== undefined) throw argsError(`recvID: ${flaw}`)
   if (groupID !== '') throw argsError('groupID: expected none in a chat of two')
   const parties = pairOf(sendID, recvID)
-  return { id: isOfAccount ? accountChatId(parties) : singleChatId(parties), parties }
+  const id = isOfAccount ? accountChatId(parties) : singleChatId(parties)
+  // Of a receiver who is not registered: those who are have shorter ones.
+  if (!isId(id)) throw argsError('recvID: too long for a conversation')
+  return { id, parties }
 }
 
 /** Clients rely on these: one whose text is not JSON aborts what they do with it. */
@@ -100,8 +125,8 @@ function checkFields(message: MsgData): void {
     throw argsError(`clientMsgID: at most ${CLIENT_MSG_ID_BYTES_MAX} bytes`)
   }
   if (content.length === 0) throw argsError('content: missing')
-  const text = Buffer.from(content.buffer, content.byteOffset, content.length).toString()
-  if (!isJson(text)) throw argsError('content: expected JSON')
+  const text = Buffer.from(content.buffer, content.byteOffset, content.length)
+  if (!isUtf8(text) || !isJson(text.toString())) throw argsError('content: expected JSON')
   if (attachedInfo !== '' && !isJson(attachedInfo)) throw argsError('attachedInfo: expected JSON, or nothing')
   for (const [name, value] of Object.entries({ ex, senderNickname, senderFaceURL })) {
     if (Buffer.byteLength(value) > TEXT_BYTES_MAX) throw argsError(`${name}: at most ${TEXT_BYTES_MAX} bytes`)

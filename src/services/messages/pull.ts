@@ -29,13 +29,15 @@ import { conversations, messages } from '../../store/schema/tables.js'
 import { findRecords, recordsOf } from '../conversations/records.js'
 import { assertLength, assertSelf, CONVERSATIONS_MAX, operation, SEQS_MAX } from '../operations/operation.js'
 import type { Head } from './lookup.js'
-import { type Bounds, boundsOf, boundsWithin, view } from './visible.js'
+import { type Bounds, boundsOf, boundsWithin, isParty, view } from './visible.js'
 
 /**
  * Clients of OpenIM's Go core end a connection that brings them more than 1 MiB. As base64 in JSON it is a third more, and
  * has to fit into BACKPRESSURE_BYTES_MAX.
  */
 const REPLY_BYTES_MAX = 900_000
+/** What a conversation takes beside its ID and its messages. */
+const PART_BYTES = 32
 /** Messages of a range in one answer. */
 const RANGE_MAX = 1_000
 /** How far back a displayable message is looked for. */
@@ -50,7 +52,9 @@ export const newestSeqs = operation(
     const ids = new Set([...chats, ...chats.map(notificationsOf), ownNotifications(userID)])
     const heads = yield* headsOf([...ids])
     const maxSeqs = Object.fromEntries(
-      [...heads].filter(([, { maxSeq }]) => maxSeq > 0).map(([id, { maxSeq }]) => [id, maxSeq]),
+      [...heads]
+        .filter(([, head]) => head.maxSeq > 0 && isParty(head, userID))
+        .map(([id, { maxSeq }]) => [id, maxSeq]),
     )
     return { maxSeqs, minSeqs: {} }
   },
@@ -203,6 +207,7 @@ class Answer {
     end: { isEnd: boolean; endSeq: number },
     keep: 'newest' | 'first',
   ): void {
+    this.#bytesLeft -= Buffer.byteLength(conversationId) + PART_BYTES
     const ordered = keep === 'newest' ? [...found].reverse() : found
     const kept: Uint8Array[] = []
     for (const message of ordered) {

@@ -26,7 +26,7 @@ import {
 import { ChangeState } from '../people/version-log.js'
 import { readUpTo } from './mark-read.js'
 import { conversationsChanged, notify } from './notices.js'
-import { boundsOf, emptied } from './visible.js'
+import { boundsOf, boundsWithin, emptied } from './visible.js'
 
 /** `IsSyncSelf`: the user's other devices are told. `IsSyncOther`: it is done for all. */
 interface SyncOption {
@@ -164,9 +164,10 @@ function* clearForAll(context: OperationContext, record: ConversationRecord): Op
   const { ownerId, userId, conversationId } = record
   const bucket = bucketOfConversation(conversationId)
   const head = yield* findOne(conversations, bucket, conversationId)
-  if (head === undefined || head.maxSeq === 0) return
-  yield* update(conversations, [{ key: [bucket, conversationId], set: { minSeq: head.maxSeq + 1 } }])
-  yield* readUpTo(record, head.maxSeq)
+  const { max } = boundsWithin(head, record)
+  if (max === 0) return
+  yield* update(conversations, [{ key: [bucket, conversationId], set: { minSeq: max + 1 } }])
+  yield* readUpTo(record, max)
   yield* tellCleared(context, ownerId, userId, [conversationId])
 }
 

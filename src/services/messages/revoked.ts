@@ -35,7 +35,19 @@ function detailOf(message: MsgData, { userId, nickname, role, timeMs }: RevokeNo
 export function withRevokedQuote(body: Uint8Array, quoted: MsgData, note: RevokeNote): Uint8Array {
   const message = MsgData.decode(body)
   const element = JSON.parse(Buffer.from(message.content).toString())
-  element.quoteMessage.contentType = ContentType.Revoked
-  element.quoteMessage.content = JSON.stringify({ detail: detailOf(quoted, note) })
-  return MsgData.encode({ ...message, content: Buffer.from(JSON.stringify(element)) }).finish()
+  const revoked = {
+    contentType: ContentType.Revoked,
+    content: JSON.stringify({ detail: detailOf(quoted, note) }),
+  }
+  Object.assign(element.quoteMessage, revoked)
+  return MsgData.encode({ ...message, content: jsonOf(element, { quoteMessage: revoked }) }).finish()
+}
+
+/** JSON can be read deeper than it can be written: what somebody nested so deep is left out. */
+function jsonOf(value: object, otherwise: object): Uint8Array {
+  try {
+    return Buffer.from(JSON.stringify(value))
+  } catch {
+    return Buffer.from(JSON.stringify(otherwise))
+  }
 }

@@ -9,11 +9,11 @@ import { type ConversationId, SessionType } from '../../rules/messages/conversat
 import type { Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { insert, put, raise } from '../../store/ports/steps.js'
+import { insert, put, raise, remove } from '../../store/ports/steps.js'
 import { conversations, messages, records } from '../../store/schema/tables.js'
 import { findRecord, newRecord, writeRecords } from '../conversations/records.js'
 import { ChangeState } from '../people/version-log.js'
-import { lookUp, type StoredMessage } from './lookup.js'
+import { type Candidate, type Head, lookUp, type StoredMessage } from './lookup.js'
 import { numberAll } from './numbering.js'
 
 /** A message, and the operation ID of the request that sends it. */
@@ -41,13 +41,31 @@ export function* sendAll(batch: readonly Sending[], nowMs: number): Operation<Se
   yield* insert(messages, plan.rows)
   yield* put(conversations, [...plan.heads])
   yield* raise(records, readMarksOf(plan.rows))
+  yield* removeEmpty(candidates)
   return { outcomes: plan.outcomes, deliveries: plan.deliveries }
 }
 
+/** A refused message leaves no head: it would keep the name from another pair, and anybody could make any number. */
+function* removeEmpty(candidates: readonly Candidate[]): Operation<void> {
+  const empty = new Set<Head>()
+  for (const { head } of candidates) if (head !== undefined && isEmpty(head)) empty.add(head)
+  yield* remove(
+    conversations,
+    [...empty].map(({ bucket, conversationId }) => [bucket, conversationId]),
+  )
+}
+
+function isEmpty({ maxSeq, minSeq, rightsEpoch }: Head): boolean {
+  return maxSeq === 0 && minSeq === 0 && rightsEpoch === 0
+}
+
+/** To each receiver: an account may be the receiver of another one. */
 function firstOfEach(unlisted: readonly OutgoingMessage[]): OutgoingMessage[] {
-  const first = new Map<ConversationId, OutgoingMessage>()
-  for (const message of unlisted)
-    if (!first.has(message.conversationId)) first.set(message.conversationId, message)
+  const first = new Map<string, OutgoingMessage>()
+  for (const message of unlisted) {
+    const key = `${message.receiverId}:${message.conversationId}`
+    if (!first.has(key)) first.set(key, message)
+  }
   return [...first.values()]
 }
 

@@ -32,12 +32,19 @@ export function* boundsOf(userId: UserId, conversationId: ConversationId): Opera
   return record === undefined ? undefined : boundsWithin(head, record)
 }
 
+/** Empty where the name is that of another pair's conversation. */
 export function boundsWithin(head: Head | undefined, record: ConversationRecord): Bounds {
-  const max = head?.maxSeq ?? 0
+  const { maxSeq: max, minSeq } = head !== undefined && isParty(head, record.ownerId) ? head : NOTHING_YET
   return {
-    min: Math.max(1, head?.minSeq ?? 0, record.minSeq),
+    min: Math.max(1, minSeq, record.minSeq),
     max: record.maxSeq === 0 ? max : Math.min(max, record.maxSeq),
   }
+}
+
+const NOTHING_YET = { maxSeq: 0, minSeq: 0 }
+
+export function isParty({ a, b }: Head, userId: UserId): boolean {
+  return a === userId || b === userId
 }
 
 function boundsOfNotifications(
@@ -47,8 +54,7 @@ function boundsOfNotifications(
 ): Bounds | undefined {
   const isOwn = conversationId === ownNotifications(userId)
   if (head === undefined) return isOwn ? { min: 1, max: 0 } : undefined
-  const isParty = head.a === userId || head.b === userId
-  return isParty ? { min: Math.max(1, head.minSeq), max: head.maxSeq } : undefined
+  return isParty(head, userId) ? { min: Math.max(1, head.minSeq), max: head.maxSeq } : undefined
 }
 
 /** What decides how a message looks to a user. */

@@ -55,6 +55,15 @@ export function assertSelf({ userId, isAdmin }: Caller, subject: UserId): void {
   }
 }
 
+const OPERATION_ID_LENGTH_MAX = 256
+
+/** Throws when it is too long to be pushed to all who hear of the operation. */
+export function assertOperationId(operationId: string): void {
+  if (operationId.length > OPERATION_ID_LENGTH_MAX) {
+    throw argsError(`operationID: at most ${OPERATION_ID_LENGTH_MAX} characters`)
+  }
+}
+
 /** Throws when a list is longer than a request may have it. */
 export function assertLength(name: string, length: number, max: number): void {
   if (length > max) throw argsError(`${name}: at most ${max}`)

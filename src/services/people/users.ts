@@ -15,6 +15,14 @@ export type User = RowOf<typeof users>
 /** Of one request. */
 const USERS_MAX = 1_000
 
+/** Two IDs have to fit into the ID of a conversation, which is at most 255 bytes. */
+const ID_BYTES_MAX = 125
+
+/** In words to follow "userID". */
+function checkLength(userId: UserId): string | undefined {
+  return Buffer.byteLength(userId) > ID_BYTES_MAX ? `is longer than ${ID_BYTES_MAX} bytes` : undefined
+}
+
 /** The fields of a new user. */
 export type NewUser = Pick<UserInfo, 'userID'> & Partial<UserInfo>
 
@@ -26,7 +34,7 @@ export const registerUsers = operation(
     const ids = asked.map(({ userID }) => userID)
     if (new Set(ids).size < ids.length) throw argsError('users: a userID comes twice')
     for (const [index, id] of ids.entries()) {
-      const flaw = checkUserId(id)
+      const flaw = checkUserId(id) ?? checkLength(id)
       if (flaw !== undefined) throw argsError(`users.${index}.userID: ${flaw}`)
     }
     const known = (yield* findUsers(ids)).map(({ userId }) => userId)
@@ -43,6 +51,8 @@ export const registerUsers = operation(
 
 /** Register a user that is not there yet. True = they are new. */
 export const ensureUser = operation('writer', function* ({ nowMs }, { userID }: NewUser): Operation<boolean> {
+  const flaw = checkLength(userID)
+  if (flaw !== undefined) throw argsError(`userID: ${flaw}`)
   const row = newUser({ userID, nickname: userID }, nowMs)
   const [user] = yield* lock(users, [row])
   return user!.createdMs === nowMs

@@ -7,8 +7,8 @@
  */
 
 /**
- * `int`: whole, up to 2^53. `id`: text of at most 255 bytes, compared byte by byte: case and blanks count.
- * `text`: at most 64 KiB. `bytes`: at most 16 MiB.
+ * `int`: whole, up to 2^53 - 1. `id`: text of at most 255 bytes, compared byte by byte: case and blanks count; without
+ * U+0000. `text`: at most 64 KiB, and of no key or index. `bytes`: at most 16 MiB; of a key or an index at most 255.
  */
 export type ColumnKind = 'int' | 'id' | 'text' | 'bytes'
 export type Value = string | number | Uint8Array | null
@@ -43,7 +43,10 @@ export type Row = Record<string, Value>
 /** A name of an index, or `key`. */
 export type Order = string
 
-/** Rows from one place of an order on: all that have `prefix`, and in its next column a value within the bounds. */
+/**
+ * Rows from one place of an order on: all that have `prefix`, and in its next column a value within the bounds. Rows that
+ * are equal in an index follow in the order of the key.
+ */
 export interface Range {
   order: Order
   prefix: readonly Value[]
@@ -61,9 +64,13 @@ export interface Change {
   set: Row
 }
 
-/** One thing that an operation asks. Rows come and go in the order asked. */
+/**
+ * One thing that an operation asks. Rows come and go in the order asked. Of several rows of one step none takes an entry of
+ * a unique index that another gives up. A step that fails ends the operation; one without an answer may be found to have
+ * failed only with the next answer, or with the commit.
+ */
 export type Step =
-  /** Make the rows that are absent, lock all, and answer them as they are. The rows have to be sorted by key. */
+  /** Make the rows that are absent, lock all, and answer them as they are. The rows have to be sorted by key, and each key comes once. */
   | { kind: 'lock'; table: Table; rows: readonly Row[] }
   /** Answers a row, or undefined, for each key. The order has to be unique. */
   | { kind: 'find'; table: Table; order: Order; keys: readonly (readonly Value[])[] }

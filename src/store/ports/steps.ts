@@ -11,6 +11,7 @@ import type {
   Table,
   Value,
 } from './database.js'
+import { canBeKey } from './ids.js'
 
 const column = <K extends ColumnKind>(kind: K): Column<K, false> => ({ kind, isNullable: false })
 
@@ -44,7 +45,19 @@ export function* findMany<T extends Table>(
   order = 'key',
 ): Operation<(RowOf<T> | undefined)[]> {
   if (keys.length === 0) return []
+  if (!keys.every(canBeKey)) return yield* findThose(table, keys, order)
   return (yield { kind: 'find', table, order, keys }) as (RowOf<T> | undefined)[]
+}
+
+/** Callers may ask for any text: nothing has a key that no column holds. */
+function* findThose<T extends Table>(
+  table: T,
+  keys: readonly (readonly Value[])[],
+  order: string,
+): Operation<(RowOf<T> | undefined)[]> {
+  const found = yield* findMany(table, keys.filter(canBeKey), order)
+  let next = 0
+  return keys.map((key) => (canBeKey(key) ? found[next++] : undefined))
 }
 
 export function* findOne<T extends Table>(table: T, ...key: Value[]): Operation<RowOf<T> | undefined> {
@@ -56,10 +69,12 @@ export function* scan<T extends Table>(
   prefix: readonly Value[],
   range: Partial<Omit<Range, 'prefix'>> = {},
 ): Operation<RowOf<T>[]> {
+  if (!canBeKey(prefix)) return []
   return (yield { kind: 'scan', table, range: { order: 'key', prefix, ...range } }) as RowOf<T>[]
 }
 
 export function* count(table: Table, prefix: readonly Value[]): Operation<number> {
+  if (!canBeKey(prefix)) return 0
   return (yield { kind: 'count', table, range: { order: 'key', prefix } }) as number
 }
 

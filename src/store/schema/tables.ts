@@ -95,6 +95,13 @@ export const records = defineTable(
   ['bucket', 'ownerId', 'conversationId'],
 )
 
+/** Conversations of which their owner lets messages vanish after a time. Bucket of the owner. */
+export const destructs = defineTable('destructs', { bucket: int, ownerId: id, conversationId: id }, [
+  'bucket',
+  'ownerId',
+  'conversationId',
+])
+
 /** The head of each versioned list. `list`: see `rules/people/version-log.ts`. Bucket of the owner. */
 export const versions = defineTable(
   'versions',
@@ -110,6 +117,20 @@ export const versionLog = defineTable(
   { byVersion: { columns: ['bucket', 'ownerId', 'list', 'version'], isUnique: false } },
 )
 
+/**
+ * What other nodes have still to be told, written with the messages of a commit: `ranges` says which, as JSON. `takenMs`:
+ * when a node began to tell it; an old row is taken by another node.
+ */
+export const outbox = defineTable(
+  'outbox',
+  { bucket: int, orderId: id, takenMs: int, createdMs: int, ranges: text },
+  ['bucket', 'orderId'],
+  { byAge: { columns: ['bucket', 'takenMs'], isUnique: false } },
+)
+
+/** Work that goes through whole tables now and then; `dueMs`: no node begins it before. */
+export const jobs = defineTable('jobs', { bucket: int, job: id, dueMs: int }, ['bucket', 'job'])
+
 export const TABLES = [
   users,
   blacks,
@@ -117,6 +138,9 @@ export const TABLES = [
   messages,
   deletions,
   records,
+  destructs,
   versions,
   versionLog,
+  outbox,
+  jobs,
 ] as const

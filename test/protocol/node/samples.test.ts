@@ -25,9 +25,15 @@ const FOLDER = new URL('../../../../test/protocol/node/samples/', import.meta.ur
 const samples = new Map(
   readdirSync(FOLDER).map((file) => [
     file.replace('.json', ''),
-    JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as Sample,
+    JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8'), bytesAsHex) as Sample,
   ]),
 )
+
+/** JSON has no bytes: a sample has them as `{ "bytes": "00ff" }`. */
+function bytesAsHex(_: string, value: unknown): unknown {
+  const { bytes } = (value ?? {}) as { bytes?: string }
+  return typeof bytes === 'string' ? Buffer.from(bytes, 'hex') : value
+}
 
 const partOf = (note: AnyNote) =>
   note.kind === 'changes'

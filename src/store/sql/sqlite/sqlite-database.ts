@@ -7,8 +7,9 @@
 import { DatabaseSync } from '@photostructure/sqlite'
 import { DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
 import type { Database, Operation, Row, Step, Table, Value } from '../../ports/database.js'
+import { checkStep } from '../check-step.js'
 import {
-  columnsOf,
+  bound,
   countRange,
   createTable,
   deleteRow,
@@ -101,6 +102,7 @@ export class SqliteDatabase implements Database {
   }
 
   #carryOut(step: Step): unknown {
+    checkStep(step)
     const { table } = step
     switch (step.kind) {
       case 'lock':
@@ -119,15 +121,15 @@ export class SqliteDatabase implements Database {
         return (this.#prepare(countRange(table, range)).get(...rangeValues(range)) as { total: number }).total
       }
       case 'insert':
-        return this.#each(insertRow(table), step.rows, (row) => valuesOf(table, row))
+        return this.#each(insertRow(table, 'fail'), step.rows, (row) => valuesOf(table, row))
       case 'put':
-        return this.#each(insertRow(table, 'OR REPLACE'), step.rows, (row) => valuesOf(table, row))
+        return this.#each(insertRow(table, 'replace'), step.rows, (row) => valuesOf(table, row))
       case 'update':
       case 'raise':
         for (const { key, set } of step.changes) {
           const names = Object.keys(set)
           const statement = this.#prepare(updateRow(table, names, step.kind === 'raise'))
-          statement.run(...names.map((name) => set[name]!), ...key)
+          statement.run(...names.map((name) => bound(set[name]!)), ...key)
         }
         return
       case 'remove':
@@ -141,15 +143,13 @@ export class SqliteDatabase implements Database {
     const found = this.#find(table, 'key', keys)
     const absent = rows.filter((_, index) => found[index] === undefined)
     if (absent.length === 0) return found as Row[]
-    this.#each(insertRow(table, 'OR IGNORE'), absent, (row) => valuesOf(table, row))
+    this.#each(insertRow(table, 'ignore'), absent, (row) => valuesOf(table, row))
     return this.#find(table, 'key', keys) as Row[]
   }
 
   #find(table: Table, order: string, keys: readonly (readonly Value[])[]): (Row | undefined)[] {
     const statement = this.#select(selectOne(table, order))
-    const width = columnsOf(table, order).length
     return keys.map((key) => {
-      if (key.length !== width) throw new TypeError(`${table.name}: ${order} has ${width} columns`)
       const values = statement.get(...key) as Value[] | undefined
       return values && rowOf(table, values)
     })

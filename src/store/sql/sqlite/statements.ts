@@ -1,5 +1,6 @@
 /** The SQL of each kind of step, for SQLite: one row at a time, because a prepared statement is cheapest so. */
-import type { ColumnKind, Order, Range, Row, Table } from '../../ports/database.js'
+import type { ColumnKind, Order, Range, Row, Table, Value } from '../../ports/database.js'
+import { columnsOf, sortedBy } from '../orders.js'
 
 const TYPES: Record<ColumnKind, string> = { int: 'INTEGER', id: 'TEXT', text: 'TEXT', bytes: 'BLOB' }
 
@@ -20,11 +21,6 @@ export function createTable(table: Table): string[] {
   ]
 }
 
-/** The columns of an order, in theirs. */
-export function columnsOf(table: Table, order: Order): readonly string[] {
-  return order === 'key' ? table.key : table.indexes[order]!.columns
-}
-
 export function selectOne(table: Table, order: Order): string {
   return `${select(table)} WHERE ${equal(columnsOf(table, order))}`
 }
@@ -38,7 +34,7 @@ export function selectRange(table: Table, range: Range, what = select(table)): s
   if (range.from !== undefined) conditions.push(`${quote(next!)} >= ?`)
   if (range.to !== undefined) conditions.push(`${quote(next!)} <= ?`)
   const direction = range.isDescending ? ' DESC' : ''
-  const order = columns.slice(width).map((name) => quote(name) + direction)
+  const order = sortedBy(table, range.order, width).map((name) => quote(name) + direction)
   const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''
   return `${what}${where}${order.length > 0 ? ` ORDER BY ${order.join(', ')}` : ''} LIMIT ? OFFSET ?`
 }
@@ -47,10 +43,18 @@ export function countRange(table: Table, range: Range): string {
   return `SELECT count(*) AS total FROM (${selectRange(table, range, `SELECT 1 FROM ${quote(table.name)}`)})`
 }
 
-export function insertRow(table: Table, otherwise: '' | 'OR IGNORE' | 'OR REPLACE' = ''): string {
+/** A row with the same key: the new one fails, is dropped, or takes its place. In any other unique index it fails. */
+export function insertRow(table: Table, otherwise: 'fail' | 'ignore' | 'replace'): string {
   const names = Object.keys(table.columns)
   const marks = names.map(() => '?').join(', ')
-  return `INSERT ${otherwise} INTO ${quote(table.name)} (${list(names)}) VALUES (${marks})`
+  const insert = `INSERT INTO ${quote(table.name)} (${list(names)}) VALUES (${marks})`
+  if (otherwise === 'fail') return insert
+  const sets = names.filter((name) => !table.key.includes(name))
+  const isIgnored = otherwise === 'ignore' || sets.length === 0
+  const act = isIgnored
+    ? 'NOTHING'
+    : `UPDATE SET ${sets.map((name) => `${quote(name)} = excluded.${quote(name)}`).join(', ')}`
+  return `${insert} ON CONFLICT (${list(table.key)}) DO ${act}`
 }
 
 /** Parameters: the new values, then the key. */
@@ -66,15 +70,24 @@ export function deleteRow(table: Table): string {
 }
 
 /** A row's values in the order of the columns. */
-export function valuesOf(table: Table, row: Row): Row[string][] {
-  return Object.keys(table.columns).map((name) => row[name]!)
+export function valuesOf(table: Table, row: Row): Value[] {
+  return Object.keys(table.columns).map((name) => bound(row[name]!))
 }
 
-/** The same, back. */
-export function rowOf(table: Table, values: readonly Row[string][]): Row {
+/** A value as it is bound: SQLite cuts a text at U+0000, so one that has it is stored as bytes. */
+export function bound(value: Value): Value {
+  return typeof value === 'string' && value.includes('\0') ? Buffer.from(value) : value
+}
+
+/** A row as it was put in, from its values in the order of the columns. */
+export function rowOf(table: Table, values: readonly Value[]): Row {
   const row: Row = {}
   let index = 0
-  for (const name in table.columns) row[name] = values[index++]!
+  for (const name in table.columns) {
+    const value = values[index++]!
+    const isBoundText = value instanceof Uint8Array && table.columns[name]!.kind === 'text'
+    row[name] = isBoundText ? Buffer.from(value).toString() : value
+  }
   return row
 }
 

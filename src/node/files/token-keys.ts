@@ -1,6 +1,6 @@
 /** The keys of tokens, as configured: each thread that needs them reads them itself. */
-import { loadTokenKeys, type TokenKeys } from '../auth/keys.js'
-import type { Config } from '../config/config.js'
+import { loadTokenKeys, type TokenKeys } from '../../auth/keys.js'
+import type { Config } from '../../config/config.js'
 
 /** Throws BAD_SETTING where the secret or a key file is bad. `report`: called with why changed files cannot be read. */
 export function loadConfiguredKeys(config: Config, report: (reason: string) => void): Promise<TokenKeys> {

@@ -1,8 +1,8 @@
 /** This node's own TLS, on each thread that listens for clients. */
-import type { Config } from '../config/config.js'
-import { TlsFiles, type TlsPair } from '../net/tls-files.js'
-import type { ThreadContext } from './role.js'
-import { threadName } from './settings.js'
+import type { Config } from '../../config/config.js'
+import { TlsFiles, type TlsPair } from '../../net/tls-files.js'
+import type { ThreadContext } from '../role.js'
+import { threadName } from '../settings.js'
 
 /** Undefined where the ports speak no TLS. Throws BAD_SETTING where the files do not serve. */
 export async function tlsFilesOf(config: Config): Promise<TlsFiles | undefined> {

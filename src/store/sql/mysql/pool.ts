@@ -1,0 +1,104 @@
+/** Connections of one kind: those that write, or those that read. */
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import mysql, { type Pool, type PoolConnection, type PoolOptions } from 'mysql2/promise'
+import { DatabaseUnavailableError } from '../../../errors/errors.js'
+import type { MysqlTls, MysqlUrl } from '../../../net/mysql-url.js'
+import { within } from './deadline.js'
+import { Session } from './session.js'
+
+export interface PoolSettings {
+  address: MysqlUrl
+  /** Connections at most; who finds none free waits. */
+  connectionsMax: number
+  /** How long a packet of statements, or a free connection, is waited for. */
+  deadlineMs: number
+  /** What each connection is told first. */
+  settings: readonly string[]
+  /** Begins a transaction. */
+  begin: string
+}
+
+export class SessionPool {
+  readonly deadlineMs: number
+  readonly #settings: PoolSettings
+  readonly #pool: Pool
+  readonly #ready = new WeakSet<object>()
+
+  constructor(settings: PoolSettings) {
+    this.#settings = settings
+    this.deadlineMs = settings.deadlineMs
+    const { address, connectionsMax, deadlineMs } = settings
+    this.#pool = mysql.createPool({
+      ...addressOptions(address),
+      user: address.username,
+      password: address.password,
+      database: address.database,
+      connectionLimit: connectionsMax,
+      connectTimeout: deadlineMs,
+      // Values are digits and hexadecimal digits alone: none of them can end a statement.
+      multipleStatements: true,
+    })
+  }
+
+  /** A transaction that has not begun. Rejects with DATABASE_UNAVAILABLE. */
+  async open(): Promise<Session> {
+    const { begin, deadlineMs } = this.#settings
+    const getting = this.#pool.getConnection()
+    try {
+      const connection = await within(deadlineMs, getting)
+      await this.#prepare(connection)
+      return new Session(connection, begin, deadlineMs)
+    } catch (cause) {
+      // One that comes later is of use for others.
+      getting.then(
+        (connection) => connection.release(),
+        () => {},
+      )
+      const reason = (cause as Error).message
+      throw new DatabaseUnavailableError(`the database cannot be reached: ${reason}`, { cause })
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end()
+  }
+
+  async #prepare(connection: PoolConnection): Promise<void> {
+    // The same for all times that it is taken from the pool.
+    const { connection: lasting } = connection as unknown as { connection: NodeJS.EventEmitter }
+    if (this.#ready.has(lasting)) return
+    const { settings, deadlineMs } = this.#settings
+    // Its first error is the pool's, and of a second nobody else would hear.
+    lasting.on('error', () => {})
+    try {
+      await within(deadlineMs, connection.query(settings.join('; ')))
+    } catch (error) {
+      connection.destroy()
+      throw error
+    }
+    this.#ready.add(lasting)
+  }
+}
+
+/** The driver checks a certificate against `host`, so that is the name in it; where to dial is said apart. */
+function addressOptions({ host, port, tls }: MysqlUrl): PoolOptions {
+  if (tls === undefined) return { host, port }
+  return { host: tls.serverName, port, ssl: tlsOptions(tls), stream: () => dial(host, port) }
+}
+
+function dial(host: string, port: number) {
+  return connect({ host, port, noDelay: true, keepAlive: true })
+}
+
+function tlsOptions({ isVerified, caFile, certFile, keyFile }: MysqlTls): PoolOptions['ssl'] {
+  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path))
+  return {
+    rejectUnauthorized: isVerified,
+    verifyIdentity: isVerified,
+    minVersion: 'TLSv1.2',
+    ca: read(caFile),
+    cert: read(certFile),
+    key: read(keyFile),
+  }
+}

@@ -1,0 +1,209 @@
+/** The REST paths about messages, conversations and accounts, each with a body that is right. */
+import { authRoutes } from '../../src/doors/rest/auth-routes.js'
+import { connectionRoutes } from '../../src/doors/rest/connection-routes.js'
+import type { Route } from '../../src/doors/rest/route.js'
+import { allRoutes } from '../../src/doors/rest/routes.js'
+import { userRoutes } from '../../src/doors/rest/user-routes.js'
+import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
+import { PlatformTable } from '../../src/rules/platforms.js'
+
+/** Who a call is about: a user and the chat of two others, in which the user may have no part. */
+export interface Subject {
+  userID: string
+  /** The two of the chat; the last message is of `bob`. */
+  ann: string
+  bob: string
+  chat: string
+  /** One of each conversation that the call may touch. */
+  ids: string[]
+  /** A message that nobody has revoked. */
+  seq: number
+}
+
+/** What stands in the way of callers that are not the user of the body. */
+export type Rule =
+  /** Users for themselves, and administrators for anybody. */
+  | 'self'
+  /** The body says nothing of whom it is about: callers ask for themselves. */
+  | 'caller'
+  | 'admin'
+  | 'anyToken'
+
+export interface RestCall {
+  path: string
+  rule: Rule
+  body(subject: Subject): Record<string, unknown>
+}
+
+const known = ({ userID }: Subject) => ({ userID, version: 0, versionID: '' })
+const hashed = ({ userID }: Subject) => ({ userID, idHash: 0 })
+const none = () => ({})
+
+const text = ({ userID, bob }: Subject) => ({
+  sendID: userID,
+  recvID: bob,
+  content: { content: 'text' },
+  contentType: 101,
+  sessionType: 1,
+})
+
+/** Answered with an empty list, whoever asks. */
+const EMPTY_LISTS = [
+  '/friend/get_friend_list',
+  '/friend/get_designated_friends',
+  '/friend/get_friend_apply_list',
+  '/friend/get_self_friend_apply_list',
+  '/friend/get_black_list',
+  '/friend/get_specified_blacks',
+  '/group/get_joined_group_list',
+  '/group/get_groups_info',
+  '/group/get_group_members_info',
+  '/group/get_recv_group_applicationList',
+  '/group/get_user_req_group_applicationList',
+  '/group/get_incremental_group_members_batch',
+  '/user/process_user_command_get_all',
+]
+
+export const REST_CALLS: readonly RestCall[] = [
+  { path: '/msg/newest_seq', rule: 'self', body: ({ userID }) => ({ userID }) },
+  {
+    path: '/msg/pull_msg_by_seq',
+    rule: 'self',
+    body: ({ userID, ids }) => ({
+      userID,
+      seqRanges: ids.map((conversationID) => ({ conversationID, begin: 1, end: 100, num: 100 })),
+      order: 0,
+    }),
+  },
+  {
+    path: '/msg/get_conversations_has_read_and_max_seq',
+    rule: 'self',
+    body: ({ userID, chat }) => ({ userID, conversationIDs: [chat], returnPinned: true }),
+  },
+  {
+    path: '/msg/mark_conversation_as_read',
+    rule: 'self',
+    body: ({ userID, chat }) => ({ conversationID: chat, userID, hasReadSeq: 2, seqs: [1] }),
+  },
+  {
+    path: '/msg/mark_msgs_as_read',
+    rule: 'self',
+    body: ({ userID, chat }) => ({ conversationID: chat, userID, seqs: [1, 2] }),
+  },
+  {
+    path: '/msg/set_conversation_has_read_seq',
+    rule: 'self',
+    body: ({ userID, chat }) => ({ conversationID: chat, userID, hasReadSeq: 2 }),
+  },
+  {
+    path: '/msg/revoke_msg',
+    rule: 'self',
+    body: ({ userID, chat, seq }) => ({ conversationID: chat, seq, userID }),
+  },
+  {
+    path: '/msg/delete_msgs',
+    rule: 'self',
+    body: ({ userID, chat, seq }) => ({
+      conversationID: chat,
+      seqs: [seq],
+      userID,
+      deleteSyncOpt: { IsSyncSelf: true, IsSyncOther: false },
+    }),
+  },
+  {
+    path: '/msg/clear_conversation_msg',
+    rule: 'self',
+    body: ({ userID, chat }) => ({
+      conversationIDs: [chat],
+      userID,
+      deleteSyncOpt: { IsSyncSelf: true, IsSyncOther: false },
+    }),
+  },
+  {
+    path: '/msg/user_clear_all_msg',
+    rule: 'self',
+    body: ({ userID }) => ({ userID, deleteSyncOpt: { IsSyncSelf: true, IsSyncOther: false } }),
+  },
+  { path: '/msg/send_msg', rule: 'admin', body: text },
+  {
+    path: '/msg/batch_send_msg',
+    rule: 'admin',
+    body: (subject) => ({ ...text(subject), recvIDs: [subject.bob] }),
+  },
+  {
+    path: '/msg/send_business_notification',
+    rule: 'admin',
+    body: ({ userID, bob }) => ({ key: 'key', data: 'data', sendUserID: userID, recvUserID: bob }),
+  },
+  { path: '/msg/get_server_time', rule: 'anyToken', body: none },
+  { path: '/conversation/get_incremental_conversations', rule: 'self', body: known },
+  {
+    path: '/conversation/get_owner_conversation',
+    rule: 'self',
+    body: ({ userID }) => ({ userID, pagination: { pageNumber: 1, showNumber: 10 } }),
+  },
+  {
+    path: '/conversation/get_all_conversations',
+    rule: 'self',
+    body: ({ userID }) => ({ ownerUserID: userID }),
+  },
+  {
+    path: '/conversation/get_conversations',
+    rule: 'self',
+    body: ({ userID, ids }) => ({ ownerUserID: userID, conversationIDs: ids }),
+  },
+  { path: '/conversation/get_full_conversation_ids', rule: 'self', body: hashed },
+  {
+    path: '/conversation/get_not_notify_conversation_ids',
+    rule: 'self',
+    body: ({ userID }) => ({ userID }),
+  },
+  {
+    path: '/conversation/set_conversations',
+    rule: 'self',
+    body: ({ userID, ann, bob, chat }) => ({
+      userIDs: [userID],
+      conversation: {
+        conversationID: chat,
+        conversationType: 1,
+        userID: userID === bob ? ann : bob,
+        groupID: '',
+        isPinned: true,
+      },
+    }),
+  },
+  {
+    path: '/jssdk/get_active_conversations',
+    rule: 'caller',
+    body: ({ userID }) => ({ ownerUserID: userID, count: 10 }),
+  },
+  {
+    path: '/jssdk/get_conversations',
+    rule: 'caller',
+    body: ({ userID, ids }) => ({ ownerUserID: userID, conversationIDs: ids }),
+  },
+  { path: '/friend/get_incremental_friends', rule: 'self', body: known },
+  { path: '/friend/get_full_friend_user_ids', rule: 'self', body: hashed },
+  { path: '/group/get_incremental_join_groups', rule: 'self', body: known },
+  { path: '/group/get_full_join_group_ids', rule: 'self', body: hashed },
+  ...EMPTY_LISTS.map((path): RestCall => ({ path, rule: 'anyToken', body: none })),
+  {
+    path: '/user/user_register',
+    rule: 'admin',
+    body: ({ userID }) => ({ users: [{ userID: `new-${userID}`, nickname: 'New' }] }),
+  },
+  {
+    path: '/user/account_check',
+    rule: 'admin',
+    body: ({ userID }) => ({ checkUserIDs: [userID] }),
+  },
+  { path: '/user/get_users_info', rule: 'anyToken', body: ({ userID }) => ({ userIDs: [userID] }) },
+]
+
+/** Every path but those about tokens, connections and presence, which have tests of their own. */
+export function messageRoutesOfAll(): Route[] {
+  const platforms = new PlatformTable(OPENIM_PLATFORMS)
+  const others = [...authRoutes(platforms), ...connectionRoutes(platforms), ...userRoutes()]
+  const skipped = new Set(others.map(({ path }) => path))
+  return allRoutes(platforms).filter(({ path }) => !skipped.has(path))
+}
