@@ -24,7 +24,7 @@ export async function startServer(test: Teardown, env: Record<string, string> = 
     return { host, wsPort: Number(port), apiUrl: SDK_TEST_API, admin }
   }
   const { wsPort, apiPort } = await GatewayProcess.ready(test, {
-    env: { MESSAGES: 'on', USERS: 'open', ...env },
+    env: { MESSAGES: 'on', REQUESTS_PER_S_MAX: '1000', ...env },
   })
   const apiUrl = `http://127.0.0.1:${apiPort}`
   return { host: '127.0.0.1', wsPort, apiUrl, admin: new Admin(apiUrl, SECRET) }

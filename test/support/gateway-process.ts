@@ -50,7 +50,9 @@ export class GatewayProcess {
   static async launch(test: Teardown, launch: Launch = {}): Promise<GatewayProcess> {
     const [wsPort, apiPort] = (await freePorts('127.0.0.1', 2)) as [number, number]
     const cwd = launch.cwd ?? temporaryFolder('gateway')
-    const env = { WS_PORT: `${wsPort}`, API_PORT: `${apiPort}`, AUTH_SECRET: SECRET, ...launch.env }
+    const ports = { WS_PORT: `${wsPort}`, API_PORT: `${apiPort}` }
+    // Whoever is given a token is a user, as in development mode.
+    const env = { ...ports, AUTH_SECRET: SECRET, USERS: 'open', ...launch.env }
     const command = launch.command ?? [process.execPath, MAIN]
     // The test runner has children load a module of its own, which hears signals before the gateway does.
     const child = spawn('env', ['-u', 'NODE_OPTIONS', ...command, ...(launch.args ?? [])], {
