@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap'
 import { ContentType } from '../../src/openim/content-types.js'
 import { MsgData } from '../../src/openim/proto/messages.js'
+import { pairOf, singleChatId } from '../../src/rules/messages/conversation-id.js'
 import { cutDestructs } from '../../src/services/housekeeping/destruct.js'
 import { BEGINNING, Budget, type Cursor, type Slice } from '../../src/services/housekeeping/slice.js'
 import type { OperationContext } from '../../src/services/operations/operation.js'
@@ -20,13 +21,18 @@ async function open(t: Test): Promise<StoredChat> {
 }
 
 /** An hour, or another time in seconds; 0 = off. */
-function setTime(chat: StoredChat, ownerId: string, conversationID = CHAT, seconds = 3_600) {
+function setTime(
+  chat: StoredChat,
+  ownerId: string,
+  seconds = 3_600,
+  userID = ownerId === 'ann' ? 'bob' : 'ann',
+) {
   return chat.call('setConversations', ownerId, {
     userIDs: [ownerId],
     conversation: {
-      conversationID,
+      conversationID: singleChatId(pairOf(ownerId, userID)),
       conversationType: 1,
-      userID: ownerId === 'ann' ? 'bob' : 'ann',
+      userID,
       groupID: '',
       isMsgDestruct: seconds > 0,
       msgDestructTime: seconds,
@@ -93,7 +99,7 @@ t.test('whose time was taken back, or is 0, keeps all', async (t) => {
   const chat = await open(t)
   await chat.send('ann', 'bob', ['1'], 0)
   await setTime(chat, 'bob')
-  await setTime(chat, 'bob', CHAT, 0)
+  await setTime(chat, 'bob', 0)
   t.same((await run(chat, 9 * HOUR_MS)).deliveries, [])
   t.equal(await chat.database.read(() => count(destructs, [])), 0)
 })
@@ -107,12 +113,13 @@ t.test('a conversation without messages is told of, and not cut', async (t) => {
 
 t.test('each one of many is cut once, however short the slices are', async (t) => {
   const chat = await open(t)
-  const ids = Array.from({ length: 70 }, (_, index) => `si_ann_user${index}`)
+  const others = Array.from({ length: 70 }, (_, index) => `user${index}`)
+  await chat.register(...others)
   // Of one owner, and so of one bucket.
-  for (const id of ids) await setTime(chat, 'ann', id)
+  for (const other of others) await setTime(chat, 'ann', 3_600, other)
   const { slices } = await run(chat, 9 * HOUR_MS, () => new Budget(500, () => true))
   t.same(
     slices.map(({ conversations }) => conversations).filter((cut) => cut > 0),
-    ids.map(() => 1),
+    others.map(() => 1),
   )
 })
