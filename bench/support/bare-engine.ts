@@ -127,7 +127,7 @@ export class Recorder {
   }
 }
 
-/** Carries out what was written down; a commit is on disk, as the gateway's is. */
+/** Carries out what was written down, with the settings of the gateway's: a commit is on disk. */
 export class BareEngine {
   readonly #statements: Statements
 
@@ -135,6 +135,7 @@ export class BareEngine {
     const handle = new DatabaseSync(path)
     handle.exec('PRAGMA journal_mode=WAL')
     handle.exec('PRAGMA synchronous=FULL')
+    handle.exec('PRAGMA cache_size=-16384')
     for (const sql of TABLES.flatMap(createTable)) handle.exec(sql)
     this.#statements = new Statements(handle)
   }

@@ -2,7 +2,6 @@
 import t, { type Test } from 'tap'
 import { ContentType } from '../../src/openim/content-types.js'
 import { MsgData } from '../../src/openim/proto/messages.js'
-import { pairOf, singleChatId } from '../../src/rules/messages/conversation-id.js'
 import { cutDestructs } from '../../src/services/housekeeping/destruct.js'
 import { BEGINNING, Budget, type Cursor, type Slice } from '../../src/services/housekeeping/slice.js'
 import type { OperationContext } from '../../src/services/operations/operation.js'
@@ -24,13 +23,14 @@ async function open(t: Test): Promise<StoredChat> {
 function setTime(
   chat: StoredChat,
   ownerId: string,
+  conversationID = CHAT,
   seconds = 3_600,
   userID = ownerId === 'ann' ? 'bob' : 'ann',
 ) {
   return chat.call('setConversations', ownerId, {
     userIDs: [ownerId],
     conversation: {
-      conversationID: singleChatId(pairOf(ownerId, userID)),
+      conversationID,
       conversationType: 1,
       userID,
       groupID: '',
@@ -99,7 +99,7 @@ t.test('whose time was taken back, or is 0, keeps all', async (t) => {
   const chat = await open(t)
   await chat.send('ann', 'bob', ['1'], 0)
   await setTime(chat, 'bob')
-  await setTime(chat, 'bob', 0)
+  await setTime(chat, 'bob', CHAT, 0)
   t.same((await run(chat, 9 * HOUR_MS)).deliveries, [])
   t.equal(await chat.database.read(() => count(destructs, [])), 0)
 })
@@ -116,7 +116,7 @@ t.test('each one of many is cut once, however short the slices are', async (t) =
   const others = Array.from({ length: 70 }, (_, index) => `user${index}`)
   await chat.register(...others)
   // Of one owner, and so of one bucket.
-  for (const other of others) await setTime(chat, 'ann', 3_600, other)
+  for (const other of others) await setTime(chat, 'ann', `si_ann_${other}`, 3_600, other)
   const { slices } = await run(chat, 9 * HOUR_MS, () => new Budget(500, () => true))
   t.same(
     slices.map(({ conversations }) => conversations).filter((cut) => cut > 0),

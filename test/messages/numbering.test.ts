@@ -64,7 +64,7 @@ function outgoing({ from, to, kind, id }: Plan): OutgoingMessage {
   const message = textMessage(from, to, `${kind} ${id}`, { clientMsgID: `${kind}-${id}`, ...KINDS[kind] })
   if (kind === 'notification' || kind === 'ofAccount') return outgoingOf(message)
   const caller = { userId: from, isAdmin: false, operationId: 'o' }
-  return outgoingFrom(message, MsgData.encode(message).finish(), caller)
+  return outgoingFrom(message, MsgData.encode(message).finish(), caller, (given) => given)
 }
 
 async function openDatabase(): Promise<SqliteDatabase> {

@@ -36,6 +36,8 @@ const BUSY_MS = 5_000
 const KIND = 0xff
 const SQLITE_CONSTRAINT = 19
 const NO_LIMIT = -1
+/** Of the writer; SQLite's own is 2,000. What a few thousand users change again and again is then not read each time. */
+const CACHE_KIB = 16_384
 
 export class SqliteDatabase implements Database {
   readonly #handle: Handle
@@ -49,7 +51,10 @@ export class SqliteDatabase implements Database {
   static open({ path, readOnly }: SqliteOptions): SqliteDatabase {
     return mapErrors(() => {
       const handle = new DatabaseSync(path, { readOnly, timeout: BUSY_MS })
-      if (!readOnly) handle.exec('PRAGMA journal_mode=WAL')
+      if (!readOnly) {
+        handle.exec('PRAGMA journal_mode=WAL')
+        handle.exec(`PRAGMA cache_size=-${CACHE_KIB}`)
+      }
       handle.exec('PRAGMA synchronous=FULL')
       return new SqliteDatabase(handle)
     })
