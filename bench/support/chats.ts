@@ -23,7 +23,11 @@ import { textOf } from './send-frame.js'
 const REGISTERED_AT_ONCE = 1_000
 
 /** Limits that a few users reach when nothing else limits them. */
-export const TALKER_LIMITS = { REQUESTS_PER_S_MAX: '1000000', REQUESTS_PER_S_PER_USER: '10000000' }
+export const TALKER_LIMITS = {
+  REQUESTS_PER_S_MAX: '1000000',
+  REQUESTS_PER_S_PER_USER: '10000000',
+  SENDS_PER_MIN_PER_USER: '10000000',
+}
 
 /** A gateway with its own store, which knows everybody, and everybody connected to it. */
 export async function startChats(

@@ -28,7 +28,7 @@ export function isSystemContent(contentType: number): boolean {
 }
 
 /** OpenIM's status of a message. */
-export const MessageStatus = { Sending: 1, Sent: 2, Deleted: 4 } as const
+export const MessageStatus = { Sending: 1, Sent: 2, Failed: 3, Deleted: 4 } as const
 
 /** Where a message came from: a client, or the server. */
 export const MessageFrom = { User: 100, System: 200 } as const

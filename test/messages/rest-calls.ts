@@ -135,6 +135,21 @@ export const REST_CALLS: readonly RestCall[] = [
     rule: 'admin',
     body: ({ userID, bob }) => ({ key: 'key', data: 'data', sendUserID: userID, recvUserID: bob }),
   },
+  {
+    path: '/msg/search_msg',
+    rule: 'admin',
+    body: ({ ann, bob }) => ({
+      sendID: bob,
+      recvID: ann,
+      pagination: { pageNumber: 1, showNumber: 10 },
+    }),
+  },
+  {
+    path: '/msg/delete_msg_phsical_by_seq',
+    rule: 'admin',
+    body: ({ chat, seq }) => ({ conversationID: chat, seqs: [seq] }),
+  },
+  { path: '/msg/check_msg_is_send_success', rule: 'admin', body: none },
   { path: '/msg/get_server_time', rule: 'anyToken', body: none },
   { path: '/conversation/get_incremental_conversations', rule: 'self', body: known },
   {

@@ -83,6 +83,7 @@ const SHOWS: Readonly<Record<string, readonly MarkName[]>> = {
   '/msg/newest_seq': ['listed'],
   '/msg/pull_msg_by_seq': ['chat', 'pair', 'own'],
   '/msg/get_conversations_has_read_and_max_seq': ['listed'],
+  '/msg/search_msg': ['chat'],
   '/conversation/get_owner_conversation': ['listed'],
   '/conversation/get_all_conversations': ['listed'],
   '/conversation/get_conversations': ['listed'],
@@ -267,6 +268,7 @@ async function operationOf(path: string): Promise<string> {
       called = 'send'
       return {}
     },
+    statusOf: () => undefined,
   }
   const caller = { userId: 'u', platformId: Platform.Web, isAdmin: true, expiresAtS: 0 }
   const call = { path, operationId: 'o', address: '', caller, on: {} }

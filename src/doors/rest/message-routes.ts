@@ -11,6 +11,7 @@ import {
   idField,
   idsField,
   operationRoute,
+  pageField,
   SELF,
   seqsField,
   textField,
@@ -21,6 +22,8 @@ const RECEIVERS_MAX = 1_000
 const SENT = ['serverMsgID', 'clientMsgID', 'sendTime'] as const
 
 const seqField = z.int().min(1)
+const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text))
+const dayField = textField.refine((text) => text === '' || isDay(text), 'expected a day, as 2026-01-31')
 const syncOption = z
   .object({ IsSyncSelf: flagField, IsSyncOther: flagField })
   .nullish()
@@ -211,6 +214,47 @@ export function messageRoutes(): Route[] {
       isAct: false,
       handle: async ({ operations }, body, call) =>
         operations.send(composeBusiness(body, newClientMsgId(), Date.now()), callerOf(call)),
+    }),
+    operationRoute({
+      path: '/msg/search_msg',
+      operation: 'searchMessages',
+      may: 'admin',
+      doc:
+        'Messages of chats: from a user, to a user, of a kind, of a day (UTC, as `2026-01-31`). By conversation, the oldest ' +
+        'first. `isCut`: it has looked at as much as it may, and there may be more; name a user, or both.',
+      body: z.object({
+        sendID: textField,
+        recvID: textField,
+        contentType: countField,
+        sendTime: dayField,
+        sessionType: countField,
+        pagination: pageField,
+      }),
+      answers: ['chatLogs', 'chatLogsNum', 'isCut'],
+      isAct: true,
+    }),
+    operationRoute({
+      // Spelled so by OpenIM.
+      path: '/msg/delete_msg_phsical_by_seq',
+      operation: 'eraseMessages',
+      may: 'admin',
+      doc: 'Erases what messages said, for all. They keep their numbers, and nobody is told.',
+      body: z.object({ conversationID: conversationIdField, seqs: seqsField }),
+      answers: [],
+      isAct: true,
+    }),
+    route({
+      path: '/msg/check_msg_is_send_success',
+      may: 'admin',
+      doc:
+        'What came of the last message that this node sent over REST in the name of this operationID: 1 under way, 2 on ' +
+        'disk, 3 failed; 0 unknown. The last 10,000 are known.',
+      body: z.object({}),
+      answers: ['status'],
+      isAct: false,
+      handle: async ({ operations }, _, { operationId }) => ({
+        status: operations.statusOf(operationId) ?? 0,
+      }),
     }),
     route({
       path: '/msg/get_server_time',

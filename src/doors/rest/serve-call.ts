@@ -84,7 +84,7 @@ function describeIssue({ path, message }: z.core.$ZodIssue): string {
   return path.length === 0 ? message : `${path.join('.')}: ${message}`
 }
 
-const TARGETS = ['userID', 'platformID', 'connectionID'] as const
+const TARGETS = ['userID', 'platformID', 'connectionID', 'conversationID', 'sendID', 'recvID'] as const
 
 function targetOf({ secrets }: RouteDeps, body: unknown): Call['on'] {
   const named = body as Partial<Record<string, string | number>>
@@ -93,7 +93,8 @@ function targetOf({ secrets }: RouteDeps, body: unknown): Call['on'] {
     typeof value === 'string' && (looksLikeToken(value) || secrets.isIn(value))
   const on: Call['on'] = {}
   for (const field of TARGETS) {
-    if (named[field] !== undefined) on[field] = isHidden(named[field]) ? '[hidden]' : named[field]
+    if (named[field] !== undefined && named[field] !== '')
+      on[field] = isHidden(named[field]) ? '[hidden]' : named[field]
   }
   return on
 }

@@ -16,6 +16,7 @@ import {
   writeRecords,
 } from '../conversations/records.js'
 import {
+  assertAdmin,
   assertLength,
   assertSelf,
   CONVERSATIONS_MAX,
@@ -24,6 +25,7 @@ import {
   SEQS_MAX,
 } from '../operations/operation.js'
 import { ChangeState } from '../people/version-log.js'
+import type { StoredMessage } from './lookup.js'
 import { readUpTo } from './mark-read.js'
 import { conversationsChanged, notify } from './notices.js'
 import { boundsOf, boundsWithin, emptied } from './visible.js'
@@ -78,16 +80,42 @@ function* deleteForAll(
     context,
     rows.every(({ senderId }) => senderId === ownerId),
   )
+  yield* erase(rows)
+  yield* tellDeleted(context, record, userId, seqs)
+  return {}
+}
+
+function* erase(rows: readonly StoredMessage[]): Operation<void> {
   yield* update(
     messages,
-    rows.map(({ seq, body }) => ({
+    rows.map(({ bucket, conversationId, seq, body }) => ({
       key: [bucket, conversationId, seq],
       set: { state: MessageState.Deleted, body: emptied(body), revoke: null },
     })),
   )
-  yield* tellDeleted(context, record, userId, seqs)
-  return {}
 }
+
+/**
+ * By hand of an administrator: what messages said is gone, and nobody is told. They keep their numbers: a hole would be
+ * filled with something, and a message that is sent once more would come twice.
+ */
+export const eraseMessages = operation(
+  'writer',
+  function* (
+    { caller },
+    { conversationID, seqs }: { conversationID: ConversationId; seqs: number[] },
+  ): Operation<object> {
+    assertAdmin(caller)
+    assertLength('seqs', seqs.length, SEQS_MAX)
+    const bucket = bucketOfConversation(conversationID)
+    const found = yield* findMany(
+      messages,
+      [...new Set(seqs)].map((seq) => [bucket, conversationID, seq]),
+    )
+    yield* erase(found.filter((row) => row !== undefined))
+    return {}
+  },
+)
 
 function assertForAll({ caller, settings }: OperationContext, areOwn: boolean): void {
   const may = settings.deleteForAll === 'anyone' || (settings.deleteForAll === 'sender' && areOwn)

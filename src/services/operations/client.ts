@@ -1,6 +1,8 @@
 /** How a door calls an operation that a storage thread carries out. */
 import { WireCode } from '../../openim/codes.js'
+import { MessageStatus } from '../../openim/content-types.js'
 import type { OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
+import { RecentMap } from '../../rules/recent-map.js'
 import { CallRefusedError } from '../call-refused.js'
 import type { Caller } from './operation.js'
 import { OPERATIONS, type OperationName } from './table.js'
@@ -33,8 +35,12 @@ export interface SentData {
   sendTime: number
 }
 
+/** Sends of REST whose outcome is remembered. */
+const STATUSES_MAX = 10_000
+
 export class Operations {
   readonly #storage: StoragePort | undefined
+  readonly #statuses = new RecentMap<string, number>(STATUSES_MAX)
 
   /** Without storage no messages are served. */
   constructor(storage: StoragePort | undefined) {
@@ -47,10 +53,22 @@ export class Operations {
 
   /** What a sender is told of a message once it is on disk. Throws CALL_REFUSED. */
   async send(message: OutgoingMessage, { operationId }: Caller): Promise<SentData> {
-    const outcome = await this.#served.send(message, operationId).catch(rethrow)
-    if (outcome.kind === 'refused') throw new CallRefusedError(outcome.errCode as WireCode, outcome.detail)
+    const served = this.#served
+    this.#statuses.set(operationId, MessageStatus.Sending)
+    const outcome = await served.send(message, operationId).catch((error) => {
+      this.#statuses.set(operationId, MessageStatus.Failed)
+      return rethrow(error)
+    })
+    const isSent = outcome.kind === 'sent'
+    this.#statuses.set(operationId, isSent ? MessageStatus.Sent : MessageStatus.Failed)
+    if (!isSent) throw new CallRefusedError(outcome.errCode as WireCode, outcome.detail)
     const { serverMsgId, sentMs } = outcome
     return { serverMsgID: serverMsgId, clientMsgID: message.clientMsgId, sendTime: sentMs }
+  }
+
+  /** What came of the last `send` of an operation; undefined = none is known. One that failed may still have been stored. */
+  statusOf(operationId: string): number | undefined {
+    return this.#statuses.get(operationId)
   }
 
   /** The output as JSON text. Throws CALL_REFUSED. */

@@ -55,6 +55,10 @@ export function assertSelf({ userId, isAdmin }: Caller, subject: UserId): void {
   }
 }
 
+export function assertAdmin({ isAdmin }: Caller): void {
+  if (!isAdmin) throw noPermissionError('only an administrator may ask for this')
+}
+
 const OPERATION_ID_LENGTH_MAX = 256
 
 /** Throws when it is too long to be pushed to all who hear of the operation. */

@@ -33,8 +33,14 @@ import {
 import { setConversations } from '../conversations/settings.js'
 import { markConversationRead, markMessagesRead, setReadSeq } from '../messages/mark-read.js'
 import { conversationSeqs, lastMessages, newestSeqs, pullRanges, pullSeqs } from '../messages/pull.js'
-import { clearAllConversations, clearConversations, deleteMessages } from '../messages/remove.js'
+import {
+  clearAllConversations,
+  clearConversations,
+  deleteMessages,
+  eraseMessages,
+} from '../messages/remove.js'
 import { revokeMessage } from '../messages/revoke.js'
+import { searchMessages } from '../messages/search.js'
 import { friendIds, groupIds, incrementalFriends, incrementalGroups } from '../people/lists.js'
 import { checkUsers, ensureUser, registerUsers, usersInfo } from '../people/users.js'
 import type { OperationContext, OperationRow } from './operation.js'
@@ -69,6 +75,8 @@ const ROWS = {
   setReadSeq,
   revokeMessage,
   deleteMessages,
+  eraseMessages,
+  searchMessages,
   clearConversations,
   clearAllConversations,
   incrementalFriends,
