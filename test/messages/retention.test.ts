@@ -173,10 +173,21 @@ t.test(
           for (const [id, seqs] of kept) t.same(await chat.seqs(id), seqs)
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 50 },
     )
   },
 )
+
+t.test('what one slice leaves the next one finds, also where the last numbers are missing', async (t) => {
+  const chat = new StoredChat(t)
+  await chat.register('ann', 'zoe')
+  await chat.send('zoe', 'ann', ['1', '2', '3', '4', '5', '6'], 1, 2, 3, 4, 5, 6)
+  const id = 'si_ann_zoe'
+  await chat.database.write(() => remove(messages, [[bucketOfConversation(id), id, 6]]))
+  await pass(chat, 1_000, { rows: 2 })
+  t.same(await chat.seqs(id), [])
+  t.equal((await chat.head(id))?.minSeq, 7)
+})
 
 t.test('a pass begins on one node, and no sooner than it was put off', async (t) => {
   const chat = await open(t)

@@ -89,16 +89,29 @@ function* firstKept(head: Head, cutoffMs: number): Operation<number> {
 
 /** `kept`: the first number that stays. Whether nothing is left to delete in this conversation. */
 function* shorten(head: Head, kept: number, budget: Budget, slice: Slice, marks: Mark[]): Operation<boolean> {
-  const { bucket, conversationId } = head
   if (kept > firstSeqOf(head)) {
     yield* lock(conversations, [head])
-    yield* raise(conversations, [{ key: [bucket, conversationId], set: { minSeq: kept } }])
+    // Numbers may be missing: the head points behind a message that is there, by which the next slice finds what is left.
+    yield* raiseMinSeq(head, yield* endOfMessages(head, kept))
     marks.push(...readMarks(head, kept - 1))
   }
   for (const userId of partiesOf(head)) {
     if (!(yield* removeDeletions(head, userId, kept, budget))) return false
   }
-  return yield* removeMessages(head, kept, budget, slice)
+  if (!(yield* removeMessages(head, kept, budget, slice))) return false
+  if (kept > firstSeqOf(head)) yield* raiseMinSeq(head, kept)
+  return true
+}
+
+function* raiseMinSeq({ bucket, conversationId }: Head, minSeq: number): Operation<void> {
+  yield* raise(conversations, [{ key: [bucket, conversationId], set: { minSeq } }])
+}
+
+/** The number after the last message before `end`; 0 = there is none. */
+function* endOfMessages({ bucket, conversationId }: Head, end: number): Operation<number> {
+  const range = { to: end - 1, isDescending: true, limit: 1 }
+  const [last] = yield* scan(messages, [bucket, conversationId], range)
+  return last === undefined ? 0 : last.seq + 1
 }
 
 /** What is deleted is not unread any more. */
