@@ -114,6 +114,18 @@ export function text(row: Row & { accepts: (text: string) => boolean; expected: 
   )
 }
 
+/** The URL of a server. It may hold a password, so it counts as a secret. */
+export function serverUrl(
+  row: Row & { parse: (text: string) => object | { fault: string }; expected: string },
+): Setting<string> {
+  const { parse, expected, ...rest } = row
+  const schema = z.string().superRefine((value, context) => {
+    const parsed = parse(value)
+    if ('fault' in parsed) context.addIssue({ code: 'custom', message: `it ${parsed.fault}` })
+  })
+  return setting(rest, '', expected, schema, true)
+}
+
 /** A path in the file system; whether something is there is not looked at. */
 export function path(row: Row): Setting<string> {
   return text({

@@ -1,6 +1,6 @@
 /** The address of a MySQL or MariaDB server as operators write it. Pure: nothing is looked up, no file is read. */
 import { isIP } from 'node:net'
-import { parseUrl } from './parse-url.js'
+import { decoded, type Fault, isHost, parseServerUrl } from './parse-url.js'
 
 /** One server, or a proxy before several, as a URL names it. */
 export interface MysqlUrl {
@@ -30,8 +30,6 @@ const TLS_MODES = ['false', 'true', 'skip-verify']
 const FILES = { tlsCaFile: 'caFile', tlsCertFile: 'certFile', tlsKeyFile: 'keyFile' } as const
 const PARAMETERS = ['tls', 'tlsServerName', ...Object.keys(FILES)]
 
-type Fault = { fault: string }
-
 /**
  * `mysql://user[:password]@host[:port]/database[?tls=...]`, read whole. `tls`: `true`, `false` (as without), or
  * `skip-verify`: encrypted, but anybody may be the server. With TLS also tlsCaFile, tlsCertFile and tlsKeyFile (paths of
@@ -40,24 +38,10 @@ type Fault = { fault: string }
  */
 export function parseMysqlUrl(text: string): MysqlUrl | Fault {
   if (!/^mysql:\/\//i.test(text)) return { fault: 'does not begin with mysql://' }
-  // Of an unknown scheme a URL is read less strictly: hosts stay as they are, and may hold what no host does.
-  const url = parseUrl(text)
-  if (url === undefined) {
-    return {
-      fault:
-        'is not a URL: the host, or the port (1 to 65535), is none, or the user or password has one of / ? # [ ] @ : % ' +
-        'that is not percent-encoded (%2F for /)',
-    }
-  }
-  const username = decoded(url.username)
-  const password = decoded(url.password)
-  if (username === undefined || password === undefined) {
-    return { fault: 'has a % in its user or password that encodes nothing: write %25 for %' }
-  }
+  const server = parseServerUrl(text)
+  if ('fault' in server) return server
+  const { url, username, password, host } = server
   if (username === '') return { fault: 'names no user' }
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  if (!isHost(host)) return { fault: host === '' ? 'names no host' : 'names no valid host' }
-  if (url.port === '0') return { fault: 'has the port 0' }
   const database = decoded(url.pathname.slice(1))
   if (!database) return { fault: 'names no database: write mysql://user:password@host/database' }
   if (database.includes('/')) return { fault: 'has a path that is not the name of a database' }
@@ -99,17 +83,4 @@ function tlsOf(parameters: URLSearchParams, host: string): MysqlTls | Fault | un
     return path === null ? [] : [[part, path]]
   })
   return { isVerified, serverName, ...Object.fromEntries(files) }
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** A name, an IPv4 or an IPv6 address. Names of containers may have underscores. */
-function isHost(text: string): boolean {
-  return isIP(text) !== 0 || /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?$/.test(text)
 }

@@ -1,16 +1,7 @@
 /** Messages, and who may have any. */
-import { z } from 'zod'
-import { parseMysqlUrl } from '../../net/mysql-url.js'
-import { choice, int, path, type Row, type Setting, setting } from '../kinds.js'
 
-/** It may hold a password, so it counts as a secret. */
-function databaseUrl(row: Row): Setting<string> {
-  const schema = z.string().superRefine((value, context) => {
-    const parsed = parseMysqlUrl(value)
-    if ('fault' in parsed) context.addIssue({ code: 'custom', message: `it ${parsed.fault}` })
-  })
-  return setting(row, '', '`mysql://user:password@host[:port]/database[?tls=true]`', schema, true)
-}
+import { parseMysqlUrl } from '../../net/mysql-url.js'
+import { choice, int, path, serverUrl } from '../kinds.js'
 
 export const messagesSettings = {
   messages: choice({
@@ -21,8 +12,10 @@ export const messagesSettings = {
       'Whether messages are served. `auto`: where DATABASE_URL is set, and with the embedded store, which keeps them in ' +
       'DATA_DIR; other nodes on Redis serve presence alone.',
   }),
-  databaseUrl: databaseUrl({
+  databaseUrl: serverUrl({
     env: 'DATABASE_URL',
+    parse: parseMysqlUrl,
+    expected: '`mysql://user:password@host[:port]/database[?tls=true]`',
     doc:
       'The database of messages, where several nodes share one: MySQL 8 or MariaDB. With TLS also `tlsCaFile`, ' +
       '`tlsCertFile`, `tlsKeyFile` and `tlsServerName` as parameters.',

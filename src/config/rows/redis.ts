@@ -1,17 +1,17 @@
 /** The rows of the settings table that say which Redis serves, and how to get in. */
-import { z } from 'zod'
 import { type Endpoint, parseEndpoint, parseRedisUrl } from '../../net/redis-url.js'
-import { flag, int, listReader, path, type Row, reader, type Setting, setting, text } from '../kinds.js'
-
-/** A Redis URL. It may hold a password, so it counts as a secret. */
-function redisUrl(row: Row): Setting<string> {
-  const schema = z.string().superRefine((value, context) => {
-    const parsed = parseRedisUrl(value)
-    if ('fault' in parsed) context.addIssue({ code: 'custom', message: `it ${parsed.fault}` })
-  })
-  const expected = '`redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS'
-  return setting(row, '', expected, schema, true)
-}
+import {
+  flag,
+  int,
+  listReader,
+  path,
+  type Row,
+  reader,
+  type Setting,
+  serverUrl,
+  setting,
+  text,
+} from '../kinds.js'
 
 /** Comma-separated `host:port`; an IPv6 address stands in brackets. */
 function endpoints(row: Row): Setting<readonly Endpoint[]> {
@@ -43,8 +43,10 @@ function password(row: Row): Setting<string> {
 }
 
 export const redisSettings = {
-  redisUrl: redisUrl({
+  redisUrl: serverUrl({
     env: 'REDIS_URL',
+    parse: parseRedisUrl,
+    expected: '`redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS',
     doc:
       'One Redis server. Without this, REDIS_CLUSTER_NODES and REDIS_SENTINELS, the embedded store serves this node ' +
       'alone.',
