@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { ContentType } from '../../openim/content-types.js'
-import { compose, composeBusiness } from '../../services/messages/composed.js'
+import { compose } from '../../services/messages/composed.js'
+import { businessNotice } from '../../services/messages/notices.js'
 import {
   callerOf,
   conversationIdField,
@@ -213,7 +214,7 @@ export function messageRoutes(): Route[] {
       answers: SENT,
       isAct: false,
       handle: async ({ operations }, body, call) =>
-        operations.send(composeBusiness(body, newClientMsgId(), Date.now()), callerOf(call)),
+        operations.send(businessNotice(body, newClientMsgId(), Date.now()), callerOf(call)),
     }),
     operationRoute({
       path: '/msg/search_msg',

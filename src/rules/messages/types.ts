@@ -16,8 +16,8 @@ export interface OutgoingMessage {
   isStored: boolean
   /** It is shown in a chat: the conversation is listed by both, and its sender has read it. */
   isChat: boolean
-  /** The sender's devices get it too. */
-  toSender: boolean
+  /** Whose devices get it. */
+  userIds: UserId[]
   /** Whether the receiver's black list and settings are asked. */
   asksReceiver: boolean
   asksBlackList: boolean

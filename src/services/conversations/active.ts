@@ -9,11 +9,10 @@ import type {
 import { MsgData } from '../../openim/proto/messages.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { headsOf, lastMessageOf } from '../messages/pull.js'
-import { boundsWithin } from '../messages/visible.js'
+import { lastShown, type Standing, standingsOf } from '../messages/visible.js'
 import { assertLength, CONVERSATIONS_MAX, operation } from '../operations/operation.js'
 import { findUsers, userToWire } from '../people/users.js'
-import { type ConversationRecord, findRecords, recordsOf, toWire } from './records.js'
+import { findRecords, recordsOf, toWire } from './records.js'
 
 const COUNT_DEFAULT = 100
 const COUNT_MAX = 500
@@ -22,13 +21,13 @@ const COUNT_MAX = 500
 export const activeConversations = operation(
   'reader',
   function* ({ caller }, { count }: GetActiveConversationsReq): Operation<GetActiveConversationsResp> {
-    const own = yield* withHeads(yield* recordsOf(caller.userId))
+    const own = yield* standingsOf(yield* recordsOf(caller.userId))
     const wanted = count <= 0 || count > COUNT_MAX ? COUNT_DEFAULT : count
     const latest = own.sort((one, other) => other.lastMs - one.lastMs)
     const shown: ConversationMsg[] = []
     for (const entry of latest) {
       if (shown.length === wanted) break
-      const lastMsg = yield* lastMessageOf(caller.userId, entry.record.conversationId)
+      const lastMsg = yield* lastShown(entry)
       if (lastMsg !== undefined) shown.push(yield* describe(entry, MsgData.decode(lastMsg)))
     }
     return { unreadCount: unreadOf(own), conversations: shown }
@@ -43,35 +42,24 @@ export const conversationsWithMessages = operation(
     { conversationIDs }: JsSdkGetConversationsReq,
   ): Operation<JsSdkGetConversationsResp> {
     assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
-    const own = yield* withHeads(yield* findRecords(caller.userId, conversationIDs))
+    const own = yield* standingsOf(yield* findRecords(caller.userId, conversationIDs))
     const shown: ConversationMsg[] = []
     for (const entry of own) {
-      const lastMsg = yield* lastMessageOf(caller.userId, entry.record.conversationId)
+      const lastMsg = yield* lastShown(entry)
       shown.push(yield* describe(entry, lastMsg && MsgData.decode(lastMsg)))
     }
     return { unreadCount: unreadOf(own), conversations: shown }
   },
 )
 
-interface Entry {
-  record: ConversationRecord
-  maxSeq: number
-  lastMs: number
+function unreadOf(own: readonly Standing[]): number {
+  return own.reduce((sum, { record, max }) => sum + Math.max(0, max - record.readSeq), 0)
 }
 
-function* withHeads(own: readonly ConversationRecord[]): Operation<Entry[]> {
-  const heads = yield* headsOf(own.map(({ conversationId }) => conversationId))
-  return own.map((record) => {
-    const head = heads.get(record.conversationId)
-    return { record, maxSeq: boundsWithin(head, record).max, lastMs: head?.lastMs ?? 0 }
-  })
-}
-
-function unreadOf(entries: readonly Entry[]): number {
-  return entries.reduce((sum, { record, maxSeq }) => sum + Math.max(0, maxSeq - record.readSeq), 0)
-}
-
-function* describe({ record, maxSeq }: Entry, lastMsg: MsgData | undefined): Operation<ConversationMsg> {
+function* describe(
+  { record, max: maxSeq }: Standing,
+  lastMsg: MsgData | undefined,
+): Operation<ConversationMsg> {
   const user = yield* profileOf(record.userId)
   const { readSeq } = record
   return { conversation: toWire(record), lastMsg, user, friend: undefined, group: undefined, maxSeq, readSeq }

@@ -3,12 +3,12 @@
  * seconds). They vanish for that owner alone. As in OpenIM a conversation is cut once in each such time, so a message
  * vanishes when it is between once and twice as old.
  */
-import { bucketOfConversation } from '../../rules/messages/bucket.js'
 import type { Operation } from '../../store/ports/database.js'
-import { findOne, lock, put, remove, scan, update } from '../../store/ports/steps.js'
-import { conversations, destructs, records } from '../../store/schema/tables.js'
+import { lock, put, remove, scan, update } from '../../store/ports/steps.js'
+import { destructs, records } from '../../store/schema/tables.js'
 import { type ConversationRecord, findRecord } from '../conversations/records.js'
 import { conversationsChanged, notify } from '../messages/notices.js'
+import { headOf } from '../messages/stored.js'
 import { boundsWithin } from '../messages/visible.js'
 import type { OperationContext } from '../operations/operation.js'
 import { bump, ChangeState, List } from '../people/version-log.js'
@@ -62,8 +62,7 @@ function* cut(context: OperationContext, ownerId: string, conversationId: string
   const [record] = yield* lock(records, [seen])
   if (!isDue(record, nowMs)) return false
   const { bucket, destructTime } = record
-  const head = yield* findOne(conversations, bucketOfConversation(conversationId), conversationId)
-  const { min, max } = boundsWithin(head, record)
+  const { min, max } = boundsWithin(yield* headOf(conversationId), record)
   const kept = yield* firstSince(conversationId, min, max, nowMs - destructTime * SECOND_MS)
   const isShorter = kept > min
   yield* update(records, [

@@ -9,7 +9,7 @@ import { bucketOfConversation, bucketOfUser } from '../../rules/messages/bucket.
 import type { Change, Operation } from '../../store/ports/database.js'
 import { findMany, lock, raise, remove, scan } from '../../store/ports/steps.js'
 import { conversations, deletions, messages, records } from '../../store/schema/tables.js'
-import type { Head, StoredMessage } from '../messages/lookup.js'
+import type { Head, StoredMessage } from '../messages/stored.js'
 import { firstSince } from './first-since.js'
 import { after, type Budget, type Cursor, type Slice } from './slice.js'
 

@@ -6,7 +6,6 @@ import { SessionType } from '../../rules/messages/conversation-id.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
 import { argsError } from '../call-refused.js'
-import { NOTIFICATION_OPTIONS } from './notices.js'
 import { outgoingOf } from './outgoing.js'
 
 export interface Composition {
@@ -31,6 +30,7 @@ const ONLINE_ONLY: Options = {
   senderSync: false,
   conversationUpdate: false,
 }
+
 /** `clientMsgID`: a call has none; a message that is sent to several has one for all of them. */
 export function compose(given: Composition, clientMsgID: string, nowMs: number): OutgoingMessage {
   const { isOnlineOnly, notOfflinePush, content, offlinePushInfo, contentType, ...fields } = given
@@ -48,7 +48,7 @@ export function compose(given: Composition, clientMsgID: string, nowMs: number):
     msgFrom: MessageFrom.System,
     content: Buffer.from(text),
     createTime: nowMs,
-    options: options as Record<string, boolean>,
+    options,
     offlinePushInfo,
   }
   return outgoingOf(newMessage(message))
@@ -61,26 +61,4 @@ function textOf(content: object): string {
   } catch {
     throw argsError('content: nested too deep')
   }
-}
-
-/** A notification of the app's own, to those who are there. */
-export function composeBusiness(
-  given: { key: string; data: string; sendUserID: UserId; recvUserID: UserId },
-  clientMsgID: string,
-  nowMs: number,
-): OutgoingMessage {
-  const { key, data, sendUserID, recvUserID } = given
-  return outgoingOf(
-    newMessage({
-      sendID: sendUserID,
-      recvID: recvUserID,
-      clientMsgID,
-      sessionType: SessionType.Single,
-      msgFrom: MessageFrom.System,
-      contentType: ContentType.Business,
-      content: Buffer.from(JSON.stringify({ detail: JSON.stringify({ key, data }) })),
-      createTime: nowMs,
-      options: NOTIFICATION_OPTIONS as Record<string, boolean>,
-    }),
-  )
 }

@@ -2,13 +2,11 @@
 import { bucketOfConversation, bucketOfUser } from '../../rules/messages/bucket.js'
 import type { ConversationId } from '../../rules/messages/conversation-id.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
-import type { Operation, RowOf } from '../../store/ports/database.js'
+import type { Operation } from '../../store/ports/database.js'
 import { findMany, lock } from '../../store/ports/steps.js'
 import { blacks, conversations, messages, records, users } from '../../store/schema/tables.js'
 import { digestOf } from './digest.js'
-
-export type Head = RowOf<typeof conversations>
-export type StoredMessage = RowOf<typeof messages>
+import type { Head, StoredMessage } from './stored.js'
 
 /** A message with what is known of it. */
 export interface Candidate {

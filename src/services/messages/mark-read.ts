@@ -16,7 +16,8 @@ import {
   SEQS_MAX,
 } from '../operations/operation.js'
 import { notify } from './notices.js'
-import { boundsOf } from './visible.js'
+import { headOf } from './stored.js'
+import { boundsWithin } from './visible.js'
 
 interface Mark {
   conversationID: ConversationId
@@ -81,11 +82,8 @@ export const setReadSeq = operation(
   },
 )
 
-function* assertReadable(
-  { ownerId, conversationId }: ConversationRecord,
-  seqs: readonly number[],
-): Operation<void> {
-  const max = (yield* boundsOf(ownerId, conversationId))?.max ?? 0
+function* assertReadable(record: ConversationRecord, seqs: readonly number[]): Operation<void> {
+  const { max } = boundsWithin(yield* headOf(record.conversationId), record)
   if (seqs.some((seq) => seq < 1 || seq > max)) throw argsError(`hasReadSeq, seqs: expected 1 to ${max}`)
 }
 

@@ -1,5 +1,4 @@
 /** Messages that did not come to an io thread, read from the database to be pushed all the same. */
-import { isOn } from '../../openim/content-types.js'
 import { MsgData } from '../../openim/proto/messages.js'
 import { bucketOfConversation } from '../../rules/messages/bucket.js'
 import type { ConversationId } from '../../rules/messages/conversation-id.js'
@@ -7,6 +6,7 @@ import type { Delivery } from '../../rules/messages/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { scan } from '../../store/ports/steps.js'
 import { messages } from '../../store/schema/tables.js'
+import { receiversOf } from './outgoing.js'
 
 const MISSED_MAX = 1_000
 
@@ -20,18 +20,14 @@ export function* missedDeliveries(
     from: Math.max(from, to - MISSED_MAX),
     to,
   })
-  return rows.map(({ seq, sentMs, body, senderId }, index) => {
-    const { recvID, options } = MsgData.decode(body)
-    const toSender = isOn(options, 'senderSync') && senderId !== recvID
-    return {
-      conversationId,
-      seq,
-      sentMs,
-      previousMs: rows[index - 1]?.sentMs ?? 0,
-      body,
-      senderId,
-      userIds: toSender ? [recvID, senderId] : [recvID],
-      operationId: '',
-    }
-  })
+  return rows.map(({ seq, sentMs, body, senderId }, index) => ({
+    conversationId,
+    seq,
+    sentMs,
+    previousMs: rows[index - 1]?.sentMs ?? 0,
+    body,
+    senderId,
+    userIds: receiversOf(MsgData.decode(body)),
+    operationId: '',
+  }))
 }

@@ -2,6 +2,7 @@
 import { ContentType, MessageFrom, type Options } from '../../openim/content-types.js'
 import { newMessage } from '../../openim/message-bytes.js'
 import { SessionType } from '../../rules/messages/conversation-id.js'
+import type { OutgoingMessage } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import type { OperationContext } from '../operations/operation.js'
@@ -18,7 +19,7 @@ export interface Notice {
 }
 
 /** Options of what is no chat. */
-export const NOTIFICATION_OPTIONS: Options = {
+const NOTIFICATION_OPTIONS: Options = {
   isNotNotification: false,
   isSendMsg: false,
   history: false,
@@ -49,27 +50,46 @@ export function* notifyInChat(context: OperationContext, notice: Omit<Notice, 'i
 
 function* sendMade(
   { caller, nowMs, newId, deliveries }: OperationContext,
-  made: readonly (Omit<Notice, 'isStored'> & { options: Options })[],
+  made: readonly Made[],
 ): Operation<void> {
   const { operationId } = caller
-  const sendings = made.map(({ contentType, senderId, receiverId, detail, options }) => ({
-    message: outgoingOf(
-      newMessage({
-        sendID: senderId,
-        recvID: receiverId,
-        clientMsgID: newId(),
-        sessionType: SessionType.Single,
-        msgFrom: MessageFrom.System,
-        contentType,
-        content: Buffer.from(JSON.stringify({ detail: JSON.stringify(detail) })),
-        createTime: nowMs,
-        options,
-      }),
-    ),
-    operationId,
-  }))
+  const sendings = made.map((one) => ({ message: messageOf(one, newId(), nowMs), operationId }))
   const sent = yield* sendAll(sendings, nowMs)
   deliveries.push(...sent.deliveries)
+}
+
+type Made = Omit<Notice, 'isStored'> & { options: Options }
+
+function messageOf(
+  { contentType, senderId, receiverId, detail, options }: Made,
+  clientMsgID: string,
+  nowMs: number,
+): OutgoingMessage {
+  return outgoingOf(
+    newMessage({
+      sendID: senderId,
+      recvID: receiverId,
+      clientMsgID,
+      sessionType: SessionType.Single,
+      msgFrom: MessageFrom.System,
+      contentType,
+      content: Buffer.from(JSON.stringify({ detail: JSON.stringify(detail) })),
+      createTime: nowMs,
+      options,
+    }),
+  )
+}
+
+/** A notification of the app's own, to those who are there. */
+export function businessNotice(
+  given: { key: string; data: string; sendUserID: UserId; recvUserID: UserId },
+  clientMsgID: string,
+  nowMs: number,
+): OutgoingMessage {
+  const { key, data, sendUserID: senderId, recvUserID: receiverId } = given
+  const contentType = ContentType.Business
+  const notice = { contentType, senderId, receiverId, detail: { key, data }, options: NOTIFICATION_OPTIONS }
+  return messageOf(notice, clientMsgID, nowMs)
 }
 
 /** Clients read these conversations of their list again. */

@@ -7,7 +7,8 @@ import { MessageState } from '../../rules/messages/message-state.js'
 import type { Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
 import { RecvOpt } from '../conversations/records.js'
 import { serverMsgIdOf } from './digest.js'
-import type { Candidate, Head, StoredMessage } from './lookup.js'
+import type { Candidate } from './lookup.js'
+import type { Head, StoredMessage } from './stored.js'
 
 /** What is to be written, answered and pushed. */
 export interface Numbered {
@@ -46,8 +47,7 @@ function numberOne(plan: Numbered, candidate: Candidate, operationId: string, no
   if (isUnwanted(candidate)) return outcome
   const seq = head === undefined ? 0 : head.maxSeq + 1
   const body = bodyOf(candidate, { serverMsgID: outcome.serverMsgId, sendTime: sentMs, seq })
-  const { conversationId, senderId, receiverId } = message
-  const userIds = message.toSender ? [receiverId, senderId] : [receiverId]
+  const { conversationId, senderId, userIds } = message
   const previousMs = head?.lastMs ?? 0
   plan.deliveries.push({ conversationId, seq, sentMs, previousMs, body, senderId, userIds, operationId })
   if (head !== undefined) store(plan, candidate, head, { seq, sentMs, body })

@@ -22,6 +22,7 @@ import {
   singleChatId,
 } from '../../rules/messages/conversation-id.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
+import type { UserId } from '../../rules/types.js'
 import { checkUserId } from '../../rules/user-id.js'
 import { isId } from '../../store/ports/ids.js'
 import { argsError, noPermissionError } from '../call-refused.js'
@@ -91,10 +92,19 @@ function outgoing(
     body: Object.keys(forced).length === 0 ? bytes : withFields(bytes, { options: forced }),
     isStored: isOn(options, 'history'),
     isChat: !isNotification,
-    toSender: isOn(options, 'senderSync') && sendID !== recvID,
+    userIds: receiversOf({ sendID, recvID, options }),
     asksReceiver: isSingle && !isNotification,
     asksBlackList: isSingle && !isTrusted && !isNotification,
   }
+}
+
+/** Whose devices get a message: the receiver's, and the sender's unless it says otherwise. */
+export function receiversOf({
+  sendID,
+  recvID,
+  options,
+}: Pick<MsgData, 'sendID' | 'recvID' | 'options'>): UserId[] {
+  return isOn(options, 'senderSync') && sendID !== recvID ? [recvID, sendID] : [recvID]
 }
 
 function conversationOf({ sessionType, contentType, sendID, recvID, groupID }: MsgData): {

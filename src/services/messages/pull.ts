@@ -1,5 +1,4 @@
 /** Reading: where a user's conversations stand, and their messages (1001, 1002, 1005, 1006, 1007). */
-import { MessageStatus } from '../../openim/content-types.js'
 import { type ConversationMessages, encodeLastMessages, encodeMessages } from '../../openim/message-bytes.js'
 import {
   type GetConversationsHasReadAndMaxSeqReq,
@@ -8,28 +7,31 @@ import {
   type GetMaxSeqReq,
   type GetMaxSeqResp,
   type GetSeqMessageReq,
-  MsgData,
   type PullMessageBySeqsReq,
   PullOrder,
   type SeqRange,
   type Seqs,
 } from '../../openim/proto/messages.js'
-import { bucketOfConversation } from '../../rules/messages/bucket.js'
 import {
   type ConversationId,
   isNotifications,
   notificationsOf,
   ownNotifications,
 } from '../../rules/messages/conversation-id.js'
-import { MessageState } from '../../rules/messages/message-state.js'
-import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { findMany, scan } from '../../store/ports/steps.js'
-import { conversations, messages } from '../../store/schema/tables.js'
 import { findRecords, recordsOf } from '../conversations/records.js'
 import { assertLength, assertSelf, CONVERSATIONS_MAX, operation, SEQS_MAX } from '../operations/operation.js'
-import type { Head } from './lookup.js'
-import { type Bounds, boundsOf, boundsWithin, isParty, view } from './visible.js'
+import { headsOf } from './stored.js'
+import {
+  type Bounds,
+  isParty,
+  isWithin,
+  lastShown,
+  NOTHING,
+  readableBy,
+  standingsOf,
+  view,
+} from './visible.js'
 
 /**
  * Clients of OpenIM's Go core end a connection that brings them more than 1 MiB. As base64 in JSON it is a third more, and
@@ -40,8 +42,6 @@ const REPLY_BYTES_MAX = 900_000
 const PART_BYTES = 32
 /** Messages of a range in one answer. */
 const RANGE_MAX = 1_000
-/** How far back a displayable message is looked for. */
-const LOOK_BACK = 100
 
 /** 1001: the newest number of each conversation of the user, those of notifications among them. */
 export const newestSeqs = operation(
@@ -71,12 +71,10 @@ export const conversationSeqs = operation(
     assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
     const own =
       conversationIDs.length === 0 ? yield* recordsOf(userID) : yield* findRecords(userID, conversationIDs)
-    const heads = yield* headsOf(own.map(({ conversationId }) => conversationId))
-    const seqs = own.map((record): [string, Seqs] => {
-      const head = heads.get(record.conversationId)
-      const maxSeq = boundsWithin(head, record).max
-      return [record.conversationId, { maxSeq, hasReadSeq: record.readSeq, maxSeqTime: head?.lastMs ?? 0 }]
-    })
+    const seqs = (yield* standingsOf(own)).map(({ conversationId, max, record, lastMs }): [string, Seqs] => [
+      conversationId,
+      { maxSeq: max, hasReadSeq: record.readSeq, maxSeqTime: lastMs },
+    ])
     const pinned = returnPinned ? own.filter(({ isPinned }) => isPinned !== 0) : []
     return {
       seqs: Object.fromEntries(seqs),
@@ -94,17 +92,13 @@ export const pullRanges = operation(
     const answer = new Answer()
     for (const range of seqRanges) {
       if (answer.isFull) break
-      const bounds = yield* boundsOf(userID, range.conversationID)
-      if (bounds === undefined) continue
-      const seqs = seqsOfRange(range, bounds)
+      const readable = yield* readableBy(userID, range.conversationID)
+      if (readable === undefined) continue
+      const seqs = seqsOfRange(range, readable)
       if (seqs.length === 0) continue
-      const isEnd = order === PullOrder.PullOrderDesc ? range.begin <= bounds.min : bounds.max <= range.end
-      answer.add(
-        range.conversationID,
-        yield* view(userID, range.conversationID, seqs),
-        { isEnd, endSeq: 0 },
-        'newest',
-      )
+      const { min, max } = readable
+      const isEnd = order === PullOrder.PullOrderDesc ? range.begin <= min : max <= range.end
+      answer.add(range.conversationID, yield* view(readable, seqs), { isEnd, endSeq: 0 }, 'newest')
     }
     return answer.encode()
   },
@@ -119,9 +113,10 @@ export const pullSeqs = operation(
     const answer = new Answer()
     for (const { conversationID, seqs } of asked) {
       assertLength('seqs', seqs.length, SEQS_MAX)
-      const bounds = (yield* boundsOf(userID, conversationID)) ?? { min: 1, max: 0 }
-      const readable = seqs.filter((seq) => seq >= bounds.min && seq <= bounds.max)
-      const found = answer.isFull ? [] : yield* view(userID, conversationID, readable)
+      const readable = yield* readableBy(userID, conversationID)
+      const bounds = readable ?? NOTHING
+      const own = seqs.filter((seq) => isWithin(bounds, seq))
+      const found = answer.isFull || readable === undefined ? [] : yield* view(readable, own)
       answer.add(conversationID, found, endOf(seqs, bounds, order), 'first')
     }
     return answer.encode()
@@ -136,41 +131,13 @@ export const lastMessages = operation(
     assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
     const last = new Map<ConversationId, Uint8Array>()
     for (const id of new Set(conversationIDs)) {
-      const message = yield* lastMessageOf(userID, id)
+      const readable = yield* readableBy(userID, id)
+      const message = readable && (yield* lastShown(readable))
       if (message !== undefined) last.set(id, message)
     }
     return encodeLastMessages(last)
   },
 )
-
-/** The newest message that the user would see in a list of conversations. */
-export function* lastMessageOf(
-  userId: UserId,
-  conversationId: ConversationId,
-): Operation<Uint8Array | undefined> {
-  const bounds = yield* boundsOf(userId, conversationId)
-  if (bounds === undefined || bounds.max < bounds.min) return undefined
-  const newest = yield* scan(messages, [bucketOfConversation(conversationId), conversationId], {
-    from: bounds.min,
-    to: bounds.max,
-    isDescending: true,
-    limit: LOOK_BACK,
-  })
-  const candidates = newest.filter(({ state }) => state !== MessageState.Deleted).map(({ seq }) => seq)
-  for (const seq of candidates) {
-    const [message] = yield* view(userId, conversationId, [seq])
-    if (!isDeleted(message!)) return message
-  }
-  return undefined
-}
-
-export function* headsOf(ids: readonly ConversationId[]): Operation<Map<ConversationId, Head>> {
-  const found = yield* findMany(
-    conversations,
-    ids.map((id) => [bucketOfConversation(id), id]),
-  )
-  return new Map(found.filter((head) => head !== undefined).map((head) => [head.conversationId, head]))
-}
 
 /** Ascending; the newest ones of the range. Of notifications all, whatever `num` says. */
 function seqsOfRange({ conversationID, begin, end, num }: SeqRange, { min, max }: Bounds): number[] {
@@ -221,8 +188,4 @@ class Answer {
   encode(): Uint8Array {
     return encodeMessages(this.#parts)
   }
-}
-
-function isDeleted(body: Uint8Array): boolean {
-  return MsgData.decode(body).status === MessageStatus.Deleted
 }

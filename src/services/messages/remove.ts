@@ -5,7 +5,7 @@ import { type ConversationId, isSingleChat } from '../../rules/messages/conversa
 import { MessageState } from '../../rules/messages/message-state.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { findMany, findOne, put, update } from '../../store/ports/steps.js'
+import { put, update } from '../../store/ports/steps.js'
 import { conversations, deletions, messages } from '../../store/schema/tables.js'
 import { argsError, noPermissionError } from '../call-refused.js'
 import {
@@ -25,10 +25,10 @@ import {
   SEQS_MAX,
 } from '../operations/operation.js'
 import { ChangeState } from '../people/version-log.js'
-import type { StoredMessage } from './lookup.js'
 import { readUpTo } from './mark-read.js'
 import { conversationsChanged, notify } from './notices.js'
-import { boundsOf, boundsWithin, emptied } from './visible.js'
+import { headOf, messagesAt, type StoredMessage } from './stored.js'
+import { boundsWithin, emptied, isWithin } from './visible.js'
 
 /** `IsSyncSelf`: the user's other devices are told. `IsSyncOther`: it is done for all. */
 interface SyncOption {
@@ -49,8 +49,8 @@ export const deleteMessages = operation(
     assertSelf(context.caller, userID)
     assertLength('seqs', seqs.length, SEQS_MAX)
     const record = yield* lockRecord(userID, conversationID)
-    const bounds = (yield* boundsOf(userID, conversationID)) ?? { min: 1, max: 0 }
-    const own = [...new Set(seqs)].filter((seq) => seq >= bounds.min && seq <= bounds.max)
+    const bounds = boundsWithin(yield* headOf(conversationID), record)
+    const own = [...new Set(seqs)].filter((seq) => isWithin(bounds, seq))
     if (deleteSyncOpt.IsSyncOther) return yield* deleteForAll(context, record, own)
     const bucket = bucketOfConversation(conversationID)
     yield* put(
@@ -70,12 +70,7 @@ function* deleteForAll(
 ): Operation<object> {
   const { ownerId, conversationId, userId } = record
   if (!isSingleChat(conversationId)) throw argsError('conversationID: expected a single chat')
-  const bucket = bucketOfConversation(conversationId)
-  const found = yield* findMany(
-    messages,
-    seqs.map((seq) => [bucket, conversationId, seq]),
-  )
-  const rows = found.filter((row) => row !== undefined)
+  const rows = (yield* messagesAt(conversationId, seqs)).filter((row) => row !== undefined)
   assertForAll(
     context,
     rows.every(({ senderId }) => senderId === ownerId),
@@ -107,11 +102,7 @@ export const eraseMessages = operation(
   ): Operation<object> {
     assertAdmin(caller)
     assertLength('seqs', seqs.length, SEQS_MAX)
-    const bucket = bucketOfConversation(conversationID)
-    const found = yield* findMany(
-      messages,
-      [...new Set(seqs)].map((seq) => [bucket, conversationID, seq]),
-    )
+    const found = yield* messagesAt(conversationID, [...new Set(seqs)])
     yield* erase(found.filter((row) => row !== undefined))
     return {}
   },
@@ -184,17 +175,16 @@ function* clear(
 }
 
 function* clearedForOwner(record: ConversationRecord): Operation<ConversationRecord> {
-  const max = (yield* boundsOf(record.ownerId, record.conversationId))?.max ?? 0
+  const { max } = boundsWithin(yield* headOf(record.conversationId), record)
   return { ...record, minSeq: max + 1, readSeq: Math.max(record.readSeq, max) }
 }
 
 function* clearForAll(context: OperationContext, record: ConversationRecord): Operation<void> {
   const { ownerId, userId, conversationId } = record
-  const bucket = bucketOfConversation(conversationId)
-  const head = yield* findOne(conversations, bucket, conversationId)
-  const { max } = boundsWithin(head, record)
+  const { max } = boundsWithin(yield* headOf(conversationId), record)
   if (max === 0) return
-  yield* update(conversations, [{ key: [bucket, conversationId], set: { minSeq: max + 1 } }])
+  const key = [bucketOfConversation(conversationId), conversationId]
+  yield* update(conversations, [{ key, set: { minSeq: max + 1 } }])
   yield* readUpTo(record, max)
   yield* tellCleared(context, ownerId, userId, [conversationId])
 }

@@ -2,20 +2,19 @@
 import { WireCode } from '../../openim/codes.js'
 import { ContentType } from '../../openim/content-types.js'
 import { MsgData } from '../../openim/proto/messages.js'
-import { bucketOfConversation } from '../../rules/messages/bucket.js'
 import { type ConversationId, isSingleChat, SessionType } from '../../rules/messages/conversation-id.js'
 import { MessageState } from '../../rules/messages/message-state.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { findOne, update } from '../../store/ports/steps.js'
-import { conversations, messages } from '../../store/schema/tables.js'
+import { update } from '../../store/ports/steps.js'
+import { messages } from '../../store/schema/tables.js'
 import { argsError, CallRefusedError, noPermissionError } from '../call-refused.js'
 import { assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { findUsers } from '../people/users.js'
-import type { StoredMessage } from './lookup.js'
 import { notify } from './notices.js'
 import type { RevokeNote } from './revoked.js'
-import { boundsOf } from './visible.js'
+import { headOf, messagesAt, type StoredMessage } from './stored.js'
+import { isParty, isWithin, NOTHING, readableBy } from './visible.js'
 
 interface Revoke {
   conversationID: ConversationId
@@ -56,11 +55,8 @@ function* findReadable(
   conversationId: ConversationId,
   seq: number,
 ): Operation<StoredMessage> {
-  const bounds = yield* boundsOf(userId, conversationId)
-  const isVisible = caller.isAdmin || (bounds !== undefined && seq >= bounds.min && seq <= bounds.max)
-  const row = isVisible
-    ? yield* findOne(messages, bucketOfConversation(conversationId), conversationId, seq)
-    : undefined
+  const isVisible = caller.isAdmin || isWithin((yield* readableBy(userId, conversationId)) ?? NOTHING, seq)
+  const [row] = isVisible ? yield* messagesAt(conversationId, [seq]) : []
   if (row === undefined || row.state === MessageState.Deleted) {
     throw new CallRefusedError(WireCode.RecordNotFoundError, 'seq: no such message')
   }
@@ -86,9 +82,9 @@ function assertMayRevoke(
 /** An administrator who is no party speaks for the sender: the notice belongs to the conversation of the two. */
 function* tellRevoked(context: OperationContext, row: StoredMessage, userId: UserId): Operation<void> {
   const { conversationId, seq, senderId, body } = row
-  const head = yield* findOne(conversations, row.bucket, conversationId)
-  const { a, b } = head!
-  const revoker = userId === a || userId === b ? userId : senderId
+  const head = (yield* headOf(conversationId))!
+  const { a, b } = head
+  const revoker = isParty(head, userId) ? userId : senderId
   yield* notify(context, {
     contentType: ContentType.Revoked,
     senderId: revoker,

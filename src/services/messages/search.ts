@@ -23,8 +23,7 @@ import { recordsOf } from '../conversations/records.js'
 import { firstSince } from '../housekeeping/first-since.js'
 import { assertAdmin, assertLength, operation } from '../operations/operation.js'
 import { findUsers } from '../people/users.js'
-import type { Head, StoredMessage } from './lookup.js'
-import { headsOf } from './pull.js'
+import { type Head, headsOf, type StoredMessage } from './stored.js'
 
 /** Of one page. */
 const PAGE_MAX = 100

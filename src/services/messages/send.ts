@@ -13,8 +13,9 @@ import { insert, put, raise, remove } from '../../store/ports/steps.js'
 import { conversations, messages, records } from '../../store/schema/tables.js'
 import { findRecord, newRecord, writeRecords } from '../conversations/records.js'
 import { ChangeState } from '../people/version-log.js'
-import { type Candidate, type Head, lookUp, type StoredMessage } from './lookup.js'
+import { type Candidate, lookUp } from './lookup.js'
 import { numberAll } from './numbering.js'
+import type { Head, StoredMessage } from './stored.js'
 
 /** A message, and the operation ID of the request that sends it. */
 export interface Sending {

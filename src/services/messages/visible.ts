@@ -12,11 +12,14 @@ import {
 import { MessageState } from '../../rules/messages/message-state.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { findMany, findOne, scan } from '../../store/ports/steps.js'
-import { conversations, deletions, messages } from '../../store/schema/tables.js'
+import { scan } from '../../store/ports/steps.js'
+import { deletions, messages } from '../../store/schema/tables.js'
 import { type ConversationRecord, findRecord } from '../conversations/records.js'
-import type { Head, StoredMessage } from './lookup.js'
 import { type RevokeNote, revokedContent, withRevokedQuote } from './revoked.js'
+import { type Head, headOf, headsOf, messagesAt, type StoredMessage } from './stored.js'
+
+/** How far back a message is looked for that is shown. */
+const LOOK_BACK = 100
 
 /** The numbers that a user may read, both inclusive; empty where `min` > `max`. */
 export interface Bounds {
@@ -24,12 +27,51 @@ export interface Bounds {
   max: number
 }
 
+/** Of a conversation that is not the user's. */
+export const NOTHING: Bounds = { min: 1, max: 0 }
+
+export function isWithin({ min, max }: Bounds, seq: number): boolean {
+  return seq >= min && seq <= max
+}
+
+/** A conversation as one user may read it. */
+export interface Readable extends Bounds {
+  userId: UserId
+  conversationId: ConversationId
+  /** The user's; notifications have none. */
+  record: ConversationRecord | undefined
+}
+
 /** Undefined = this is no conversation of the user. */
-export function* boundsOf(userId: UserId, conversationId: ConversationId): Operation<Bounds | undefined> {
-  const head = yield* findOne(conversations, bucketOfConversation(conversationId), conversationId)
-  if (isNotifications(conversationId)) return boundsOfNotifications(userId, conversationId, head)
+export function* readableBy(userId: UserId, conversationId: ConversationId): Operation<Readable | undefined> {
+  const head = yield* headOf(conversationId)
+  if (isNotifications(conversationId)) {
+    const bounds = boundsOfNotifications(userId, conversationId, head)
+    return bounds && { userId, conversationId, record: undefined, ...bounds }
+  }
   const record = yield* findRecord(userId, conversationId)
-  return record === undefined ? undefined : boundsWithin(head, record)
+  return record && readableOf(record, head)
+}
+
+/** The same where its record and head have been read. */
+export function readableOf(record: ConversationRecord, head: Head | undefined): Readable {
+  const { ownerId: userId, conversationId } = record
+  return { userId, conversationId, record, ...boundsWithin(head, record) }
+}
+
+/** Where a user stands in a conversation. */
+export interface Standing extends Readable {
+  record: ConversationRecord
+  /** When the newest message was sent; 0 = there is none. */
+  lastMs: number
+}
+
+export function* standingsOf(own: readonly ConversationRecord[]): Operation<Standing[]> {
+  const heads = yield* headsOf(own.map(({ conversationId }) => conversationId))
+  return own.map((record) => {
+    const head = heads.get(record.conversationId)
+    return { ...readableOf(record, head), record, lastMs: head?.lastMs ?? 0 }
+  })
 }
 
 /** Empty where the name is that of another pair's conversation. */
@@ -53,7 +95,7 @@ function boundsOfNotifications(
   head: Head | undefined,
 ): Bounds | undefined {
   const isOwn = conversationId === ownNotifications(userId)
-  if (head === undefined) return isOwn ? { min: 1, max: 0 } : undefined
+  if (head === undefined) return isOwn ? NOTHING : undefined
   return isParty(head, userId) ? { min: Math.max(1, head.minSeq), max: head.maxSeq } : undefined
 }
 
@@ -62,7 +104,7 @@ interface Lens {
   userId: UserId
   /** Numbers that the user has deleted for themselves. */
   deleted: ReadonlySet<number>
-  /** Revoked messages that others quote, by number. */
+  /** Revoked messages, by the numbers of those that quote them. */
   quoted: ReadonlyMap<number, StoredMessage>
   /** How far the user and the other one of a single chat have read. */
   ownReadSeq: number
@@ -70,65 +112,86 @@ interface Lens {
 }
 
 /** Messages as the user sees them, in the order asked. Numbers without a message get a placeholder. */
-export function* view(
-  userId: UserId,
-  conversationId: ConversationId,
-  seqs: readonly number[],
-): Operation<Uint8Array[]> {
+export function* view(readable: Readable, seqs: readonly number[]): Operation<Uint8Array[]> {
   if (seqs.length === 0) return []
-  const bucket = bucketOfConversation(conversationId)
-  const found = yield* findMany(
-    messages,
-    seqs.map((seq) => [bucket, conversationId, seq]),
-  )
-  const lens: Lens = {
-    userId,
-    deleted: yield* deletedBy(userId, conversationId, seqs),
-    quoted: yield* findQuoted(found),
-    ...(yield* readMarksOf(userId, conversationId)),
-  }
+  const { conversationId } = readable
+  const found = yield* messagesAt(conversationId, seqs)
+  const lens = yield* lensOn(readable, found)
   return found.map((row, index) =>
     row === undefined ? placeholder(conversationId, seqs[index]!) : bodyFor(row, lens),
   )
 }
 
+/** The newest message that the user would see in a list of conversations. */
+export function* lastShown(readable: Readable): Operation<Uint8Array | undefined> {
+  const { conversationId, min } = readable
+  let to = readable.max
+  // The newest one is nearly always shown: the others are read only where it is not.
+  for (const limit of [1, LOOK_BACK - 1]) {
+    const range = { from: min, to, isDescending: true, limit }
+    const rows =
+      to < min ? [] : yield* scan(messages, [bucketOfConversation(conversationId), conversationId], range)
+    if (rows.length === 0) return undefined
+    const lens = yield* lensOn(readable, rows)
+    const shown = rows.find(({ state, seq }) => state !== MessageState.Deleted && !lens.deleted.has(seq))
+    if (shown !== undefined) return bodyFor(shown, lens)
+    to = rows.at(-1)!.seq - 1
+  }
+  return undefined
+}
+
+function* lensOn(readable: Readable, rows: readonly (StoredMessage | undefined)[]): Operation<Lens> {
+  const { userId } = readable
+  const present = rows.filter((row) => row !== undefined)
+  return {
+    userId,
+    deleted: yield* deletedBy(readable, present),
+    quoted: yield* findQuoted(readable, present),
+    ...(yield* readMarksOf(readable)),
+  }
+}
+
 /** Only messages of single chats say whether they were read. */
-function* readMarksOf(
-  userId: UserId,
-  conversationId: ConversationId,
-): Operation<Pick<Lens, 'ownReadSeq' | 'otherReadSeq'>> {
-  if (!isSingleChat(conversationId)) return { ownReadSeq: 0, otherReadSeq: 0 }
-  const own = yield* findRecord(userId, conversationId)
-  const other = own && (yield* findRecord(own.userId, conversationId))
-  return { ownReadSeq: own?.readSeq ?? 0, otherReadSeq: other?.readSeq ?? 0 }
+function* readMarksOf({
+  conversationId,
+  record,
+}: Readable): Operation<Pick<Lens, 'ownReadSeq' | 'otherReadSeq'>> {
+  if (record === undefined || !isSingleChat(conversationId)) return { ownReadSeq: 0, otherReadSeq: 0 }
+  const other = yield* findRecord(record.userId, conversationId)
+  return { ownReadSeq: record.readSeq, otherReadSeq: other?.readSeq ?? 0 }
 }
 
 function* deletedBy(
-  userId: UserId,
-  conversationId: ConversationId,
-  seqs: readonly number[],
+  { userId, conversationId }: Readable,
+  rows: readonly StoredMessage[],
 ): Operation<Set<number>> {
-  const rows = yield* scan(deletions, [bucketOfConversation(conversationId), conversationId, userId], {
+  if (rows.length === 0) return new Set()
+  const seqs = rows.map(({ seq }) => seq)
+  const found = yield* scan(deletions, [bucketOfConversation(conversationId), conversationId, userId], {
     from: Math.min(...seqs),
     to: Math.max(...seqs),
   })
-  return new Set(rows.map(({ seq }) => seq))
+  return new Set(found.map(({ seq }) => seq))
 }
 
-/** Revoked messages that are quoted by these, by number. */
-function* findQuoted(rows: readonly (StoredMessage | undefined)[]): Operation<Map<number, StoredMessage>> {
-  const wanted = new Map<number, StoredMessage>()
-  for (const row of rows) {
-    if (row?.contentType !== ContentType.Quote) continue
-    const seq = quotedSeq(row)
-    if (seq > 0) wanted.set(seq, row)
-  }
-  const found = yield* findMany(
-    messages,
-    [...wanted].map(([seq, { bucket, conversationId }]) => [bucket, conversationId, seq]),
+/** Revoked messages that are quoted by these. */
+function* findQuoted(
+  { conversationId }: Readable,
+  rows: readonly StoredMessage[],
+): Operation<Map<number, StoredMessage>> {
+  const quotes = rows
+    .filter(({ contentType }) => contentType === ContentType.Quote)
+    .map((row) => ({ seq: row.seq, of: quotedSeq(row) }))
+    .filter(({ of }) => of > 0)
+  const found = yield* messagesAt(
+    conversationId,
+    quotes.map(({ of }) => of),
   )
-  const revoked = found.filter((row) => row !== undefined && row.state === MessageState.Revoked)
-  return new Map(revoked.map((row) => [row!.seq, row!]))
+  const quoted = new Map<number, StoredMessage>()
+  for (const [index, row] of found.entries()) {
+    if (row?.state === MessageState.Revoked) quoted.set(quotes[index]!.seq, row)
+  }
+  return quoted
 }
 
 function quotedSeq({ body }: StoredMessage): number {
@@ -150,12 +213,12 @@ function bodyFor(
   row: StoredMessage,
   { userId, deleted, quoted, ownReadSeq, otherReadSeq }: Lens,
 ): Uint8Array {
-  const { body, seq, state, senderId, contentType } = row
+  const { body, seq, state, senderId } = row
   if (state === MessageState.Revoked) return revokedBody(row, deleted.has(seq))
   if (state === MessageState.Deleted || deleted.has(seq)) return emptied(body)
   const isRead = seq <= (senderId === userId ? otherReadSeq : ownReadSeq)
   const shown = isRead ? withFields(body, { isRead: true }) : body
-  const original = contentType === ContentType.Quote ? quoted.get(quotedSeq(row)) : undefined
+  const original = quoted.get(seq)
   if (original === undefined) return shown
   return withRevokedQuote(shown, MsgData.decode(original.body), revokeNoteOf(original))
 }
