@@ -1,4 +1,4 @@
-/** How long until a change is told while the nodes do half of what they can? */
+/** How fast do watchers hear of a change while the nodes work at half of their full rate? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Platform } from '../src/openim/platforms.js'
 import { cpuSecondsOf } from '../test/support/proc.js'

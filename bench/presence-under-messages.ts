@@ -1,4 +1,4 @@
-/** How long until a change is told while the same gateway takes as many messages as it can? */
+/** How fast do watchers hear of a change while the same gateway takes messages at its full rate? */
 import { Platform } from '../src/openim/platforms.js'
 import { loginPath } from '../src/sdk/light-client.js'
 import { ChangingCrowd } from './crowd/changing.js'

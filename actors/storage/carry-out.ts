@@ -26,7 +26,7 @@ export interface OperationArgs {
 /** `carry`: the reads or the writes of a database. Rejects with what is not the caller's. */
 export async function callOperation(
   carry: (begin: () => Operation<CarriedOut>) => Promise<CarriedOut>,
-  { userId, isAdmin, operationId, ...call }: Call,
+  { operation, input, userId, isAdmin, operationId }: Call,
   { settings, wallMs, newId }: OperationArgs,
 ): Promise<CarriedOut> {
   const nowMs = wallMs()
@@ -35,7 +35,7 @@ export async function callOperation(
       const deliveries: Delivery[] = []
       const caller = { userId, isAdmin, operationId }
       const context: OperationContext = { caller, nowMs, newId, settings, deliveries }
-      const output = yield* carryOut(call.operation as OperationName, context, call.input)
+      const output = yield* carryOut(operation as OperationName, context, input)
       return { answer: { ok: true, output }, deliveries }
     })
   } catch (error) {

@@ -4,10 +4,10 @@
  * Thread  sync                        Owns   messages whose receivers are being located, parcels that no node confirmed
  * Hears   MessageSync.Command         Tells  Deliveries.Command, MessageWriter.Command
  * Timers  locate, repeat, confirm
- * Fails   restarts; what was on its way is in the outbox, and is told after 15 s
+ * Fails   restarts; the outbox still has each message that no node confirmed, and it is sent again after 15 s
  *
  * Receivers are located after the commit, by the record of the store and never from a cache. A login is recorded before
- * it reads how far its conversations go. So a device is either in the record, and is told, or it reads the message.
+ * the device reads how far its conversations go. So a device that is not in the record yet will read the message itself.
  */
 
 import type { Addresses } from '../../src/protocol/addresses.js'
@@ -36,7 +36,7 @@ interface State extends Args {
   /** Orders of this node that are done. */
   done: string[]
   isConfirming: boolean
-  /** Until then records may be lost: all nodes are told. */
+  /** Until then the store may lack records of logins, so each message goes to all nodes. */
   uncertainUntilMs: number
 }
 
@@ -54,7 +54,7 @@ const BATCH_MAX = 300
 const WAITING_MAX = 1_000
 const RETRY_MS = 1_000
 const REPEAT_LOOK_MS = 500
-/** Within the time after which a parcel is told again. */
+/** Shorter than the time after which the sender repeats a parcel. */
 const CONFIRM_MS = 250
 /** By then every node has asserted again what a store that came back has lost. */
 const UNCERTAIN_MS = 30_000
@@ -202,7 +202,7 @@ function tellThread(ctx: Ctx, deliveries: Addresses['deliveries'][number], batch
   return ctx.tryTell(deliveries, { kind: 'deliver', deliveries: batch })
 }
 
-/** Gathered: to other nodes what they have told, to the writer what other nodes have. */
+/** Confirms together: to other nodes the parcels that came from them, to the writer the orders that are done. */
 function confirmSoon(ctx: Ctx, state: State): void {
   if (state.isConfirming) return
   state.isConfirming = true

@@ -1,4 +1,4 @@
-/** Who chats with whom. */
+/** Pairs of users for the benchmarks of messages. */
 import type { UserId } from '../../src/rules/types.js'
 
 const DIGITS = 6

@@ -11,7 +11,7 @@ export interface Send extends Question<SendOutcome> {
   operationId: string
 }
 
-/** The nodes of the receivers have these messages. message-sync → message-writer. Lost, they are told once more. */
+/** The nodes of the receivers have these messages. message-sync → message-writer. Lost, they are sent once more. */
 export interface SpreadDone {
   kind: 'spreadDone'
   orderIds: string[]

@@ -146,6 +146,7 @@ t.test('where uWebSockets.js does not load, ws serves on one io thread, and one 
       WS_PORT: String(wsPort),
       API_PORT: String(apiPort),
       AUTH_SECRET: SECRET,
+      USERS: 'open',
       IO_THREADS: '2',
       NODE_OPTIONS: `--require ${block}`,
     },

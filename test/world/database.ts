@@ -20,7 +20,7 @@ export type Refusal = 'conflict' | 'unavailable' | Error
 export interface CommitFault {
   /** The commit is done then, not now. Until then the transaction keeps its locks. */
   until?: Promise<unknown>
-  /** Whoever asked for the commit hears DATABASE_UNAVAILABLE, at once. */
+  /** The commit is done, and its caller gets DATABASE_UNAVAILABLE without waiting for it. */
   isAnswerLost?: boolean
 }
 

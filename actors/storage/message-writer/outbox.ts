@@ -14,7 +14,7 @@ export function onSpreadDone(ctx: Ctx, state: State, orderIds: string[]): void {
   state.doneOrders.push(...orderIds)
 }
 
-/** An order that is not removed is carried out once more, and heard as a repeat. */
+/** An order that is not removed is carried out again; receivers drop what they already have. */
 export function onDropDue(ctx: Ctx, state: State): void {
   const orderIds = state.doneOrders.splice(0, DROPS_MAX)
   addChore(
@@ -28,7 +28,7 @@ export function onDropDue(ctx: Ctx, state: State): void {
   if (state.doneOrders.length > 0) ctx.once('drop', DROP_MS, { kind: 'dropDue' })
 }
 
-/** What others have left is told from here. */
+/** Sends the messages of orders that another node, or an earlier life of this actor, has left in the outbox. */
 export function onJanitorDue(ctx: Ctx, state: State): void {
   addChore(
     ctx,

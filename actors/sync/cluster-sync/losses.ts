@@ -12,7 +12,7 @@ export function onChangesMissed(ctx: Ctx, state: State, reason: string): void {
   tellShards(ctx, state)
 }
 
-/** The store serves again; kicks and records may be lost. To be called before the shards are told. */
+/** The store serves again, and may have lost kicks and records. Call this before `tellShards`. */
 export function tellOthersStoreBack(ctx: Ctx, { access, addresses }: State): void {
   access.losses++
   ctx.signal(addresses.tokenSync, { kind: 'storeBack' })

@@ -25,11 +25,11 @@ const delivery = record<Delivery>({
 })
 
 export const deliver = noteKind<Deliver>({
-  says: 'Push messages to users who are here.',
+  says: 'Push these messages to the devices that the receiver has of these users.',
   way: 'message-sync of a node that stored them → io threads of a node with claims of their receivers',
   since: 1,
   isIdempotent: true,
-  ifLost: 'it is told again after 1, 2 and 4 s, until `delivered` comes',
+  ifLost: 'the sender repeats it after 1, 2 and 4 s, until `delivered` comes',
   shape: record({
     id: means(number(), 'chosen by the sender; the confirmation bears it'),
     from: means(holder, 'where the confirmation goes'),

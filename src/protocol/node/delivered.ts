@@ -12,10 +12,10 @@ export interface Delivered {
 }
 
 export const delivered = noteKind<Delivered>({
-  says: 'The messages of these notes have reached the io threads.',
+  says: 'The io threads have the messages of these `deliver` notes.',
   way: 'message-sync → message-sync of the node that stored them',
   since: 1,
   isIdempotent: true,
-  ifLost: '`deliver` is told again, and confirmed again',
+  ifLost: 'the sender repeats `deliver`, and it is confirmed again',
   shape: record({ from: holder, ids: list(number(), LIST_MAX) }),
 })

@@ -1,7 +1,8 @@
 /** Which rows of the database lie together: they share a bucket, two bytes of the SHA-256 of their tag. */
+
+import { hashOf } from '../hash.js'
 import type { UserId } from '../types.js'
 import type { ConversationId } from './conversation-id.js'
-import { hashOf } from './hash.js'
 
 /** Of what a user owns. */
 export function bucketOfUser(userId: UserId): number {

@@ -1,6 +1,6 @@
 /**
- * What other nodes have been told and have not confirmed. A note between nodes may be lost, so it is told again; a
- * receiver that hears it twice passes it on once.
+ * Parcels of messages that other nodes have not confirmed. A note between nodes may be lost, so its sender repeats it; a
+ * receiver that gets it twice passes it on once.
  */
 import type { Holder } from '../types.js'
 import type { Delivery } from './types.js'
@@ -19,16 +19,16 @@ type OrderId = string
 interface Open extends Parcel {
   bytes: number
   dueMs: number
-  /** How often it was told. */
+  /** How often it was sent. */
   tries: number
   orders: readonly OrderId[]
 }
 
-/** When an unconfirmed parcel is told again, after the time before. */
+/** An unconfirmed parcel is repeated after the first of these, then after the second, then after the third. */
 const REPEAT_MS = [1_000, 2_000, 4_000]
 /** Of one parcel: a part of what a message between nodes may hold. */
 const PARCEL_BYTES_MAX = 1_048_576
-/** Of all unconfirmed parcels. Beyond, new ones are told once and not again. */
+/** Of all unconfirmed parcels. Beyond, new ones are sent once and not repeated. */
 const OPEN_BYTES_MAX = 64 * 1_048_576
 
 export class Ways {
@@ -52,7 +52,7 @@ export class Ways {
         this.#open.set(id, { ...parcel, bytes, dueMs: nowMs + REPEAT_MS[0]!, tries: 1, orders })
         this.#bytes += bytes
       }
-      // One that is told once stays unconfirmed, and so does its order.
+      // One that is sent once stays unconfirmed, and so does its order.
       for (const order of orders) this.#orders.set(order, (this.#orders.get(order) ?? 0) + 1)
       return parcel
     })
@@ -81,7 +81,7 @@ export class Ways {
     return done
   }
 
-  /** Parcels to be told again. Those that were told often enough are given up: `unreached` counts their messages. */
+  /** Parcels to be repeated. Those that were repeated often enough are given up: `unreached` counts their messages. */
   due(nowMs: number, isGone: (holder: Holder) => boolean): { again: Parcel[]; unreached: number } {
     const again: Parcel[] = []
     let unreached = 0
@@ -91,7 +91,7 @@ export class Ways {
       if (waitMs === undefined || isGone(parcel.to)) {
         unreached += parcel.deliveries.length
         this.#close(parcel.id)
-        // Not done: it stays in the outbox, and is told anew later.
+        // Not done: it stays in the outbox, and is sent anew later.
         for (const order of parcel.orders) this.#orders.delete(order)
       } else {
         parcel.tries++

@@ -12,8 +12,7 @@ import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { count } from '../../store/ports/steps.js'
 import { records } from '../../store/schema/tables.js'
-import { argsError } from '../call-refused.js'
-import { assertLength, assertSelf, CONVERSATIONS_MAX, operation } from '../operations/operation.js'
+import { assertLength, assertSelf, CONVERSATIONS_MAX, operation, sliceOf } from '../operations/operation.js'
 import { idHashOf } from '../people/id-hash.js'
 import { changesSince, headOf, List } from '../people/version-log.js'
 import { findRecords, RecvOpt, recordsOf, toWire } from './records.js'
@@ -58,13 +57,10 @@ export const ownerConversations = operation(
     { userID, pagination }: GetOwnerConversationReq,
   ): Operation<{ total: number; conversations: Conversation[] }> {
     assertSelf(caller, userID)
-    const { pageNumber, showNumber } = pagination ?? { pageNumber: 1, showNumber: 0 }
-    if (pageNumber < 1) throw argsError('pagination.pageNumber: expected 1 or more')
-    assertLength('pagination.showNumber', showNumber, PAGE_MAX)
+    const { offset, limit } = sliceOf(pagination ?? { pageNumber: 1, showNumber: 0 }, PAGE_MAX)
     const total = yield* count(records, [bucketOfUser(userID), userID])
-    const offset = (pageNumber - 1) * showNumber
-    if (showNumber <= 0 || offset >= total) return { total, conversations: [] }
-    const page = yield* recordsOf(userID, { offset, limit: showNumber })
+    if (limit <= 0 || offset >= total) return { total, conversations: [] }
+    const page = yield* recordsOf(userID, { offset, limit })
     return { total, conversations: page.map(toWire) }
   },
 )

@@ -1,5 +1,5 @@
 /** What a message is known by: whether it came before, and the ID that the server gives it. */
-import { hashOf } from '../../rules/messages/hash.js'
+import { hashOf } from '../../rules/hash.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
 
 /** 16 bytes. In one conversation no two messages of different senders or client IDs share it. */

@@ -18,10 +18,9 @@ import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { scan } from '../../store/ports/steps.js'
 import { conversations, messages } from '../../store/schema/tables.js'
-import { argsError } from '../call-refused.js'
 import { recordsOf } from '../conversations/records.js'
 import { firstSince } from '../housekeeping/first-since.js'
-import { assertAdmin, assertLength, operation } from '../operations/operation.js'
+import { assertAdmin, operation, sliceOf } from '../operations/operation.js'
 import { findUsers } from '../people/users.js'
 import { type Head, headsOf, type StoredMessage } from './stored.js'
 
@@ -60,9 +59,7 @@ interface Found {
 /** By conversation, and in each the oldest first. What a revoked message said is in it. */
 export const searchMessages = operation('reader', function* ({ caller }, search: Search): Operation<Found> {
   assertAdmin(caller)
-  const { pageNumber, showNumber } = search.pagination
-  if (pageNumber < 1) throw argsError('pagination.pageNumber: expected 1 or more')
-  assertLength('pagination.showNumber', showNumber, PAGE_MAX)
+  const { offset, limit } = sliceOf(search.pagination, PAGE_MAX)
   const { ids, isCut } = yield* conversationsOf(search)
   const finding = new Finding(search, isCut)
   const heads = yield* headsOf(ids)
@@ -70,8 +67,7 @@ export const searchMessages = operation('reader', function* ({ caller }, search:
     const head = heads.get(id)
     if (head !== undefined) yield* searchIn(head, finding)
   }
-  const skipped = (pageNumber - 1) * showNumber
-  const page = finding.found.slice(skipped, skipped + showNumber)
+  const page = finding.found.slice(offset, offset + limit)
   return {
     chatLogs: yield* describe(page),
     chatLogsNum: finding.found.length,

@@ -2,6 +2,7 @@
  * Operations: the use cases of messages and people, each written once for every door. An operation is a function of who
  * asks and what, and yields the steps that it takes in the database; it runs on a storage thread, in one transaction.
  */
+import type { RequestPagination } from '../../openim/proto/conversations.js'
 import type { Delivery } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
@@ -71,6 +72,16 @@ export function assertOperationId(operationId: string): void {
 /** Throws when a list is longer than a request may have it. */
 export function assertLength(name: string, length: number, max: number): void {
   if (length > max) throw argsError(`${name}: at most ${max}`)
+}
+
+/** Which elements of a list a page shows. Throws where it is no page, or larger than a request may have it. */
+export function sliceOf(
+  { pageNumber, showNumber }: RequestPagination,
+  showMax: number,
+): { offset: number; limit: number } {
+  if (pageNumber < 1) throw argsError('pagination.pageNumber: expected 1 or more')
+  assertLength('pagination.showNumber', showNumber, showMax)
+  return { offset: (pageNumber - 1) * showNumber, limit: showNumber }
 }
 
 /** Of one conversation, for lists that clients send. */

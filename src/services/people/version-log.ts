@@ -2,7 +2,7 @@
  * Versioned lists: a client says which version of a list it has, and is told what changed since. Of each element only the
  * last change is kept, so an element that came after the client's version and was changed later is an update.
  */
-import { createHash } from 'node:crypto'
+import { hashOf } from '../../rules/hash.js'
 import { bucketOfUser } from '../../rules/messages/bucket.js'
 import type { Operation, RowOf } from '../../store/ports/database.js'
 import { findOne, lock, put, scan } from '../../store/ports/steps.js'
@@ -84,6 +84,6 @@ function idsOf(entries: RowOf<typeof versionLog>[], state: ChangeState): string[
 
 /** Of a list that never changed. It need not be stored: it is always the same. Its ID has 24 hexadecimal digits, as OpenIM's. */
 function firstHead(list: List, ownerId: string): VersionHead {
-  const digest = createHash('sha256').update(`${list}:${ownerId}`).digest()
+  const digest = hashOf('sha256', `${list}:${ownerId}`)
   return { version: 1, versionId: digest.subarray(0, VERSION_ID_BYTES).toString('hex') }
 }

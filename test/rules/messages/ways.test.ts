@@ -18,7 +18,7 @@ function delivery(bytes: number): Delivery {
   }
 }
 
-t.test('what is not confirmed is told again after 1, 2 and 4 s, and then given up', async (t) => {
+t.test('what is not confirmed is repeated after 1, 2 and 4 s, and then given up', async (t) => {
   const ways = new Ways()
   const [parcel] = ways.tell('b#1', [delivery(10), delivery(10)], ['o1'], 0)
   t.same(ways.due(999, living), { again: [], unreached: 0 })
@@ -32,14 +32,14 @@ t.test('what is not confirmed is told again after 1, 2 and 4 s, and then given u
   t.equal(ways.openCount, 0)
 })
 
-t.test('what is confirmed is not told again', async (t) => {
+t.test('what is confirmed is not repeated', async (t) => {
   const ways = new Ways()
   const [parcel] = ways.tell('b#1', [delivery(10)], ['o1'], 0)
   t.same(ways.confirmed([parcel!.id, 99]), ['o1'])
   t.same(ways.due(60_000, living), { again: [], unreached: 0 })
 })
 
-t.test('a node that is gone is not told again', async (t) => {
+t.test('a node that is gone gets no repeat', async (t) => {
   const ways = new Ways()
   ways.tell('b#1', [delivery(10)], ['o1'], 0)
   t.same(
