@@ -14,7 +14,7 @@ import { type Probe, spawnProbe } from '../../src/runtime/testkit/probe.js'
 import { World } from '../../src/runtime/testkit/world.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
-import type { Incarnation } from '../../src/store/ports/node-registry.js'
+import type { Incarnation, Lease, LeaseRenewal } from '../../src/store/ports/node-registry.js'
 import type { StoreEvents } from '../../src/store/ports/store.js'
 import { nodeSettings } from '../store/suite.js'
 import { mortalSpawn, poison } from '../world/mortal.js'
@@ -35,6 +35,8 @@ export class WatchedStore extends MemoryStore {
   answersFrom: Promise<void> | undefined
   /** Questions about tokens fail. */
   isSilent = false
+  /** Renewals of the lease fail. */
+  refusesWrites = false
 
   override async open(events: StoreEvents): Promise<Incarnation> {
     this.calls.push('open')
@@ -63,6 +65,12 @@ export class WatchedStore extends MemoryStore {
     return state
   }
 
+  override async renewLease(renewal: LeaseRenewal): Promise<Lease> {
+    if (!this.refusesWrites) return super.renewLease(renewal)
+    this.calls.push('refused')
+    throw new Error('NOREPLICAS')
+  }
+
   override send(...args: Parameters<MemoryStore['send']>): void {
     this.calls.push('send')
     super.send(...args)
@@ -87,6 +95,7 @@ export class SyncRoom {
   readonly shard: Probe<PresenceShard.Command>
   /** Every store that cluster-sync has made, oldest first. */
   readonly stores: WatchedStore[] = []
+  readonly health = newHealth()
   readonly #sync: ActorSystem
   readonly #shards: ActorSystem
 
@@ -126,7 +135,7 @@ export class SyncRoom {
           authWhenStoreDown,
           needsRecord: () => true,
         },
-        health: newHealth(),
+        health: this.health,
         counts: newSyncCounts(),
         onUnsuitable: (error) => {
           throw error

@@ -73,11 +73,14 @@ export function judgeWrites(ctx: Ctx, state: State): void {
 }
 
 export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: string): void {
-  const { health, isOpen } = state.access
+  const { access, lease } = state
+  const { health, isOpen } = access
   if (!isOpen) return
   if (!up) return setTrouble(ctx, state, 'connection', reason)
   startProbes(ctx, state)
   const wasUp = health.isUp
+  // A server that refused a write is connected to anew, and may refuse the next one too: one must work first.
+  if (!wasUp && lease.failure !== undefined) noteTrouble(ctx, state, 'writes', lease.failure)
   if (wasUp) ctx.log.info({ reason }, 'store reachable')
   for (const trouble of ['connection', 'silence', 'lease', 'opening'] as const)
     endTrouble(ctx, state, trouble)
@@ -87,8 +90,8 @@ export function onStoreReachable(ctx: Ctx, state: State, up: boolean, reason: st
   for (const shard of state.addresses.shards) ctx.signal(shard, { kind: 'storeBack' })
   countDiscardsAnew(ctx, state)
   probeChannelAnew(ctx, state)
-  // Renew now, to know at once whether the store takes writes.
-  if (state.lease.failure !== undefined) renewLease(ctx, state)
+  // Now, to know at once whether the store takes writes.
+  if (lease.failure !== undefined) renewLease(ctx, state)
 }
 
 /** Note the trouble, and log it when it is new. */
