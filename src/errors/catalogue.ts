@@ -30,6 +30,24 @@ export const catalogue: readonly CatalogueEntry[] = [
     retry: 'later',
   },
   {
+    code: 'SCHEMA_TOO_NEW',
+    seenBy: 'operators, at start',
+    meaning: 'The database was migrated by newer programs, and this one cannot serve it any more.',
+    retry: 'never',
+  },
+  {
+    code: 'SCHEMA_BUSY',
+    seenBy: 'operators, as a line of the log',
+    meaning: 'A migration waits for transactions that use its table; it tries again after a pause.',
+    retry: 'later',
+  },
+  {
+    code: 'SCHEMA_LEASE_LOST',
+    seenBy: 'operators, as a line of the log',
+    meaning: 'Another process has taken the migration over; this one waits for it.',
+    retry: 'later',
+  },
+  {
     code: 'DAMAGED_RECORD',
     seenBy: 'clients and callers of REST, as error 90007',
     meaning:

@@ -21,6 +21,24 @@ export class DatabaseUnavailableError extends CodedError {
   readonly retry = 'later'
 }
 
+/** The database can only be served by newer programs. Seen by: operators, at start. Retry: with a newer program. */
+export class SchemaTooNewError extends CodedError {
+  readonly code = 'SCHEMA_TOO_NEW'
+  readonly retry = 'never'
+}
+
+/** A table cannot be changed now, because transactions use it. Seen by: whoever migrates. Retry: after a pause. */
+export class SchemaBusyError extends CodedError {
+  readonly code = 'SCHEMA_BUSY'
+  readonly retry = 'later'
+}
+
+/** Another process has the lease of the schema. Seen by: whoever migrates. Retry: when that one is done, or has died. */
+export class SchemaLeaseLostError extends CodedError {
+  readonly code = 'SCHEMA_LEASE_LOST'
+  readonly retry = 'later'
+}
+
 /** A row with the same key is there already. Seen by: storage. Retry: the whole operation, once more. */
 export class DuplicateKeyError extends CodedError {
   readonly code = 'DUPLICATE_KEY'

@@ -11,33 +11,58 @@ import { partOf, type ReadyPart } from '../health/readiness.js'
 import { type MysqlUrl, parseMysqlUrl } from '../net/mysql-url.js'
 import type { Log } from '../runtime/index.js'
 import type { Database } from '../store/ports/database.js'
-import { TABLES } from '../store/schema/tables.js'
+import type { SchemaDatabase } from '../store/ports/schema.js'
 import { GuardedDatabase } from '../store/sql/guarded-database.js'
 import { MysqlDatabase } from '../store/sql/mysql/mysql-database.js'
+import { assertServes, migrate } from '../store/sql/schema/migrate.js'
 import { SqliteDatabase } from '../store/sql/sqlite/sqlite-database.js'
 
 const FILE = 'messages.db'
 /** The writer makes the file when it starts, at the same time as the readers. */
 const FILE_WAIT_MS = 5_000
 const FILE_LOOK_MS = 20
+/** One that writes, and one beside it that renews the lease. */
+const SCHEMA_CONNECTIONS = 2
 /** Clients wait for ten seconds. */
 const STATEMENT_MS = 5_000
 
-/** For the writer: tables are made where they are absent. Throws DATABASE_UNAVAILABLE for a file that cannot be had. */
+/**
+ * For the writer. A database that was away when the node started is migrated when it is back. Throws DATABASE_UNAVAILABLE
+ * for a file that cannot be had.
+ */
 export async function openToWrite(config: Config, log: Log): Promise<GuardedDatabase> {
   return guarded(log, async () => {
-    if (config.databaseUrl === '') return openFile(config.dataDir)
-    const database = await server(config, 1)
-    await database.create(TABLES)
+    const database = await openSchema(config)
+    await migrateSchema(database, config, (line) => log.info({}, line)).catch((error) =>
+      closed(database, error),
+    )
     return database
   })
 }
 
 /** For a reader. */
 export async function openToRead(config: Config, log: Log): Promise<GuardedDatabase> {
-  return guarded(log, () =>
-    config.databaseUrl === '' ? fileToRead(config) : server(config, config.databaseReaders),
-  )
+  return guarded(log, async () => {
+    const database =
+      config.databaseUrl === '' ? await fileToRead(config) : await server(config, config.databaseReaders)
+    await assertServes(database).catch((error) => closed(database, error))
+    return database
+  })
+}
+
+/** The database as one process may change its tables. Throws DATABASE_UNAVAILABLE. */
+export async function openSchema(config: Config): Promise<SchemaDatabase> {
+  return config.databaseUrl === '' ? fileToWrite(config.dataDir) : server(config, SCHEMA_CONNECTIONS)
+}
+
+/** Resolves when the schema is as new as this program. Rejects with SCHEMA_TOO_NEW or DATABASE_UNAVAILABLE. */
+export function migrateSchema(
+  database: SchemaDatabase,
+  { nodeId }: Config,
+  tell: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  return migrate({ database, holder: `${nodeId} ${newId()}`, tell, signal })
 }
 
 /** A node without its database serves presence, so it counts as ready, with a warning. */
@@ -49,8 +74,15 @@ export function operationArgs(config: Config): OperationArgs {
   return {
     settings: pick(config, 'revokeLimitS', 'deleteForAll'),
     wallMs: Date.now,
-    newId: () => randomUUID().replaceAll('-', ''),
+    newId,
   }
+}
+
+const newId = () => randomUUID().replaceAll('-', '')
+
+async function closed(database: Database, error: unknown): Promise<never> {
+  await database.close()
+  throw error
 }
 
 async function guarded(log: Log, open: () => Promise<Database>): Promise<GuardedDatabase> {
@@ -74,11 +106,15 @@ function server(config: Config, connectionsMax: number): Promise<MysqlDatabase> 
 }
 
 /** The file in DATA_DIR, with its tables. Throws DATABASE_UNAVAILABLE. */
-export function openFile(dataDir: string): SqliteDatabase {
-  mkdirSync(dataDir, { recursive: true })
-  const database = SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false })
-  database.create(TABLES)
+export async function openFile(dataDir: string): Promise<SqliteDatabase> {
+  const database = fileToWrite(dataDir)
+  await migrate({ database, holder: newId(), tell: () => {} })
   return database
+}
+
+function fileToWrite(dataDir: string): SqliteDatabase {
+  mkdirSync(dataDir, { recursive: true })
+  return SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false })
 }
 
 async function fileToRead({ dataDir }: Config): Promise<SqliteDatabase> {

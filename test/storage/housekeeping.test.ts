@@ -141,6 +141,7 @@ t.test('a job that fails is begun again later', async (t) => {
   const { chat, world } = await open(t, {
     wrap: (database) => ({
       read: (begin) => database.read(begin),
+      clockMs: () => database.clockMs(),
       close: () => database.close(),
       write: (begin) => (isAway ? Promise.reject(new Error('away')) : database.write(begin)),
     }),

@@ -31,6 +31,11 @@ export interface MariadbServer {
   stop(): Promise<void>
 }
 
+/** The URL of a database, as operators write it. */
+export function mysqlUrlOf({ username, password, host, port, database }: MysqlUrl): string {
+  return `mysql://${encodeURIComponent(username)}:${encodeURIComponent(password)}@${host}:${port}/${database}`
+}
+
 export interface MariadbForm {
   /** It has a certificate, and takes connections with TLS alone. */
   tls?: boolean

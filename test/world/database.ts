@@ -32,6 +32,8 @@ export interface Faults {
 }
 
 export interface ModelOptions {
+  /** Its clock. */
+  nowMs?: () => number
   /** How long each step and each commit takes. */
   pause?: () => Promise<unknown>
 }
@@ -40,13 +42,15 @@ const ATTEMPTS_MAX = 10
 
 export class DatabaseModel {
   readonly pause: () => Promise<unknown>
+  readonly nowMs: () => number
   readonly #tables = new Map<string, StoredTable>()
   readonly #locks = new Map<string, Transaction>()
   readonly #reads = new Set<View>()
   #oneBucket: readonly Table[] = []
 
-  constructor({ pause = async () => {} }: ModelOptions = {}) {
+  constructor({ pause = async () => {}, nowMs = Date.now }: ModelOptions = {}) {
     this.pause = pause
+    this.nowMs = nowMs
   }
 
   /** One who uses it. `faults` may be changed later. */
@@ -263,6 +267,11 @@ class ModelConnection implements Database {
     } finally {
       this.#model.endRead(view)
     }
+  }
+
+  async clockMs(): Promise<number> {
+    await this.#reach()
+    return this.#model.nowMs()
   }
 
   async close(): Promise<void> {

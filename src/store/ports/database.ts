@@ -98,5 +98,7 @@ export interface Database {
   write<T>(begin: () => Operation<T>): Promise<T>
   /** Carry out an operation that only reads, on one state of the database. */
   read<T>(begin: () => Operation<T>): Promise<T>
+  /** The time of day by the database's own clock, which all who use it share. ms */
+  clockMs(): Promise<number>
   close(): Promise<void>
 }

@@ -6,10 +6,12 @@
  */
 import { DatabaseSync } from '@photostructure/sqlite'
 import { DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
-import type { Database, Operation, Row, Step, Table, Value } from '../../ports/database.js'
+import type { Operation, Row, Step, Table, Value } from '../../ports/database.js'
+import type { SchemaDatabase, SchemaStep } from '../../ports/schema.js'
 import { checkStep } from '../check-step.js'
 import {
   bound,
+  changeSchema,
   countRange,
   createTable,
   deleteRow,
@@ -39,7 +41,7 @@ const NO_LIMIT = -1
 /** Of the writer; SQLite's own is 2,000. What a few thousand users change again and again is then not read each time. */
 const CACHE_KIB = 16_384
 
-export class SqliteDatabase implements Database {
+export class SqliteDatabase implements SchemaDatabase {
   readonly #handle: Handle
   readonly #statements = new Map<string, Statement>()
 
@@ -67,6 +69,22 @@ export class SqliteDatabase implements Database {
     })
   }
 
+  async hasTable(name: string): Promise<boolean> {
+    return mapErrors(() => this.#has(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?`, name))
+  }
+
+  async change(step: SchemaStep): Promise<void> {
+    mapErrors(() => {
+      if (this.#isDone(step)) return
+      for (const statement of changeSchema(step)) this.#handle.exec(statement)
+    })
+  }
+
+  /** The machine's: the file has no other. */
+  async clockMs(): Promise<number> {
+    return Date.now()
+  }
+
   async write<T>(begin: () => Operation<T>): Promise<T> {
     return this.#transact('BEGIN IMMEDIATE', begin())
   }
@@ -78,6 +96,17 @@ export class SqliteDatabase implements Database {
   async close(): Promise<void> {
     this.#statements.clear()
     if (this.#handle.isOpen) this.#handle.close()
+  }
+
+  #isDone(step: SchemaStep): boolean {
+    if (step.kind !== 'addColumn' && step.kind !== 'dropColumn') return false
+    const table = typeof step.table === 'string' ? step.table : step.table.name
+    const isThere = this.#has('SELECT 1 FROM pragma_table_info(?) WHERE name = ?', table, step.column)
+    return isThere === (step.kind === 'addColumn')
+  }
+
+  #has(sql: string, ...names: string[]): boolean {
+    return this.#prepare(sql).get(...names) !== undefined
   }
 
   #transact<T>(begin: string, operation: Operation<T>): T {
