@@ -19,6 +19,7 @@ function open({ system, settings, meter }: ThreadContext, database: GuardedDatab
     messagesSent: 0,
     messagesRefused: {},
     messagesRepeated: 0,
+    commitsLost: { found: 0, repeated: 0, unknown: 0 },
     messagesExpired: 0,
     destructs: 0,
     committed: (seconds, messages) => {
@@ -36,6 +37,7 @@ function open({ system, settings, meter }: ThreadContext, database: GuardedDatab
       database,
       deliveries,
       messageSync,
+      marksCommits: settings.config.databaseUrl !== '',
       ...operationArgs(settings.config),
       ...pick(settings.config, 'retentionDays'),
       counts,
@@ -47,6 +49,7 @@ function open({ system, settings, meter }: ThreadContext, database: GuardedDatab
     report.total('messagesRepeated', counts.messagesRepeated)
     report.total('messagesExpired', counts.messagesExpired)
     report.total('destructs', counts.destructs)
+    reportTotals(report, 'commitsLost', 'outcome', counts.commitsLost)
     reportTotals(report, 'messagesRefused', 'code', counts.messagesRefused)
   })
   return {

@@ -5,7 +5,7 @@
  * its own, and hold nobody up. An operation is carried out in one stretch, so nothing else runs on the thread meanwhile.
  */
 import { DatabaseSync } from '@photostructure/sqlite'
-import { DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
+import { DatabaseUnavailableError, DuplicateKeyError, RowRefusedError } from '../../../errors/errors.js'
 import type { Operation, Row, Step, Table, Value } from '../../ports/database.js'
 import type { SchemaDatabase, SchemaStep } from '../../ports/schema.js'
 import { checkStep } from '../check-step.js'
@@ -37,6 +37,7 @@ const BUSY_MS = 5_000
 /** Extended codes of SQLite end in the code of their kind. */
 const KIND = 0xff
 const SQLITE_CONSTRAINT = 19
+const SQLITE_TOOBIG = 18
 const NO_LIMIT = -1
 /** Of the writer; SQLite's own is 2,000. What a few thousand users change again and again is then not read each time. */
 const CACHE_KIB = 16_384
@@ -220,6 +221,7 @@ function mapErrors<T>(act: () => T): T {
     const { errcode, message } = error as Error & { errcode?: number }
     if (errcode === undefined) throw error
     if ((errcode & KIND) === SQLITE_CONSTRAINT) throw new DuplicateKeyError(message, { cause: error })
+    if ((errcode & KIND) === SQLITE_TOOBIG) throw new RowRefusedError(message, { cause: error })
     throw new DatabaseUnavailableError(`the database cannot be read or written: ${message}`, { cause: error })
   }
 }
