@@ -135,7 +135,10 @@ const EDGES = [
     edge: 'src/store/(memory|redis)',
     by: ['src/node/roles/sync.ts', 'src/node/redis-options.ts', 'src/main.ts'],
   },
-  { edge: 'src/store/sql', by: ['src/node/message-database.ts', 'src/node/roles'] },
+  {
+    edge: 'src/store/sql',
+    by: ['src/node/message-database.ts', 'src/node/schema-command.ts', 'src/node/roles'],
+  },
   {
     edge: 'src/doors/websocket/transport',
     by: ['src/cli/check.ts', 'src/node/supervisor.ts', 'src/node/roles/io.ts', 'actors/io'],

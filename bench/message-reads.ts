@@ -125,7 +125,7 @@ async function chat(
   [own, ...others]: string[],
   { messages, pulled }: { messages: number; pulled: number },
 ): Promise<void> {
-  const database = openFile(dataDir)
+  const database = await openFile(dataDir)
   const nowMs = Date.now() - others.length * messages
   const count = (n: number) => messages + (n === 0 ? pulled : 0)
   const all = others.flatMap((other, n) => Array.from({ length: count(n) }, (_, at) => sendingTo(other, at)))

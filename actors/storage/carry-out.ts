@@ -9,6 +9,9 @@ import type { OperationContext, OperationSettings } from '../../src/services/ope
 import { carryOut, type OperationName } from '../../src/services/operations/table.js'
 import type { Operation } from '../../src/store/ports/database.js'
 
+/** What passes without anybody's doing. */
+const PASSING = ['DATABASE_UNAVAILABLE', 'DATABASE_CONFLICT', 'COMMIT_UNKNOWN']
+
 /** What came of a call. */
 export interface CarriedOut {
   answer: CallAnswer
@@ -23,32 +26,29 @@ export interface OperationArgs {
   newId(): string
 }
 
-/** `carry`: the reads or the writes of a database. Rejects with what is not the caller's. */
-export async function callOperation(
-  carry: (begin: () => Operation<CarriedOut>) => Promise<CarriedOut>,
+/** What a call does in the database. Throws CALL_REFUSED for what is the caller's, and then nothing is done. */
+export function* operationOf(
   { operation, input, userId, isAdmin, operationId }: Call,
   { settings, wallMs, newId }: OperationArgs,
-): Promise<CarriedOut> {
-  const nowMs = wallMs()
-  try {
-    return await carry(function* () {
-      const deliveries: Delivery[] = []
-      const caller = { userId, isAdmin, operationId }
-      const context: OperationContext = { caller, nowMs, newId, settings, deliveries }
-      const output = yield* carryOut(operation as OperationName, context, input)
-      return { answer: { ok: true, output }, deliveries }
-    })
-  } catch (error) {
-    if (!(error instanceof CallRefusedError)) throw error
-    return { answer: { ok: false, errCode: error.errCode, detail: error.errDlt }, deliveries: [] }
-  }
+): Operation<CarriedOut> {
+  const deliveries: Delivery[] = []
+  const caller = { userId, isAdmin, operationId }
+  const context: OperationContext = { caller, nowMs: wallMs(), newId, settings, deliveries }
+  const output = yield* carryOut(operation as OperationName, context, input)
+  return { answer: { ok: true, output }, deliveries }
+}
+
+/** A call that was refused has been carried out: that is its answer. Throws any other error again. */
+export function refusedCall(error: unknown): CarriedOut {
+  if (!(error instanceof CallRefusedError)) throw error
+  return { answer: { ok: false, errCode: error.errCode, detail: error.errDlt }, deliveries: [] }
 }
 
 export function answerOf(outcome: Outcome<CarriedOut>, { operation }: Call, log: Log): CallAnswer {
   if (outcome.ok) return outcome.value.answer
   const { error } = outcome
   log.error({ operation, code: error.code, reason: error.message }, 'an operation failed')
-  return hasCode(error, 'DATABASE_UNAVAILABLE')
+  return PASSING.some((code) => hasCode(error, code))
     ? { ok: false, errCode: WireCode.DatabaseError, detail: 'the database is out of reach; try again later' }
     : { ok: false, errCode: WireCode.ServerInternalError, detail: 'internal error; see the log of the node' }
 }

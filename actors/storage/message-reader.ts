@@ -17,7 +17,7 @@ import {
 } from '../../src/runtime/index.js'
 import { missedDeliveries } from '../../src/services/messages/missed.js'
 import type { Database } from '../../src/store/ports/database.js'
-import { answerOf, type CarriedOut, callOperation, type OperationArgs } from './carry-out.js'
+import { answerOf, type CarriedOut, type OperationArgs, operationOf, refusedCall } from './carry-out.js'
 
 export interface ReaderCounts {
   reads: number
@@ -72,8 +72,10 @@ function onReadMissed(ctx: Ctx, { database, counts }: Args, question: MessageRea
 function onCall(ctx: Ctx, state: Args, call: Call): void {
   const replyTo = ctx.asker(call)
   state.counts.reads++
-  ctx.pipe(
-    callOperation((begin) => state.database.read(begin), call, state),
-    (outcome) => ({ kind: 'answered', call, replyTo, outcome }),
-  )
+  ctx.pipe(state.database.read(() => operationOf(call, state)).catch(refusedCall), (outcome) => ({
+    kind: 'answered',
+    call,
+    replyTo,
+    outcome,
+  }))
 }

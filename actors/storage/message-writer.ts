@@ -3,7 +3,7 @@
  *
  * Thread  storage                     Owns   the connection to the database that writes
  * Hears   MessageWriter.Command       Tells  Deliveries.Command, MessageSync.Command
- * Timers  retell, drop, janitor, housekeeping, slice
+ * Timers  retell, drop, look, janitor, housekeeping, slice
  * Fails   restarts; what was not answered is asked again, and found if it was stored
  *
  * One transaction at a time. What arrives while one is under way shares the next: a commit costs the same for one message
@@ -12,9 +12,10 @@
 
 import type * as MessageWriter from '../../src/protocol/message-writer.js'
 import { assertNever, defineActor, type Signal } from '../../src/runtime/index.js'
-import { beginBatch, onCommitted, onSend } from './message-writer/batches.js'
-import { beginCall, onCall, onCarriedOut } from './message-writer/calls.js'
+import { beginBatch, onSend } from './message-writer/batches.js'
+import { beginCall, onCall } from './message-writer/calls.js'
 import { beginChore, onChoreDone } from './message-writer/chores.js'
+import { onCommitted, onLookDue } from './message-writer/commits.js'
 import { forgetThread, onRetellDue } from './message-writer/deliveries.js'
 import { onHousekeepingDue, onSliceDue, startHousekeeping } from './message-writer/housekeeping.js'
 import { onDropDue, onJanitorDue, onSpreadDone } from './message-writer/outbox.js'
@@ -46,8 +47,8 @@ function receive(ctx: Ctx, state: State, message: MessageWriter.Command | Privat
       return onTurn(ctx, state)
     case 'committed':
       return onCommitted(ctx, state, message)
-    case 'carriedOut':
-      return onCarriedOut(ctx, state, message)
+    case 'lookDue':
+      return onLookDue(ctx, state, message.commit)
     case 'choreDone':
       return onChoreDone(ctx, state, message.chore, message.outcome)
     case 'retellDue':

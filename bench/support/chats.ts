@@ -48,7 +48,7 @@ export async function startChats(
 /** Their tokens, and that they are registered. */
 export async function record(dataDir: string, accounts: readonly IssuedToken[]): Promise<void> {
   await recordTokensInFile(dataDir, accounts)
-  const database = openFile(dataDir)
+  const database = await openFile(dataDir)
   for (const registration of registrations(accounts.map(({ userId }) => userId))) {
     await database.write(() => registration)
   }

@@ -4,6 +4,7 @@ export const USAGE = `Porchlight: a presence gateway that speaks OpenIM's client
 
 usage: porchlight              start the gateway
        porchlight --check      check the settings and say what would run; starts nothing
+       porchlight migrate      bring the schema of the database to this program's; see migrate --help
        porchlight --version
        porchlight --help
 
@@ -11,7 +12,20 @@ Settings are environment variables, or lines of a file: node --env-file=porchlig
 They are listed in docs/settings.md; docs/production.md says how to run it in production.
 `
 
-export type Command = { kind: 'serve' | 'check' | 'version' | 'help' } | { kind: 'unknown'; given: string }
+export const MIGRATE_USAGE = `Brings the schema of the database of messages to what this program knows.
+
+usage: porchlight migrate              migrate, or wait for whoever does
+       porchlight migrate --dry-run    say what the database has and what would be done; changes nothing
+
+Nodes do the same when they start. Run it before an upgrade is rolled out, so that no node waits for it then: nodes of the
+release before go on serving. It may be stopped and run again at any time; what is done stays.
+With the embedded database the node has to be stopped first.
+`
+
+export type Command =
+  | { kind: 'serve' | 'check' | 'version' | 'help' | 'migrateHelp' }
+  | { kind: 'migrate'; isDryRun: boolean }
+  | { kind: 'unknown'; given: string }
 
 const COMMANDS = new Map<string, 'check' | 'version' | 'help'>([
   ['--check', 'check'],
@@ -21,11 +35,21 @@ const COMMANDS = new Map<string, 'check' | 'version' | 'help'>([
   ['-h', 'help'],
 ])
 
+const MIGRATE = 'migrate'
+const DRY_RUN = '--dry-run'
+
 /** `--help` anywhere wins; then an unknown argument; then the first argument. */
 export function commandOf(args: readonly string[]): Command {
+  if (args[0] === MIGRATE) return migrateCommandOf(args.slice(1))
   const kinds = args.map((arg) => COMMANDS.get(arg))
   if (kinds.includes('help')) return { kind: 'help' }
   const unknownAt = kinds.indexOf(undefined)
   if (unknownAt >= 0) return { kind: 'unknown', given: args[unknownAt]! }
   return { kind: kinds[0] ?? 'serve' }
+}
+
+function migrateCommandOf(args: readonly string[]): Command {
+  if (args.some((arg) => COMMANDS.get(arg) === 'help')) return { kind: 'migrateHelp' }
+  const given = args.find((arg) => arg !== DRY_RUN)
+  return given === undefined ? { kind: 'migrate', isDryRun: args.length > 0 } : { kind: 'unknown', given }
 }

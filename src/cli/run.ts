@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Env } from '../config/given-values.js'
 import { entryUrl } from '../files/entry.js'
 import type { StopSignals } from '../node/stop-signals.js'
-import { commandOf, USAGE } from './arguments.js'
+import { commandOf, MIGRATE_USAGE, USAGE } from './arguments.js'
 
 const BAD_SETTINGS = 1
 const BAD_USAGE = 2
@@ -17,6 +17,12 @@ export async function run(args: readonly string[], env: Env, signals: StopSignal
     }
     case 'check':
       return check(env)
+    case 'migrate': {
+      const { migrateFromCli } = await import('./migrate.js')
+      return migrateFromCli(env, command.isDryRun, signals)
+    }
+    case 'migrateHelp':
+      return print(MIGRATE_USAGE)
     case 'version':
       return print(`porchlight ${version()}\n`)
     case 'help':

@@ -30,6 +30,43 @@ export const catalogue: readonly CatalogueEntry[] = [
     retry: 'later',
   },
   {
+    code: 'COMMIT_UNKNOWN',
+    seenBy: 'storage; clients, as error 90002, when it cannot be looked up in time',
+    meaning: 'The answer to a commit was lost. It is looked up, and done again where it was not done.',
+    retry: 'later',
+  },
+  {
+    code: 'DATABASE_CONFLICT',
+    seenBy: 'clients and callers of REST, as error 90002',
+    meaning: 'Rows that a message or call needs were locked by others for too long.',
+    retry: 'later',
+  },
+  {
+    code: 'ROW_REFUSED',
+    seenBy: 'clients and callers of REST, as error 500',
+    meaning:
+      'The database takes a row for wrong, or for too large (`max_allowed_packet`); others are stored.',
+    retry: 'never',
+  },
+  {
+    code: 'SCHEMA_TOO_NEW',
+    seenBy: 'operators, at start',
+    meaning: 'The database was migrated by newer programs, and this one cannot serve it any more.',
+    retry: 'never',
+  },
+  {
+    code: 'SCHEMA_BUSY',
+    seenBy: 'operators, as a line of the log',
+    meaning: 'A migration waits for transactions that use its table; it tries again after a pause.',
+    retry: 'later',
+  },
+  {
+    code: 'SCHEMA_LEASE_LOST',
+    seenBy: 'operators, as a line of the log',
+    meaning: 'Another process has taken the migration over; this one waits for it.',
+    retry: 'later',
+  },
+  {
     code: 'DAMAGED_RECORD',
     seenBy: 'clients and callers of REST, as error 90007',
     meaning:

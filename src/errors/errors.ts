@@ -21,6 +21,42 @@ export class DatabaseUnavailableError extends CodedError {
   readonly retry = 'later'
 }
 
+/** The answer to a commit was lost, so it may have been done. Seen by: storage. Retry: when it was looked up. */
+export class CommitUnknownError extends CodedError {
+  readonly code = 'COMMIT_UNKNOWN'
+  readonly retry = 'later'
+}
+
+/** Rows were locked by others for too long, or again and again. Seen by: storage. Retry: later; nothing was done. */
+export class DatabaseConflictError extends CodedError {
+  readonly code = 'DATABASE_CONFLICT'
+  readonly retry = 'later'
+}
+
+/** The database takes a row for wrong, or for too large. Seen by: storage. Retry: never with this row. */
+export class RowRefusedError extends CodedError {
+  readonly code = 'ROW_REFUSED'
+  readonly retry = 'never'
+}
+
+/** The database can only be served by newer programs. Seen by: operators, at start. Retry: with a newer program. */
+export class SchemaTooNewError extends CodedError {
+  readonly code = 'SCHEMA_TOO_NEW'
+  readonly retry = 'never'
+}
+
+/** A table cannot be changed now, because transactions use it. Seen by: whoever migrates. Retry: after a pause. */
+export class SchemaBusyError extends CodedError {
+  readonly code = 'SCHEMA_BUSY'
+  readonly retry = 'later'
+}
+
+/** Another process has the lease of the schema. Seen by: whoever migrates. Retry: when that one is done, or has died. */
+export class SchemaLeaseLostError extends CodedError {
+  readonly code = 'SCHEMA_LEASE_LOST'
+  readonly retry = 'later'
+}
+
 /** A row with the same key is there already. Seen by: storage. Retry: the whole operation, once more. */
 export class DuplicateKeyError extends CodedError {
   readonly code = 'DUPLICATE_KEY'

@@ -11,9 +11,10 @@ import { partOf, type ReadyPart } from '../health/readiness.js'
 import { type MysqlUrl, parseMysqlUrl } from '../net/mysql-url.js'
 import type { Log } from '../runtime/index.js'
 import type { Database } from '../store/ports/database.js'
-import { TABLES } from '../store/schema/tables.js'
+import type { SchemaDatabase } from '../store/ports/schema.js'
 import { GuardedDatabase } from '../store/sql/guarded-database.js'
 import { MysqlDatabase } from '../store/sql/mysql/mysql-database.js'
+import { assertServes, migrate } from '../store/sql/schema/migrate.js'
 import { Checkpoints } from '../store/sql/sqlite/checkpoints.js'
 import { SqliteDatabase } from '../store/sql/sqlite/sqlite-database.js'
 
@@ -21,27 +22,48 @@ const FILE = 'messages.db'
 /** The writer makes the file when it starts, at the same time as the readers. */
 const FILE_WAIT_MS = 5_000
 const FILE_LOOK_MS = 20
+/** One that writes, and one beside it that renews the lease. */
+const SCHEMA_CONNECTIONS = 2
 /** Clients wait for ten seconds. */
 const STATEMENT_MS = 5_000
 
 /**
- * For the writer: tables are made where they are absent. `onGrown`: it is time for a checkpoint of the file. Throws
- * DATABASE_UNAVAILABLE for a file that cannot be had.
+ * For the writer. A database that was away when the node started is migrated when it is back. `onGrown`: it is time for a
+ * checkpoint of the file. Throws DATABASE_UNAVAILABLE for a file that cannot be had.
  */
 export async function openToWrite(config: Config, log: Log, onGrown: () => void): Promise<GuardedDatabase> {
   return guarded(log, async () => {
-    if (config.databaseUrl === '') return openFile(config.dataDir, onGrown)
-    const database = await server(config, 1)
-    await database.create(TABLES)
+    const database = await openSchema(config, onGrown)
+    await migrateSchema(database, config, (line) => log.info({}, line)).catch((error) =>
+      closed(database, error),
+    )
     return database
   })
 }
 
 /** For a reader. */
 export async function openToRead(config: Config, log: Log): Promise<GuardedDatabase> {
-  return guarded(log, () =>
-    config.databaseUrl === '' ? fileToRead(config) : server(config, config.databaseReaders),
-  )
+  return guarded(log, async () => {
+    const database =
+      config.databaseUrl === '' ? await fileToRead(config) : await server(config, config.databaseReaders)
+    await assertServes(database).catch((error) => closed(database, error))
+    return database
+  })
+}
+
+/** The database as one process may change its tables. Throws DATABASE_UNAVAILABLE. */
+export async function openSchema(config: Config, onGrown?: () => void): Promise<SchemaDatabase> {
+  return config.databaseUrl === '' ? fileToWrite(config.dataDir, onGrown) : server(config, SCHEMA_CONNECTIONS)
+}
+
+/** Resolves when the schema is as new as this program. Rejects with SCHEMA_TOO_NEW or DATABASE_UNAVAILABLE. */
+export function migrateSchema(
+  database: SchemaDatabase,
+  { nodeId }: Config,
+  tell: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  return migrate({ database, holder: `${nodeId} ${newId()}`, tell, signal })
 }
 
 /** For a reader: checkpoints of the file, which is there when the first is asked for. */
@@ -72,8 +94,15 @@ export function operationArgs(config: Config): OperationArgs {
   return {
     settings: pick(config, 'revokeLimitS', 'deleteForAll'),
     wallMs: Date.now,
-    newId: () => randomUUID().replaceAll('-', ''),
+    newId,
   }
+}
+
+const newId = () => randomUUID().replaceAll('-', '')
+
+async function closed(database: Database, error: unknown): Promise<never> {
+  await database.close()
+  throw error
 }
 
 async function guarded(log: Log, open: () => Promise<Database>): Promise<GuardedDatabase> {
@@ -97,11 +126,15 @@ function server(config: Config, connectionsMax: number): Promise<MysqlDatabase> 
 }
 
 /** The file in DATA_DIR, with its tables. Throws DATABASE_UNAVAILABLE. */
-export function openFile(dataDir: string, onGrown?: () => void): SqliteDatabase {
-  mkdirSync(dataDir, { recursive: true })
-  const database = SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false, onGrown })
-  database.create(TABLES)
+export async function openFile(dataDir: string): Promise<SqliteDatabase> {
+  const database = fileToWrite(dataDir)
+  await migrate({ database, holder: newId(), tell: () => {} })
   return database
+}
+
+function fileToWrite(dataDir: string, onGrown?: () => void): SqliteDatabase {
+  mkdirSync(dataDir, { recursive: true })
+  return SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false, onGrown })
 }
 
 async function fileToRead({ dataDir }: Config): Promise<SqliteDatabase> {

@@ -21,6 +21,7 @@ import { tlsFilesOf } from './files/tls.js'
 import { homeOf, linkedWith, threadKinds, topologyOf } from './layout.js'
 import { NodeHealth } from './node-health.js'
 import { ENDING_ORDER, ROLES, type Role } from './roles.js'
+import { prepareSchema } from './schema-at-start.js'
 import type { SupervisorVerbs, ThreadSettings, ThreadStats } from './settings.js'
 import { meterThread } from './thread-meter.js'
 
@@ -38,6 +39,7 @@ export class Supervisor {
   readonly #disk: Disk | undefined
   readonly #health: NodeHealth
   readonly #meter = meterThread('main')
+  readonly #schemaEnd = new AbortController()
   #hasStarted = false
   #isStopping = false
   #listenerWatch: NodeJS.Timeout | undefined
@@ -120,18 +122,24 @@ export class Supervisor {
     const supervisor = new Supervisor(await settle(config, log), log)
     try {
       await supervisor.#listen()
-      const started = supervisor.#host.start().then(() => {
-        supervisor.#hasStarted = true
-        supervisor.#watchListeners()
-        // Not before: its directory is made by the thread that keeps the store.
-        void supervisor.#disk?.look()
-      })
+      const started = supervisor.#startThreads()
       await (interrupted === undefined ? started : Promise.race([started, interrupted]))
     } catch (error) {
       await supervisor.stop()
       throw error
     }
     return supervisor
+  }
+
+  async #startThreads(): Promise<void> {
+    const { signal } = this.#schemaEnd
+    await prepareSchema(this.#config, this.#log, signal)
+    if (signal.aborted) return
+    await this.#host.start()
+    this.#hasStarted = true
+    this.#watchListeners()
+    // Not before: its directory is made by the thread that keeps the store.
+    void this.#disk?.look()
   }
 
   get wsPort(): number {
@@ -163,6 +171,7 @@ export class Supervisor {
   async stop(): Promise<boolean> {
     const plan = drainPlan(this.#config)
     this.#isStopping = true
+    this.#schemaEnd.abort()
     clearInterval(this.#listenerWatch)
     // Before the node is up there is nothing to drain, and a thread ends only when it has loaded its code.
     const endMaxMs = this.#hasStarted ? plan.endMs : this.#config.shutdownTimeoutMs

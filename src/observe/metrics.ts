@@ -157,6 +157,11 @@ const table = {
     'From the start of a transaction with messages until it is on disk.',
     COMMIT_BUCKETS_S,
   ),
+  commitsLost: counter(
+    'commits_lost_total',
+    'Transactions whose commit was not answered, by what a look has shown: found done, repeated, or unknown in time.',
+    'outcome',
+  ),
   commitMessages: histogram('commit_messages', 'Messages that share a transaction.', COMMIT_BUCKETS),
   messagesExpired: counter(
     'messages_expired_total',

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
 import type { OpenimClient } from '../../src/sdk/openim-client.js'
-import { MARIADB_MISSING, startMariadb } from '../support/mariadb-server.js'
+import { MARIADB_MISSING, mysqlUrlOf, startMariadb } from '../support/mariadb-server.js'
 import type { Teardown, TestNode } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 import { heard, messageNode, newestSeqs, pullRange, textMessage, textOf, textsPushed } from './chat.js'
@@ -30,7 +30,7 @@ async function sendAll(
 t.test('two nodes', { skip: MARIADB_MISSING ?? false }, async (t) => {
   const [redis, mariadb] = await Promise.all([startRedis(), startMariadb()])
   t.teardown(() => Promise.all([redis.stop(), mariadb.stop()]))
-  const env = { REDIS_URL: redis.url, DATABASE_URL: mariadb.url }
+  const env = { REDIS_URL: redis.url, DATABASE_URL: mysqlUrlOf(mariadb.address) }
   const start = (test: Teardown): Promise<TestNode[]> =>
     Promise.all([messageNode(test, env), messageNode(test, env)])
 

@@ -8,7 +8,7 @@ import { chatWithWasm } from './wasm-chat.js'
 
 /** Each login of a page takes seconds. The test runner takes its limit from here. */
 const LIMIT = { timeout: 3_600_000 }
-t.comment(`timeout=${LIMIT.timeout}`)
+t.setTimeout(LIMIT.timeout)
 
 for (const redisForm of ['single', 'cluster'] as const) {
   t.test(`two nodes on MariaDB and Redis (${redisForm})`, LIMIT, async (t) => {

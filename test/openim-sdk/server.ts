@@ -1,7 +1,7 @@
 /** The servers that the SDKs talk to: Porchlight processes of this test, or one that already runs. */
 import { Admin } from '../../src/sdk/admin.js'
 import { GatewayProcess } from '../support/gateway-process.js'
-import { startMariadb } from '../support/mariadb-server.js'
+import { mysqlUrlOf, startMariadb } from '../support/mariadb-server.js'
 import { SECRET, type Teardown } from '../support/node.js'
 import { startRedis, startRedisCluster } from '../support/redis.js'
 import { redisEnv } from '../support/redis-env.js'
@@ -40,7 +40,7 @@ export async function startTwoNodes(
     startMariadb(),
   ])
   test.teardown(() => Promise.all([redis.stop(), mariadb.stop()]))
-  const shared = { ...redisEnv(redis.access), DATABASE_URL: mariadb.url, ...env }
+  const shared = { ...redisEnv(redis.access), DATABASE_URL: mysqlUrlOf(mariadb.address), ...env }
   return Promise.all(['a', 'b'].map((NODE_ID) => startNode(test, { NODE_ID, ...shared })))
 }
 

@@ -7,7 +7,7 @@ import { chatWithWasm, UNCONNECTED } from './wasm-chat.js'
 import { WasmUser } from './wasm-user.js'
 
 // Each login compiles 35 MB of WebAssembly, for seconds on a busy machine. The test runner takes its limit from here.
-t.comment('timeout=900000')
+t.setTimeout(900_000)
 
 const site = await Site.start(t)
 const origin = site.origin('chat')

@@ -22,6 +22,11 @@ t.test('arguments are commands, and what is not known is refused', async (t) => 
   t.same(commandOf(['-v']), { kind: 'version' })
   t.same(commandOf(['start']), { kind: 'unknown', given: 'start' })
   t.same(commandOf(['--check', '--port=1']), { kind: 'unknown', given: '--port=1' })
+  t.same(commandOf(['migrate']), { kind: 'migrate', isDryRun: false })
+  t.same(commandOf(['migrate', '--dry-run']), { kind: 'migrate', isDryRun: true })
+  t.same(commandOf(['migrate', '--dry-run', '-h']), { kind: 'migrateHelp' })
+  t.same(commandOf(['migrate', '--check']), { kind: 'unknown', given: '--check' })
+  t.same(commandOf(['--dry-run']), { kind: 'unknown', given: '--dry-run' })
   t.same(commandOf(['constructor']), { kind: 'unknown', given: 'constructor' })
 })
 

@@ -27,6 +27,7 @@ async function open(t: Test, { retentionDays = 10, wrap = (database: Database) =
     messagesSent: 0,
     messagesRefused: {},
     messagesRepeated: 0,
+    commitsLost: { found: 0, repeated: 0, unknown: 0 },
     messagesExpired: 0,
     destructs: 0,
     slices: 0,
@@ -42,6 +43,7 @@ async function open(t: Test, { retentionDays = 10, wrap = (database: Database) =
         database: wrap(chat.database),
         deliveries: [heard.ref],
         messageSync: undefined,
+        marksCommits: false,
         retentionDays,
         settings: { revokeLimitS: 0, deleteForAll: 'nobody' },
         wallMs: () => START_MS + world.nowMs,
@@ -141,6 +143,7 @@ t.test('a job that fails is begun again later', async (t) => {
   const { chat, world } = await open(t, {
     wrap: (database) => ({
       read: (begin) => database.read(begin),
+      clockMs: () => database.clockMs(),
       close: () => database.close(),
       write: (begin) => (isAway ? Promise.reject(new Error('away')) : database.write(begin)),
     }),

@@ -9,25 +9,35 @@ export interface CuttingProxy {
   sent: Buffer[]
   /** Once a client sends this, it hears no more: what it sent arrives, and then both ways are cut. */
   cutAfter: string | undefined
+  /** How much later than that it arrives; infinite = never. */
+  arrivesAfterMs: number
 }
 
 export async function startCuttingProxy(test: Teardown, port: number): Promise<CuttingProxy> {
   const sockets = new Set<Socket>()
   const listener = createServer((client) => {
     const server = connect(port, '127.0.0.1')
+    let isOnItsWay = false
     for (const socket of [client, server]) {
       sockets.add(socket)
       socket.on('error', () => {})
       socket.on('close', () => {
         client.destroy()
-        server.destroy()
+        if (!isOnItsWay) server.destroy()
       })
     }
     let isDeaf = false
+    const deliverLate = (bytes: Buffer) => {
+      isOnItsWay = true
+      client.destroy()
+      setTimeout(() => server.end(bytes), proxy.arrivesAfterMs)
+    }
     client.on('data', (bytes) => {
       proxy.sent.push(bytes)
       isDeaf ||= proxy.cutAfter !== undefined && bytes.includes(proxy.cutAfter)
-      server.write(bytes)
+      if (!isDeaf || proxy.arrivesAfterMs === 0) server.write(bytes)
+      else if (Number.isFinite(proxy.arrivesAfterMs)) deliverLate(bytes)
+      else client.destroy()
     })
     server.on('data', (bytes) => {
       if (isDeaf) client.destroy()
@@ -40,6 +50,7 @@ export async function startCuttingProxy(test: Teardown, port: number): Promise<C
     port: (listener.address() as AddressInfo).port,
     sent: [],
     cutAfter: undefined,
+    arrivesAfterMs: 0,
   }
   test.teardown(() => {
     for (const socket of sockets) socket.destroy()

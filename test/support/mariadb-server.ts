@@ -18,8 +18,6 @@ import { until } from './redis.js'
 export interface MariadbServer {
   /** How a database gets in, over TCP. The database is there, and empty. */
   address: MysqlUrl
-  /** The same, as operators write it. */
-  url: string
   pid: number
   /** Carries out statements as root, one after another; answers the rows of the last. */
   query(...statements: string[]): Promise<Record<string, unknown>[]>
@@ -31,6 +29,11 @@ export interface MariadbServer {
   /** The same, and starts it anew with what it had on disk, on the same port. */
   restart(): Promise<void>
   stop(): Promise<void>
+}
+
+/** The URL of a database, as operators write it. */
+export function mysqlUrlOf({ username, password, host, port, database }: MysqlUrl): string {
+  return `mysql://${encodeURIComponent(username)}:${encodeURIComponent(password)}@${host}:${port}/${database}`
 }
 
 export interface MariadbForm {
@@ -99,7 +102,6 @@ export async function startMariadb({ tls = false }: MariadbForm = {}): Promise<M
   )
   return {
     address: { host: '127.0.0.1', port, username: USER, password: PASSWORD, database: DATABASE },
-    url: `mysql://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${DATABASE}`,
     query,
     get pid() {
       return child.pid!

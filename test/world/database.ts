@@ -5,7 +5,12 @@
  * locked; if that one waits too, the later gives way and is begun again. What a transaction has changed is seen by
  * itself alone until it commits. A read sees one state.
  */
-import { DatabaseUnavailableError, DuplicateKeyError } from '../../src/errors/errors.js'
+import {
+  CommitUnknownError,
+  DatabaseConflictError,
+  DatabaseUnavailableError,
+  DuplicateKeyError,
+} from '../../src/errors/errors.js'
 import type { Change, Database, Operation, Row, Step, Table, Value } from '../../src/store/ports/database.js'
 import { checkStep } from '../../src/store/sql/check-step.js'
 import { keyOf, StoredTable, View } from './database-rows.js'
@@ -20,7 +25,7 @@ export type Refusal = 'conflict' | 'unavailable' | Error
 export interface CommitFault {
   /** The commit is done then, not now. Until then the transaction keeps its locks. */
   until?: Promise<unknown>
-  /** The commit is done, and its caller gets DATABASE_UNAVAILABLE without waiting for it. */
+  /** The commit is done, and its caller gets COMMIT_UNKNOWN without waiting for it. */
   isAnswerLost?: boolean
 }
 
@@ -32,6 +37,8 @@ export interface Faults {
 }
 
 export interface ModelOptions {
+  /** Its clock. */
+  nowMs?: () => number
   /** How long each step and each commit takes. */
   pause?: () => Promise<unknown>
 }
@@ -40,13 +47,15 @@ const ATTEMPTS_MAX = 10
 
 export class DatabaseModel {
   readonly pause: () => Promise<unknown>
+  readonly nowMs: () => number
   readonly #tables = new Map<string, StoredTable>()
   readonly #locks = new Map<string, Transaction>()
   readonly #reads = new Set<View>()
   #oneBucket: readonly Table[] = []
 
-  constructor({ pause = async () => {} }: ModelOptions = {}) {
+  constructor({ pause = async () => {}, nowMs = Date.now }: ModelOptions = {}) {
     this.pause = pause
+    this.nowMs = nowMs
   }
 
   /** One who uses it. `faults` may be changed later. */
@@ -253,7 +262,7 @@ class ModelConnection implements Database {
         if (!(error instanceof ConflictError)) throw error
       }
     }
-    throw new DatabaseUnavailableError('conflict after conflict')
+    throw new DatabaseConflictError('conflict after conflict')
   }
 
   async read<T>(begin: () => Operation<T>): Promise<T> {
@@ -263,6 +272,11 @@ class ModelConnection implements Database {
     } finally {
       this.#model.endRead(view)
     }
+  }
+
+  async clockMs(): Promise<number> {
+    await this.#reach()
+    return this.#model.nowMs()
   }
 
   async close(): Promise<void> {
@@ -295,7 +309,7 @@ class ModelConnection implements Database {
     const committed = Promise.resolve(until).then(() => transaction.commit())
     if (!isAnswerLost) await committed
     await this.#model.pause()
-    if (isAnswerLost || this.#isCut) throw new DatabaseUnavailableError('no answer to COMMIT')
+    if (isAnswerLost || this.#isCut) throw new CommitUnknownError('no answer to COMMIT')
     return result
   }
 

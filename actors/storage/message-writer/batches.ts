@@ -3,14 +3,13 @@ import { WireCode } from '../../../src/openim/codes.js'
 import type * as MessageWriter from '../../../src/protocol/message-writer.js'
 import type { SendOutcome } from '../../../src/rules/messages/types.js'
 import { hasCode } from '../../../src/runtime/index.js'
-import { sendAll } from '../../../src/services/messages/send.js'
+import { type Sent, sendAll } from '../../../src/services/messages/send.js'
+import { commit } from './commits.js'
 import { tellAll } from './deliveries.js'
 import {
   BUSY_TEXT,
   type Ctx,
-  keepOrderOf,
   next,
-  type Private,
   type State,
   WAITING_MAX,
   type Waiting,
@@ -23,6 +22,11 @@ const BATCH_MAX = 100
 /** Bytes of the messages of one transaction. */
 const BATCH_BYTES_MAX = 4 * 1024 * 1024
 
+/** Of these no message is the cause. */
+const AWAY = ['DATABASE_UNAVAILABLE', 'COMMIT_UNKNOWN']
+/** Halves of a batch fail one after another, and who asked waits for 8 s. */
+const HALVE_UNTIL_MS = 6_000
+
 export function onSend(ctx: Ctx, state: State, question: MessageWriter.Send): void {
   const replyTo = ctx.asker(question)
   if (state.waiting.length >= WAITING_MAX) {
@@ -30,7 +34,7 @@ export function onSend(ctx: Ctx, state: State, question: MessageWriter.Send): vo
     countOutcome(state.counts, refusal)
     return ctx.reply(replyTo, refusal)
   }
-  state.waiting.push({ question, replyTo })
+  state.waiting.push({ question, replyTo, sinceMs: ctx.nowMs() })
   wake(ctx, state)
 }
 
@@ -38,7 +42,7 @@ export function onSend(ctx: Ctx, state: State, question: MessageWriter.Send): vo
 export function beginBatch(ctx: Ctx, state: State): boolean {
   const batch = state.halves.shift() ?? takeBatch(state)
   if (batch.length === 0) return false
-  commit(ctx, state, batch)
+  commitBatch(ctx, state, batch)
   return true
 }
 
@@ -53,62 +57,62 @@ function takeBatch({ waiting }: State): Waiting[] {
   return waiting.splice(0, count)
 }
 
-function commit(ctx: Ctx, state: State, batch: Waiting[]): void {
+function commitBatch(ctx: Ctx, state: State, batch: Waiting[]): void {
   const sendings = batch.map(({ question: { message, operationId } }) => ({ message, operationId }))
   const nowMs = state.wallMs()
   const sinceMs = ctx.nowMs()
   const orderId = state.newId()
-  const begin = function* () {
-    const sent = yield* sendAll(sendings, nowMs)
-    yield* keepOrderOf(state, orderId, sent.deliveries, nowMs)
-    return sent
-  }
-  ctx.pipe(state.database.write(begin), (outcome) => ({
-    kind: 'committed',
-    batch,
+  commit(ctx, state, {
     orderId,
-    sinceMs,
-    outcome,
-  }))
+    begin: () => sendAll(sendings, nowMs),
+    done: (outcome) => {
+      if (outcome.ok) onStored(ctx, state, batch, orderId, sinceMs, outcome.value)
+      else onFailed(ctx, state, batch, outcome.error)
+      next(ctx, state)
+    },
+  })
 }
 
-export function onCommitted(
+function onStored(
   ctx: Ctx,
   state: State,
-  { batch, orderId, sinceMs, outcome }: Private & { kind: 'committed' },
+  batch: Waiting[],
+  orderId: string,
+  sinceMs: number,
+  { outcomes, deliveries }: Sent,
 ): void {
-  if (outcome.ok) {
-    const { outcomes, deliveries } = outcome.value
-    state.counts.committed((ctx.nowMs() - sinceMs) / 1_000, batch.length)
-    // The answer first: a client that hears its own message before it takes it for another's.
-    for (const [index, { replyTo }] of batch.entries()) {
-      countOutcome(state.counts, outcomes[index]!)
-      ctx.reply(replyTo, outcomes[index]!)
-    }
-    tellAll(ctx, state, orderId, deliveries)
-  } else onFailed(ctx, state, batch, outcome.error)
-  next(ctx, state)
+  state.counts.committed((ctx.nowMs() - sinceMs) / 1_000, batch.length)
+  // The answer first: a client that hears its own message before it takes it for another's.
+  for (const [index, { replyTo }] of batch.entries()) {
+    countOutcome(state.counts, outcomes[index]!)
+    ctx.reply(replyTo, outcomes[index]!)
+  }
+  tellAll(ctx, state, orderId, deliveries)
 }
 
 function onFailed(ctx: Ctx, state: State, batch: Waiting[], error: Error): void {
-  const isAway = hasCode(error, 'DATABASE_UNAVAILABLE')
-  if (!isAway && batch.length > 1) {
+  const isAway = AWAY.some((code) => hasCode(error, code))
+  const isLate = ctx.nowMs() - batch[0]!.sinceMs > HALVE_UNTIL_MS
+  if (!isAway && !isLate && batch.length > 1) {
     const middle = Math.ceil(batch.length / 2)
     state.halves.unshift(batch.slice(0, middle), batch.slice(middle))
     return
   }
   ctx.log.error({ messages: batch.length, reason: error.message }, 'messages were not stored')
-  const refusal: SendOutcome = isAway
-    ? {
-        kind: 'refused',
-        errCode: WireCode.DatabaseError,
-        detail: 'the database is out of reach; send it again',
-      }
-    : { kind: 'refused', errCode: WireCode.ServerInternalError, detail: 'the message could not be stored' }
+  const refusal = refusalFor(error, isAway)
   for (const { replyTo } of batch) {
     countOutcome(state.counts, refusal)
     ctx.reply(replyTo, refusal)
   }
+}
+
+function refusalFor(error: Error, isAway: boolean): SendOutcome {
+  const kind = 'refused'
+  const errCode = WireCode.DatabaseError
+  if (isAway) return { kind, errCode, detail: 'the database is out of reach; send it again' }
+  if (hasCode(error, 'DATABASE_CONFLICT'))
+    return { kind, errCode, detail: 'others write to this conversation at the moment; send it again' }
+  return { kind, errCode: WireCode.ServerInternalError, detail: 'the message could not be stored' }
 }
 
 function countOutcome(counts: WriterCounts, outcome: SendOutcome): void {

@@ -1,20 +1,10 @@
 /** Operations that change the database, a transaction each. Thread: storage. */
 import { WireCode } from '../../../src/openim/codes.js'
 import type { Call } from '../../../src/protocol/operations.js'
-import type { Operation } from '../../../src/store/ports/database.js'
-import { answerOf, type CarriedOut, callOperation } from '../carry-out.js'
+import { answerOf, operationOf, refusedCall } from '../carry-out.js'
+import { commit } from './commits.js'
 import { tellAll } from './deliveries.js'
-import {
-  BUSY_TEXT,
-  type Ctx,
-  keepOrderOf,
-  next,
-  type Private,
-  type State,
-  WAITING_MAX,
-  type WaitingCall,
-  wake,
-} from './state.js'
+import { BUSY_TEXT, type Ctx, next, type State, WAITING_MAX, type WaitingCall, wake } from './state.js'
 
 export function onCall(ctx: Ctx, state: State, call: Call): void {
   const replyTo = ctx.asker(call)
@@ -33,28 +23,16 @@ export function beginCall(ctx: Ctx, state: State): boolean {
   return true
 }
 
-function carryOutCall(ctx: Ctx, state: State, waiting: WaitingCall): void {
+function carryOutCall(ctx: Ctx, state: State, { call, replyTo }: WaitingCall): void {
   const orderId = state.newId()
-  const write = (begin: () => Operation<CarriedOut>) =>
-    state.database.write(function* () {
-      const done = yield* begin()
-      yield* keepOrderOf(state, orderId, done.deliveries, state.wallMs())
-      return done
-    })
-  ctx.pipe(callOperation(write, waiting.call, state), (outcome) => ({
-    kind: 'carriedOut',
-    waiting,
+  commit(ctx, state, {
     orderId,
-    outcome,
-  }))
-}
-
-export function onCarriedOut(
-  ctx: Ctx,
-  state: State,
-  { waiting: { call, replyTo }, orderId, outcome }: Private & { kind: 'carriedOut' },
-): void {
-  ctx.reply(replyTo, answerOf(outcome, call, ctx.log))
-  if (outcome.ok) tellAll(ctx, state, orderId, outcome.value.deliveries)
-  next(ctx, state)
+    begin: () => operationOf(call, state),
+    recover: refusedCall,
+    done: (outcome) => {
+      ctx.reply(replyTo, answerOf(outcome, call, ctx.log))
+      if (outcome.ok) tellAll(ctx, state, orderId, outcome.value.deliveries)
+      next(ctx, state)
+    },
+  })
 }

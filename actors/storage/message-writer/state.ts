@@ -6,10 +6,8 @@ import type { Call, CallAnswer } from '../../../src/protocol/operations.js'
 import type { Delivery, SendOutcome } from '../../../src/rules/messages/types.js'
 import type { Context, Outcome, Ref, ReplyTo } from '../../../src/runtime/index.js'
 import type { Budget, Cursor, Slice } from '../../../src/services/housekeeping/slice.js'
-import { keepOrder } from '../../../src/services/messages/outbox.js'
-import type { Sent } from '../../../src/services/messages/send.js'
 import type { Database, Operation } from '../../../src/store/ports/database.js'
-import type { CarriedOut, OperationArgs } from '../carry-out.js'
+import type { OperationArgs } from '../carry-out.js'
 
 export interface WriterCounts {
   /** Messages that were stored or only pushed; the same one again does not count. */
@@ -22,6 +20,8 @@ export interface WriterCounts {
   messagesExpired: number
   /** Times that messages of a conversation vanished for a user, after the user's time. */
   destructs: number
+  /** Commits whose answer was lost, by what a look has shown: done, not done and done again, or nothing in time. */
+  commitsLost: Record<'found' | 'repeated' | 'unknown', number>
   /** Called with how long a commit took, and how many messages it held. */
   committed(seconds: number, messages: number): void
   /** Called with how long a slice of a job took. */
@@ -33,6 +33,8 @@ export interface Args extends OperationArgs {
   deliveries: readonly Ref<Deliveries.Command>[]
   /** Undefined where no other nodes are. */
   messageSync: Ref<MessageSync.Command> | undefined
+  /** The database is a server, so the answer to a commit may be lost. */
+  marksCommits: boolean
   /** Messages are deleted when they are older; 0 = never. */
   retentionDays: number
   counts: WriterCounts
@@ -45,11 +47,40 @@ export const BUSY_TEXT = 'too much waits for the database; try again later'
 export interface Waiting {
   question: MessageWriter.Send
   replyTo: ReplyTo<SendOutcome>
+  /** When it came. */
+  sinceMs: number
 }
 
 export interface WaitingCall {
   call: Call
   replyTo: ReplyTo<CallAnswer>
+}
+
+/** What a transaction gives when it is on disk. */
+export interface Stored {
+  deliveries: Delivery[]
+}
+
+/** What is to be done once. */
+export interface Work<T extends Stored> {
+  orderId: string
+  begin: () => Operation<T>
+  /** What an error means that ends the operation; throws it again where it means nothing else. */
+  recover?: (error: unknown) => T
+  done(outcome: Outcome<T>): void
+}
+
+/** A transaction on its way to the disk; see `commits.ts`. */
+export interface Commit<T extends Stored = Stored> extends Work<T> {
+  sinceMs: number
+  /** How often it was looked up. */
+  looks: number
+  /** A look has found it done. */
+  isFound: boolean
+  /** When the last attempt began; no other one has the same. */
+  createdMs: number
+  /** What the attempts gave that came to their commit, by when they began. */
+  results: Map<number, T>
 }
 
 /** A transaction that nobody has asked for, and what follows from it. */
@@ -99,8 +130,8 @@ export interface State extends Args {
 
 export type Private =
   | { kind: 'turn' }
-  | { kind: 'committed'; batch: Waiting[]; orderId: string; sinceMs: number; outcome: Outcome<Sent> }
-  | { kind: 'carriedOut'; waiting: WaitingCall; orderId: string; outcome: Outcome<CarriedOut> }
+  | { kind: 'committed'; commit: Commit; outcome: Outcome<Stored> }
+  | { kind: 'lookDue'; commit: Commit }
   | { kind: 'choreDone'; chore: Chore; outcome: Outcome<unknown> }
   | { kind: 'retellDue' }
   | { kind: 'dropDue' }
@@ -125,14 +156,4 @@ export function next(ctx: Ctx, state: State): void {
 
 export function hasMessages({ halves, waiting }: State): boolean {
   return halves.length > 0 || waiting.length > 0
-}
-
-/** Where no other nodes are, nobody is to be told. */
-export function* keepOrderOf(
-  { messageSync }: State,
-  orderId: string,
-  deliveries: Delivery[],
-  nowMs: number,
-): Operation<void> {
-  if (messageSync !== undefined) yield* keepOrder(orderId, deliveries, nowMs)
 }

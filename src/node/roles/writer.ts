@@ -30,6 +30,7 @@ function open(
     messagesSent: 0,
     messagesRefused: {},
     messagesRepeated: 0,
+    commitsLost: { found: 0, repeated: 0, unknown: 0 },
     messagesExpired: 0,
     destructs: 0,
     committed: (seconds, messages) => {
@@ -48,6 +49,7 @@ function open(
       database,
       deliveries,
       messageSync,
+      marksCommits: settings.config.databaseUrl !== '',
       ...operationArgs(settings.config),
       ...pick(settings.config, 'retentionDays'),
       counts,
@@ -59,6 +61,7 @@ function open(
     report.total('messagesRepeated', counts.messagesRepeated)
     report.total('messagesExpired', counts.messagesExpired)
     report.total('destructs', counts.destructs)
+    reportTotals(report, 'commitsLost', 'outcome', counts.commitsLost)
     reportTotals(report, 'messagesRefused', 'code', counts.messagesRefused)
   })
   return {

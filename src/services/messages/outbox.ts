@@ -1,11 +1,12 @@
 /**
- * The outbox: the order to tell other nodes of messages is written in the transaction that stores them, and removed when
- * they have been told. What a node that died leaves behind is told by another.
+ * The outbox: a row that each transaction of the writer makes first, so that a commit whose answer was lost can be looked
+ * up. It is also the order to tell other nodes of the messages that the transaction stores, and is removed when they have
+ * been told. What a node that died leaves behind is told by another.
  */
 import type { ConversationId } from '../../rules/messages/conversation-id.js'
 import type { Delivery } from '../../rules/messages/types.js'
 import type { Operation, RowOf } from '../../store/ports/database.js'
-import { put, remove, scan, update } from '../../store/ports/steps.js'
+import { findOne, insert, remove, scan, update } from '../../store/ports/steps.js'
 import { outbox } from '../../store/schema/tables.js'
 import { missedDeliveries } from './missed.js'
 
@@ -20,6 +21,7 @@ export interface LeftOrder {
 
 type Range = [conversationId: ConversationId, from: number, to: number]
 
+const NO_RANGES = '[]'
 /** Where a database is split, each part has an outbox of its own. */
 const BUCKET = 0
 /** By then the node that wrote it has told it, or is dead. */
@@ -28,17 +30,25 @@ const LEFT_AFTER_MS = 15_000
 const AGE_MAX_MS = 3_600_000
 const TAKEN_MAX = 50
 
+/**
+ * The first thing that a transaction writes. If its commit is lost, the row says whether it was done; and a commit that is
+ * still under way holds the row, so nobody else can make it before that has ended. Fails with DUPLICATE_KEY where another
+ * attempt has been committed.
+ */
+export function* markCommit(orderId: OrderId, nowMs: number): Operation<void> {
+  yield* insert(outbox, [{ bucket: BUCKET, orderId, takenMs: nowMs, createdMs: nowMs, ranges: NO_RANGES }])
+}
+
+/** The `createdMs` of the attempt that was committed, if any was. */
+export function* findCommit(orderId: OrderId): Operation<number | undefined> {
+  return (yield* findOne(outbox, BUCKET, orderId))?.createdMs
+}
+
 /** To be written with the messages. Those that are not kept need no order: nobody waits for them later. */
-export function* keepOrder(
-  orderId: OrderId,
-  deliveries: readonly Delivery[],
-  nowMs: number,
-): Operation<void> {
+export function* keepOrder(orderId: OrderId, deliveries: readonly Delivery[]): Operation<void> {
   const ranges = rangesOf(deliveries)
   if (ranges.length === 0) return
-  yield* put(outbox, [
-    { bucket: BUCKET, orderId, takenMs: nowMs, createdMs: nowMs, ranges: JSON.stringify(ranges) },
-  ])
+  yield* update(outbox, [{ key: [BUCKET, orderId], set: { ranges: JSON.stringify(ranges) } }])
 }
 
 export function* dropOrders(orderIds: readonly OrderId[]): Operation<void> {
@@ -51,7 +61,8 @@ export function* dropOrders(orderIds: readonly OrderId[]): Operation<void> {
 /** Orders that nobody has carried out for a while: they are this node's from now on. */
 export function* takeLeftOrders(nowMs: number): Operation<LeftOrder[]> {
   const old = yield* scan(outbox, [BUCKET], { order: 'byAge', to: nowMs - LEFT_AFTER_MS, limit: TAKEN_MAX })
-  const isOver = ({ createdMs }: RowOf<typeof outbox>) => nowMs - createdMs > AGE_MAX_MS
+  const isOver = ({ createdMs, ranges }: RowOf<typeof outbox>) =>
+    ranges === NO_RANGES || nowMs - createdMs > AGE_MAX_MS
   const alive = old.filter((row) => !isOver(row))
   yield* dropOrders(old.filter(isOver).map(({ orderId }) => orderId))
   yield* update(

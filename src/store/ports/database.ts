@@ -98,12 +98,15 @@ export type Operation<T> = Generator<Step, T, unknown>
 /** One connection to a database, or a pool of them. */
 export interface Database {
   /**
-   * Carry an operation out in one transaction. When it throws, nothing of it is done. Rejects with DATABASE_UNAVAILABLE
-   * where the database is out of reach or cannot write; whether it was done is then not known. `begin` is called again
-   * for another attempt.
+   * Carry an operation out in one transaction. When it throws, nothing of it is done, and neither when this rejects:
+   * with DATABASE_UNAVAILABLE where the database is out of reach or cannot write, DATABASE_CONFLICT where others held its
+   * rows for too long, DUPLICATE_KEY or ROW_REFUSED for what it writes. After COMMIT_UNKNOWN alone it may have been done,
+   * or may still be. `begin` is called again for another attempt.
    */
   write<T>(begin: () => Operation<T>): Promise<T>
   /** Carry out an operation that only reads, on one state of the database. */
   read<T>(begin: () => Operation<T>): Promise<T>
+  /** The time of day by the database's own clock, which all who use it share. ms */
+  clockMs(): Promise<number>
   close(): Promise<void>
 }

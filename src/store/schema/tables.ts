@@ -130,8 +130,8 @@ export const versionLog = defineTable(
 )
 
 /**
- * What other nodes have still to be told, written with the messages of a commit: `ranges` says which, as JSON. `takenMs`:
- * when a node began to tell it; an old row is taken by another node.
+ * Commits, and what other nodes have still to be told of them: `ranges` says which messages, as JSON. `createdMs` tells the
+ * attempts at a commit apart. `takenMs`: when a node began to tell it; an old row is taken by another node.
  */
 export const outbox = defineTable(
   'outbox',

@@ -45,6 +45,10 @@ export class GuardedDatabase implements Database {
     return this.#call((database) => database.read(begin))
   }
 
+  clockMs(): Promise<number> {
+    return this.#call((database) => database.clockMs())
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)

@@ -91,7 +91,7 @@ t.test('after a conflict the operation is begun again, and not without end', asy
   for (const faults of endless) {
     const { faulty, ranks } = await withFaults(faults)
     const counted = twoSteps()
-    await t.rejects(faulty.write(counted.begin), { code: 'DATABASE_UNAVAILABLE' })
+    await t.rejects(faulty.write(counted.begin), { code: 'DATABASE_CONFLICT' })
     t.equal(counted.attempts, 10)
     t.equal(await ranks(), 'a0')
   }
@@ -99,7 +99,7 @@ t.test('after a conflict the operation is begun again, and not without end', asy
 
 t.test('a commit whose answer is lost is done', async (t) => {
   const { faulty, ranks } = await withFaults({ onCommit: (): CommitFault => ({ isAnswerLost: true }) })
-  await t.rejects(faulty.write(twoSteps().begin), { code: 'DATABASE_UNAVAILABLE' })
+  await t.rejects(faulty.write(twoSteps().begin), { code: 'COMMIT_UNKNOWN' })
   t.equal(await ranks(), 'a1,b1')
 })
 
@@ -119,7 +119,7 @@ t.test('a late commit keeps its locks and shows nothing until it is done', async
     const late = faulty.write(twoSteps().begin).finally(() => {
       isAnswered = true
     })
-    if (isAnswerLost) await t.rejects(late, { code: 'DATABASE_UNAVAILABLE' })
+    if (isAnswerLost) await t.rejects(late, { code: 'COMMIT_UNKNOWN' })
     while (!isAsked) await turn()
     let isWritten = false
     const next = other

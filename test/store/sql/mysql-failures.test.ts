@@ -14,7 +14,7 @@ t.test('what the server has undone is begun again, also when it was undone in it
   for (const [code, errno] of conflicts) {
     for (const isCommitSent of [false, true])
       t.match(failureOf(serverError(code, errno), isCommitSent), {
-        error: { code: 'DATABASE_UNAVAILABLE' },
+        error: { code: 'DATABASE_CONFLICT' },
         isRepeatable: true,
         isConnectionLost: false,
       })
@@ -33,9 +33,35 @@ t.test('another server is asked in place of one that does not write', async (t) 
 
 t.test('a commit in which a server left its cluster may have been done', async (t) => {
   t.match(failureOf(serverError('ER_UNKNOWN_COM_ERROR', 1047), true), {
-    error: { code: 'DATABASE_UNAVAILABLE' },
+    error: { code: 'COMMIT_UNKNOWN' },
     isRepeatable: false,
   })
+})
+
+t.test('a commit that was killed, or whose server was shut down, may have been done', async (t) => {
+  for (const [code, errno, isEnd] of [
+    ['ER_SERVER_SHUTDOWN', 1053, true],
+    ['ER_CONNECTION_KILLED', 1927, true],
+    ['ER_QUERY_INTERRUPTED', 1317, false],
+    ['ER_ERROR_DURING_COMMIT', 1180, false],
+  ] as const) {
+    t.match(failureOf(serverError(code, errno), true), {
+      error: { code: 'COMMIT_UNKNOWN' },
+      isRepeatable: false,
+    })
+    t.match(failureOf(serverError(code, errno), false), {
+      error: { code: 'DATABASE_UNAVAILABLE' },
+      isRepeatable: isEnd,
+      isConnectionLost: isEnd,
+    })
+  }
+})
+
+t.test('a value that does not fit is the fault of its row, not of the database', async (t) => {
+  const tooLong = Object.assign(serverError('ER_DATA_TOO_LONG', 1406), { sqlState: '22001' })
+  t.match(failureOf(tooLong, false), { error: { code: 'ROW_REFUSED' }, isConnectionLost: false })
+  const tooLarge = serverError('ER_NET_PACKET_TOO_LARGE', 1153)
+  t.match(failureOf(tooLarge, false), { error: { code: 'ROW_REFUSED' }, isConnectionLost: true })
 })
 
 t.test('any other error of the server is told, and its connection kept', async (t) => {

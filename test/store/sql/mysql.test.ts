@@ -128,13 +128,13 @@ t.test('an operation whose lock took too long is begun again from its start', as
   t.equal((await database.read(() => findOne(counters, other)))!.total, adds.attempts - 1)
 })
 
-t.test('a lock that is held for ever is DATABASE_UNAVAILABLE, and others go on', async (t) => {
+t.test('a lock that is held for ever is DATABASE_CONFLICT, and others go on', async (t) => {
   const database = await openDatabase(t, { statementMs: 2_000, writersMax: 1 })
   const adds = adding()
   await database.write(adds.begin)
   const holder = await holdRow(adds.bucket)
   t.teardown(holder.release)
-  const stuck = t.rejects(database.write(adds.begin), UNAVAILABLE)
+  const stuck = t.rejects(database.write(adds.begin), { code: 'DATABASE_CONFLICT' })
   // It waits for the one connection, and gets it between two attempts.
   t.equal(await database.write(adding().begin), 1)
   await stuck
@@ -209,7 +209,7 @@ t.test(
     const adds = adding()
     // Not that of READ COMMITTED.
     proxy.cutAfter = '; COMMIT'
-    await t.rejects(database.write(adds.begin), UNAVAILABLE)
+    await t.rejects(database.write(adds.begin), { code: 'COMMIT_UNKNOWN' })
     proxy.cutAfter = undefined
     t.equal(adds.attempts, 1)
     // The server may still be at it.
@@ -219,6 +219,20 @@ t.test(
     })
   },
 )
+
+t.test('a row that the server does not take is ROW_REFUSED, and the connection goes on', async (t) => {
+  const database = await openDatabase(t, { writersMax: 1 })
+  const [type] = await server.query(
+    'ALTER TABLE porchlight.counters ADD CONSTRAINT few CHECK (total < 1000)',
+    'SELECT 1',
+  )
+  t.ok(type)
+  t.teardown(() => server.query('ALTER TABLE porchlight.counters DROP CONSTRAINT few'))
+  const bucket = ++buckets
+  const refused = database.write(() => insert(counters, [{ bucket, total: 1_000, seen: 0 }]))
+  await t.rejects(refused, { code: 'ROW_REFUSED' })
+  t.equal(await database.write(adding().begin), 1)
+})
 
 t.test('a server that hangs is DATABASE_UNAVAILABLE in time, and is used again after that', async (t) => {
   const STATEMENT_MS = 2_000

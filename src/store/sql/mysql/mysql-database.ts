@@ -8,10 +8,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DuplicateKeyError } from '../../../errors/errors.js'
 import type { MysqlUrl } from '../../../net/mysql-url.js'
-import type { Database, Operation, Row, Step, Table, Wanted } from '../../ports/database.js'
+import type { Operation, Row, Step, Table, Wanted } from '../../ports/database.js'
+import type { SchemaDatabase, SchemaStep } from '../../ports/schema.js'
 import { checkStep } from '../check-step.js'
 import { TransactionFailedError } from './failures.js'
 import { SessionPool } from './pool.js'
+import { changeTables } from './schema-changes.js'
 import type { Answer, Session } from './session.js'
 import {
   changeRows,
@@ -43,11 +45,14 @@ const PAUSE_MAX_MS = 500
 /** A lock is given up before the statement that waits for it is, so that the connection stays. */
 const LOCK_WAIT_PART = 0.5
 
-export class MysqlDatabase implements Database {
+export class MysqlDatabase implements SchemaDatabase {
   readonly #writers: SessionPool
   readonly #readers: SessionPool
+  readonly #options: MysqlOptions
 
-  private constructor({ address, writersMax, readersMax, statementMs }: MysqlOptions) {
+  private constructor(options: MysqlOptions) {
+    const { address, writersMax, readersMax, statementMs } = options
+    this.#options = options
     // Without strictness the server cuts what is too long, and says nothing.
     const strict = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1"
     const lockWaitS = Math.max(1, Math.floor((statementMs * LOCK_WAIT_PART) / 1_000))
@@ -85,6 +90,24 @@ export class MysqlDatabase implements Database {
     // The server commits before and after each such statement.
     const statements = tables.map((table) => ({ sql: createTable(table), parameters: [] }))
     await transact(this.#writers, (session) => session.carryOut(statements))
+  }
+
+  async hasTable(name: string): Promise<boolean> {
+    const where = `table_schema = DATABASE() AND table_name = '${name}'`
+    const rows = await this.#readers.ask(`SELECT 1 FROM information_schema.tables WHERE ${where}`)
+    return rows.length > 0
+  }
+
+  async change(step: SchemaStep): Promise<void> {
+    const { address, statementMs } = this.#options
+    await changeTables(address, statementMs, step)
+  }
+
+  /** UTC, because an hour of local time comes twice in autumn. */
+  async clockMs(): Promise<number> {
+    const now = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000"
+    const [[nowMs] = []] = await this.#writers.ask(`SELECT ${now}`)
+    return nowMs as number
   }
 
   async write<T>(begin: () => Operation<T>): Promise<T> {

@@ -5,7 +5,8 @@ import mysql, { type Pool, type PoolConnection, type PoolOptions } from 'mysql2/
 import { DatabaseUnavailableError } from '../../../errors/errors.js'
 import type { MysqlTls, MysqlUrl } from '../../../net/mysql-url.js'
 import { within } from './deadline.js'
-import { Session } from './session.js'
+import { failureOf } from './failures.js'
+import { type Answer, Session } from './session.js'
 
 export interface PoolSettings {
   address: MysqlUrl
@@ -30,10 +31,7 @@ export class SessionPool {
     this.deadlineMs = settings.deadlineMs
     const { address, connectionsMax, deadlineMs } = settings
     this.#pool = mysql.createPool({
-      ...addressOptions(address),
-      user: address.username,
-      password: address.password,
-      database: address.database,
+      ...connectionOptions(address),
       connectionLimit: connectionsMax,
       connectTimeout: deadlineMs,
       // Values are digits and hexadecimal digits alone: none of them can end a statement.
@@ -44,11 +42,29 @@ export class SessionPool {
   /** A transaction that has not begun. Rejects with DATABASE_UNAVAILABLE. */
   async open(): Promise<Session> {
     const { begin, deadlineMs } = this.#settings
+    return new Session(await this.#connect(), begin, deadlineMs)
+  }
+
+  /** The rows of one statement without a transaction: one round trip. Rejects with DATABASE_UNAVAILABLE. */
+  async ask(sql: string): Promise<Answer> {
+    const connection = await this.#connect()
+    try {
+      const [rows] = await within(this.deadlineMs, connection.query({ sql, rowsAsArray: true }))
+      connection.release()
+      return rows as unknown as Answer
+    } catch (cause) {
+      connection.destroy()
+      throw failureOf(cause, false).error
+    }
+  }
+
+  async #connect(): Promise<PoolConnection> {
+    const { deadlineMs } = this.#settings
     const getting = this.#pool.getConnection()
     try {
       const connection = await within(deadlineMs, getting)
       await this.#prepare(connection)
-      return new Session(connection, begin, deadlineMs)
+      return connection
     } catch (cause) {
       // One that comes later is of use for others.
       getting.then(
@@ -79,6 +95,12 @@ export class SessionPool {
     }
     this.#ready.add(lasting)
   }
+}
+
+/** Where to, and who is let in. */
+export function connectionOptions(address: MysqlUrl): PoolOptions {
+  const { username, password, database } = address
+  return { ...addressOptions(address), user: username, password, database }
 }
 
 /** The driver checks a certificate against `host`, so that is the name in it; where to dial is said apart. */

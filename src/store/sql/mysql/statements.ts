@@ -5,7 +5,9 @@
  * statement's values the driver makes digits and X'...', which mean the same in every mode of the server.
  */
 import type { Change, ColumnKind, Order, Range, Row, Table, Value, Wanted } from '../../ports/database.js'
+import type { SchemaStep } from '../../ports/schema.js'
 import { columnsOf, isInOrder, sortedBy } from '../orders.js'
+import { addedType, defaultOf } from '../schema/added-column.js'
 
 /** What stands for a `?`. */
 export type Parameter = number | null | Buffer
@@ -36,11 +38,33 @@ export function createTable(table: Table): string {
     const type = kind === 'bytes' && isIndexed ? TYPES.id : TYPES[kind]
     return `${quote(name)} ${type}${isNullable ? '' : ' NOT NULL'}`
   })
-  const indexes = Object.entries(table.indexes).map(
-    ([name, { columns, isUnique }]) => `${isUnique ? 'UNIQUE ' : ''}KEY ${quote(name)} (${list(columns)})`,
-  )
+  const indexes = Object.keys(table.indexes).map((name) => indexOf(table, name))
   const parts = [...columns, `PRIMARY KEY (${list(table.key)})`, ...indexes]
   return `CREATE TABLE IF NOT EXISTS ${quote(table.name)} (${parts.join(', ')}) ENGINE = InnoDB`
+}
+
+const indexOf = ({ indexes }: Table, name: string) =>
+  `${indexes[name]!.isUnique ? 'UNIQUE ' : ''}KEY ${quote(name)} (${list(indexes[name]!.columns)})`
+
+/** Carries a step out, or fails where it is done already: the server has no IF EXISTS for columns and indexes. */
+export function changeSchema(step: SchemaStep): string {
+  const alter = (table: string, change: string) => `ALTER TABLE ${quote(table)} ${change}`
+  switch (step.kind) {
+    case 'makeTable':
+      return createTable(step.table)
+    case 'addColumn': {
+      const { table, column, initial } = step
+      return alter(table.name, `ADD COLUMN ${quote(column)} ${addedType(TYPES, step)}${defaultOf(initial)}`)
+    }
+    case 'addIndex':
+      return alter(step.table.name, `ADD ${indexOf(step.table, step.index)}`)
+    case 'dropIndex':
+      return alter(step.table, `DROP KEY ${quote(step.index)}`)
+    case 'dropColumn':
+      return alter(step.table, `DROP COLUMN ${quote(step.column)}`)
+    case 'dropTable':
+      return `DROP TABLE IF EXISTS ${quote(step.table)}`
+  }
 }
 
 /** Answers for each row that is there the place of its key in `keys`, then the values of these columns. */

@@ -5,11 +5,13 @@
  * its own, and hold nobody up. An operation is carried out in one stretch, so nothing else runs on the thread meanwhile.
  */
 import { DatabaseSync } from '@photostructure/sqlite'
-import { DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
-import type { Database, Operation, Row, Step, Table, Value, Wanted } from '../../ports/database.js'
+import { DatabaseUnavailableError, DuplicateKeyError, RowRefusedError } from '../../../errors/errors.js'
+import type { Operation, Row, Step, Table, Value, Wanted } from '../../ports/database.js'
+import type { SchemaDatabase, SchemaStep } from '../../ports/schema.js'
 import { checkStep } from '../check-step.js'
 import {
   bound,
+  changeSchema,
   countRange,
   createTable,
   deleteRow,
@@ -37,6 +39,7 @@ const BUSY_MS = 5_000
 /** Extended codes of SQLite end in the code of their kind. */
 const KIND = 0xff
 const SQLITE_CONSTRAINT = 19
+const SQLITE_TOOBIG = 18
 const NO_LIMIT = -1
 /** Of the writer; SQLite's own is 2,000. What a few thousand users change again and again is then not read each time. */
 const CACHE_KIB = 16_384
@@ -45,7 +48,7 @@ const ROWS_A_CHECKPOINT = 4_000
 /** Pages of the log (32 MiB) after which the writer makes a checkpoint by itself, where nobody else has. */
 const LOG_PAGES_MAX = 8_000
 
-export class SqliteDatabase implements Database {
+export class SqliteDatabase implements SchemaDatabase {
   readonly #handle: Handle
   readonly #statements = new Map<string, Statement>()
   readonly #onGrown: () => void
@@ -77,6 +80,22 @@ export class SqliteDatabase implements Database {
     })
   }
 
+  async hasTable(name: string): Promise<boolean> {
+    return mapErrors(() => this.#has(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?`, name))
+  }
+
+  async change(step: SchemaStep): Promise<void> {
+    mapErrors(() => {
+      if (this.#isDone(step)) return
+      for (const statement of changeSchema(step)) this.#handle.exec(statement)
+    })
+  }
+
+  /** The machine's: the file has no other. */
+  async clockMs(): Promise<number> {
+    return Date.now()
+  }
+
   async write<T>(begin: () => Operation<T>): Promise<T> {
     const result = this.#transact('BEGIN IMMEDIATE', begin())
     if (this.#rowsWritten >= ROWS_A_CHECKPOINT) {
@@ -93,6 +112,17 @@ export class SqliteDatabase implements Database {
   async close(): Promise<void> {
     this.#statements.clear()
     if (this.#handle.isOpen) this.#handle.close()
+  }
+
+  #isDone(step: SchemaStep): boolean {
+    if (step.kind !== 'addColumn' && step.kind !== 'dropColumn') return false
+    const table = typeof step.table === 'string' ? step.table : step.table.name
+    const isThere = this.#has('SELECT 1 FROM pragma_table_info(?) WHERE name = ?', table, step.column)
+    return isThere === (step.kind === 'addColumn')
+  }
+
+  #has(sql: string, ...names: string[]): boolean {
+    return this.#prepare(sql).get(...names) !== undefined
   }
 
   #transact<T>(begin: string, operation: Operation<T>): T {
@@ -210,6 +240,7 @@ function mapErrors<T>(act: () => T): T {
     const { errcode, message } = error as Error & { errcode?: number }
     if (errcode === undefined) throw error
     if ((errcode & KIND) === SQLITE_CONSTRAINT) throw new DuplicateKeyError(message, { cause: error })
+    if ((errcode & KIND) === SQLITE_TOOBIG) throw new RowRefusedError(message, { cause: error })
     throw new DatabaseUnavailableError(`the database cannot be read or written: ${message}`, { cause: error })
   }
 }

@@ -1,6 +1,8 @@
 /** The SQL of each kind of step, for SQLite: one row at a time, because a prepared statement is cheapest so. */
 import type { ColumnKind, Order, Range, Row, Table, Value } from '../../ports/database.js'
+import type { SchemaStep } from '../../ports/schema.js'
 import { columnsOf, sortedBy } from '../orders.js'
+import { addedType, defaultOf } from '../schema/added-column.js'
 
 const TYPES: Record<ColumnKind, string> = { int: 'INTEGER', id: 'TEXT', text: 'TEXT', bytes: 'BLOB' }
 
@@ -9,16 +11,42 @@ export function createTable(table: Table): string[] {
   const columns = Object.entries(table.columns).map(
     ([name, { kind, isNullable }]) => `${quote(name)} ${TYPES[kind]}${isNullable ? '' : ' NOT NULL'}`,
   )
-  const indexes = Object.entries(table.indexes).map(
-    ([name, { columns, isUnique }]) =>
-      `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS ${quote(`${table.name}_${name}`)} ` +
-      `ON ${quote(table.name)} (${list(columns)})`,
-  )
+  const indexes = Object.keys(table.indexes).map((name) => createIndex(table, name))
   return [
     `CREATE TABLE IF NOT EXISTS ${quote(table.name)} (${columns.join(', ')}, PRIMARY KEY (${list(table.key)})) ` +
       'WITHOUT ROWID',
     ...indexes,
   ]
+}
+
+function createIndex(table: Table, name: string): string {
+  const { columns, isUnique } = table.indexes[name]!
+  return (
+    `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS ${quote(`${table.name}_${name}`)} ` +
+    `ON ${quote(table.name)} (${list(columns)})`
+  )
+}
+
+/** Statements that carry a step out; of columns alone the engine cannot be asked to leave what is there. */
+export function changeSchema(step: SchemaStep): string[] {
+  switch (step.kind) {
+    case 'makeTable':
+      return createTable(step.table)
+    case 'addColumn': {
+      const { table, column, initial } = step
+      return [
+        `ALTER TABLE ${quote(table.name)} ADD COLUMN ${quote(column)} ${addedType(TYPES, step)}${defaultOf(initial)}`,
+      ]
+    }
+    case 'addIndex':
+      return [createIndex(step.table, step.index)]
+    case 'dropIndex':
+      return [`DROP INDEX IF EXISTS ${quote(`${step.table}_${step.index}`)}`]
+    case 'dropColumn':
+      return [`ALTER TABLE ${quote(step.table)} DROP COLUMN ${quote(step.column)}`]
+    case 'dropTable':
+      return [`DROP TABLE IF EXISTS ${quote(step.table)}`]
+  }
 }
 
 export function selectOne(table: Table, order: Order, names: readonly string[]): string {

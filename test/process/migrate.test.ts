@@ -1,0 +1,87 @@
+/** `migrate`, as operators run it, and how a node starts on schemas of other releases. */
+import { join } from 'node:path'
+import t from 'tap'
+import { update } from '../../src/store/ports/steps.js'
+import { MIGRATIONS } from '../../src/store/schema/migrations.js'
+import { schemaStates } from '../../src/store/schema/schema-state.js'
+import { SqliteDatabase } from '../../src/store/sql/sqlite/sqlite-database.js'
+import { GatewayProcess } from '../support/gateway-process.js'
+import { temporaryFolder } from '../support/leftovers.js'
+import type { Teardown } from '../support/node.js'
+
+async function outcome(test: Teardown, dataDir: string, args: string[], env: Record<string, string> = {}) {
+  const gateway = await GatewayProcess.launch(test, { args, env: { DATA_DIR: dataDir, ...env } })
+  const { code } = await gateway.exit
+  return { code, output: gateway.output }
+}
+
+/** As a later release leaves it. */
+async function contract(dataDir: string): Promise<void> {
+  const database = SqliteDatabase.open({ path: join(dataDir, 'messages.db'), readOnly: false })
+  await database.write(() => update(schemaStates, [{ key: [0], set: { version: 9, minProgram: 8 } }]))
+  await database.close()
+}
+
+t.test('migrate says what it would do, does it, and then has nothing to do', async (t) => {
+  const dataDir = temporaryFolder('migrate')
+  const planned = await outcome(t, dataDir, ['migrate', '--dry-run'])
+  t.equal(planned.code, 0, planned.output)
+  t.match(
+    planned.output,
+    /^schema +none yet.*\nneeds +any program\nprogram +knows schema 1\nto do +schema 1: makes/,
+  )
+  t.equal(planned.output.match(/^to do/gm)!.length, MIGRATIONS[0]!.steps.length)
+  t.equal(
+    (await outcome(t, dataDir, ['migrate', '--dry-run'])).output,
+    planned.output,
+    'it has changed nothing',
+  )
+  const done = await outcome(t, dataDir, ['migrate'])
+  t.match(done, { code: 0, output: /schema 1, step 1 of \d+: [\s\S]*schema 1 is done\nThe schema is ready/ })
+  t.match(await outcome(t, dataDir, ['migrate', '--dry-run']), {
+    code: 0,
+    output:
+      /^schema +1\nneeds +programs that know schema 1 or later\nprogram +knows schema 1\nverdict +nothing to do\n$/,
+  })
+})
+
+t.test('migrate leaves the file of a node that runs alone', async (t) => {
+  const dataDir = temporaryFolder('migrate')
+  const node = await GatewayProcess.ready(t, { env: { DATA_DIR: dataDir } })
+  t.match(await outcome(t, dataDir, ['migrate']), { code: 1, output: /DATA_DIR/ })
+  node.kill('SIGTERM')
+  await node.exit
+  t.match(await outcome(t, dataDir, ['migrate', '--dry-run']), { code: 0, output: /nothing to do/ })
+})
+
+t.test('a node that is too old for the schema does not start, and says what to do', async (t) => {
+  const dataDir = temporaryFolder('migrate')
+  await outcome(t, dataDir, ['migrate'])
+  await contract(dataDir)
+  const tooNew = /needs programs that know 8 or later; this one knows 1\. Start a newer release on it/
+  t.match(await outcome(t, dataDir, []), { code: 1, output: /porchlight does not start:\n/ })
+  t.match(await outcome(t, dataDir, []), { code: 1, output: tooNew })
+  t.match(await outcome(t, dataDir, ['migrate']), { code: 1, output: tooNew })
+  t.match(await outcome(t, dataDir, ['migrate', '--dry-run']), {
+    code: 0,
+    output: /this program is too old for it/,
+  })
+})
+
+t.test('migrate says why it cannot', async (t) => {
+  const dataDir = temporaryFolder('migrate')
+  const away = { DATABASE_URL: 'mysql://ann:hush@127.0.0.1:1/chat' }
+  const { code, output } = await outcome(t, dataDir, ['migrate'], away)
+  t.equal(code, 1)
+  t.match(output, /the database cannot be reached: .*ECONNREFUSED/)
+  t.notMatch(output, /hush/)
+  t.match(await outcome(t, dataDir, ['migrate'], { MESSAGES: 'off' }), {
+    code: 1,
+    output: /no messages are served/,
+  })
+  t.match(await outcome(t, dataDir, ['migrate', '--now']), { code: 2, output: /unknown argument --now/ })
+  t.match(await outcome(t, dataDir, ['migrate', '--help']), {
+    code: 0,
+    output: /usage: porchlight migrate[\s\S]*--dry-run/,
+  })
+})
