@@ -1,7 +1,9 @@
 /** The reader role: the actor that answers what only reads the database of messages. */
 import { messageReader, type ReaderCounts } from '../../../actors/storage/message-reader.js'
 import { MESSAGE_READER } from '../../protocol/addresses.js'
+import type { SchemaDatabase } from '../../store/ports/schema.js'
 import type { GuardedDatabase } from '../../store/sql/guarded-database.js'
+import { SharedDatabaseClock } from '../database-clock.js'
 import { databasePart, openToRead, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { threadLog } from '../settings.js'
@@ -11,9 +13,13 @@ export const prepare: PrepareRole = async (task) => {
   return (thread) => open(thread, database)
 }
 
-function open({ system, settings, meter }: ThreadContext, database: GuardedDatabase): RoleInstance {
+function open(
+  { system, settings, meter }: ThreadContext,
+  database: GuardedDatabase<SchemaDatabase>,
+): RoleInstance {
+  const clock = new SharedDatabaseClock(settings.databaseClock)
   const counts: ReaderCounts = { reads: 0, missedReads: 0 }
-  system.spawn(messageReader, { database, ...operationArgs(settings.config), counts }, MESSAGE_READER)
+  system.spawn(messageReader, { database, ...operationArgs(settings.config, clock), counts }, MESSAGE_READER)
   meter.metrics.onSnapshot((report) => {
     report.total('messageReads', counts.reads)
     report.total('messagesMissed', counts.missedReads)

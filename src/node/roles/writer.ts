@@ -2,18 +2,26 @@
 import { messageWriter, type WriterCounts } from '../../../actors/storage/message-writer.js'
 import { pick } from '../../config/pick.js'
 import { Addresses, MESSAGE_WRITER } from '../../protocol/addresses.js'
+import type { SchemaDatabase } from '../../store/ports/schema.js'
 import type { GuardedDatabase } from '../../store/sql/guarded-database.js'
+import { SharedDatabaseClock } from '../database-clock.js'
 import { databasePart, openToWrite, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { threadLog } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
 
 export const prepare: PrepareRole = async (task) => {
-  const database = await openToWrite(task.settings.config, threadLog(task))
-  return (thread) => open(thread, database)
+  const { config, databaseClock } = task.settings
+  const clock = new SharedDatabaseClock(databaseClock)
+  const database = await openToWrite(config, threadLog(task), clock)
+  return (thread) => open(thread, database, clock)
 }
 
-function open({ system, settings, meter }: ThreadContext, database: GuardedDatabase): RoleInstance {
+function open(
+  { system, settings, meter }: ThreadContext,
+  database: GuardedDatabase<SchemaDatabase>,
+  clock: SharedDatabaseClock,
+): RoleInstance {
   const { commitSeconds, commitMessages, housekeepingSeconds } = meter.metrics.all
   const counts: WriterCounts = {
     messagesSent: 0,
@@ -38,7 +46,7 @@ function open({ system, settings, meter }: ThreadContext, database: GuardedDatab
       deliveries,
       messageSync,
       marksCommits: settings.config.databaseUrl !== '',
-      ...operationArgs(settings.config),
+      ...operationArgs(settings.config, clock),
       ...pick(settings.config, 'retentionDays'),
       counts,
     },
@@ -49,6 +57,11 @@ function open({ system, settings, meter }: ThreadContext, database: GuardedDatab
     report.total('messagesRepeated', counts.messagesRepeated)
     report.total('messagesExpired', counts.messagesExpired)
     report.total('destructs', counts.destructs)
+    const { reading } = clock
+    if (reading !== undefined) {
+      report.level('databaseClockOffset', (clock.nowMs() - Date.now()) / 1_000)
+      report.level('databaseClockError', reading.errorMs / 1_000)
+    }
     reportTotals(report, 'commitsLost', 'outcome', counts.commitsLost)
     reportTotals(report, 'messagesRefused', 'code', counts.messagesRefused)
   })
