@@ -32,7 +32,7 @@ export interface DeliveryGauges {
 export interface Args {
   hub: Hub
   reader: Ref<MessageReader.Command>
-  /** The time of day. */
+  /** The time of day, as messages have it. */
   wallMs(): number
   counts: DeliveryCounts
   gauges: DeliveryGauges

@@ -2,6 +2,7 @@
  * A node without sockets: its real shard and sync threads, and this thread in the place of its io thread. Where the
  * shards live with the sockets, they live here.
  */
+import { createDatabaseClock } from '../../src/node/database-clock.js'
 import '../../test/support/entry.js'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
@@ -87,6 +88,7 @@ export class OwnIo {
       socketBudget: new SharedArrayBuffer(8),
       apiConnectionsMax: 0,
       rates: new SharedArrayBuffer(8),
+      databaseClock: createDatabaseClock(),
     }
     const host = new ThreadHost<ThreadSettings>({
       roles: kinds.map(({ name, count }) => ({

@@ -12,11 +12,12 @@ import { type MysqlUrl, parseMysqlUrl } from '../net/mysql-url.js'
 import type { Log } from '../runtime/index.js'
 import type { Database } from '../store/ports/database.js'
 import type { SchemaDatabase } from '../store/ports/schema.js'
-import { GuardedDatabase } from '../store/sql/guarded-database.js'
+import { type DatabaseFault, GuardedDatabase } from '../store/sql/guarded-database.js'
 import { MysqlDatabase } from '../store/sql/mysql/mysql-database.js'
 import { assertServes, migrate } from '../store/sql/schema/migrate.js'
 import { Checkpoints } from '../store/sql/sqlite/checkpoints.js'
 import { SqliteDatabase } from '../store/sql/sqlite/sqlite-database.js'
+import type { SharedDatabaseClock } from './database-clock.js'
 
 const FILE = 'messages.db'
 /** The writer makes the file when it starts, at the same time as the readers. */
@@ -28,27 +29,34 @@ const SCHEMA_CONNECTIONS = 2
 const STATEMENT_MS = 5_000
 
 /**
- * For the writer. A database that was away when the node started is migrated when it is back. `onGrown`: it is time for a
- * checkpoint of the file. Throws DATABASE_UNAVAILABLE for a file that cannot be had.
+ * For the writer, which measures the clock. A database that was away when the node started is migrated when it is back.
+ * `onGrown`: it is time for a checkpoint of the file. Throws DATABASE_UNAVAILABLE for a file that cannot be had.
  */
-export async function openToWrite(config: Config, log: Log, onGrown: () => void): Promise<GuardedDatabase> {
-  return guarded(log, async () => {
+export async function openToWrite(
+  config: Config,
+  log: Log,
+  clock: SharedDatabaseClock,
+  onGrown: () => void,
+): Promise<GuardedDatabase<SchemaDatabase>> {
+  const open = async () => {
     const database = await openSchema(config, onGrown)
     await migrateSchema(database, config, (line) => log.info({}, line)).catch((error) =>
       closed(database, error),
     )
     return database
+  }
+  return guarded(log, open, async (database) => {
+    // A release that drops what this program needs may be rolled out while it runs.
+    await assertServes(database)
+    await clock.measure(database)
   })
 }
 
 /** For a reader. */
-export async function openToRead(config: Config, log: Log): Promise<GuardedDatabase> {
-  return guarded(log, async () => {
-    const database =
-      config.databaseUrl === '' ? await fileToRead(config) : await server(config, config.databaseReaders)
-    await assertServes(database).catch((error) => closed(database, error))
-    return database
-  })
+export async function openToRead(config: Config, log: Log): Promise<GuardedDatabase<SchemaDatabase>> {
+  const open = (): Promise<SchemaDatabase> =>
+    config.databaseUrl === '' ? fileToRead(config) : server(config, config.databaseReaders)
+  return guarded(log, open, assertServes)
 }
 
 /** The database as one process may change its tables. Throws DATABASE_UNAVAILABLE. */
@@ -86,14 +94,14 @@ export function checkpointsOf({ databaseUrl, dataDir }: Config, log: Log): { run
 }
 
 /** A node without its database serves presence, so it counts as ready, with a warning. */
-export function databasePart(name: string, { fault }: GuardedDatabase): ReadyPart {
+export function databasePart(name: string, { fault }: Pick<GuardedDatabase, 'fault'>): ReadyPart {
   return partOf(name, fault && { missing: fault.reason, sinceMs: fault.sinceMs }, true)
 }
 
-export function operationArgs(config: Config): OperationArgs {
+export function operationArgs(config: Config, { nowMs }: SharedDatabaseClock): OperationArgs {
   return {
     settings: pick(config, 'revokeLimitS', 'deleteForAll'),
-    wallMs: Date.now,
+    wallMs: nowMs,
     newId,
   }
 }
@@ -105,11 +113,16 @@ async function closed(database: Database, error: unknown): Promise<never> {
   throw error
 }
 
-async function guarded(log: Log, open: () => Promise<Database>): Promise<GuardedDatabase> {
-  const database = new GuardedDatabase(open, (fault) => {
+async function guarded<D extends Database>(
+  log: Log,
+  open: () => Promise<D>,
+  tend: (database: D) => Promise<void>,
+): Promise<GuardedDatabase<D>> {
+  const changed = (fault: DatabaseFault | undefined) => {
     if (fault === undefined) log.info({}, 'the database serves')
     else log.error({ reason: fault.reason }, 'the database is away: messages are refused')
-  })
+  }
+  const database = new GuardedDatabase(open, changed, tend)
   await database.start()
   return database
 }

@@ -29,6 +29,8 @@ export interface ThreadSettings {
   apiConnectionsMax: number
   /** See `Rates`. */
   rates: SharedArrayBuffer
+  /** See `SharedDatabaseClock`. */
+  databaseClock: SharedArrayBuffer
 }
 
 /** What a thread tells of itself on the control plane. */

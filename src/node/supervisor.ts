@@ -15,6 +15,7 @@ import type { Readiness } from '../health/readiness.js'
 import type { Log } from '../observe/log.js'
 import { mergeSnapshots } from '../observe/metrics.js'
 import { type HostedRole, layOut, name as nameOf, ThreadHost } from '../runtime/thread-host.js'
+import { createDatabaseClock } from './database-clock.js'
 import { drainPlan } from './drain-plan.js'
 import { wordListOf } from './files/message-checks.js'
 import { tlsFilesOf } from './files/tls.js'
@@ -83,6 +84,7 @@ export class Supervisor {
         socketBudget,
         apiConnectionsMax: sharesOf(this.#descriptors.max).api,
         rates: createRates(),
+        databaseClock: createDatabaseClock(),
       },
       log,
       readyDeadlineMs: READY_DEADLINE_MS,

@@ -162,6 +162,14 @@ const table = {
     'Transactions whose commit was not answered, by what a look has shown: found done, repeated, or unknown in time.',
     'outcome',
   ),
+  databaseClockOffset: gauge(
+    'database_clock_offset_seconds',
+    'How far the clock of the database, which times messages, is ahead of that of this machine.',
+  ),
+  databaseClockError: gauge(
+    'database_clock_error_seconds',
+    'By how much that may be wrong: half of the round trip in which it was measured.',
+  ),
   commitMessages: histogram('commit_messages', 'Messages that share a transaction.', COMMIT_BUCKETS),
   messagesExpired: counter(
     'messages_expired_total',

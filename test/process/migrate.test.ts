@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { update } from '../../src/store/ports/steps.js'
 import { MIGRATIONS } from '../../src/store/schema/migrations.js'
-import { schemaStates } from '../../src/store/schema/schema-state.js'
+import { schemaStates, takeLease } from '../../src/store/schema/schema-state.js'
 import { SqliteDatabase } from '../../src/store/sql/sqlite/sqlite-database.js'
 import { GatewayProcess } from '../support/gateway-process.js'
 import { temporaryFolder } from '../support/leftovers.js'
@@ -13,6 +13,14 @@ async function outcome(test: Teardown, dataDir: string, args: string[], env: Rec
   const gateway = await GatewayProcess.launch(test, { args, env: { DATA_DIR: dataDir, ...env } })
   const { code } = await gateway.exit
   return { code, output: gateway.output }
+}
+
+/** Another process migrates, and is not done. */
+async function holdLease(dataDir: string): Promise<void> {
+  const database = SqliteDatabase.open({ path: join(dataDir, 'messages.db'), readOnly: false })
+  await database.change({ kind: 'makeTable', table: schemaStates })
+  await database.write(() => takeLease('node-b', Date.now(), Date.now() + 600_000))
+  await database.close()
 }
 
 /** As a later release leaves it. */
@@ -66,6 +74,22 @@ t.test('a node that is too old for the schema does not start, and says what to d
     code: 0,
     output: /this program is too old for it/,
   })
+})
+
+t.test('who waits for another to migrate says so, is not ready, and ends when it is told to', async (t) => {
+  const dataDir = temporaryFolder('migrate')
+  await holdLease(dataDir)
+  const waiting = /schema 1: waiting for node-b, which migrates the database/
+  const node = await GatewayProcess.launch(t, { env: { DATA_DIR: dataDir } })
+  await node.says(waiting)
+  t.equal((await node.readiness()).status, 0, 'it does not listen')
+  node.kill('SIGTERM')
+  t.match(await node.exit, { code: 0 })
+  const command = await GatewayProcess.launch(t, { args: ['migrate'], env: { DATA_DIR: dataDir } })
+  await command.says(waiting)
+  command.kill('SIGTERM')
+  t.match(await command.exit, { code: 1 })
+  t.match(command.output, /stopped by SIGTERM; what is done stays/)
 })
 
 t.test('migrate says why it cannot', async (t) => {

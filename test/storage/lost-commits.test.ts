@@ -80,6 +80,19 @@ async function open(model = new DatabaseModel(), world = new World({ seed: 1 }),
     faults,
     counts,
     send,
+    revoke: (seq: number) =>
+      system.ask<MessageWriter.Command, 'call'>(
+        writer,
+        {
+          kind: 'call',
+          operation: 'revokeMessage',
+          userId: 'ann',
+          isAdmin: false,
+          operationId: 'revoke',
+          input: JSON.stringify({ conversationID: CHAT, seq, userID: 'ann' }),
+        },
+        8_000,
+      ),
     stored: () => clean.read(() => scan(messages, [bucketOfConversation(CHAT), CHAT])),
     orders: () => clean.read(() => scan(outbox, [])),
     pushed: () => heard.heard.flatMap((message) => (message.kind === 'deliver' ? message.deliveries : [])),
@@ -212,6 +225,21 @@ t.test('rows of commits that nobody is to be told of are removed', async (t) => 
     (await orders()).map(({ ranges }) => ranges),
     [JSON.stringify([[CHAT, 1, 1]])],
   )
+})
+
+t.test('a call is carried out once, whatever became of its commits', async (t) => {
+  const { world, faults, counts, send, revoke, pushed } = await open()
+  t.match(await settled(world, send('one')), { kind: 'sent' })
+  failing(faults, undone(), lost)
+  t.match(await settled(world, revoke(1)), { ok: true })
+  t.same(counts.commitsLost, { found: 1, repeated: 0, unknown: 0 })
+  const notices = pushed().filter(({ conversationId }) => conversationId === 'n_ann_bob')
+  t.same(
+    notices.map(({ seq }) => seq),
+    [1],
+  )
+  // What is refused is no failure.
+  t.match(await settled(world, revoke(1)), { ok: false })
 })
 
 /** What may go wrong with one commit. */

@@ -325,6 +325,7 @@ export class VirtualNode {
         isSeated: seating !== undefined,
         isOverloaded: () => false,
         wallMs,
+        messageMs: wallMs,
       },
       LISTENER,
     )

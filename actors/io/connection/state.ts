@@ -95,7 +95,7 @@ export interface Args {
   /** Undefined = no messages are served. */
   storage: StorageRefs | undefined
   isAdmin: boolean
-  /** The time of day. */
+  /** The time of day, as messages have it. */
   wallMs(): number
   settings: ConnectionSettings
   rates: Pick<Rates, 'requestOfUser' | 'chargeUser' | 'watchesOfUser' | 'sendOfUser'>

@@ -31,7 +31,7 @@ export function accept(ctx: Ctx, state: State, attempt: Attempt): void {
     tokenSync: state.addresses.tokenSync,
     storage: state.addresses.storage,
     isAdmin: state.isAdmin(args.userId),
-    wallMs: state.wallMs,
+    wallMs: state.messageMs,
     settings: state.settings,
     rates: state.rates,
     counts: state.counts,

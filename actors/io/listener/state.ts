@@ -76,6 +76,8 @@ export interface Args {
   isOverloaded: (shard: Ref<PresenceShard.Command>) => boolean
   /** Unix ms, as tokens have it. */
   wallMs: () => number
+  /** Unix ms, as messages have it: by the clock of their database. */
+  messageMs: () => number
 }
 
 export interface State extends Args {

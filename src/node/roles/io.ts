@@ -36,6 +36,7 @@ import type { TlsFiles } from '../../net/tls-files.js'
 import type { Report } from '../../observe/metrics.js'
 import { Addresses, DELIVERIES, FAN_OUT, LISTENER } from '../../protocol/addresses.js'
 import { type ActorSystem, type Ref, refTo } from '../../runtime/index.js'
+import { SharedDatabaseClock } from '../database-clock.js'
 import { messageChecks, wordListOf } from '../files/message-checks.js'
 import { renewTls, tlsFilesOf } from '../files/tls.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
@@ -82,6 +83,7 @@ function open(thread: ThreadContext, keys: TokenKeys, { tls, words }: Files): Ro
     pushes: 0,
   }
   const sockets = new ThreadSockets(settings.socketBudget, index)
+  const { nowMs: messageMs } = new SharedDatabaseClock(settings.databaseClock)
   const accepts = new AcceptBudget(sockets)
   const transport = openTransport(thread, hub, tls, counts, accepts)
   if (tls !== undefined) renewTls(thread, tls, (pair) => transport.useTls(pair))
@@ -103,7 +105,7 @@ function open(thread: ThreadContext, keys: TokenKeys, { tls, words }: Files): Ro
   system.spawn(fanOut, { hub, limits, gauges, transport, addresses, counts }, FAN_OUT)
   if (addresses.storage !== undefined) {
     const { reader } = addresses.storage
-    system.spawn(deliveries, { hub, reader, wallMs: Date.now, counts, gauges: held }, DELIVERIES)
+    system.spawn(deliveries, { hub, reader, wallMs: messageMs, counts, gauges: held }, DELIVERIES)
   }
   system.spawn(
     listener,
@@ -141,6 +143,7 @@ function open(thread: ThreadContext, keys: TokenKeys, { tls, words }: Files): Ro
       needsRecord: rights.needsRecord,
       isOverloaded: (shard) => system.heldFor(shard.thread) > HELD_COUNT_MAX,
       wallMs: Date.now,
+      messageMs,
     },
     LISTENER,
   )

@@ -2,17 +2,21 @@
 import { messageWriter, type WriterCounts } from '../../../actors/storage/message-writer.js'
 import { pick } from '../../config/pick.js'
 import { Addresses, MESSAGE_WRITER } from '../../protocol/addresses.js'
+import type { SchemaDatabase } from '../../store/ports/schema.js'
 import type { GuardedDatabase } from '../../store/sql/guarded-database.js'
+import { SharedDatabaseClock } from '../database-clock.js'
 import { databasePart, openToWrite, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { threadLog } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
 
 export const prepare: PrepareRole = async (task) => {
+  const { config, databaseClock } = task.settings
+  const clock = new SharedDatabaseClock(databaseClock)
   // Nothing is written before the thread has its actors.
   const log: DatabaseLog = { onGrown: () => {} }
-  const database = await openToWrite(task.settings.config, threadLog(task), () => log.onGrown())
-  return (thread) => open(thread, database, log)
+  const database = await openToWrite(config, threadLog(task), clock, () => log.onGrown())
+  return (thread) => open(thread, { database, clock, log })
 }
 
 /** What happens when the log of the embedded database has grown. */
@@ -20,11 +24,13 @@ interface DatabaseLog {
   onGrown(): void
 }
 
-function open(
-  { system, settings, meter }: ThreadContext,
-  database: GuardedDatabase,
-  log: DatabaseLog,
-): RoleInstance {
+interface Prepared {
+  database: GuardedDatabase<SchemaDatabase>
+  clock: SharedDatabaseClock
+  log: DatabaseLog
+}
+
+function open({ system, settings, meter }: ThreadContext, { database, clock, log }: Prepared): RoleInstance {
   const { commitSeconds, commitMessages, housekeepingSeconds } = meter.metrics.all
   const counts: WriterCounts = {
     messagesSent: 0,
@@ -50,7 +56,7 @@ function open(
       deliveries,
       messageSync,
       marksCommits: settings.config.databaseUrl !== '',
-      ...operationArgs(settings.config),
+      ...operationArgs(settings.config, clock),
       ...pick(settings.config, 'retentionDays'),
       counts,
     },
@@ -61,6 +67,11 @@ function open(
     report.total('messagesRepeated', counts.messagesRepeated)
     report.total('messagesExpired', counts.messagesExpired)
     report.total('destructs', counts.destructs)
+    const { reading } = clock
+    if (reading !== undefined) {
+      report.level('databaseClockOffset', (clock.nowMs() - Date.now()) / 1_000)
+      report.level('databaseClockError', reading.errorMs / 1_000)
+    }
     reportTotals(report, 'commitsLost', 'outcome', counts.commitsLost)
     reportTotals(report, 'messagesRefused', 'code', counts.messagesRefused)
   })

@@ -1,11 +1,14 @@
 /**
  * A database that may be away, at the start or later: a circuit breaker. While it is away calls fail at once, and it is
- * looked for each second.
+ * looked for each second. While it is there it is tended each minute.
  */
 import { DatabaseUnavailableError, hasCode } from '../../errors/errors.js'
 import type { Database, Operation } from '../ports/database.js'
 
 const LOOK_MS = 1_000
+const TEND_MS = 60_000
+
+type Tend<D> = (database: D) => Promise<void>
 
 export interface DatabaseFault {
   reason: string
@@ -13,18 +16,28 @@ export interface DatabaseFault {
   sinceMs: number
 }
 
-export class GuardedDatabase implements Database {
-  readonly #open: () => Promise<Database>
+export class GuardedDatabase<D extends Database = Database> implements Database {
+  readonly #open: () => Promise<D>
+  readonly #tend: Tend<D>
   readonly #changed: (fault: DatabaseFault | undefined) => void
-  #database: Database | undefined
+  #database: D | undefined
   #fault: DatabaseFault | undefined
   #timer: NodeJS.Timeout | undefined
+  #tending: NodeJS.Timeout | undefined
   #isClosed = false
 
-  /** `open` is called until it succeeds once. `changed` hears when the database is away, and when it is back. */
-  constructor(open: () => Promise<Database>, changed: (fault: DatabaseFault | undefined) => void) {
+  /**
+   * `open` is called until it succeeds once. `changed` hears when the database is away, and when it is back. `tend` is called
+   * when it has been opened or is back, and each minute; when it fails, the database counts as away.
+   */
+  constructor(
+    open: () => Promise<D>,
+    changed: (fault: DatabaseFault | undefined) => void,
+    tend: Tend<D> = async () => {},
+  ) {
     this.#open = open
     this.#changed = changed
+    this.#tend = tend
   }
 
   /** Why it is away; undefined = it is there, as far as is known. */
@@ -34,6 +47,7 @@ export class GuardedDatabase implements Database {
 
   /** Resolves when it was looked for once, whether it is there or not. */
   async start(): Promise<void> {
+    this.#tending = setInterval(() => void this.#tendOrMiss(), TEND_MS).unref()
     await this.#look()
   }
 
@@ -52,10 +66,11 @@ export class GuardedDatabase implements Database {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    clearInterval(this.#tending)
     await this.#database?.close()
   }
 
-  async #call<T>(call: (database: Database) => Promise<T>): Promise<T> {
+  async #call<T>(call: (database: D) => Promise<T>): Promise<T> {
     const database = this.#database
     if (database === undefined || this.#fault !== undefined) {
       throw new DatabaseUnavailableError(this.#fault?.reason ?? 'the database is being opened')
@@ -66,6 +81,11 @@ export class GuardedDatabase implements Database {
       if (hasCode(error, 'DATABASE_UNAVAILABLE')) this.#isAway(error.message)
       throw error
     }
+  }
+
+  async #tendOrMiss(): Promise<void> {
+    if (this.#database === undefined || this.#fault !== undefined) return
+    await this.#tend(this.#database).catch((error: Error) => this.#isAway(error.message))
   }
 
   #isAway(reason: string): void {
@@ -82,6 +102,7 @@ export class GuardedDatabase implements Database {
     try {
       this.#database ??= await this.#open()
       await this.#database.read(function* () {})
+      await this.#tend(this.#database)
     } catch (error) {
       return this.#isAway((error as Error).message)
     }

@@ -106,7 +106,7 @@ export class MysqlDatabase implements SchemaDatabase {
   /** UTC, because an hour of local time comes twice in autumn. */
   async clockMs(): Promise<number> {
     const now = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000"
-    const [[nowMs] = []] = await this.#writers.ask(`SELECT ${now}`)
+    const [[nowMs] = []] = await this.#readers.ask(`SELECT ${now}`)
     return nowMs as number
   }
 

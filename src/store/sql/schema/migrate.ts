@@ -64,7 +64,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
       }
     } else {
       tell(`schema ${lease.version + 1}: waiting for ${lease.holder}, which migrates the database`)
-      await pause(LOOK_MS, undefined, { signal })
+      await waitToLook(signal)
     }
   }
 }
@@ -153,7 +153,7 @@ class Migrator {
         if (!hasCode(error, 'SCHEMA_BUSY')) throw error
       }
       this.#tellNowAndThen(`${line}: waiting for transactions that use the table`)
-      await pause(LOOK_MS, undefined, { signal: this.#signal })
+      await waitToLook(this.#signal)
     }
   }
 
@@ -175,6 +175,11 @@ class Migrator {
 }
 
 type FillStart = Parameters<FillStep['slice']>[0]
+
+/** Rejects with the signal's own reason. */
+async function waitToLook(signal: AbortSignal | undefined): Promise<void> {
+  await pause(LOOK_MS, undefined, { signal }).catch(() => signal?.throwIfAborted())
+}
 
 /** Says the first line at once, and of those that follow one each few seconds. */
 function spoken(tell: (line: string) => void): (line: string) => void {
