@@ -34,9 +34,12 @@ export async function callOperation(
     return await carry(function* () {
       const deliveries: Delivery[] = []
       const caller = { userId, isAdmin, operationId }
-      const context: OperationContext = { caller, nowMs, newId, settings, deliveries }
+      const told: OperationContext['told'] = new Map()
+      const context: OperationContext = { caller, nowMs, newId, settings, deliveries, told }
       const output = yield* carryOut(operation as OperationName, context, input)
-      return { answer: { ok: true, output }, deliveries }
+      const answer: CallAnswer = { ok: true, output }
+      if (told.size > 0) answer.told = [...told]
+      return { answer, deliveries }
     })
   } catch (error) {
     if (!(error instanceof CallRefusedError)) throw error
