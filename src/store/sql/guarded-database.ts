@@ -13,18 +13,38 @@ export interface DatabaseFault {
   sinceMs: number
 }
 
+/** The time of day, and a timer, which ends with what it returns. */
+export interface Clock {
+  nowMs(): number
+  wake(ms: number, run: () => void): () => void
+}
+
+const SYSTEM_CLOCK: Clock = {
+  nowMs: Date.now,
+  wake: (ms, run) => {
+    const timer = setTimeout(run, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
 export class GuardedDatabase implements Database {
   readonly #open: () => Promise<Database>
   readonly #changed: (fault: DatabaseFault | undefined) => void
+  readonly #clock: Clock
   #database: Database | undefined
   #fault: DatabaseFault | undefined
-  #timer: NodeJS.Timeout | undefined
+  #stopTimer = () => {}
   #isClosed = false
 
   /** `open` is called until it succeeds once. `changed` hears when the database is away, and when it is back. */
-  constructor(open: () => Promise<Database>, changed: (fault: DatabaseFault | undefined) => void) {
+  constructor(
+    open: () => Promise<Database>,
+    changed: (fault: DatabaseFault | undefined) => void,
+    clock = SYSTEM_CLOCK,
+  ) {
     this.#open = open
     this.#changed = changed
+    this.#clock = clock
   }
 
   /** Why it is away; undefined = it is there, as far as is known. */
@@ -47,7 +67,7 @@ export class GuardedDatabase implements Database {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#timer)
+    this.#stopTimer()
     await this.#database?.close()
   }
 
@@ -67,11 +87,11 @@ export class GuardedDatabase implements Database {
   #isAway(reason: string): void {
     if (this.#isClosed) return
     if (this.#fault === undefined) {
-      this.#fault = { reason, sinceMs: Date.now() }
+      this.#fault = { reason, sinceMs: this.#clock.nowMs() }
       this.#changed(this.#fault)
     } else this.#fault = { ...this.#fault, reason }
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#look(), LOOK_MS)
+    this.#stopTimer()
+    this.#stopTimer = this.#clock.wake(LOOK_MS, () => void this.#look())
   }
 
   async #look(): Promise<void> {
