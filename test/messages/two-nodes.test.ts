@@ -9,17 +9,6 @@ import { heard, messageNode, newestSeqs, pullRange, textMessage, textOf, textsPu
 
 const COUNT = 100
 
-/** The URL of a database, as operators write it. */
-function urlOf({
-  username,
-  password,
-  host,
-  port,
-  database,
-}: Awaited<ReturnType<typeof startMariadb>>['address']) {
-  return `mysql://${encodeURIComponent(username)}:${encodeURIComponent(password)}@${host}:${port}/${database}`
-}
-
 const numbered = (prefix: string) => Array.from({ length: COUNT }, (_, index) => `${prefix}${index}`)
 
 /** As the SDKs do: the first question is answered when other nodes know of the login. */
@@ -41,7 +30,7 @@ async function sendAll(
 t.test('two nodes', { skip: MARIADB_MISSING ?? false }, async (t) => {
   const [redis, mariadb] = await Promise.all([startRedis(), startMariadb()])
   t.teardown(() => Promise.all([redis.stop(), mariadb.stop()]))
-  const env = { REDIS_URL: redis.url, DATABASE_URL: urlOf(mariadb.address) }
+  const env = { REDIS_URL: redis.url, DATABASE_URL: mariadb.url }
   const start = (test: Teardown): Promise<TestNode[]> =>
     Promise.all([messageNode(test, env), messageNode(test, env)])
 

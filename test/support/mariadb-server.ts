@@ -18,6 +18,8 @@ import { until } from './redis.js'
 export interface MariadbServer {
   /** How a database gets in, over TCP. The database is there, and empty. */
   address: MysqlUrl
+  /** The same, as operators write it. */
+  url: string
   pid: number
   /** Carries out statements as root, one after another; answers the rows of the last. */
   query(...statements: string[]): Promise<Record<string, unknown>[]>
@@ -97,6 +99,7 @@ export async function startMariadb({ tls = false }: MariadbForm = {}): Promise<M
   )
   return {
     address: { host: '127.0.0.1', port, username: USER, password: PASSWORD, database: DATABASE },
+    url: `mysql://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${DATABASE}`,
     query,
     get pid() {
       return child.pid!

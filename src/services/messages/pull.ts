@@ -79,9 +79,9 @@ export const conversationSeqs = operation(
       conversationIDs.length === 0 ? yield* recordsOf(userID) : yield* findRecords(userID, conversationIDs)
     const standings = yield* standingsOf(own)
     for (const { conversationId, max, lastMs } of standings) noteTold(context, conversationId, max, lastMs)
-    const seqs = standings.map(({ conversationId, max, record, lastMs }): [string, Seqs] => [
+    const seqs = standings.map(({ conversationId, max, readSeq, lastMs }): [string, Seqs] => [
       conversationId,
-      { maxSeq: max, hasReadSeq: record.readSeq, maxSeqTime: lastMs },
+      { maxSeq: max, hasReadSeq: readSeq, maxSeqTime: lastMs },
     ])
     const pinned = returnPinned ? own.filter(({ isPinned }) => isPinned !== 0) : []
     return {

@@ -203,4 +203,4 @@ function holdHeads(cluster: RecordedCluster, toMs: number, count: number): void 
   holding.catch(() => {})
 }
 
-const NO_HEAD = { a: '', b: '', maxSeq: 0, minSeq: 0, lastMs: 0, rightsEpoch: 0 }
+const NO_HEAD = { a: '', b: '', aSeq: 0, bSeq: 0, maxSeq: 0, minSeq: 0, lastMs: 0, rightsEpoch: 0 }

@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from '@photostructure/sqlite'
 import { DatabaseUnavailableError, DuplicateKeyError } from '../../../errors/errors.js'
-import type { Database, Operation, Row, Step, Table, Value } from '../../ports/database.js'
+import type { Database, Operation, Row, Step, Table, Value, Wanted } from '../../ports/database.js'
 import { checkStep } from '../check-step.js'
 import {
   bound,
@@ -108,13 +108,14 @@ export class SqliteDatabase implements Database {
       case 'lock':
         return this.#lock(table, step.rows)
       case 'find':
-        return this.#find(table, step.order, step.keys)
+        return this.#find(table, step)
       case 'scan': {
         const { range } = step
         const rows = this.#select(selectRange(table, range)).all(
           ...rangeValues(range),
         ) as unknown as Value[][]
-        return rows.map((values) => rowOf(table, values))
+        const names = Object.keys(table.columns)
+        return rows.map((values) => rowOf(table, values, names))
       }
       case 'count': {
         const { range } = step
@@ -140,18 +141,19 @@ export class SqliteDatabase implements Database {
   /** The transaction has the only lock there is. Most rows are there, and looking is cheaper than trying to insert. */
   #lock(table: Table, rows: readonly Row[]): Row[] {
     const keys = rows.map((row) => table.key.map((name) => row[name]!))
-    const found = this.#find(table, 'key', keys)
+    const all = { order: 'key', keys, columns: Object.keys(table.columns) }
+    const found = this.#find(table, all)
     const absent = rows.filter((_, index) => found[index] === undefined)
     if (absent.length === 0) return found as Row[]
     this.#each(insertRow(table, 'ignore'), absent, (row) => valuesOf(table, row))
-    return this.#find(table, 'key', keys) as Row[]
+    return this.#find(table, all) as Row[]
   }
 
-  #find(table: Table, order: string, keys: readonly (readonly Value[])[]): (Row | undefined)[] {
-    const statement = this.#select(selectOne(table, order))
+  #find(table: Table, { order, keys, columns }: Wanted): (Row | undefined)[] {
+    const statement = this.#select(selectOne(table, order, columns))
     return keys.map((key) => {
       const values = statement.get(...key) as Value[] | undefined
-      return values && rowOf(table, values)
+      return values && rowOf(table, values, columns)
     })
   }
 
