@@ -41,8 +41,12 @@ export type MessageEvent =
   | { kind: 'acknowledged'; atMs: number; socket: SocketId; message: MessageName; sentMs: number }
   | { kind: 'refused'; atMs: number; socket: SocketId; message: MessageName; errCode: number; detail: string }
   /** The database has committed a message, and how far a conversation goes. */
-  | ({ kind: 'stored'; atMs: number; conversationId: ConversationId } & Numbered)
+  | ({ kind: 'stored'; atMs: number; conversationId: ConversationId; revokes?: Place } & Numbered)
   | { kind: 'headed'; atMs: number; conversationId: ConversationId; maxSeq: number }
+  /** It has committed that a message is revoked. `stored` of the notice has `revokes`. */
+  | ({ kind: 'revoked'; atMs: number } & Place)
+  /** A client is told that it has revoked a message. */
+  | ({ kind: 'revokeDone'; atMs: number; socket: SocketId } & Place)
   /** A client is told how far its conversations go (1001)... */
   | { kind: 'read'; atMs: number; socket: SocketId; maxSeqs: Record<ConversationId, number> }
   /** ...reads a range of one (1002)... */
@@ -57,6 +61,12 @@ export type MessageEvent =
     }
   /** ...and gets a message (2001). */
   | ({ kind: 'pushed'; atMs: number; socket: SocketId; conversationId: ConversationId } & Numbered)
+
+/** Where a message is. */
+export interface Place {
+  conversationId: ConversationId
+  seq: number
+}
 
 /** A message as it is stored. */
 export interface Numbered {

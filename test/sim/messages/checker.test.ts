@@ -221,6 +221,27 @@ t.test('a sender gets the message after the answer', async (t) => {
   t.same(broken(repeat), [], 'of a repeat it may have come before')
 })
 
+t.test('a revoke and its notice are one commit, each once', async (t) => {
+  const place = { conversationId: CHAT, seq: 1 }
+  const change = (atMs: number): HistoryEvent => ({ kind: 'revoked', atMs, ...place })
+  const done: HistoryEvent = { kind: 'revokeDone', atMs: 4_010, socket: ANN, ...place }
+  const notice = (atMs: number, seq: number): HistoryEvent[] => {
+    const told = { conversationId: 'n_ann_bob', seq, message: `ann:notice${seq}`, sentMs: EPOCH_MS + atMs }
+    return [
+      { kind: 'stored', atMs, revokes: place, ...told },
+      { kind: 'pushed', atMs: atMs + 10, socket: ANN, ...told },
+      { kind: 'pushed', atMs: atMs + 10, socket: BOB, ...told },
+    ]
+  }
+  t.same(broken([...but({}), change(4_000), ...notice(4_000, 1), done]), [])
+  t.same(broken([...but({}), change(4_000)]), ['change and notice'], 'nobody is told')
+  t.same(broken([...but({}), ...notice(4_000, 1)]), ['change and notice'], 'nothing is changed')
+  t.same(broken([...but({}), change(4_000), ...notice(4_100, 1)]), ['change and notice'], 'in two commits')
+  const twice = [...notice(4_000, 1), ...notice(4_100, 2)]
+  t.same(broken([...but({}), change(4_000), ...twice]), ['change and notice'])
+  t.same(broken([...but({}), done]), ['change and notice'], 'answered, and not done')
+})
+
 t.test('a socket that its node closes for nothing is a false end', async (t) => {
   t.same(broken([...but({}), left(20_000, BOB, true)]), ['no false end'])
   t.same(broken([...but({}), left(20_000, BOB, true)], [fault('ioDeath', 19_000, 20_000, 1)]), [])

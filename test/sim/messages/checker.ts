@@ -10,16 +10,17 @@
  *   none that was old when it came
  * - heard: a socket that is on record gets all that is beyond what it was told when it read, in time, or is closed
  * - answer first: a socket that sends a message gets it itself after the answer
+ * - change and notice: a revoke and its notice are one commit, each once; one that was answered is done
  * - no false end: where nothing fails no socket is closed by its node
  *
  * A failure excuses what is late while it lasts and until its consequences are over (`settleMs`), nothing more.
  */
 import { WireCode } from '../../../src/openim/codes.js'
 import { append } from '../../../src/rules/append.js'
-import type { ConversationId } from '../../../src/rules/messages/conversation-id.js'
+import { type ConversationId, isSingleChat } from '../../../src/rules/messages/conversation-id.js'
 import type { UserId } from '../../../src/rules/types.js'
 import { dueAfter } from '../excuses.js'
-import type { History, HistoryEvent, MessageName, SocketId } from '../history.js'
+import type { History, HistoryEvent, MessageName, Place, SocketId } from '../history.js'
 import { type Socket, socketsOf } from '../reading.js'
 
 export type MessageRule =
@@ -31,6 +32,7 @@ export type MessageRule =
   | 'pushed once'
   | 'heard'
   | 'answer first'
+  | 'change and notice'
   | 'no false end'
 
 export interface MessageViolation {
@@ -74,6 +76,7 @@ export function checkMessages(history: History, bounds: MessageBounds): MessageV
     ...checkReads(facts),
     ...facts.sockets.flatMap((socket) => [...checkPushes(facts, socket), ...checkHeard(facts, socket)]),
     ...checkAnswerFirst(facts),
+    ...checkNotices(facts),
     ...checkEnds(facts),
   ]
   return violations.sort((a, b) => a.atMs - b.atMs)
@@ -141,8 +144,9 @@ function checkStored(facts: Facts): MessageViolation[] {
   const violations: MessageViolation[] = []
   const violation = (atMs: number, what: string) => violations.push({ rule: 'stored once', atMs, what })
   const sent = new Set(facts.all('sending').map(({ message }) => message))
-  for (const { message, atMs } of facts.stored) {
-    if (!sent.has(message)) violation(atMs, `${message} was stored, and nobody had sent it`)
+  for (const { message, atMs, conversationId } of facts.stored) {
+    if (!sent.has(message) && isSingleChat(conversationId))
+      violation(atMs, `${message} was stored, and nobody had sent it`)
     const [first] = facts.storedAs(message)
     if (first!.atMs < atMs || facts.storedAs(message).length > 1)
       violation(atMs, `${message} was stored twice`)
@@ -297,6 +301,29 @@ function checkAnswerFirst(facts: Facts): MessageViolation[] {
     const what = `socket ${socket} gets its own ${message} before the answer, or with it`
     return [{ rule: 'answer first', atMs: push.atMs, what }]
   })
+}
+
+function checkNotices(facts: Facts): MessageViolation[] {
+  const violations: MessageViolation[] = []
+  const violation = (atMs: number, what: string) => violations.push({ rule: 'change and notice', atMs, what })
+  const nameOf = ({ conversationId, seq }: Place) => `${conversationId} ${seq}`
+  const changes = groups(facts.all('revoked'), nameOf)
+  const notices = groups(
+    facts.stored.filter((row) => row.revokes !== undefined),
+    ({ revokes }) => nameOf(revokes!),
+  )
+  for (const name of new Set([...changes.keys(), ...notices.keys()])) {
+    const [changed = [], told = []] = [changes.get(name), notices.get(name)]
+    const atMs = (changed[0] ?? told[0])!.atMs
+    if (told.length !== 1) violation(atMs, `${name} is revoked, and told ${told.length} times`)
+    else if (changed[0]?.atMs !== told[0]!.atMs) violation(atMs, `${name} is not revoked where it is told`)
+  }
+  for (const done of facts.all('revokeDone')) {
+    const [change] = changes.get(nameOf(done)) ?? []
+    if (change === undefined || change.atMs > done.atMs)
+      violation(done.atMs, `${nameOf(done)} is not revoked`)
+  }
+  return violations
 }
 
 function checkEnds(facts: Facts): MessageViolation[] {

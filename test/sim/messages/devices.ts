@@ -2,6 +2,7 @@
  * A device of a user, as an SDK keeps it: it comes back when its socket breaks, reads what it lacks, and sends each message
  * until it is told that it is stored.
  */
+import { WireCode } from '../../../src/openim/codes.js'
 import { ContentType, MessageFrom, MessageStatus } from '../../../src/openim/content-types.js'
 import { newMessage } from '../../../src/openim/message-bytes.js'
 import {
@@ -14,6 +15,7 @@ import {
   UserSendMsgResp,
 } from '../../../src/openim/proto/messages.js'
 import { RequestId } from '../../../src/openim/requests.js'
+import type { Call } from '../../../src/protocol/operations.js'
 import {
   type ConversationId,
   pairOf,
@@ -21,14 +23,17 @@ import {
   singleChatId,
 } from '../../../src/rules/messages/conversation-id.js'
 import type { PlatformId, UserId } from '../../../src/rules/types.js'
+import type { QuestionOf } from '../../../src/runtime/index.js'
 import type { VirtualClient } from '../../world/client.js'
 import { IO_SLOTS, type RecordedCluster } from '../cluster.js'
-import type { MessageName, SocketId } from '../history.js'
+import type { MessageName, Place, SocketId } from '../history.js'
 import { nameOf, numberedOf } from './rows.js'
 
 /** SDKs wait so long for an answer, and then take the connection for broken. */
 const ANSWER_MS = 10_000
 const HANDSHAKE_MS = 5_000
+/** What REST waits for an answer of storage. */
+const CALL_MS = 8_000
 const AGAIN_MIN_MS = 200
 const AGAIN_MAX_MS = 2_500
 /** Messages of a range that is read. */
@@ -36,6 +41,7 @@ const RANGE_MAX = 1_000
 
 interface Connection {
   socket: SocketId
+  node: number
   client: VirtualClient
 }
 
@@ -53,6 +59,8 @@ export class Device {
   readonly #unsent = new Map<MessageName, Unsent>()
   /** The last number of each conversation that it has read; what is pushed does not count. */
   readonly #synced = new Map<ConversationId, number>()
+  /** Where its user's last message is that was pushed to it. */
+  #lastOwn: Place | undefined
   #connection: Connection | undefined
   #isAway = false
 
@@ -67,9 +75,9 @@ export class Device {
     if (this.#isAway || this.#connection !== undefined) return
     const socket = this.#cluster.enter(this.userId, this.#platformId, place.node, place.io)
     if (socket === undefined) return this.#connectAgain()
-    const connection = { socket, client: this.#cluster.clientOf(socket)! }
+    const client = this.#cluster.clientOf(socket)!
+    const connection = { socket, node: client.node, client }
     this.#connection = connection
-    const { client } = connection
     const { stateChanged } = client.events
     client.events = {
       ...client.events,
@@ -112,6 +120,40 @@ export class Device {
     if (this.#unsent.has(name)) return
     this.#unsent.set(name, { message, conversationId, on: undefined })
     this.#transmit(name)
+  }
+
+  /** Take back the last message that came to this device and was its user's own. */
+  revokeLast(): void {
+    if (this.#lastOwn !== undefined) this.#revoke(this.#lastOwn)
+  }
+
+  /** Over REST, at the node of its socket, until there is an answer. */
+  #revoke(place: Place): void {
+    const connection = this.#connection
+    if (connection?.client.state !== 'in') return
+    const { node, socket } = connection
+    const { api, addresses } = this.#cluster.nodes[node]!
+    const { userId } = this
+    const input = JSON.stringify({ conversationID: place.conversationId, seq: place.seq, userID: userId })
+    const call: QuestionOf<Call, 'call'> = {
+      kind: 'call',
+      operation: 'revokeMessage',
+      userId,
+      isAdmin: false,
+      operationId: 'op',
+      input,
+    }
+    api.ask<Call, 'call'>(addresses.storage!.writer, call, CALL_MS).then(
+      (answer) => {
+        if (answer.ok) this.#cluster.note({ kind: 'revokeDone', atMs: this.#cluster.nowMs, socket, ...place })
+        else if (answer.errCode === WireCode.DatabaseError) this.#revokeAgain(place)
+      },
+      () => this.#revokeAgain(place),
+    )
+  }
+
+  #revokeAgain(place: Place): void {
+    this.#cluster.later(this.#pauseMs(), () => this.#revoke(place))
   }
 
   /** Read everything from the beginning. */
@@ -225,6 +267,8 @@ export class Device {
       for (const message of Msgs) {
         const numbered = numberedOf(message)
         this.#cluster.note({ kind: 'pushed', atMs: this.#cluster.nowMs, socket, conversationId, ...numbered })
+        const isOwn = message.sendID === this.userId && message.contentType === ContentType.Text
+        if (isOwn) this.#lastOwn = { conversationId, seq: message.seq }
       }
     }
   }

@@ -32,6 +32,7 @@ const SETTLE_MS = 30_000
 const LATE_MS = 6_000
 /** Shorter than what an answer of the store is waited for, and often longer than first reads wait. */
 const SLOW_ASSERT_MS = [1_000, 2_800] as const
+const CLOCK_STEP_MS = 400
 const CONVERSATIONS = ['si_ann_bob', 'si_Ann_ann', 'si_ann_cid', 'si_Ann_bob', 'si_bob_cid', 'si_Ann_cid']
 
 const OF_STORAGE = {
@@ -80,6 +81,16 @@ const OF_STORAGE = {
     [1_000, 20_000],
     ({ network, nodes }, { node }) => void network.deaf.add(nodes[node]!.nodeId),
     ({ network, nodes }, { node }) => void network.deaf.delete(nodes[node]!.nodeId),
+  ),
+  /** A node's clock is set; it stays within what times of messages may be off by. */
+  nodeClockStep: strike(
+    [1_000, 20_000],
+    ({ nodes }, { node, degree }) => {
+      nodes[node]!.clockOffsetMs = Math.round((2 * degree - 1) * CLOCK_STEP_MS)
+    },
+    ({ nodes }, { node }) => {
+      nodes[node]!.clockOffsetMs = 0
+    },
   ),
   ioDeath: FAULTS.threadDeath,
   storageDeath: FAULTS.threadDeath,

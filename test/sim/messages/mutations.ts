@@ -189,4 +189,18 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     find: 'state.uncertainUntilMs = ctx.nowMs() + UNCERTAIN_MS',
     replace: '',
   },
+  {
+    name: 'messages: a revoke locks nothing',
+    faults: [],
+    file: 'src/services/messages/revoke.ts',
+    find: 'if (head !== undefined) yield* lock(conversations, [head])',
+    replace: '',
+  },
+  {
+    name: 'messages: a revoke is told to nobody',
+    faults: [],
+    file: 'src/services/messages/revoke.ts',
+    find: '    yield* tellRevoked(context, row, userId)\n',
+    replace: '',
+  },
 ]

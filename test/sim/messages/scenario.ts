@@ -42,6 +42,8 @@ export type MessageStep =
   /** `isDoubled`: another device of the sender sends the same message too. */
   | { do: 'send'; device: number; to: UserId; id: string; isDoubled: boolean }
   | { do: 'move'; device: number; node: number; io: number; clean: boolean }
+  /** `isDoubled`: another device of the user does so too. */
+  | { do: 'revoke'; device: number; isDoubled: boolean }
   | { do: 'goAway'; device: number; forMs: number; clean: boolean }
 
 export interface MessagePlan {
@@ -87,6 +89,7 @@ export function messagePlanOf(seed: number, names = MESSAGE_FAULT_NAMES): Messag
     if (kind < 0.15) {
       return { do: 'move', device, node: below(NODES), io: below(IO_SLOTS.length), clean: random() < 0.5 }
     }
+    if (kind < 0.22) return { do: 'revoke', device, isDoubled: random() < 0.5 }
     const to = pick(USERS.filter((user) => user !== DEVICES[device]![0]))
     // IDs of two messages in turn differ by their case alone.
     const id = `${number % 2 === 0 ? 'm' : 'M'}${Math.floor(number / 2)}`
@@ -165,12 +168,14 @@ async function register({ database, wallMs }: RecordedCluster): Promise<void> {
 
 function take(step: MessageStep, devices: readonly Device[]): void {
   const device = devices[step.device]!
+  const ofUser = devices.filter((one) => one.userId === device.userId)
   switch (step.do) {
-    case 'send': {
-      const others = devices.filter((one) => one.userId === device.userId && one !== device)
-      for (const one of step.isDoubled ? [device, ...others] : [device]) one.send(step.to, step.id)
+    case 'send':
+      for (const one of step.isDoubled ? ofUser : [device]) one.send(step.to, step.id)
       return
-    }
+    case 'revoke':
+      for (const one of step.isDoubled ? ofUser : [device]) one.revokeLast()
+      return
     case 'move':
       return device.move(step.node, step.io, step.clean)
     case 'goAway':
