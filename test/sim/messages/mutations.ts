@@ -17,7 +17,7 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
   },
   {
     name: 'messages: who has read before the login was recorded is not sent away',
-    faults: ['slowAssert', 'partition'],
+    faults: ['slowAssert'],
     file: 'actors/io/connection/messages.ts',
     find: "if (state.reading?.isEarly) return ctx.signal(ctx.self, { kind: 'dismiss' })",
     replace: '',
