@@ -14,6 +14,7 @@ import type { Database } from '../store/ports/database.js'
 import { TABLES } from '../store/schema/tables.js'
 import { GuardedDatabase } from '../store/sql/guarded-database.js'
 import { MysqlDatabase } from '../store/sql/mysql/mysql-database.js'
+import { Checkpoints } from '../store/sql/sqlite/checkpoints.js'
 import { SqliteDatabase } from '../store/sql/sqlite/sqlite-database.js'
 
 const FILE = 'messages.db'
@@ -23,10 +24,13 @@ const FILE_LOOK_MS = 20
 /** Clients wait for ten seconds. */
 const STATEMENT_MS = 5_000
 
-/** For the writer: tables are made where they are absent. Throws DATABASE_UNAVAILABLE for a file that cannot be had. */
-export async function openToWrite(config: Config, log: Log): Promise<GuardedDatabase> {
+/**
+ * For the writer: tables are made where they are absent. `onGrown`: it is time for a checkpoint of the file. Throws
+ * DATABASE_UNAVAILABLE for a file that cannot be had.
+ */
+export async function openToWrite(config: Config, log: Log, onGrown: () => void): Promise<GuardedDatabase> {
   return guarded(log, async () => {
-    if (config.databaseUrl === '') return openFile(config.dataDir)
+    if (config.databaseUrl === '') return openFile(config.dataDir, onGrown)
     const database = await server(config, 1)
     await database.create(TABLES)
     return database
@@ -38,6 +42,25 @@ export async function openToRead(config: Config, log: Log): Promise<GuardedDatab
   return guarded(log, () =>
     config.databaseUrl === '' ? fileToRead(config) : server(config, config.databaseReaders),
   )
+}
+
+/** For a reader: checkpoints of the file, which is there when the first is asked for. */
+export function checkpointsOf({ databaseUrl, dataDir }: Config, log: Log): { run(): void; close(): void } {
+  let checkpoints: Checkpoints | undefined
+  return {
+    run() {
+      if (databaseUrl !== '') return
+      try {
+        checkpoints ??= new Checkpoints(join(dataDir, FILE))
+        checkpoints.checkpoint()
+      } catch (error) {
+        if (!hasCode(error, 'DATABASE_UNAVAILABLE')) throw error
+        // The writer hears of the same disk, and makes checkpoints by itself when the log has grown more.
+        log.warn({ reason: error.message }, 'the log of the database is not moved into its file')
+      }
+    },
+    close: () => checkpoints?.close(),
+  }
 }
 
 /** A node without its database serves presence, so it counts as ready, with a warning. */
@@ -74,9 +97,9 @@ function server(config: Config, connectionsMax: number): Promise<MysqlDatabase> 
 }
 
 /** The file in DATA_DIR, with its tables. Throws DATABASE_UNAVAILABLE. */
-export function openFile(dataDir: string): SqliteDatabase {
+export function openFile(dataDir: string, onGrown?: () => void): SqliteDatabase {
   mkdirSync(dataDir, { recursive: true })
-  const database = SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false })
+  const database = SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false, onGrown })
   database.create(TABLES)
   return database
 }

@@ -47,7 +47,7 @@ export function chatWithJs(t: Test, servers: readonly SdkServer[]): void {
         const user = await JsUser.start(
           t,
           servers[users.length % servers.length]!,
-          `${name}-${index}`,
+          `${name}-js-${index}`,
           options,
         )
         users.push(user)

@@ -40,14 +40,15 @@ export function chatWithWasm(t: Test, servers: readonly SdkServer[], pages: Page
   for (const [index, { title, walk }] of scenarios.entries()) {
     t.test(title, async (t) => {
       let logins = 0
+      const idOf = (name: string) => `${name}-wasm-${index}`
       const next = () => servers[logins++ % servers.length]!
       const users: WasmUser[] = []
       const login = async (name: string) => {
-        const user = await WasmUser.login(t, { ...pages, server: next() }, `${name}-${index}`)
+        const user = await WasmUser.login(t, { ...pages, server: next() }, idOf(name))
         users.push(user)
         return user
       }
-      const withoutPage = (name: string) => JsUser.login(t, next(), `${name}-${index}`)
+      const withoutPage = (name: string) => JsUser.login(t, next(), idOf(name))
       await walk(t, Object.assign(login, { withoutPage }))
       for (const { userId, faults } of users) {
         const rest = faults.filter((fault) => !UNCONNECTED.test(fault))

@@ -41,7 +41,8 @@ export function spawnWriter(system: Spawner, life: StorageLife): void {
 
 export function spawnReader(system: Spawner, life: StorageLife): void {
   const counts = { reads: 0, missedReads: 0 }
-  system.spawn(messageReader, { database: guarded(life), counts, ...operationArgs(life) }, MESSAGE_READER)
+  const args = { database: guarded(life), checkpoint: () => {}, counts, ...operationArgs(life) }
+  system.spawn(messageReader, args, MESSAGE_READER)
 }
 
 /** With the circuit breaker of a real node. */

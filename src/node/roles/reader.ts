@@ -2,7 +2,7 @@
 import { messageReader, type ReaderCounts } from '../../../actors/storage/message-reader.js'
 import { MESSAGE_READER } from '../../protocol/addresses.js'
 import type { GuardedDatabase } from '../../store/sql/guarded-database.js'
-import { databasePart, openToRead, operationArgs } from '../message-database.js'
+import { checkpointsOf, databasePart, openToRead, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { threadLog } from '../settings.js'
 
@@ -11,15 +11,24 @@ export const prepare: PrepareRole = async (task) => {
   return (thread) => open(thread, database)
 }
 
-function open({ system, settings, meter }: ThreadContext, database: GuardedDatabase): RoleInstance {
+function open({ system, settings, log, meter }: ThreadContext, database: GuardedDatabase): RoleInstance {
   const counts: ReaderCounts = { reads: 0, missedReads: 0 }
-  system.spawn(messageReader, { database, ...operationArgs(settings.config), counts }, MESSAGE_READER)
+  const checkpoints = checkpointsOf(settings.config, log)
+  const checkpoint = () => checkpoints.run()
+  system.spawn(
+    messageReader,
+    { database, checkpoint, ...operationArgs(settings.config), counts },
+    MESSAGE_READER,
+  )
   meter.metrics.onSnapshot((report) => {
     report.total('messageReads', counts.reads)
     report.total('messagesMissed', counts.missedReads)
   })
   return {
-    stop: () => database.close(),
+    stop: async () => {
+      checkpoints.close()
+      await database.close()
+    },
     parts: () => [databasePart('database-reads', database)],
   }
 }

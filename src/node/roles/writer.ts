@@ -9,11 +9,22 @@ import { threadLog } from '../settings.js'
 import { reportTotals } from '../thread-meter.js'
 
 export const prepare: PrepareRole = async (task) => {
-  const database = await openToWrite(task.settings.config, threadLog(task))
-  return (thread) => open(thread, database)
+  // Nothing is written before the thread has its actors.
+  const log: DatabaseLog = { onGrown: () => {} }
+  const database = await openToWrite(task.settings.config, threadLog(task), () => log.onGrown())
+  return (thread) => open(thread, database, log)
 }
 
-function open({ system, settings, meter }: ThreadContext, database: GuardedDatabase): RoleInstance {
+/** What happens when the log of the embedded database has grown. */
+interface DatabaseLog {
+  onGrown(): void
+}
+
+function open(
+  { system, settings, meter }: ThreadContext,
+  database: GuardedDatabase,
+  log: DatabaseLog,
+): RoleInstance {
   const { commitSeconds, commitMessages, housekeepingSeconds } = meter.metrics.all
   const counts: WriterCounts = {
     messagesSent: 0,
@@ -28,7 +39,8 @@ function open({ system, settings, meter }: ThreadContext, database: GuardedDatab
     housekept: (seconds) => housekeepingSeconds.observe(seconds),
   }
   const addresses = new Addresses(settings.topology)
-  const { deliveries } = addresses
+  const { deliveries, storage } = addresses
+  log.onGrown = () => system.tell(storage!.reader, { kind: 'logGrown' })
   const messageSync = settings.config.usesRedis ? addresses.messageSync : undefined
   system.spawn(
     messageWriter,

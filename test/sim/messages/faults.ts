@@ -68,9 +68,9 @@ const OF_STORAGE = {
     },
   ),
   /** A node dies right after its next commit of messages... */
-  dieAfterCommit: dies(isOfMessages),
-  /** ...or when it has taken what others left in the outbox. */
-  takerDies: dies(isTaking),
+  dieAfterCommit: dies([9_000, 20_000], isOfMessages),
+  /** ...or when it has taken what others left in the outbox, which is old then. */
+  takerDies: dies([20_000, 30_000], isTaking),
   /** The store takes long to record logins. */
   slowAssert: weather(({ degree }) => {
     const [minMs, maxMs] = SLOW_ASSERT_MS
@@ -155,9 +155,9 @@ function database(of: (fault: Fault<string>) => Partial<DatabaseWeather>): Fault
   }
 }
 
-function dies(isMeant: (steps: readonly Step[]) => boolean): FaultKind {
+function dies(lasts: FaultKind['lasts'], isMeant: (steps: readonly Step[]) => boolean): FaultKind {
   return {
-    lasts: [9_000, 20_000],
+    lasts,
     settleMs: SETTLE_MS,
     strikesNode: true,
     begin: (cluster, { node }, comeBack) =>
@@ -191,7 +191,7 @@ function isOfMessages(steps: readonly Step[]): boolean {
 }
 
 function isTaking(steps: readonly Step[]): boolean {
-  return steps.some(({ table, kind }) => table === outbox && kind === 'update')
+  return steps.some((step) => step.table === outbox && step.kind === 'update' && step.changes.length > 0)
 }
 
 /** A transaction that locks rows, and is undone at the end. */

@@ -200,7 +200,7 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     name: 'messages: a revoke is told to nobody',
     faults: [],
     file: 'src/services/messages/revoke.ts',
-    find: '    yield* tellRevoked(context, row, userId)\n',
+    find: 'yield* tellRevoked(context, row, userID)',
     replace: '',
   },
 ]

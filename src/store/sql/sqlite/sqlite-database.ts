@@ -25,6 +25,8 @@ export interface SqliteOptions {
   path: string
   /** Reads only; the file has to be there. */
   readOnly: boolean
+  /** So much was written that it is time for a checkpoint. */
+  onGrown?: () => void
 }
 
 type Handle = InstanceType<typeof DatabaseSync>
@@ -38,25 +40,33 @@ const SQLITE_CONSTRAINT = 19
 const NO_LIMIT = -1
 /** Of the writer; SQLite's own is 2,000. What a few thousand users change again and again is then not read each time. */
 const CACHE_KIB = 16_384
+/** Rows written between two checkpoints: each changes a page or more, and a page that changes again is moved once. */
+const ROWS_A_CHECKPOINT = 4_000
+/** Pages of the log (32 MiB) after which the writer makes a checkpoint by itself, where nobody else has. */
+const LOG_PAGES_MAX = 8_000
 
 export class SqliteDatabase implements Database {
   readonly #handle: Handle
   readonly #statements = new Map<string, Statement>()
+  readonly #onGrown: () => void
+  #rowsWritten = 0
 
-  private constructor(handle: Handle) {
+  private constructor(handle: Handle, onGrown: () => void) {
     this.#handle = handle
+    this.#onGrown = onGrown
   }
 
   /** Throws DATABASE_UNAVAILABLE. */
-  static open({ path, readOnly }: SqliteOptions): SqliteDatabase {
+  static open({ path, readOnly, onGrown = () => {} }: SqliteOptions): SqliteDatabase {
     return mapErrors(() => {
       const handle = new DatabaseSync(path, { readOnly, timeout: BUSY_MS })
       if (!readOnly) {
         handle.exec('PRAGMA journal_mode=WAL')
         handle.exec(`PRAGMA cache_size=-${CACHE_KIB}`)
+        handle.exec(`PRAGMA wal_autocheckpoint=${LOG_PAGES_MAX}`)
       }
       handle.exec('PRAGMA synchronous=FULL')
-      return new SqliteDatabase(handle)
+      return new SqliteDatabase(handle, onGrown)
     })
   }
 
@@ -68,7 +78,12 @@ export class SqliteDatabase implements Database {
   }
 
   async write<T>(begin: () => Operation<T>): Promise<T> {
-    return this.#transact('BEGIN IMMEDIATE', begin())
+    const result = this.#transact('BEGIN IMMEDIATE', begin())
+    if (this.#rowsWritten >= ROWS_A_CHECKPOINT) {
+      this.#rowsWritten = 0
+      this.#onGrown()
+    }
+    return result
   }
 
   async read<T>(begin: () => Operation<T>): Promise<T> {
@@ -132,6 +147,7 @@ export class SqliteDatabase implements Database {
           const statement = this.#prepare(updateRow(table, names, step.kind === 'raise'))
           statement.run(...names.map((name) => bound(set[name]!)), ...key)
         }
+        this.#rowsWritten += step.changes.length
         return
       case 'remove':
         return this.#each(deleteRow(table), step.keys, (key) => key)
@@ -160,6 +176,7 @@ export class SqliteDatabase implements Database {
   #each<T>(sql: string, items: readonly T[], values: (item: T) => readonly Value[]): void {
     const statement = this.#prepare(sql)
     for (const item of items) statement.run(...values(item))
+    this.#rowsWritten += items.length
   }
 
   /** Its rows are arrays: the driver takes twice as long to make objects of them. */
