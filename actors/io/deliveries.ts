@@ -16,6 +16,7 @@ import type * as MessageReader from '../../src/protocol/message-reader.js'
 import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
 import type { ConversationId } from '../../src/rules/messages/conversation-id.js'
 import { Cursors, type Passed } from '../../src/rules/messages/cursors.js'
+import type { Late } from '../../src/rules/messages/late.js'
 import type { Delivery } from '../../src/rules/messages/types.js'
 import { assertNever, type Context, defineActor, type Outcome, type Ref } from '../../src/runtime/index.js'
 
@@ -40,8 +41,10 @@ export interface Args {
 
 interface State extends Args {
   cursors: Cursors
-  /** Conversations with a gap, and since when. */
+  /** Conversations with a gap, and since when; infinite = it is being read. */
   gaps: Map<ConversationId, number>
+  /** A look at the gaps is due. */
+  isLooking: boolean
   /** In order; later pushes to the same connections wait behind them. */
   own: Push[]
   /** Connections with a push in `own`. */
@@ -51,8 +54,8 @@ interface State extends Args {
 interface Push {
   to: ConnectionReport
   frame: PushFrame
-  /** Only for those who logged in before. */
-  before: number | undefined
+  /** Not for those who have read it; undefined = for all. */
+  late: Late | undefined
 }
 
 type Private =
@@ -101,21 +104,27 @@ function onDelivery(ctx: Ctx, state: State, delivery: Delivery): void {
 }
 
 function passAll(ctx: Ctx, state: State, conversationId: ConversationId, passed: readonly Passed[]): void {
-  for (const { delivery, isLate } of passed)
-    deliver(ctx, state, delivery, isLate ? delivery.sentMs : undefined)
+  for (const { delivery, isLate } of passed) deliver(ctx, state, delivery, isLate)
   if (state.cursors.gapOf(conversationId) === undefined) state.gaps.delete(conversationId)
   else if (!state.gaps.has(conversationId)) {
-    if (state.gaps.size === 0) ctx.once('gap', GAP_MS, { kind: 'gapDue' })
     state.gaps.set(conversationId, ctx.nowMs())
+    lookSoon(ctx, state)
   }
+}
+
+function lookSoon(ctx: Ctx, state: State): void {
+  if (state.isLooking) return
+  state.isLooking = true
+  ctx.once('gap', GAP_MS, { kind: 'gapDue' })
 }
 
 /** What has not come by now is read. */
 function onGapDue(ctx: Ctx, state: State): void {
   const { gaps, cursors, reader } = state
+  state.isLooking = false
   for (const [conversationId, sinceMs] of gaps) {
     if (ctx.nowMs() - sinceMs < GAP_MS) continue
-    // In flight: its answer, or the end of its question, sets it again.
+    // Its answer, or the end of its question, sets it again.
     gaps.set(conversationId, Number.POSITIVE_INFINITY)
     const { from, to } = cursors.gapOf(conversationId)!
     ctx.ask(reader, { kind: 'readMissed', conversationId, from, to }, READ_MS, (outcome) => ({
@@ -124,7 +133,7 @@ function onGapDue(ctx: Ctx, state: State): void {
       outcome,
     }))
   }
-  if ([...gaps.values()].some(Number.isFinite)) ctx.once('gap', GAP_MS, { kind: 'gapDue' })
+  if ([...gaps.values()].some(Number.isFinite)) lookSoon(ctx, state)
 }
 
 function onGapRead(
@@ -140,17 +149,17 @@ function onGapRead(
     return passAll(ctx, state, conversationId, cursors.fill(conversationId, outcome.value))
   }
   gaps.set(conversationId, ctx.nowMs() + RETRY_MS)
-  ctx.once('gap', RETRY_MS + GAP_MS, { kind: 'gapDue' })
+  lookSoon(ctx, state)
 }
 
 // Pushes
 
-function deliver(ctx: Ctx, state: State, delivery: Delivery, before: number | undefined): void {
+function deliver(ctx: Ctx, state: State, delivery: Delivery, isLate: boolean): void {
   let frame: PushFrame | undefined
   for (const userId of delivery.userIds) {
     for (const to of state.hub.connectionsOf(userId)) {
       frame ??= new PushFrame(delivery)
-      const push = { to, frame, before }
+      const push = { to, frame, late: isLate ? delivery : undefined }
       if (userId === delivery.senderId || state.waiting.has(to)) postpone(ctx, state, push)
       else give(ctx, state, push)
     }
@@ -171,9 +180,9 @@ function onOwnDue(ctx: Ctx, state: State): void {
 }
 
 /** A connection that has no room for a push is closed: it would lack a message, and not know. */
-function give(ctx: Ctx, { counts }: State, { to: { connection }, frame, before }: Push): void {
+function give(ctx: Ctx, { counts }: State, { to: { connection }, frame, late }: Push): void {
   counts.pushes++
-  if (!ctx.tryTell(connection, { kind: 'push', frame, before })) ctx.signal(connection, { kind: 'dismiss' })
+  if (!ctx.tryTell(connection, { kind: 'push', frame, late })) ctx.signal(connection, { kind: 'dismiss' })
 }
 
 // Lifecycle
@@ -186,6 +195,7 @@ function start(ctx: Ctx, args: Args): State {
     ...args,
     cursors: new Cursors(args.wallMs()),
     gaps: new Map(),
+    isLooking: false,
     own: [],
     waiting: new Set(),
   }

@@ -33,9 +33,12 @@ export function* operationOf(
 ): Operation<CarriedOut> {
   const deliveries: Delivery[] = []
   const caller = { userId, isAdmin, operationId }
-  const context: OperationContext = { caller, nowMs: wallMs(), newId, settings, deliveries }
+  const told: OperationContext['told'] = new Map()
+  const context: OperationContext = { caller, nowMs: wallMs(), newId, settings, deliveries, told }
   const output = yield* carryOut(operation as OperationName, context, input)
-  return { answer: { ok: true, output }, deliveries }
+  const answer: CallAnswer = { ok: true, output }
+  if (told.size > 0) answer.told = [...told]
+  return { answer, deliveries }
 }
 
 /** A call that was refused has been carried out: that is its answer. Throws any other error again. */

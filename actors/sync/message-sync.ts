@@ -13,6 +13,7 @@
 import type { Addresses } from '../../src/protocol/addresses.js'
 import type * as MessageSync from '../../src/protocol/message-sync.js'
 import { append } from '../../src/rules/append.js'
+import { nodeOfHolder } from '../../src/rules/cluster/holder.js'
 import type { Delivery } from '../../src/rules/messages/types.js'
 import { Ways } from '../../src/rules/messages/ways.js'
 import type { Holder, UserId, Whereabouts } from '../../src/rules/types.js'
@@ -154,6 +155,8 @@ function byNode(
 ): Map<Holder, Delivery[]> {
   const { members, holder } = access
   const isUncertain = ctx.nowMs() < uncertainUntilMs
+  // Its sockets hear of it from the writer, after the answer; an earlier incarnation has the same ones.
+  const isHere = (to: Holder) => holder !== undefined && nodeOfHolder(to) === nodeOfHolder(holder)
   const nodesOf = new Map<UserId, Set<Holder>>(
     found.map((one) => [one.userId, new Set(members.filter(one).claims.map((claim) => claim.holder))]),
   )
@@ -163,7 +166,7 @@ function byNode(
     // A user who could not be read may be anywhere. A node that has just come is in the record, and not yet in the registry.
     for (const userId of delivery.userIds)
       for (const to of nodesOf.get(userId) ?? members.living) told.add(to)
-    for (const to of told) if (to !== holder) append(nodes, to, delivery)
+    for (const to of told) if (!isHere(to)) append(nodes, to, delivery)
   }
   return nodes
 }

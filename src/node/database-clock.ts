@@ -10,26 +10,38 @@ import { betterReading, type ClockReading, readingOf } from '../rules/messages/d
 const SAMPLES = 3
 const US_PER_MS = 1_000
 
-export function createDatabaseClock(): SharedArrayBuffer {
+/** The clocks of the machine. */
+export interface MachineClocks {
+  /** Time of day; it may be set. */
+  wallMs(): number
+  /** Goes on evenly; it has the same beginning on all threads. */
+  steadyMs(): number
+}
+
+const MACHINE: MachineClocks = { wallMs: Date.now, steadyMs: uptimeMs }
+
+export function createDatabaseClock({ wallMs, steadyMs } = MACHINE): SharedArrayBuffer {
   const shared = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)
-  write(shared, Date.now() - steadyMs())
+  write(shared, wallMs() - steadyMs())
   return shared
 }
 
 export class SharedDatabaseClock {
   readonly #shared: SharedArrayBuffer
   readonly #offsetUs: BigInt64Array
+  readonly #steadyMs: () => number
   /** Of the thread that measures. */
   #reading: ClockReading | undefined
 
-  constructor(shared: SharedArrayBuffer) {
+  constructor(shared: SharedArrayBuffer, { steadyMs } = MACHINE) {
     this.#shared = shared
+    this.#steadyMs = steadyMs
     this.#offsetUs = new BigInt64Array(shared)
   }
 
   /** The time of day by the clock of the database, in whole ms. */
   readonly nowMs = (): number => {
-    return Math.floor(steadyMs() + Number(Atomics.load(this.#offsetUs, 0)) / US_PER_MS)
+    return Math.floor(this.#steadyMs() + Number(Atomics.load(this.#offsetUs, 0)) / US_PER_MS)
   }
 
   /** What was measured last; undefined = this thread has not measured. */
@@ -40,16 +52,19 @@ export class SharedDatabaseClock {
   /** Asks a few times, since some answers take longer than others. Rejects where the database does not answer. */
   async measure(database: { clockMs(): Promise<number> }): Promise<void> {
     for (let sample = 0; sample < SAMPLES; sample++) {
-      const askedMs = steadyMs()
+      const askedMs = this.#steadyMs()
       const databaseMs = await database.clockMs()
-      this.#reading = betterReading(this.#reading, readingOf({ askedMs, answeredMs: steadyMs(), databaseMs }))
+      this.#reading = betterReading(
+        this.#reading,
+        readingOf({ askedMs, answeredMs: this.#steadyMs(), databaseMs }),
+      )
     }
     write(this.#shared, this.#reading!.offsetMs)
   }
 }
 
-/** Unlike `performance.now()` it has the same beginning on all threads. */
-function steadyMs(): number {
+/** `performance.now()` begins with its thread. */
+function uptimeMs(): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1_000 + nanoseconds / 1_000_000
 }

@@ -122,7 +122,7 @@ async function guarded<D extends Database>(
     if (fault === undefined) log.info({}, 'the database serves')
     else log.error({ reason: fault.reason }, 'the database is away: messages are refused')
   }
-  const database = new GuardedDatabase(open, changed, tend)
+  const database = new GuardedDatabase(open, changed, { tend })
   await database.start()
   return database
 }

@@ -2,6 +2,7 @@
  * What a connection hears from other actors. Its frames come from its own thread's transport. All but `Watched`,
  * `NotWatched` and `Push` are signals: no flood of frames may keep them out.
  */
+import type { Late } from '../rules/messages/late.js'
 import type { LoginNumber } from '../rules/types.js'
 
 /**
@@ -59,8 +60,8 @@ export interface Push {
   kind: 'push'
   /** The frame by the number of its encoding; encoded once for all who get it. */
   frame: { in(encoding: number): Uint8Array }
-  /** Only for a client that logged in before this time of day: others have read the message. Undefined = for any. */
-  before: number | undefined
+  /** It comes late: not for a client that has read it. Undefined = it does not. */
+  late: Late | undefined
 }
 
 export type Command = EndLogin | Probe | Vouch | Numbered | Watched | NotWatched | Dismiss | Push

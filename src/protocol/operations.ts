@@ -1,4 +1,5 @@
 /** The operations that storage threads carry out. */
+import type { ConversationId } from '../rules/messages/conversation-id.js'
 import type { UserId } from '../rules/types.js'
 import type { Question } from '../runtime/index.js'
 
@@ -17,6 +18,7 @@ export interface Call extends Question<CallAnswer> {
 }
 
 export type CallAnswer =
-  | { ok: true; output: Uint8Array | string }
+  /** `told`: how far the caller is told that conversations go, of those with a recent message; absent = of none. */
+  | { ok: true; output: Uint8Array | string; told?: [ConversationId, number][] }
   /** OpenIM's number, and what was expected in words. */
   | { ok: false; errCode: number; detail: string }

@@ -10,6 +10,7 @@
  * A failure excuses what is late while it lasts and until its consequences are over (`settleMs`), nothing more.
  */
 import type { PlatformId, UserId } from '../../src/rules/types.js'
+import { dueAfter } from './excuses.js'
 import type { FaultRecord, History, HistoryEvent, SocketId } from './history.js'
 import { type Socket, type Span, socketsOf, type Watch, watchesOf } from './reading.js'
 
@@ -124,17 +125,7 @@ class Facts {
 
   /** `sinceMs`: failures from then on count. */
   #dueAfter(sinceMs: number, baseMs: number): number {
-    let dueMs = baseMs + this.bounds.quickMs
-    for (let isStill = true; isStill; ) {
-      isStill = false
-      for (const { fromMs, toMs, settleMs } of this.history.faults) {
-        const settledMs = toMs + settleMs + this.bounds.quickMs
-        if (fromMs > dueMs || toMs + settleMs < sinceMs || settledMs <= dueMs) continue
-        dueMs = settledMs
-        isStill = true
-      }
-    }
-    return dueMs
+    return dueAfter(this.history.faults, this.bounds.quickMs, sinceMs, baseMs)
   }
 
   /**

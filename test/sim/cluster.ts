@@ -9,10 +9,13 @@ import { STORE_EPOCH_MS, VirtualCluster } from '../world/cluster.js'
 import type { Layout, NodeSettings, VirtualNode } from '../world/node.js'
 import { spellToken } from '../world/tokens.js'
 import type { HistoryEvent, SocketId } from './history.js'
+import { eventOfRow } from './messages/rows.js'
 
 export const IO_SLOTS: ThreadSlot[] = [0, 1]
 export const SYNC_SLOT: ThreadSlot = 4
-const OTHERS = { io: IO_SLOTS, sync: SYNC_SLOT, api: 5, presenceShards: 4 }
+const API_SLOT: ThreadSlot = 5
+export const STORAGE = { writer: 6, reader: 7 }
+const OTHERS = { io: IO_SLOTS, sync: SYNC_SLOT, api: API_SLOT, presenceShards: 4 }
 /** Shards on threads of their own, and with the sockets (SHARD_THREADS=0). */
 export const APART: Layout = { ...OTHERS, shard: [2, 3] }
 export const TOGETHER: Layout = { ...OTHERS, shard: IO_SLOTS }
@@ -76,9 +79,13 @@ export class RecordedCluster extends VirtualCluster {
       settings: { ...SETTINGS, presenceTtlS, watchTtlS },
       sweepMaxMs: SWEEP_MAX_MS,
       actorsOf: (node) => ({ presenceShard: this.#observed(node) }),
+      changed: (table, before, after) => {
+        const event = eventOfRow(table, before, after)
+        if (event !== undefined) this.note({ ...event, atMs: this.nowMs })
+      },
     })
     const { seed, layout } = options
-    this.#slots = [...IO_SLOTS, ...layout.shard, SYNC_SLOT]
+    this.#slots = [...IO_SLOTS, ...layout.shard, SYNC_SLOT, ...Object.values(STORAGE)]
     this.random = mulberry32(seed ^ 0x5eed)
     for (let n = 0; n < nodes; n++) this.addNode()
   }
@@ -95,6 +102,11 @@ export class RecordedCluster extends VirtualCluster {
   /** A client comes; where nobody answers it goes to the next node. Undefined = nobody answers anywhere. */
   enter(userId: UserId, platformId: PlatformId, node: number, io: number): SocketId | undefined {
     return this.#knock(userId, platformId, node, io, [])?.id
+  }
+
+  /** Undefined = it is gone. */
+  clientOf(id: SocketId): VirtualClient | undefined {
+    return this.#guests.get(id)?.client
   }
 
   leave(id: SocketId, saysGoodbye: boolean): void {
@@ -136,11 +148,11 @@ export class RecordedCluster extends VirtualCluster {
     }
     this.#guests.set(guest.id, guest)
     const { id: socket } = guest
-    this.#note({ kind: 'knocked', atMs: this.nowMs, socket, node, userId, platformId })
+    this.note({ kind: 'knocked', atMs: this.nowMs, socket, node, userId, platformId })
     client.events = {
       stateChanged: () => this.#onState(guest),
       told: (watched, platformIds) =>
-        this.#note({ kind: 'told', atMs: this.nowMs, watcher: socket, userId: watched, platformIds }),
+        this.note({ kind: 'told', atMs: this.nowMs, watcher: socket, userId: watched, platformIds }),
       watchFailed: (userIds) => this.later(WATCH_AGAIN_MS, () => client.watch(userIds)),
     }
     return guest
@@ -149,15 +161,15 @@ export class RecordedCluster extends VirtualCluster {
   #onState({ id: socket, client, watches, saysGoodbye, isLeaving }: Guest): void {
     const { nowMs: atMs } = this
     if (client.state === 'in') {
-      this.#note({ kind: 'entered', atMs, socket })
-      for (const userId of watches) this.#note({ kind: 'watched', atMs, watcher: socket, userId })
+      this.note({ kind: 'entered', atMs, socket })
+      for (const userId of watches) this.note({ kind: 'watched', atMs, watcher: socket, userId })
       // The verdict comes before the connection is ready for more.
       if (watches.length > 0) this.later(0, () => client.watch(watches))
       return
     }
     this.#guests.delete(socket)
     const isPutOut = client.state === 'closed' && !isLeaving
-    this.#note({ kind: 'left', atMs, socket, hasGrace: !saysGoodbye, isPutOut })
+    this.note({ kind: 'left', atMs, socket, hasGrace: !saysGoodbye, isPutOut })
   }
 
   /** Mostly that of the user's one device on the platform, which may have several connections; else a new one. */
@@ -167,7 +179,7 @@ export class RecordedCluster extends VirtualCluster {
     return spellToken({ userId, platformId, issuedAtS, jti }, STORE_EPOCH_MS, TOKEN_TTL_S)
   }
 
-  #note(event: HistoryEvent): void {
+  note(event: HistoryEvent): void {
     this.events.push(event)
   }
 
@@ -220,7 +232,7 @@ export class RecordedCluster extends VirtualCluster {
   /** Write down what the store says of these users. */
   recordStore(userIds: UserId[]): void {
     for (const userId of userIds)
-      this.#note({ kind: 'recorded', atMs: this.nowMs, userId, platformIds: this.recordOf(userId) })
+      this.note({ kind: 'recorded', atMs: this.nowMs, userId, platformIds: this.recordOf(userId) })
   }
 
   /** Platforms on which the store has the user. */
@@ -251,7 +263,7 @@ export class RecordedCluster extends VirtualCluster {
         presenceShard.receive(ctx, state, message)
         for (const [at, { userId, version }] of heard.entries()) {
           if (viewOf(userId) === before[at]) continue
-          this.#note({ kind: 'learnt', atMs: this.nowMs, learner: life, userId, version })
+          this.note({ kind: 'learnt', atMs: this.nowMs, learner: life, userId, version })
         }
       },
     }

@@ -24,8 +24,8 @@ export const FAULT_NAMES = [
 ] as const
 export type FaultName = (typeof FAULT_NAMES)[number]
 
-export interface Fault {
-  name: FaultName
+export interface Fault<Name extends string = FaultName> {
+  name: Name
   /** Used by those that strike one node. */
   node: number
   /** Used by `threadDeath` and `actorFailure`. */
@@ -39,13 +39,13 @@ export interface Fault {
 /** What a client does whose socket was broken by a fault. */
 export type ComeBack = (lost: ReturnType<RecordedCluster['crash']>) => void
 
-interface FaultKind {
+export interface FaultKind {
   /** How long it lasts, ms. */
   lasts: [minMs: number, maxMs: number]
   settleMs: number
   strikesNode: boolean
-  begin: (cluster: RecordedCluster, fault: Fault, comeBack: ComeBack) => void
-  end: (cluster: RecordedCluster, fault: Fault) => void
+  begin: (cluster: RecordedCluster, fault: Fault<string>, comeBack: ComeBack) => void
+  end: (cluster: RecordedCluster, fault: Fault<string>) => void
 }
 
 const { nodeLeaseMs, offlineGraceMs } = SETTINGS
@@ -184,7 +184,7 @@ export function recordsOf(fault: Fault, isOneServer: boolean): FaultRecord[] {
   ]
 }
 
-function weather(of: (fault: Fault) => Partial<Weather>): FaultKind {
+export function weather(of: (fault: Fault<string>) => Partial<Weather>): FaultKind {
   return {
     lasts: [1_000, 20_000],
     settleMs: RECOVERY_MS,
@@ -208,7 +208,7 @@ function loss(): Pick<FaultKind, 'strikesNode' | 'begin' | 'end'> {
 }
 
 /** The store is back for moments: long enough for a call, too short for everybody who waits for it. */
-function flap(cluster: RecordedCluster, { toMs, degree }: Fault): void {
+function flap(cluster: RecordedCluster, { toMs, degree }: Fault<string>): void {
   const turn = (isDown: boolean) => {
     if (cluster.nowMs >= toMs) return
     cluster.network.setDown(isDown)
@@ -224,7 +224,7 @@ export function mortalSlots(name: FaultName, { shard }: Layout): ThreadSlot[] {
 }
 
 /** Of the sync thread one or all, by the degree; of another every shard that lives there. */
-function failingActors({ slot, degree }: Fault): readonly ActorId[] | undefined {
+function failingActors({ slot, degree }: Fault<string>): readonly ActorId[] | undefined {
   const one = SYNC_ACTORS[Math.floor(degree * (SYNC_ACTORS.length + 1))]
   return slot !== SYNC_SLOT || one === undefined ? undefined : [one]
 }

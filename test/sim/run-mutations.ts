@@ -10,13 +10,14 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import ts from 'typescript'
 import { LUA_MUTATIONS, type LuaMutation } from '../store/twins/lua-mutations.js'
+import { MESSAGE_MUTATIONS, type MessageMutation } from './messages/mutations.js'
 import { MUTATIONS, type Mutation } from './mutations.js'
 
 const HELP = `npm run test:mutations -- [OPTION...]
 
   --seeds N        of the simulation, tried for each mutation of TypeScript (default 1,000)
   --sequences N    of the differential test, tried for each mutation of Lua (default 2,000)
-  --only TEXT      those whose name has it; all of Lua have "lua"
+  --only TEXT      those whose name has it; all of Lua have "lua:", of messages "messages:"
   --help           this`
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
@@ -48,7 +49,8 @@ async function main(): Promise<void> {
   })
   if (values.help) return console.log(HELP)
   const trials = [
-    ...MUTATIONS.map((mutation) => simulated(mutation, values.seeds)),
+    ...MUTATIONS.map((mutation) => simulated(mutation, ['--of', 'presence'], values.seeds)),
+    ...MESSAGE_MUTATIONS.map((mutation) => simulated(mutation, kindOf(mutation), values.seeds)),
     ...LUA_MUTATIONS.map((mutation) => compared(mutation, values.sequences)),
   ].filter(({ mutation }) => mutation.name.includes(values.only))
   let caught = 0
@@ -66,8 +68,13 @@ async function main(): Promise<void> {
   process.exitCode = caught === trials.length ? 0 : 1
 }
 
-function simulated(mutation: Mutation, seeds: string): Trial {
-  return { mutation, args: ['test/sim/run-sim.js', '--seeds', seeds, '--stop'], noticed: /^seed \d+ fails/m }
+function simulated(mutation: Mutation, kind: string[], seeds: string): Trial {
+  const args = ['test/sim/run-sim.js', ...kind, '--seeds', seeds, '--stop']
+  return { mutation, args, noticed: /^seed \d+ fails/m }
+}
+
+function kindOf({ faults }: MessageMutation): string[] {
+  return ['--of', 'messages', ...(faults.length > 0 ? ['--faults', faults.join()] : [])]
 }
 
 function compared(mutation: LuaMutation, sequences: string): Trial {

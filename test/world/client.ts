@@ -5,6 +5,8 @@ import { userOfTopic } from '../../src/doors/websocket/hub.js'
 import type { Socket, UpgradeRequest } from '../../src/doors/websocket/transport/transport.js'
 import { CloseCode } from '../../src/openim/close-codes.js'
 import { FRAME_ENCODINGS } from '../../src/openim/codec/encodings.js'
+import type { ResponseEnvelope } from '../../src/openim/codec/envelope.js'
+import { type PushMessages as Pushed, PushMessages } from '../../src/openim/proto/messages.js'
 import { SubUserOnlineStatus, SubUserOnlineStatusTips } from '../../src/openim/proto/openim.js'
 import { RequestId } from '../../src/openim/requests.js'
 import type { PlatformId, UserId } from '../../src/rules/types.js'
@@ -66,6 +68,8 @@ export interface ClientEvents {
   told?: (userId: UserId, platformIds: PlatformId[]) => void
   /** A subscription failed. */
   watchFailed?: (userIds: UserId[]) => void
+  /** Messages came (2001). */
+  pushed?: (messages: Pushed) => void
 }
 
 export class VirtualClient {
@@ -78,8 +82,8 @@ export class VirtualClient {
   isHalfOpen = false
   events: ClientEvents = {}
   #owner: Owner | undefined
-  /** Subscriptions that have no answer yet, by operation. */
-  readonly #asked = new Map<string, UserId[]>()
+  /** Requests that have no answer yet, by operation. */
+  readonly #asked = new Map<string, (response: ResponseEnvelope) => void>()
   #operations = 0
 
   constructor(
@@ -116,18 +120,20 @@ export class VirtualClient {
 
   /** Subscribe to the status of users, or unsubscribe (request 2005). */
   watch(subscribeUserID: UserId[], unsubscribeUserID: UserId[] = []): void {
+    const data = SubUserOnlineStatus.encode({ subscribeUserID, unsubscribeUserID }).finish()
+    this.ask(RequestId.SubscribeStatus, data, ({ errCode, data: tips }) => {
+      if (errCode !== 0) this.events.watchFailed?.(subscribeUserID)
+      else this.#hearStatuses(tips!)
+    })
+  }
+
+  /** Ask the node something. Of one that is gone no answer comes. */
+  ask(reqIdentifier: number, data: Uint8Array, answered: (response: ResponseEnvelope) => void): void {
     if (this.state !== 'in') return
     const msgIncr = String(++this.#operations)
-    this.#asked.set(msgIncr, subscribeUserID)
-    const data = ENCODING.encodeRequest({
-      reqIdentifier: RequestId.SubscribeStatus,
-      token: '',
-      sendID: this.userId,
-      operationID: 'op',
-      msgIncr,
-      data: SubUserOnlineStatus.encode({ subscribeUserID, unsubscribeUserID }).finish(),
-    })
-    this.#tell({ kind: 'frame', data, isBinary: true })
+    this.#asked.set(msgIncr, answered)
+    const request = { reqIdentifier, token: '', sendID: this.userId, operationID: 'op', msgIncr, data }
+    this.#tell({ kind: 'frame', data: ENCODING.encodeRequest(request), isBinary: true })
   }
 
   /** The client goes: with a goodbye, or without. */
@@ -172,12 +178,16 @@ export class VirtualClient {
       return
     }
     const response = ENCODING.decodeResponse(data, FRAME_BYTES_MAX)
-    if (response.reqIdentifier === RequestId.Kick) this.kicks++
-    if (response.reqIdentifier !== RequestId.SubscribeStatus) return
-    const asked = this.#asked.get(response.msgIncr)
+    const answered = this.#asked.get(response.msgIncr)
     this.#asked.delete(response.msgIncr)
-    if (response.errCode !== 0) return this.events.watchFailed?.(asked ?? [])
-    for (const { userID, onlinePlatformIDs } of SubUserOnlineStatusTips.decode(response.data!).subscribers) {
+    if (answered !== undefined) return answered(response)
+    if (response.reqIdentifier === RequestId.Kick) this.kicks++
+    if (response.reqIdentifier === RequestId.SubscribeStatus) this.#hearStatuses(response.data!)
+    if (response.reqIdentifier === RequestId.Push) this.events.pushed?.(PushMessages.decode(response.data!))
+  }
+
+  #hearStatuses(data: Uint8Array): void {
+    for (const { userID, onlinePlatformIDs } of SubUserOnlineStatusTips.decode(data).subscribers) {
       this.events.told?.(userID, onlinePlatformIDs)
     }
   }

@@ -15,8 +15,10 @@ import type { LinkLimits } from '../../src/runtime/link.js'
 import { mulberry32, World } from '../../src/runtime/testkit/world.js'
 import type { NewToken } from '../../src/services/token-service.js'
 import { MemoryBackend } from '../../src/store/memory/memory-backend.js'
+import type { Row, Table } from '../../src/store/ports/database.js'
 import type { Store } from '../../src/store/ports/store.js'
 import type { VirtualClient } from './client.js'
+import { DatabaseServer } from './database-server.js'
 import { Network } from './network.js'
 import { type ActorsOf, type Layout, type NodeSettings, type SyncLife, VirtualNode } from './node.js'
 import { distantStore } from './store.js'
@@ -31,6 +33,9 @@ export const TOGETHER: Layout = { ...APART, shard: APART.io }
 /** The store's clock starts in the year 2026: versions are µs. */
 export const STORE_EPOCH_MS = Date.UTC(2026, 0)
 export const PLATFORMS = new PlatformTable(OPENIM_PLATFORMS)
+
+/** Of the slowest way to the store, the slowest way to the database and back: a batch of messages takes ten of them. */
+const DATABASE_PART = 0.1
 
 export interface WorldOptions {
   seed: number
@@ -49,6 +54,8 @@ export interface WorldOptions {
   linkDelayMs?: (random: number) => number
   /** Actors in the place of the real ones, which look on. */
   actorsOf?: ActorsOf
+  /** Hears of each row that a commit changes, where messages are served. */
+  changed?: (table: Table, before: Row | undefined, after: Row | undefined) => void
   /** By default the model of Redis behind the network. */
   createStore?: (life: SyncLife) => Store
 }
@@ -58,6 +65,8 @@ export class VirtualCluster {
   readonly world: World
   readonly network: Network
   readonly backend: MemoryBackend
+  /** Where messages are served. */
+  readonly database: DatabaseServer | undefined
   readonly nodes: VirtualNode[] = []
   /** Takes every record. */
   readonly emptyStore: () => void
@@ -76,6 +85,15 @@ export class VirtualCluster {
     this.network = new Network(this.world, mulberry32(seed ^ 0xca11), delayMaxMs, isOneServer)
     this.backend = new MemoryBackend(() => this.wallMs + this.clockOffsetMs)
     this.emptyStore = this.backend.checkpoint()
+    if (options.layout.writer !== undefined) {
+      const { changed = () => {} } = options
+      this.database = new DatabaseServer(this.world, {
+        random: mulberry32(seed ^ 0xdb),
+        delayMaxMs: delayMaxMs * DATABASE_PART,
+        nowMs: () => this.wallMs,
+        changed,
+      })
+    }
   }
 
   get nowMs(): number {
@@ -105,6 +123,7 @@ export class VirtualCluster {
         createStore,
         verifyToken: (token) => readToken(token, this.wallMs),
         wallMs: () => this.wallMs,
+        database: this.database,
       },
       `node-${this.nodes.length}`,
     )

@@ -9,12 +9,11 @@ import {
   CommitUnknownError,
   DatabaseConflictError,
   DatabaseUnavailableError,
-  DuplicateKeyError,
 } from '../../src/errors/errors.js'
-import type { Change, Database, Operation, Row, Step, Table, Value } from '../../src/store/ports/database.js'
+import type { Database, Operation, Row, Step, Table } from '../../src/store/ports/database.js'
 import { checkStep } from '../../src/store/sql/check-step.js'
-import { keyOf, StoredTable, View } from './database-rows.js'
-import { encode } from './ordered-map.js'
+import { StoredTable, View } from './database-rows.js'
+import { readStep, type Server, Transaction } from './database-transaction.js'
 
 /** The server gives the transaction up, and it is begun again: a deadlock, or a lock that took too long. */
 export class ConflictError extends Error {}
@@ -36,31 +35,47 @@ export interface Faults {
   onCommit?(): Refusal | CommitFault | undefined
 }
 
+/** How long something takes. */
+export type Pause = () => Promise<unknown>
+
 export interface ModelOptions {
   /** Its clock. */
   nowMs?: () => number
-  /** How long each step and each commit takes. */
-  pause?: () => Promise<unknown>
+  /** Each step and each commit, unless a connection has its own. */
+  pause?: Pause
+  /** How long a transaction waits for a lock before it is begun again; by default without end. */
+  lockWait?: Pause
+  /** Hears of each row that a commit changes: as it was, and as it is. */
+  changed?: (table: Table, before: Row | undefined, after: Row | undefined) => void
 }
 
 const ATTEMPTS_MAX = 10
 
-export class DatabaseModel {
-  readonly pause: () => Promise<unknown>
+export class DatabaseModel implements Server {
   readonly nowMs: () => number
+  readonly #pause: Pause
+  readonly #lockWait: Pause
+  readonly #changed: NonNullable<ModelOptions['changed']>
   readonly #tables = new Map<string, StoredTable>()
   readonly #locks = new Map<string, Transaction>()
   readonly #reads = new Set<View>()
   #oneBucket: readonly Table[] = []
 
-  constructor({ pause = async () => {}, nowMs = Date.now }: ModelOptions = {}) {
-    this.pause = pause
+  constructor({
+    nowMs = Date.now,
+    pause = async () => {},
+    lockWait = () => new Promise(() => {}),
+    changed = () => {},
+  }: ModelOptions = {}) {
     this.nowMs = nowMs
+    this.#pause = pause
+    this.#lockWait = lockWait
+    this.#changed = changed
   }
 
   /** One who uses it. `faults` may be changed later. */
-  connect(faults: Faults = {}): Database & { cut(): void } {
-    return new ModelConnection(this, faults)
+  connect(faults: Faults = {}, pause: Pause = this.#pause): Database & { cut(): void } {
+    return new ModelConnection(this, faults, pause)
   }
 
   /** From now on a write may touch rows of one bucket alone in these tables: as if they were spread over servers. */
@@ -95,7 +110,7 @@ export class DatabaseModel {
     return this.#locks.has(name)
   }
 
-  /** Throws ConflictError where its holder waits for this very transaction. */
+  /** Throws ConflictError where its holder waits for this very transaction, or takes too long. */
   async lock(name: string, transaction: Transaction): Promise<void> {
     for (;;) {
       const holder = this.#locks.get(name)
@@ -104,8 +119,9 @@ export class DatabaseModel {
         if (other === transaction) throw new ConflictError('deadlock')
       }
       transaction.waitsFor = holder
-      await holder.ended
+      const isFree = await Promise.race([holder.ended.then(() => true), this.#lockWait().then(() => false)])
       transaction.waitsFor = undefined
+      if (!isFree) throw new ConflictError('a lock took too long')
     }
     this.#locks.set(name, transaction)
   }
@@ -118,128 +134,11 @@ export class DatabaseModel {
     for (const [table, rows] of own) {
       const stored = this.tableOf(table)
       for (const key of rows.keys) {
-        for (const read of this.#reads) read.keep(table, key, stored.get(key))
-        stored.set(key, rows.get(key))
+        const [before, after] = [stored.get(key), rows.get(key)]
+        for (const read of this.#reads) read.keep(table, key, before)
+        stored.set(key, after)
+        this.#changed(table, before, after)
       }
-    }
-  }
-}
-
-/** A write that is under way. */
-class Transaction {
-  waitsFor: Transaction | undefined
-  /** When it has committed, or is undone. */
-  readonly ended: Promise<void>
-  readonly view: View
-  readonly #model: DatabaseModel
-  #end!: () => void
-  #bucket: Value | undefined
-
-  constructor(model: DatabaseModel) {
-    this.#model = model
-    this.view = new View((table) => model.tableOf(table))
-    this.ended = new Promise((resolve) => {
-      this.#end = resolve
-    })
-  }
-
-  commit(): void {
-    this.#model.apply(this.view)
-    this.undo()
-  }
-
-  undo(): void {
-    this.#model.release(this)
-    this.#end()
-  }
-
-  async carryOut(step: Step): Promise<unknown> {
-    this.#checkBuckets(step)
-    const { table } = step
-    switch (step.kind) {
-      case 'lock':
-        checkSorted(table, step.rows)
-        for (const row of step.rows) {
-          if ((await this.#lockedRow(table, keyOf(table, row))) === undefined) await this.#set(table, row)
-        }
-        return step.rows.map((row) => copy(this.view.get(table, keyOf(table, row))!))
-      case 'insert':
-        for (const row of step.rows) {
-          if (await this.#lockedRow(table, keyOf(table, row))) throw duplicate(table)
-          await this.#set(table, row)
-        }
-        return
-      case 'put':
-        for (const row of step.rows) {
-          await this.#lockedRow(table, keyOf(table, row))
-          await this.#set(table, row)
-        }
-        return
-      case 'update':
-        return this.#change(table, step.changes, (_, value) => value)
-      case 'raise':
-        return this.#change(table, step.changes, (old, value) => Math.max(old as number, value as number))
-      case 'remove':
-        for (const key of step.keys) {
-          if (await this.#presentRow(table, encode(key))) this.view.set(table, encode(key), undefined)
-        }
-        return
-      default:
-        return readStep(this.view, step)
-    }
-  }
-
-  /** The row as it is once nobody else can change it; an absent one nobody else can make. */
-  async #lockedRow(table: Table, key: string): Promise<Row | undefined> {
-    await this.#model.lock(`${table.name} ${key}`, this)
-    const row = this.view.get(table, key)
-    if (row !== undefined) await this.#lockEntries(table, row)
-    return row
-  }
-
-  /** The same, but an absent row is not locked, unless somebody is about to make it. */
-  async #presentRow(table: Table, key: string): Promise<Row | undefined> {
-    const isAbsent = this.view.get(table, key) === undefined && !this.#model.isLocked(`${table.name} ${key}`)
-    return isAbsent ? undefined : this.#lockedRow(table, key)
-  }
-
-  /** Those of unique indexes. */
-  async #lockEntries(table: Table, row: Row): Promise<void> {
-    for (const [order, values] of uniqueEntries(table, row))
-      await this.#model.lock(`${table.name} ${order} ${encode(values)}`, this)
-  }
-
-  /** Of a row that is locked, or whose absence is. */
-  async #set(table: Table, given: Row): Promise<void> {
-    const row = copy(pick(table, given))
-    const key = keyOf(table, row)
-    await this.#lockEntries(table, row)
-    for (const [order, prefix] of uniqueEntries(table, row)) {
-      const [other] = this.view.scan(table, { order, prefix })
-      if (other !== undefined && keyOf(table, other) !== key) throw duplicate(table)
-    }
-    this.view.set(table, key, row)
-  }
-
-  async #change(
-    table: Table,
-    changes: readonly Change[],
-    merge: (old: Value, value: Value) => Value,
-  ): Promise<void> {
-    for (const { key, set } of changes) {
-      const old = await this.#presentRow(table, encode(key))
-      if (old === undefined) continue
-      const merged = Object.entries(set).map(([name, value]) => [name, merge(old[name]!, value)])
-      await this.#set(table, { ...old, ...Object.fromEntries(merged) })
-    }
-  }
-
-  #checkBuckets(step: Step): void {
-    if (!this.#model.isOfOneBucket(step.table)) return
-    for (const bucket of bucketsOf(step)) {
-      this.#bucket ??= bucket
-      if (bucket !== this.#bucket)
-        throw new TypeError(`a transaction of two buckets, the second in ${step.table.name}`)
     }
   }
 }
@@ -247,11 +146,13 @@ class Transaction {
 class ModelConnection implements Database {
   readonly #model: DatabaseModel
   readonly #faults: Faults
+  readonly #pause: Pause
   #isCut = false
 
-  constructor(model: DatabaseModel, faults: Faults) {
+  constructor(model: DatabaseModel, faults: Faults, pause: Pause) {
     this.#model = model
     this.#faults = faults
+    this.#pause = pause
   }
 
   async write<T>(begin: () => Operation<T>): Promise<T> {
@@ -308,7 +209,7 @@ class ModelConnection implements Database {
     const { until, isAnswerLost = false } = (fault ?? {}) as CommitFault
     const committed = Promise.resolve(until).then(() => transaction.commit())
     if (!isAnswerLost) await committed
-    await this.#model.pause()
+    await this.#pause()
     if (isAnswerLost || this.#isCut) throw new CommitUnknownError('no answer to COMMIT')
     return result
   }
@@ -325,7 +226,7 @@ class ModelConnection implements Database {
   }
 
   async #reach(): Promise<void> {
-    await this.#model.pause()
+    await this.#pause()
     if (this.#isCut) throw new DatabaseUnavailableError('out of reach')
   }
 }
@@ -335,65 +236,3 @@ function refuse(refusal: Refusal | undefined): void {
   if (refusal === 'unavailable') throw new DatabaseUnavailableError('a made-up failure')
   if (refusal !== undefined) throw refusal
 }
-
-function readStep(view: View, step: Step): unknown {
-  const { table } = step
-  switch (step.kind) {
-    case 'find':
-      return step.keys.map((prefix) => {
-        const [row] = view.scan(table, { order: step.order, prefix })
-        return row && copy(Object.fromEntries(step.columns.map((name) => [name, row[name]!])))
-      })
-    case 'scan':
-      return view.scan(table, step.range).map(copy)
-    case 'count':
-      return view.scan(table, step.range).length
-    default:
-      throw new TypeError(`a read does not ${step.kind}`)
-  }
-}
-
-function bucketsOf(step: Step): (Value | undefined)[] {
-  switch (step.kind) {
-    case 'lock':
-    case 'insert':
-    case 'put':
-      return step.rows.map(({ bucket }) => bucket)
-    case 'find':
-    case 'remove':
-      return step.keys.map(([bucket]) => bucket)
-    case 'scan':
-    case 'count':
-      return [step.range.prefix[0]]
-    case 'update':
-    case 'raise':
-      return step.changes.map(({ key }) => key[0])
-  }
-}
-
-/** Two transactions that lock in different orders wait for each other. */
-function checkSorted(table: Table, rows: readonly Row[]): void {
-  const keys = rows.map((row) => keyOf(table, row))
-  if (keys.some((key, i) => i > 0 && key <= keys[i - 1]!))
-    throw new TypeError(`${table.name}: rows to be locked are not sorted`)
-}
-
-/** Null is never the same as null. */
-const uniqueEntries = (table: Table, row: Row): [string, Value[]][] =>
-  Object.entries(table.indexes)
-    .filter(([, { isUnique }]) => isUnique)
-    .map(([order, { columns }]): [string, Value[]] => [order, columns.map((name) => row[name]!)])
-    .filter(([, values]) => !values.includes(null))
-
-const pick = (table: Table, row: Row): Row =>
-  Object.fromEntries(Object.keys(table.columns).map((name) => [name, row[name]!]))
-
-const copy = (row: Row): Row =>
-  Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [
-      name,
-      value instanceof Uint8Array ? new Uint8Array(value) : value,
-    ]),
-  )
-
-const duplicate = (table: Table) => new DuplicateKeyError(`${table.name}: such a row is there`)

@@ -26,11 +26,20 @@ export interface Weather {
   slowMs: number
   /** ...and each pair of nodes by up to so much, anew for each message. */
   lateMs: number
+  /** How long the store takes to record a batch of assertions. */
+  slowAssertMs: number
   /** Of the store's calls, those that fail, and of the users of others, those that do. */
   errorShare: number
 }
 
-export const FAIR: Weather = { lostShare: 0, doubledShare: 0, slowMs: 0, lateMs: 0, errorShare: 0 }
+export const FAIR: Weather = {
+  lostShare: 0,
+  doubledShare: 0,
+  slowMs: 0,
+  lateMs: 0,
+  slowAssertMs: 0,
+  errorShare: 0,
+}
 
 /** What everything costs the cluster. */
 export class Traffic {
@@ -60,6 +69,8 @@ export class Network {
   /** Else a Cluster, where nodes tell each other what they have recorded. */
   readonly isOneServer: boolean
   readonly #delayMaxMs: number
+  /** Nodes that get no messages, and do not know. */
+  readonly deaf = new Set<string>()
   readonly #cut = new Set<string>()
   readonly #listeners = new Map<string, NetworkCarrier>()
   readonly #lanes = new Map<string, Lane>()
@@ -123,7 +134,7 @@ export class Network {
     this.#lanes.set(key, lane)
     for (let time = 0; time < times; time++) {
       lane(() => {
-        if (this.reaches(to)) this.#listeners.get(to)?.hear(payload)
+        if (this.reaches(to) && !this.deaf.has(to)) this.#listeners.get(to)?.hear(payload)
       })
     }
   }

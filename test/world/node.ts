@@ -3,6 +3,7 @@
  * on threads of its own. Only the sockets, the tokens' signatures, the store's server and the clock are made up.
  */
 
+import { deliveries } from '../../actors/io/deliveries.js'
 import { fanOut } from '../../actors/io/fan-out.js'
 import { listener, type Message, newListenerCounts } from '../../actors/io/listener.js'
 import { newShardCounts, presenceShard, type Seating } from '../../actors/shard/presence-shard.js'
@@ -13,9 +14,11 @@ import type { TokenVerdict } from '../../src/auth/tokens.js'
 import type { SharedConnectionCounts } from '../../src/doors/websocket/connection-counts.js'
 import { Hub } from '../../src/doors/websocket/hub.js'
 import type { Rates } from '../../src/doors/websocket/rates.js'
+import { createDatabaseClock, SharedDatabaseClock } from '../../src/node/database-clock.js'
 import {
   Addresses,
   CLUSTER_SYNC,
+  DELIVERIES,
   FAN_OUT,
   FIRST_SHARD,
   LISTENER,
@@ -29,7 +32,9 @@ import { type ActorId, type ActorSystem, refTo, type ThreadSlot } from '../../sr
 import { Machine, type World } from '../../src/runtime/testkit/world.js'
 import type { Store } from '../../src/store/ports/store.js'
 import { type Door, VirtualClient, VirtualTransport } from './client.js'
+import type { DatabaseServer, DistantDatabase } from './database-server.js'
 import { mortal, mortalSpawn, poison } from './mortal.js'
+import { spawnReader, spawnWriter } from './storage.js'
 
 /**
  * Which threads a node has. The shards may live on the io threads. The api thread is the last; nobody lives there, but
@@ -40,6 +45,9 @@ export interface Layout {
   shard: ThreadSlot[]
   sync: ThreadSlot
   api: ThreadSlot
+  /** Absent where no messages are served. */
+  writer?: ThreadSlot
+  reader?: ThreadSlot
   presenceShards: number
 }
 
@@ -71,6 +79,8 @@ export interface Ground {
   verifyToken: (token: string) => TokenVerdict
   /** Unix ms. */
   wallMs: () => number
+  /** Where messages are served: the server that all nodes share. */
+  database: DatabaseServer | undefined
 }
 
 /** One life of a node's sync thread. */
@@ -98,11 +108,17 @@ export class VirtualNode {
   readonly addresses: Addresses
   /** Io threads that do not announce their sockets to a shard that starts anew, as one that is busy for a long while. */
   readonly muted = new Set<ThreadSlot>()
+  /** What its time of day is off by. */
+  clockOffsetMs = 0
   readonly #ground: Ground
   /** By slot; undefined = the thread is dead. */
   readonly #systems: (ActorSystem | undefined)[] = []
   readonly #doors: (Door | undefined)[] = []
+  /** Of threads with a connection to the database, by slot. */
+  readonly #databases = new Map<ThreadSlot, DistantDatabase>()
   #machine = new Machine()
+  /** Of this life of the process. */
+  #databaseClock!: SharedDatabaseClock
   #processes = 0
   #threads = 0
 
@@ -124,18 +140,23 @@ export class VirtualNode {
 
   /** The process starts, or starts again. */
   start(): void {
+    const clocks = { wallMs: () => this.#wallMs(), steadyMs: () => this.#ground.world.nowMs }
+    this.#databaseClock = new SharedDatabaseClock(createDatabaseClock(clocks), clocks)
     this.#processes++
     this.#machine = new Machine()
     const { layout } = this.#ground
     for (const slot of this.#slots()) this.#found(slot)
     for (const [a, b] of this.#links()) this.#link(a, b)
-    for (const slot of new Set([layout.sync, ...layout.shard, ...layout.io])) this.#populate(slot)
+    for (const slot of new Set([layout.sync, ...layout.shard, ...layout.io, ...this.#storageSlots()]))
+      this.#populate(slot)
   }
 
   /** The process dies, and sends nothing more. Its sockets are the caller's to break. */
   kill(): void {
     this.#machine.pause()
+    for (const database of this.#databases.values()) database.end()
     for (const system of this.#systems) system?.close()
+    this.#databases.clear()
     this.#systems.length = 0
     this.#doors.length = 0
   }
@@ -151,6 +172,8 @@ export class VirtualNode {
   /** A thread dies: what it was about to send is lost, and its neighbours are told. */
   killThread(slot: ThreadSlot): void {
     for (const neighbour of this.#neighboursOf(slot)) this.#systems[neighbour]?.unlink(slot, 'killed')
+    this.#databases.get(slot)?.end()
+    this.#databases.delete(slot)
     this.#systems[slot]?.close()
     this.#systems[slot] = undefined
     this.#doors[slot] = undefined
@@ -189,16 +212,24 @@ export class VirtualNode {
 
   #slots(): ThreadSlot[] {
     const { io, shard, sync, api } = this.#ground.layout
-    return [...new Set([...io, ...shard, sync, api])]
+    return [...new Set([...io, ...shard, sync, api, ...this.#storageSlots()])]
+  }
+
+  #storageSlots(): ThreadSlot[] {
+    const { writer, reader } = this.#ground.layout
+    return [writer, reader].filter((slot) => slot !== undefined)
   }
 
   #links(): [ThreadSlot, ThreadSlot][] {
-    const { io, shard, sync, api } = this.#ground.layout
+    const { io, shard, sync, api, writer } = this.#ground.layout
+    const storage = this.#storageSlots()
     const toShards = [...io, sync, api].flatMap((a) => shard.map((b): [number, number] => [a, b]))
     const toSync = [...io, api].map((a): [number, number] => [a, sync])
+    const toStorage = [...io, api].flatMap((a) => storage.map((b): [number, number] => [a, b]))
+    if (writer !== undefined) toStorage.push([writer, sync])
     // Each pair once, also where both ends are threads with shards.
     const pairs = new Map(
-      [...toShards, ...toSync].map(([a, b]) => [`${Math.min(a, b)} ${Math.max(a, b)}`, [a, b]]),
+      [...toShards, ...toSync, ...toStorage].map(([a, b]) => [`${Math.min(a, b)} ${Math.max(a, b)}`, [a, b]]),
     )
     return [...pairs.values()].filter(([a, b]) => a !== b) as [ThreadSlot, ThreadSlot][]
   }
@@ -217,8 +248,9 @@ export class VirtualNode {
   }
 
   #populate(slot: ThreadSlot): void {
-    const { io, sync } = this.#ground.layout
+    const { io, sync, writer, reader } = this.#ground.layout
     if (slot === sync) this.#spawnSync()
+    if (slot === writer || slot === reader) this.#spawnStorage(slot, slot === writer)
     if (io.includes(slot)) this.#spawnIo(slot)
     for (const at of this.#shardsOn(slot)) this.#spawnShard(at)
   }
@@ -257,6 +289,24 @@ export class VirtualNode {
     })
   }
 
+  #spawnStorage(slot: ThreadSlot, isWriter: boolean): void {
+    const system = this.#systems[slot]!
+    const database = this.#ground.database!.connect(this.nodeId, this.#machine)
+    this.#databases.set(slot, database)
+    const spawn = isWriter ? spawnWriter : spawnReader
+    spawn(mortalSpawn(system), {
+      database,
+      environment: system.environment,
+      addresses: this.addresses,
+      clock: this.#databaseClock,
+    })
+  }
+
+  /** Whole, as `Date.now`. */
+  #wallMs(): number {
+    return Math.floor(this.#ground.wallMs() + this.clockOffsetMs)
+  }
+
   #spawnShard(shard: number): void {
     const { settings, policy, seating, actorsOf } = this.#ground
     const counts = newShardCounts()
@@ -275,7 +325,8 @@ export class VirtualNode {
   }
 
   #spawnIo(slot: ThreadSlot): void {
-    const { platforms, settings, seating, verifyToken, wallMs } = this.#ground
+    const { platforms, settings, seating, verifyToken } = this.#ground
+    const wallMs = () => this.#wallMs()
     const system = this.#systems[slot]!
     const hub = new Hub()
     const transport = new VirtualTransport()
@@ -284,6 +335,17 @@ export class VirtualNode {
     const limits = { watchedUsersMax: 1_000_000, watchesWaitingMax: 1_000_000 }
     const gauges = { waiting: () => 0 }
     system.spawn(fanOut, { hub, limits, gauges, transport, addresses: this.addresses, counts }, FAN_OUT)
+    if (this.addresses.storage !== undefined) {
+      const { reader } = this.addresses.storage
+      const args = {
+        hub,
+        reader,
+        wallMs: this.#databaseClock.nowMs,
+        counts: { pushes: 0 },
+        gauges: { held: () => 0 },
+      }
+      mortalSpawn(system).spawn(deliveries, args, DELIVERIES)
+    }
     system.spawn(
       this.#mutable(slot),
       {
@@ -325,7 +387,7 @@ export class VirtualNode {
         isSeated: seating !== undefined,
         isOverloaded: () => false,
         wallMs,
-        messageMs: wallMs,
+        messageMs: this.#databaseClock.nowMs,
       },
       LISTENER,
     )

@@ -24,11 +24,17 @@ export function distantStore(
   const path = new Path(network, nodeId, machine)
   const carrier = new NetworkCarrier(path, isOver)
   const server = new ErringStore(network, backend, { ...settings, nodeId, processId }, carrier, sweepMaxMs)
+  // In the order in which they come.
+  const recorder = network.lane(() => network.weather.slowAssertMs)
   return interceptStore(server, (name, call, args) => {
     network.traffic.called(name)
     if (name === 'send' || name === 'close') return call(...args)
-    if (name === 'assert') carrier.flush()
-    return callFar(path, () => call(...args) as Promise<unknown>)
+    if (name !== 'assert') return callFar(path, () => call(...args) as Promise<unknown>)
+    carrier.flush()
+    return callFar(path, async () => {
+      if (network.weather.slowAssertMs > 0) await new Promise<void>(recorder)
+      return call(...args)
+    })
   })
 }
 

@@ -11,12 +11,13 @@ import { UserSendMsgResp } from '../../../src/openim/proto/messages.js'
 import { failure, success } from '../../../src/openim/replies.js'
 import { NOT_SERVED_TEXT } from '../../../src/openim/requests.js'
 import type * as Connection from '../../../src/protocol/connection.js'
+import { hasRead } from '../../../src/rules/messages/late.js'
 import type { OutgoingMessage } from '../../../src/rules/messages/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
 import { CallRefusedError } from '../../../src/services/call-refused.js'
 import { runChecks } from '../../../src/services/messages/checks/check.js'
 import { outgoingFrom } from '../../../src/services/messages/outgoing.js'
-import { type Ctx, charge, decode, type Private, refuse, type State, send } from './state.js'
+import { type Ctx, charge, decode, type Private, type Reading, refuse, type State, send } from './state.js'
 
 /** Clients wait ten seconds for an answer, and send nothing else meanwhile. */
 const ANSWER_MS = 8_000
@@ -88,30 +89,28 @@ export function onRead(ctx: Ctx, state: State, request: RequestEnvelope): void {
   if (count > READ_FIELDS_MAX)
     return send(state, failure(request, WireCode.ArgsError, 'data is not readable'))
   charge(ctx, state, weightOfElements(count))
-  if (state.recordedMs !== undefined || state.isReading) return read(ctx, state, request)
-  if (state.early === undefined) ctx.once('record', RECORD_MS, { kind: 'recordOverdue' })
-  state.early = [...(state.early ?? []), request]
+  if (state.recordedMs !== undefined || state.reading?.isEarly) return read(ctx, state, request)
+  if (state.reading === undefined) ctx.once('record', RECORD_MS, { kind: 'recordOverdue' })
+  readingOf(state).waiting.push(request)
 }
 
 export function onRecorded(ctx: Ctx, state: State): void {
   if (state.recordedMs !== undefined) return
   state.recordedMs = state.wallMs()
   // It has read before other nodes knew of it, and may lack what they stored between: it has to come again.
-  if (state.isReading) return ctx.signal(ctx.self, { kind: 'dismiss' })
+  if (state.reading?.isEarly) return ctx.signal(ctx.self, { kind: 'dismiss' })
   readEarly(ctx, state)
 }
 
 /** The store does not answer: clients wait for ten seconds at most. */
 export function onRecordOverdue(ctx: Ctx, state: State): void {
   if (state.recordedMs !== undefined || state.ending !== undefined) return
-  state.isReading = true
+  readingOf(state).isEarly = true
   readEarly(ctx, state)
 }
 
 function readEarly(ctx: Ctx, state: State): void {
-  const { early = [] } = state
-  state.early = undefined
-  for (const request of early) read(ctx, state, request)
+  for (const request of state.reading?.waiting.splice(0) ?? []) read(ctx, state, request)
 }
 
 function read(ctx: Ctx, state: State, request: RequestEnvelope): void {
@@ -127,22 +126,36 @@ function read(ctx: Ctx, state: State, request: RequestEnvelope): void {
   )
 }
 
+function readingOf(state: State): Reading {
+  state.reading ??= { waiting: [], isEarly: false, told: new Map() }
+  return state.reading
+}
+
 export function onReadAnswered(state: State, { labels, outcome }: Private & { kind: 'readAnswered' }): void {
   if (state.ending !== undefined) return
   if (!outcome.ok) return send(state, failure(labels, WireCode.ServerInternalError, failureText(outcome)))
   const { value } = outcome
   if (!value.ok) return send(state, failure(labels, value.errCode as WireCode, value.detail))
+  for (const [conversationId, seq] of value.told ?? []) {
+    const { told } = readingOf(state)
+    told.set(conversationId, Math.max(seq, told.get(conversationId) ?? 0))
+  }
   send(state, success(labels, value.output as Uint8Array))
 }
 
 // Pushes
 
 /** As OpenIM does, none to an iPhone whose app is in the background: it would not wake. */
-export function onPush(state: State, { frame, before }: Connection.Push): void {
+export function onPush(state: State, { frame, late }: Connection.Push): void {
   if (state.ending !== undefined) return
-  if (before !== undefined && before < (state.recordedMs ?? 0)) return
+  if (late !== undefined && hasRead(late, readableSince(state), state.reading?.told)) return
   if (state.platformId === Platform.IOS && state.report.background) return
   state.socket.send(frame.in(state.encoding.index), true)
+}
+
+/** Who has not read yet will find what comes late. */
+function readableSince({ recordedMs, reading }: State): number {
+  return recordedMs ?? (reading?.isEarly ? 0 : Number.POSITIVE_INFINITY)
 }
 
 // Steps

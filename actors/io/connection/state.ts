@@ -17,6 +17,7 @@ import type { CallAnswer } from '../../../src/protocol/operations.js'
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
 import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
+import type { ConversationId } from '../../../src/rules/messages/conversation-id.js'
 import type { SendOutcome } from '../../../src/rules/messages/types.js'
 import type { PlatformId, Seat, UserId } from '../../../src/rules/types.js'
 import type { Context, Outcome, Ref } from '../../../src/runtime/index.js'
@@ -116,14 +117,21 @@ export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
   isKicked: boolean
   /** The probe under way: since when, and how often its answer was looked for. */
   probe: { sinceMs: number; looks: number } | undefined
-  /** Reads that wait until the login is recorded; made by the first. */
-  early: RequestEnvelope[] | undefined
+  /** Made by the first read. */
+  reading: Reading | undefined
   /** When the store had recorded the login (time of day); undefined = it has not. */
   recordedMs: number | undefined
-  /** It has read before the login was recorded. */
-  isReading: boolean
   /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
   ending: { reason: string; isGoodbye: boolean } | undefined
+}
+
+export interface Reading {
+  /** Reads that wait until the login is recorded. */
+  waiting: RequestEnvelope[]
+  /** The client has read before the login was recorded. */
+  isEarly: boolean
+  /** How far the client was told that conversations go, of those with a recent message. */
+  told: Map<ConversationId, number>
 }
 
 export interface PendingSubscription {

@@ -26,8 +26,11 @@ export interface Passed {
 const CONVERSATIONS_MAX = 65_536
 /** Messages that may be held in one conversation; beyond, the missing ones are given up. */
 const HELD_MAX = 1_000
-/** A message that came so long after the one before it did not overtake it. */
-const APART_MS = 10_000
+/**
+ * A message that came so long after the one before it did not overtake it: what a node that died has left in the outbox is
+ * told after some 20 s.
+ */
+const APART_MS = 60_000
 /** What the first message that a thread hears of may have overtaken. */
 const LOOK_BACK = 16
 

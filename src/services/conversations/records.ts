@@ -51,14 +51,22 @@ export function* findRecord(
   return yield* findOne(records, bucketOfUser(ownerId), ownerId, conversationId)
 }
 
-/** For a change of it. Throws CALL_REFUSED where there is none. */
-export function* lockRecord(ownerId: UserId, conversationId: ConversationId): Operation<ConversationRecord> {
+/** For a change of it: what is written as a whole must not undo what another node changes meanwhile. */
+export function* findToChange(
+  ownerId: UserId,
+  conversationId: ConversationId,
+): Operation<ConversationRecord | undefined> {
   const record = yield* findRecord(ownerId, conversationId)
-  if (record === undefined) {
-    throw new CallRefusedError(WireCode.RecordNotFoundError, 'conversationID: not one of this user')
-  }
+  if (record === undefined) return undefined
   const [locked] = yield* lock(records, [record])
-  return locked!
+  return locked
+}
+
+/** The same. Throws CALL_REFUSED where there is none. */
+export function* lockRecord(ownerId: UserId, conversationId: ConversationId): Operation<ConversationRecord> {
+  const record = yield* findToChange(ownerId, conversationId)
+  if (record !== undefined) return record
+  throw new CallRefusedError(WireCode.RecordNotFoundError, 'conversationID: not one of this user')
 }
 
 /** Those that are there, in the order asked. */

@@ -16,7 +16,7 @@ import { conversationsChanged, notify, notifyInChat } from '../messages/notices.
 import { assertLength, assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { findUsers } from '../people/users.js'
 import { ChangeState } from '../people/version-log.js'
-import { type ConversationRecord, findRecord, newRecord, writeRecords } from './records.js'
+import { type ConversationRecord, findToChange, newRecord, writeRecords } from './records.js'
 
 /** Users of one request: each is written and told. */
 const USERS_MAX = 100
@@ -55,7 +55,7 @@ export const setConversations = operation(
 )
 
 function* setFor(context: OperationContext, ownerId: UserId, wanted: Wanted): Operation<void> {
-  const before = yield* findRecord(ownerId, wanted.conversationID)
+  const before = yield* findToChange(ownerId, wanted.conversationID)
   const base = before ?? (yield* newRecordOf(ownerId, wanted))
   const after = applied(base, wanted)
   if (before === undefined || !isSame(before, after)) {
@@ -75,7 +75,7 @@ function* setPrivate(
   { ownerId, userId: otherId, conversationId: conversationID, type }: ConversationRecord,
   isPrivate: boolean,
 ): Operation<void> {
-  const other = yield* findRecord(otherId, conversationID)
+  const other = yield* findToChange(otherId, conversationID)
   const base = other ?? newRecord(otherId, conversationID, { type, userId: ownerId })
   const state = other === undefined ? ChangeState.Insert : ChangeState.Update
   yield* writeRecords(otherId, [{ ...base, isPrivate: Number(isPrivate) }], state)

@@ -20,7 +20,14 @@ import {
 } from '../../rules/messages/conversation-id.js'
 import type { Operation } from '../../store/ports/database.js'
 import { findRecords, recordsOf } from '../conversations/records.js'
-import { assertLength, assertSelf, CONVERSATIONS_MAX, operation, SEQS_MAX } from '../operations/operation.js'
+import {
+  assertLength,
+  assertSelf,
+  CONVERSATIONS_MAX,
+  type OperationContext,
+  operation,
+  SEQS_MAX,
+} from '../operations/operation.js'
 import { headsOf } from './stored.js'
 import {
   type Bounds,
@@ -40,23 +47,22 @@ import {
 const REPLY_BYTES_MAX = 900_000
 /** What a conversation takes beside its ID and its messages. */
 const PART_BYTES = 32
+/** Of older messages it is certain that they were on disk when a device logged in that reads now. */
+const RECENT_MS = 60_000
 /** Messages of a range in one answer. */
 const RANGE_MAX = 1_000
 
 /** 1001: the newest number of each conversation of the user, those of notifications among them. */
 export const newestSeqs = operation(
   'reader',
-  function* ({ caller }, { userID }: GetMaxSeqReq): Operation<GetMaxSeqResp> {
-    assertSelf(caller, userID)
+  function* (context, { userID }: GetMaxSeqReq): Operation<GetMaxSeqResp> {
+    assertSelf(context.caller, userID)
     const chats = (yield* recordsOf(userID)).map(({ conversationId }) => conversationId)
     const ids = new Set([...chats, ...chats.map(notificationsOf), ownNotifications(userID)])
     const heads = yield* headsOf([...ids])
-    const maxSeqs = Object.fromEntries(
-      [...heads]
-        .filter(([, head]) => head.maxSeq > 0 && isParty(head, userID))
-        .map(([id, { maxSeq }]) => [id, maxSeq]),
-    )
-    return { maxSeqs, minSeqs: {} }
+    const own = [...heads.values()].filter((head) => head.maxSeq > 0 && isParty(head, userID))
+    for (const { conversationId, maxSeq, lastMs } of own) noteTold(context, conversationId, maxSeq, lastMs)
+    return { maxSeqs: Object.fromEntries(own.map((head) => [head.conversationId, head.maxSeq])), minSeqs: {} }
   },
 )
 
@@ -64,14 +70,16 @@ export const newestSeqs = operation(
 export const conversationSeqs = operation(
   'reader',
   function* (
-    { caller },
+    context,
     { userID, conversationIDs, returnPinned }: GetConversationsHasReadAndMaxSeqReq,
   ): Operation<GetConversationsHasReadAndMaxSeqResp> {
-    assertSelf(caller, userID)
+    assertSelf(context.caller, userID)
     assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
     const own =
       conversationIDs.length === 0 ? yield* recordsOf(userID) : yield* findRecords(userID, conversationIDs)
-    const seqs = (yield* standingsOf(own)).map(({ conversationId, max, readSeq, lastMs }): [string, Seqs] => [
+    const standings = yield* standingsOf(own)
+    for (const { conversationId, max, lastMs } of standings) noteTold(context, conversationId, max, lastMs)
+    const seqs = standings.map(({ conversationId, max, readSeq, lastMs }): [string, Seqs] => [
       conversationId,
       { maxSeq: max, hasReadSeq: readSeq, maxSeqTime: lastMs },
     ])
@@ -82,6 +90,15 @@ export const conversationSeqs = operation(
     }
   },
 )
+
+function noteTold(
+  { told, nowMs }: OperationContext,
+  conversationId: ConversationId,
+  maxSeq: number,
+  lastMs: number,
+): void {
+  if (lastMs > nowMs - RECENT_MS) told?.set(conversationId, maxSeq)
+}
 
 /** 1002: the newest messages of ranges. A conversation that is not the user's, or an empty range, is left out. */
 export const pullRanges = operation(

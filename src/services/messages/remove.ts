@@ -5,7 +5,7 @@ import { type ConversationId, isSingleChat } from '../../rules/messages/conversa
 import { MessageState } from '../../rules/messages/message-state.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { put, update } from '../../store/ports/steps.js'
+import { put, raise, update } from '../../store/ports/steps.js'
 import { conversations, deletions, messages } from '../../store/schema/tables.js'
 import { argsError, noPermissionError } from '../call-refused.js'
 import {
@@ -174,7 +174,8 @@ function* clear(
   return {}
 }
 
-function* clearedForOwner(record: ConversationRecord): Operation<ConversationRecord> {
+function* clearedForOwner(found: ConversationRecord): Operation<ConversationRecord> {
+  const record = yield* lockRecord(found.ownerId, found.conversationId)
   const { max } = boundsWithin(yield* headOf(record.conversationId), record)
   return { ...record, minSeq: max + 1, readSeq: Math.max(record.readSeq, max) }
 }
@@ -184,7 +185,8 @@ function* clearForAll(context: OperationContext, record: ConversationRecord): Op
   const { max } = boundsWithin(yield* headOf(conversationId), record)
   if (max === 0) return
   const key = [bucketOfConversation(conversationId), conversationId]
-  yield* update(conversations, [{ key, set: { minSeq: max + 1 } }])
+  // Of two at once the one that cleared more counts.
+  yield* raise(conversations, [{ key, set: { minSeq: max + 1 } }])
   yield* readUpTo(record, max)
   yield* tellCleared(context, ownerId, userId, [conversationId])
 }

@@ -6,8 +6,8 @@ import { type ConversationId, isSingleChat, SessionType } from '../../rules/mess
 import { MessageState } from '../../rules/messages/message-state.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { update } from '../../store/ports/steps.js'
-import { messages } from '../../store/schema/tables.js'
+import { lock, update } from '../../store/ports/steps.js'
+import { conversations, messages } from '../../store/schema/tables.js'
 import { argsError, CallRefusedError, noPermissionError } from '../call-refused.js'
 import { assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { findUsers } from '../people/users.js'
@@ -28,6 +28,9 @@ export const revokeMessage = operation(
     const { caller, nowMs } = context
     assertSelf(caller, userID)
     if (!isSingleChat(conversationID)) throw argsError('conversationID: expected a single chat')
+    // Of two that revoke one message at once, the second finds it revoked.
+    const head = yield* headOf(conversationID)
+    if (head !== undefined) yield* lock(conversations, [head])
     const row = yield* findReadable(context, userID, conversationID, seq)
     assertMayRevoke(context, row, userID)
     const [user] = yield* findUsers([userID])

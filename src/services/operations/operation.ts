@@ -3,6 +3,7 @@
  * asks and what, and yields the steps that it takes in the database; it runs on a storage thread, in one transaction.
  */
 import type { RequestPagination } from '../../openim/proto/conversations.js'
+import type { ConversationId } from '../../rules/messages/conversation-id.js'
 import type { Delivery } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
@@ -32,6 +33,8 @@ export interface OperationContext {
   settings: OperationSettings
   /** What is to be pushed once the operation is on disk. */
   deliveries: Delivery[]
+  /** How far the caller is told that conversations go, of those with a recent message. Absent = nobody needs it. */
+  told?: Map<ConversationId, number>
 }
 
 export interface OperationRow<I = never, O = unknown> {

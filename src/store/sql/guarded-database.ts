@@ -8,36 +8,53 @@ import type { Database, Operation } from '../ports/database.js'
 const LOOK_MS = 1_000
 const TEND_MS = 60_000
 
-type Tend<D> = (database: D) => Promise<void>
-
 export interface DatabaseFault {
   reason: string
   /** Unix ms. */
   sinceMs: number
 }
 
+/** The time of day, and a timer, which ends with what it returns. */
+export interface Clock {
+  nowMs(): number
+  wake(ms: number, run: () => void): () => void
+}
+
+const SYSTEM_CLOCK: Clock = {
+  nowMs: Date.now,
+  wake: (ms, run) => {
+    const timer = setTimeout(run, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
+export interface GuardOptions<D> {
+  /** Called when the database has been opened or is back, and each minute; when it fails, the database counts as away. */
+  tend?: (database: D) => Promise<void>
+  clock?: Clock
+}
+
 export class GuardedDatabase<D extends Database = Database> implements Database {
   readonly #open: () => Promise<D>
-  readonly #tend: Tend<D>
   readonly #changed: (fault: DatabaseFault | undefined) => void
+  readonly #tend: (database: D) => Promise<void>
+  readonly #clock: Clock
   #database: D | undefined
   #fault: DatabaseFault | undefined
-  #timer: NodeJS.Timeout | undefined
-  #tending: NodeJS.Timeout | undefined
+  #stopLooking = () => {}
+  #stopTending = () => {}
   #isClosed = false
 
-  /**
-   * `open` is called until it succeeds once. `changed` hears when the database is away, and when it is back. `tend` is called
-   * when it has been opened or is back, and each minute; when it fails, the database counts as away.
-   */
+  /** `open` is called until it succeeds once. `changed` hears when the database is away, and when it is back. */
   constructor(
     open: () => Promise<D>,
     changed: (fault: DatabaseFault | undefined) => void,
-    tend: Tend<D> = async () => {},
+    { tend = async () => {}, clock = SYSTEM_CLOCK }: GuardOptions<D> = {},
   ) {
     this.#open = open
     this.#changed = changed
     this.#tend = tend
+    this.#clock = clock
   }
 
   /** Why it is away; undefined = it is there, as far as is known. */
@@ -47,7 +64,7 @@ export class GuardedDatabase<D extends Database = Database> implements Database 
 
   /** Resolves when it was looked for once, whether it is there or not. */
   async start(): Promise<void> {
-    this.#tending = setInterval(() => void this.#tendOrMiss(), TEND_MS).unref()
+    this.#tendLater()
     await this.#look()
   }
 
@@ -65,8 +82,8 @@ export class GuardedDatabase<D extends Database = Database> implements Database 
 
   async close(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#timer)
-    clearInterval(this.#tending)
+    this.#stopLooking()
+    this.#stopTending()
     await this.#database?.close()
   }
 
@@ -83,19 +100,22 @@ export class GuardedDatabase<D extends Database = Database> implements Database 
     }
   }
 
-  async #tendOrMiss(): Promise<void> {
-    if (this.#database === undefined || this.#fault !== undefined) return
-    await this.#tend(this.#database).catch((error: Error) => this.#isAway(error.message))
+  #tendLater(): void {
+    this.#stopTending = this.#clock.wake(TEND_MS, () => {
+      this.#tendLater()
+      if (this.#database === undefined || this.#fault !== undefined) return
+      this.#tend(this.#database).catch((error: Error) => this.#isAway(error.message))
+    })
   }
 
   #isAway(reason: string): void {
     if (this.#isClosed) return
     if (this.#fault === undefined) {
-      this.#fault = { reason, sinceMs: Date.now() }
+      this.#fault = { reason, sinceMs: this.#clock.nowMs() }
       this.#changed(this.#fault)
     } else this.#fault = { ...this.#fault, reason }
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#look(), LOOK_MS)
+    this.#stopLooking()
+    this.#stopLooking = this.#clock.wake(LOOK_MS, () => void this.#look())
   }
 
   async #look(): Promise<void> {

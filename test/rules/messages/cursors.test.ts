@@ -73,6 +73,14 @@ t.test('the first message that a thread hears of may have overtaken a recent one
   t.same(seqsOf(cursors.fill(CHAT, [delivery(41, BEGAN_MS + 5_000)])), [41, 42])
 })
 
+/** Once a message that a node had stored, and not told before it died, was lost where the next one was heard of first. */
+t.test('it may also have overtaken what a node that died left in the outbox', async (t) => {
+  const cursors = new Cursors(BEGAN_MS)
+  const next = delivery(2, BEGAN_MS + 40_000, BEGAN_MS + 20_000)
+  t.same(seqsOf(cursors.accept(next)), [])
+  t.same(seqsOf(cursors.accept(delivery(1, BEGAN_MS + 20_000))), [1, 2])
+})
+
 t.test('but not one that was sent before the thread began', async (t) => {
   const cursors = new Cursors(BEGAN_MS)
   t.same(seqsOf(cursors.accept(delivery(42, BEGAN_MS + 10, BEGAN_MS - 10))), [42])

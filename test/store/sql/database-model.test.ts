@@ -212,3 +212,42 @@ t.test('of two transactions that wait for each other one is begun again', async 
     { bucket: 2, total: 2, seen: 0 },
   ])
 })
+
+t.test('a lock that is waited for too long is given up, and the transaction begun again', async (t) => {
+  const turns = async (count: number) => {
+    for (let left = count; left > 0; left--) await turn()
+  }
+  const model = new DatabaseModel({ pause: turn, lockWait: () => turns(10) })
+  const add = (attempts: { count: number }) =>
+    model.connect().write(function* () {
+      attempts.count++
+      const [row] = yield* lock(counters, [{ bucket: 1, total: 0, seen: 0 }])
+      yield* update(counters, [{ key: [1], set: { total: row!.total + 1 } }])
+    })
+  const slow = model.connect({ onCommit: () => ({ until: turns(30) }) })
+  const first = slow.write(() => lock(counters, [{ bucket: 1, total: 0, seen: 0 }]))
+  await turns(5)
+  const attempts = { count: 0 }
+  await Promise.all([first, add(attempts)])
+  t.ok(attempts.count > 1, `${attempts.count} attempts`)
+  t.same((await model.connect().read(() => scan(counters, []))).map(plain), [
+    { bucket: 1, total: 1, seen: 0 },
+  ])
+})
+
+t.test('who wants to know hears of each row that a commit changes', async (t) => {
+  const heard: string[] = []
+  const model = new DatabaseModel({
+    changed: (table, before, after) =>
+      heard.push(`${table.name}: ${before?.rank ?? 'none'} to ${after?.rank ?? 'none'}`),
+  })
+  const connection = model.connect()
+  await connection.write(() => insert(things, [thing(1, 'a')]))
+  await connection.write(() => update(things, [{ key: [1, 'a'], set: { rank: 2 } }]))
+  const failing = connection.write(function* () {
+    yield* update(things, [{ key: [1, 'a'], set: { rank: 3 } }])
+    throw new Error('undone')
+  })
+  await t.rejects(failing, /undone/)
+  t.same(heard, ['things: none to 0', 'things: 0 to 2'])
+})

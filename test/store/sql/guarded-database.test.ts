@@ -12,9 +12,11 @@ t.test('a database whose tending fails is away until it works', async (t) => {
   const guarded = new GuardedDatabase(
     async () => model.connect(),
     (fault) => void faults.push(fault?.reason),
-    async () => {
-      tends++
-      if (!isFit) throw new Error('too new')
+    {
+      tend: async () => {
+        tends++
+        if (!isFit) throw new Error('too new')
+      },
     },
   )
   t.teardown(() => guarded.close())
