@@ -169,13 +169,6 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     replace: '',
   },
   {
-    name: 'messages: what was left in the outbox is taken once only',
-    faults: ['dieAfterCommit', 'takerDies'],
-    file: 'src/services/messages/outbox.ts',
-    find: 'set: { takenMs: nowMs }',
-    replace: 'set: { takenMs: Number.MAX_SAFE_INTEGER }',
-  },
-  {
     name: 'messages: an order is done before the nodes have confirmed it',
     faults: ['deafSubscriber', 'dropMessage'],
     file: 'actors/sync/message-sync.ts',
