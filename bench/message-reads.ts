@@ -21,7 +21,8 @@ import { type Scope, withScope } from './support/scope.js'
 import { textOf } from './support/send-frame.js'
 
 const SENT_AT_ONCE = 100
-const WARM_UPS = 3
+/** Of each read: the first times run uncompiled, and take twice as long. */
+const WARM_UPS = 20
 
 export const messageReads = defineBenchmark({
   name: 'message-reads',
@@ -112,7 +113,9 @@ function figureOf(name: string, ours: Timed[], bare: Timed[], goal?: { atMost: n
     cpuUs: cpuUs(ours),
     ceiling: { name: 'bare queries', values: ms(bare), cpuUs: cpuUs(bare) },
     ...(goal && { goal }),
-    notes: goal && ['until the client has the bytes of all answers, which it does not decode'],
+    notes: goal && [
+      `until the client has the bytes of all answers, which it does not decode; after ${WARM_UPS} reads of each kind`,
+    ],
   })
 }
 

@@ -1,7 +1,7 @@
 /**
  * Message-reader: answers what only reads, each call from one state of the database.
  *
- * Thread  storage                     Owns   a connection to the database that only reads
+ * Thread  storage                     Owns   a connection to the database that only reads; checkpoints of a file
  * Hears   MessageReader.Command       Tells  nobody
  * Timers  none
  * Fails   restarts; callers ask again
@@ -27,6 +27,8 @@ export interface ReaderCounts {
 
 export interface Args extends OperationArgs {
   database: Database
+  /** Move the log of the embedded database into its file; nothing is to be done for a server. */
+  checkpoint: () => void
   counts: ReaderCounts
 }
 
@@ -47,6 +49,8 @@ function receive(ctx: Ctx, state: Args, message: MessageReader.Command | Private
       return onCall(ctx, state, message)
     case 'readMissed':
       return onReadMissed(ctx, state, message)
+    case 'logGrown':
+      return state.checkpoint()
     case 'answered':
       return ctx.reply(message.replyTo, answerOf(message.outcome, message.call, ctx.log))
     default:

@@ -4,7 +4,7 @@
  * nothing else.
  */
 import { DatabaseSync } from '@photostructure/sqlite'
-import type { Operation, Row, Step, Table, Value } from '../../src/store/ports/database.js'
+import type { Operation, Row, Step, Table, Value, Wanted } from '../../src/store/ports/database.js'
 import { TABLES } from '../../src/store/schema/tables.js'
 import { columnsOf } from '../../src/store/sql/orders.js'
 import {
@@ -81,7 +81,7 @@ export class Recorder {
       case 'lock':
         return this.#lock(table, step.rows)
       case 'find':
-        return this.#find(table, step.order, step.keys)
+        return this.#find(table, step)
       case 'scan':
         return this.#query('all', selectRange(table, step.range), valuesOfRange(step.range))
       case 'count':
@@ -107,14 +107,15 @@ export class Recorder {
 
   #lock(table: Table, rows: readonly Row[]): (Row | undefined)[] {
     const keys = rows.map((row) => table.key.map((name) => row[name]!))
-    const found = this.#find(table, 'key', keys)
+    const all = { order: 'key', keys, columns: Object.keys(table.columns) }
+    const found = this.#find(table, all)
     const absent = rows.filter((_, index) => found[index] === undefined)
     for (const row of absent) this.#query('run', insertRow(table, 'ignore'), valuesOf(table, row))
-    return absent.length === 0 ? found : this.#find(table, 'key', keys)
+    return absent.length === 0 ? found : this.#find(table, all)
   }
 
-  #find(table: Table, order: string, keys: readonly (readonly Value[])[]): (Row | undefined)[] {
-    const sql = selectOne(table, order)
+  #find(table: Table, { order, keys, columns }: Wanted): (Row | undefined)[] {
+    const sql = selectOne(table, order, columns)
     if (keys[0] !== undefined && keys[0].length !== columnsOf(table, order).length) {
       throw new TypeError(`${table.name}: a key of another width`)
     }

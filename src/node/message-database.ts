@@ -15,6 +15,7 @@ import type { SchemaDatabase } from '../store/ports/schema.js'
 import { type DatabaseFault, GuardedDatabase } from '../store/sql/guarded-database.js'
 import { MysqlDatabase } from '../store/sql/mysql/mysql-database.js'
 import { assertServes, migrate } from '../store/sql/schema/migrate.js'
+import { Checkpoints } from '../store/sql/sqlite/checkpoints.js'
 import { SqliteDatabase } from '../store/sql/sqlite/sqlite-database.js'
 import type { SharedDatabaseClock } from './database-clock.js'
 
@@ -29,15 +30,16 @@ const STATEMENT_MS = 5_000
 
 /**
  * For the writer, which measures the clock. A database that was away when the node started is migrated when it is back.
- * Throws DATABASE_UNAVAILABLE for a file that cannot be had.
+ * `onGrown`: it is time for a checkpoint of the file. Throws DATABASE_UNAVAILABLE for a file that cannot be had.
  */
 export async function openToWrite(
   config: Config,
   log: Log,
   clock: SharedDatabaseClock,
+  onGrown: () => void,
 ): Promise<GuardedDatabase<SchemaDatabase>> {
   const open = async () => {
-    const database = await openSchema(config)
+    const database = await openSchema(config, onGrown)
     await migrateSchema(database, config, (line) => log.info({}, line)).catch((error) =>
       closed(database, error),
     )
@@ -58,8 +60,8 @@ export async function openToRead(config: Config, log: Log): Promise<GuardedDatab
 }
 
 /** The database as one process may change its tables. Throws DATABASE_UNAVAILABLE. */
-export async function openSchema(config: Config): Promise<SchemaDatabase> {
-  return config.databaseUrl === '' ? fileToWrite(config.dataDir) : server(config, SCHEMA_CONNECTIONS)
+export async function openSchema(config: Config, onGrown?: () => void): Promise<SchemaDatabase> {
+  return config.databaseUrl === '' ? fileToWrite(config.dataDir, onGrown) : server(config, SCHEMA_CONNECTIONS)
 }
 
 /** Resolves when the schema is as new as this program. Rejects with SCHEMA_TOO_NEW or DATABASE_UNAVAILABLE. */
@@ -70,6 +72,25 @@ export function migrateSchema(
   signal?: AbortSignal,
 ): Promise<void> {
   return migrate({ database, holder: `${nodeId} ${newId()}`, tell, signal })
+}
+
+/** For a reader: checkpoints of the file, which is there when the first is asked for. */
+export function checkpointsOf({ databaseUrl, dataDir }: Config, log: Log): { run(): void; close(): void } {
+  let checkpoints: Checkpoints | undefined
+  return {
+    run() {
+      if (databaseUrl !== '') return
+      try {
+        checkpoints ??= new Checkpoints(join(dataDir, FILE))
+        checkpoints.checkpoint()
+      } catch (error) {
+        if (!hasCode(error, 'DATABASE_UNAVAILABLE')) throw error
+        // The writer hears of the same disk, and makes checkpoints by itself when the log has grown more.
+        log.warn({ reason: error.message }, 'the log of the database is not moved into its file')
+      }
+    },
+    close: () => checkpoints?.close(),
+  }
 }
 
 /** A node without its database serves presence, so it counts as ready, with a warning. */
@@ -124,9 +145,9 @@ export async function openFile(dataDir: string): Promise<SqliteDatabase> {
   return database
 }
 
-function fileToWrite(dataDir: string): SqliteDatabase {
+function fileToWrite(dataDir: string, onGrown?: () => void): SqliteDatabase {
   mkdirSync(dataDir, { recursive: true })
-  return SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false })
+  return SqliteDatabase.open({ path: join(dataDir, FILE), readOnly: false, onGrown })
 }
 
 async function fileToRead({ dataDir }: Config): Promise<SqliteDatabase> {

@@ -66,7 +66,7 @@ const TABLE = {
   },
   writer: {
     threads: ({ servesMessages }) => (servesMessages ? 1 : 0),
-    talksTo: ['sync'],
+    talksTo: ['sync', 'reader'],
     youngHeapMb: 10,
     endsAs: 6,
     load: () => import('./roles/writer.js'),

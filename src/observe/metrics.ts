@@ -221,7 +221,7 @@ const table = {
   ),
   eventLoopLagSeconds: gauge(
     'event_loop_lag_seconds',
-    'How late the event loop ran at worst since the last scrape, by thread.',
+    'How late the event loop ran at worst since the scrape before the last, by thread.',
     'thread',
   ),
   eventLoopActiveSeconds: counter(

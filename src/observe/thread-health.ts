@@ -10,11 +10,14 @@ const RESOLUTION_MS = 50
 export function watchThread(metrics: Metrics, thread: string): () => void {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   delay.enable()
+  let earlierMs = 0
   const unhook = metrics.onSnapshot((report) => {
     // The longest, for one stop of a minute is one measurement among many. The monitor measures from one tick of its timer to the next: an idle loop shows the resolution itself.
     const lagMs = delay.count > 0 ? Math.max(0, delay.max / 1e6 - RESOLUTION_MS) : 0
     delay.reset()
-    report.level('eventLoopLagSeconds', lagMs / 1000, { thread })
+    // Also that of the snapshot before: nobody has waited for one that was asked for while the thread stood still.
+    report.level('eventLoopLagSeconds', Math.max(lagMs, earlierMs) / 1000, { thread })
+    earlierMs = lagMs
     report.total('eventLoopActiveSeconds', performance.eventLoopUtilization().active / 1000, { thread })
     report.level('heapBytes', getHeapStatistics().used_heap_size, { thread })
   })

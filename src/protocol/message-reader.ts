@@ -12,4 +12,9 @@ export interface ReadMissed extends Question<Delivery[]> {
   to: number
 }
 
-export type Command = Call | ReadMissed
+/** The log of the embedded database has grown. writer role → message-reader. */
+export interface LogGrown {
+  kind: 'logGrown'
+}
+
+export type Command = Call | ReadMissed | LogGrown

@@ -1,7 +1,10 @@
-/** The server that the SDKs talk to: a Porchlight process of this test, or one that already runs. */
+/** The servers that the SDKs talk to: Porchlight processes of this test, or one that already runs. */
 import { Admin } from '../../src/sdk/admin.js'
 import { GatewayProcess } from '../support/gateway-process.js'
+import { mysqlUrlOf, startMariadb } from '../support/mariadb-server.js'
 import { SECRET, type Teardown } from '../support/node.js'
+import { startRedis, startRedisCluster } from '../support/redis.js'
+import { redisEnv } from '../support/redis-env.js'
 
 export interface SdkServer {
   host: string
@@ -23,6 +26,26 @@ export async function startServer(test: Teardown, env: Record<string, string> = 
     const admin = new Admin(SDK_TEST_API, SDK_TEST_SECRET)
     return { host, wsPort: Number(port), apiUrl: SDK_TEST_API, admin }
   }
+  return startNode(test, env)
+}
+
+/** Two nodes that share a MariaDB and a Redis, which may be a Cluster. They end with the test, and so do these. */
+export async function startTwoNodes(
+  test: Teardown,
+  redisForm: 'single' | 'cluster',
+  env: Record<string, string> = {},
+): Promise<SdkServer[]> {
+  const [redis, mariadb] = await Promise.all([
+    redisForm === 'single' ? startRedis() : startRedisCluster(),
+    startMariadb(),
+  ])
+  test.teardown(() => Promise.all([redis.stop(), mariadb.stop()]))
+  const shared = { ...redisEnv(redis.access), DATABASE_URL: mysqlUrlOf(mariadb.address), ...env }
+  return Promise.all(['a', 'b'].map((NODE_ID) => startNode(test, { NODE_ID, ...shared })))
+}
+
+async function startNode(test: Teardown, env: Record<string, string>): Promise<SdkServer> {
+  // Tests send faster than people.
   const { wsPort, apiPort } = await GatewayProcess.ready(test, {
     env: { MESSAGES: 'on', REQUESTS_PER_S_MAX: '1000', ...env },
   })

@@ -11,9 +11,8 @@ import type { PageAnswer, PageReport } from './wasm-page.js'
 /** For a page to be loaded on a busy machine. */
 const LOAD_MS = 60_000
 
-/** What the users of a test share. */
-export interface Stage {
-  server: SdkServer
+/** Where users open their pages. */
+export interface Pages {
   browser: Browser
   /** Whose page they open. */
   origin: string
@@ -36,7 +35,11 @@ export class WasmUser extends SdkUser {
   }
 
   /** A page of its own without any data. Not logged in. */
-  static async start(test: Teardown, { server, browser, origin }: Stage, userId: string): Promise<WasmUser> {
+  static async start(
+    test: Teardown,
+    { server, browser, origin }: Pages & { server: SdkServer },
+    userId: string,
+  ): Promise<WasmUser> {
     const line = await TcpLine.to(test, { host: server.host, port: server.wsPort })
     const user = new WasmUser(server, origin, line, userId)
     user.#page = await browser.newPage({

@@ -342,7 +342,7 @@ function readStep(view: View, step: Step): unknown {
     case 'find':
       return step.keys.map((prefix) => {
         const [row] = view.scan(table, { order: step.order, prefix })
-        return row && copy(row)
+        return row && copy(Object.fromEntries(step.columns.map((name) => [name, row[name]!])))
       })
     case 'scan':
       return view.scan(table, step.range).map(copy)

@@ -4,7 +4,7 @@ import { MESSAGE_READER } from '../../protocol/addresses.js'
 import type { SchemaDatabase } from '../../store/ports/schema.js'
 import type { GuardedDatabase } from '../../store/sql/guarded-database.js'
 import { SharedDatabaseClock } from '../database-clock.js'
-import { databasePart, openToRead, operationArgs } from '../message-database.js'
+import { checkpointsOf, databasePart, openToRead, operationArgs } from '../message-database.js'
 import type { PrepareRole, RoleInstance, ThreadContext } from '../role.js'
 import { threadLog } from '../settings.js'
 
@@ -14,18 +14,27 @@ export const prepare: PrepareRole = async (task) => {
 }
 
 function open(
-  { system, settings, meter }: ThreadContext,
+  { system, settings, log, meter }: ThreadContext,
   database: GuardedDatabase<SchemaDatabase>,
 ): RoleInstance {
   const clock = new SharedDatabaseClock(settings.databaseClock)
   const counts: ReaderCounts = { reads: 0, missedReads: 0 }
-  system.spawn(messageReader, { database, ...operationArgs(settings.config, clock), counts }, MESSAGE_READER)
+  const checkpoints = checkpointsOf(settings.config, log)
+  const checkpoint = () => checkpoints.run()
+  system.spawn(
+    messageReader,
+    { database, checkpoint, ...operationArgs(settings.config, clock), counts },
+    MESSAGE_READER,
+  )
   meter.metrics.onSnapshot((report) => {
     report.total('messageReads', counts.reads)
     report.total('messagesMissed', counts.missedReads)
   })
   return {
-    stop: () => database.close(),
+    stop: async () => {
+      checkpoints.close()
+      await database.close()
+    },
     parts: () => [databasePart('database-reads', database)],
   }
 }

@@ -13,15 +13,24 @@ import { reportTotals } from '../thread-meter.js'
 export const prepare: PrepareRole = async (task) => {
   const { config, databaseClock } = task.settings
   const clock = new SharedDatabaseClock(databaseClock)
-  const database = await openToWrite(config, threadLog(task), clock)
-  return (thread) => open(thread, database, clock)
+  // Nothing is written before the thread has its actors.
+  const log: DatabaseLog = { onGrown: () => {} }
+  const database = await openToWrite(config, threadLog(task), clock, () => log.onGrown())
+  return (thread) => open(thread, { database, clock, log })
 }
 
-function open(
-  { system, settings, meter }: ThreadContext,
-  database: GuardedDatabase<SchemaDatabase>,
-  clock: SharedDatabaseClock,
-): RoleInstance {
+/** What happens when the log of the embedded database has grown. */
+interface DatabaseLog {
+  onGrown(): void
+}
+
+interface Opened {
+  database: GuardedDatabase<SchemaDatabase>
+  clock: SharedDatabaseClock
+  log: DatabaseLog
+}
+
+function open({ system, settings, meter }: ThreadContext, { database, clock, log }: Opened): RoleInstance {
   const { commitSeconds, commitMessages, housekeepingSeconds } = meter.metrics.all
   const counts: WriterCounts = {
     messagesSent: 0,
@@ -37,7 +46,8 @@ function open(
     housekept: (seconds) => housekeepingSeconds.observe(seconds),
   }
   const addresses = new Addresses(settings.topology)
-  const { deliveries } = addresses
+  const { deliveries, storage } = addresses
+  log.onGrown = () => system.tell(storage!.reader, { kind: 'logGrown' })
   const messageSync = settings.config.usesRedis ? addresses.messageSync : undefined
   system.spawn(
     messageWriter,

@@ -53,15 +53,14 @@ export const conversationsWithMessages = operation(
 )
 
 function unreadOf(own: readonly Standing[]): number {
-  return own.reduce((sum, { record, max }) => sum + Math.max(0, max - record.readSeq), 0)
+  return own.reduce((sum, { readSeq, max }) => sum + Math.max(0, max - readSeq), 0)
 }
 
 function* describe(
-  { record, max: maxSeq }: Standing,
+  { record, readSeq, max: maxSeq }: Standing,
   lastMsg: MsgData | undefined,
 ): Operation<ConversationMsg> {
   const user = yield* profileOf(record.userId)
-  const { readSeq } = record
   return { conversation: toWire(record), lastMsg, user, friend: undefined, group: undefined, maxSeq, readSeq }
 }
 

@@ -52,11 +52,13 @@ function* finish(slice: Slice, marks: readonly Mark[]): Operation<Slice> {
   return slice
 }
 
+type End = Pick<StoredMessage, 'seq' | 'sentMs'>
+
 interface LowerEnd {
   /** The last message that nobody can read any more. */
-  below: StoredMessage | undefined
+  below: End | undefined
   /** The first one that may be read. */
-  first: StoredMessage | undefined
+  first: End | undefined
 }
 
 const firstSeqOf = ({ minSeq }: Head) => Math.max(1, minSeq)
@@ -67,7 +69,7 @@ function* lowerEnds(heads: readonly Head[]): Operation<LowerEnd[]> {
     const first = firstSeqOf(head)
     return [first - 1, first].map((seq) => [bucket, conversationId, seq])
   })
-  const found = yield* findMany(messages, keys)
+  const found = yield* findMany(messages, keys, { columns: ['seq', 'sentMs'] })
   return heads.map((_, index) => ({ below: found[2 * index], first: found[2 * index + 1] }))
 }
 

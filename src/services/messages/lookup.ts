@@ -15,9 +15,11 @@ export interface Candidate {
   /** The head of its conversation, locked; none of a message that is not stored. */
   head: Head | undefined
   /** The same message, stored earlier. */
-  twin: StoredMessage | undefined
+  twin: Twin | undefined
   receiver: ReceiverView
 }
+
+export type Twin = Pick<StoredMessage, 'sentMs'>
 
 /** What the receiver allows. */
 export interface ReceiverView {
@@ -65,16 +67,17 @@ function* lockHeads(
 }
 
 function newHead({ conversationId, parties }: OutgoingMessage, bucket: number): Head {
-  return { bucket, conversationId, ...parties, maxSeq: 0, minSeq: 0, lastMs: 0, rightsEpoch: 0 }
+  const numbers = { aSeq: 0, bSeq: 0, maxSeq: 0, minSeq: 0, lastMs: 0, rightsEpoch: 0 }
+  return { bucket, conversationId, ...parties, ...numbers }
 }
 
 function* findTwins(
   batch: readonly OutgoingMessage[],
   buckets: readonly number[],
   digests: readonly Uint8Array[],
-): Operation<(StoredMessage | undefined)[]> {
+): Operation<(Twin | undefined)[]> {
   const keys = batch.map(({ conversationId }, index) => [buckets[index]!, conversationId, digests[index]!])
-  return yield* findMany(messages, keys, 'byDigest')
+  return yield* findMany(messages, keys, { order: 'byDigest', columns: ['sentMs'] })
 }
 
 function* viewReceivers(batch: readonly OutgoingMessage[]): Operation<ReceiverView[]> {
@@ -84,14 +87,17 @@ function* viewReceivers(batch: readonly OutgoingMessage[]): Operation<ReceiverVi
   const registered = yield* findMany(
     users,
     keysOf(() => []),
+    { columns: ['recvOpt'] },
   )
   const blocked = yield* findMany(
     blacks,
     keysOf(({ senderId }) => [senderId]),
+    { columns: ['createdMs'] },
   )
   const listed = yield* findMany(
     records,
     keysOf(({ conversationId }) => [conversationId]),
+    { columns: ['recvOpt'] },
   )
   return batch.map((_, index) => ({
     isRegistered: registered[index] !== undefined,

@@ -7,7 +7,7 @@ import { MessageState } from '../../rules/messages/message-state.js'
 import type { Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
 import { RecvOpt } from '../conversations/records.js'
 import { serverMsgIdOf } from './digest.js'
-import type { Candidate } from './lookup.js'
+import type { Candidate, Twin } from './lookup.js'
 import type { Head, StoredMessage } from './stored.js'
 
 /** What is to be written, answered and pushed. */
@@ -65,6 +65,8 @@ function store(
   head.lastMs = sentMs
   plan.heads.add(head)
   const { conversationId, senderId, contentType } = message
+  if (senderId === head.a) head.aSeq = seq
+  else if (senderId === head.b) head.bSeq = seq
   const { bucket } = head
   const state = MessageState.Normal
   plan.rows.push({
@@ -82,7 +84,7 @@ function store(
   if (message.isChat && !receiver.hasRecord) plan.unlisted.push(message)
 }
 
-function twinWithin({ rows }: Numbered, { message, digest }: Candidate): StoredMessage | undefined {
+function twinWithin({ rows }: Numbered, { message, digest }: Candidate): Twin | undefined {
   return rows.find(
     (row) => row.conversationId === message.conversationId && Buffer.compare(row.digest, digest) === 0,
   )

@@ -71,9 +71,9 @@ export const conversationSeqs = operation(
     assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
     const own =
       conversationIDs.length === 0 ? yield* recordsOf(userID) : yield* findRecords(userID, conversationIDs)
-    const seqs = (yield* standingsOf(own)).map(({ conversationId, max, record, lastMs }): [string, Seqs] => [
+    const seqs = (yield* standingsOf(own)).map(({ conversationId, max, readSeq, lastMs }): [string, Seqs] => [
       conversationId,
-      { maxSeq: max, hasReadSeq: record.readSeq, maxSeqTime: lastMs },
+      { maxSeq: max, hasReadSeq: readSeq, maxSeqTime: lastMs },
     ])
     const pinned = returnPinned ? own.filter(({ isPinned }) => isPinned !== 0) : []
     return {

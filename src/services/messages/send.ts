@@ -4,18 +4,16 @@
  * The heads are locked first. Under the locks it is seen which messages came before and who may send; only what is left
  * gets numbers. So numbers have no holes, and nobody is heard after the right to send was taken away.
  */
-import { bucketOfUser } from '../../rules/messages/bucket.js'
-import { type ConversationId, SessionType } from '../../rules/messages/conversation-id.js'
+import { SessionType } from '../../rules/messages/conversation-id.js'
 import type { Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
-import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { insert, put, raise, remove } from '../../store/ports/steps.js'
-import { conversations, messages, records } from '../../store/schema/tables.js'
+import { insert, put, remove } from '../../store/ports/steps.js'
+import { conversations, messages } from '../../store/schema/tables.js'
 import { findRecord, newRecord, writeRecords } from '../conversations/records.js'
 import { ChangeState } from '../people/version-log.js'
 import { type Candidate, lookUp } from './lookup.js'
 import { numberAll } from './numbering.js'
-import type { Head, StoredMessage } from './stored.js'
+import type { Head } from './stored.js'
 
 /** A message, and the operation ID of the request that sends it. */
 export interface Sending {
@@ -41,7 +39,6 @@ export function* sendAll(batch: readonly Sending[], nowMs: number): Operation<Se
   for (const message of firstOfEach(plan.unlisted)) yield* list(message)
   yield* insert(messages, plan.rows)
   yield* put(conversations, [...plan.heads])
-  yield* raise(records, readMarksOf(plan.rows))
   yield* removeEmpty(candidates)
   return { outcomes: plan.outcomes, deliveries: plan.deliveries }
 }
@@ -80,16 +77,4 @@ function* list({ conversationId, senderId, receiverId }: OutgoingMessage): Opera
     if ((yield* findRecord(ownerId, conversationId)) !== undefined) continue
     yield* writeRecords(ownerId, [newRecord(ownerId, conversationId, { type, userId })], ChangeState.Insert)
   }
-}
-
-/** Who sends has read what came before. */
-function readMarksOf(rows: readonly StoredMessage[]) {
-  const marks = new Map<string, { ownerId: UserId; conversationId: ConversationId; readSeq: number }>()
-  for (const { senderId, conversationId, seq } of rows) {
-    marks.set(`${senderId}:${conversationId}`, { ownerId: senderId, conversationId, readSeq: seq })
-  }
-  return [...marks.values()].map(({ ownerId, conversationId, readSeq }) => ({
-    key: [bucketOfUser(ownerId), ownerId, conversationId],
-    set: { readSeq },
-  }))
 }

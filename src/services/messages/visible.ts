@@ -40,6 +40,8 @@ export interface Readable extends Bounds {
   conversationId: ConversationId
   /** The user's; notifications have none. */
   record: ConversationRecord | undefined
+  /** None before the first message. */
+  head: Head | undefined
 }
 
 /** Undefined = this is no conversation of the user. */
@@ -47,7 +49,7 @@ export function* readableBy(userId: UserId, conversationId: ConversationId): Ope
   const head = yield* headOf(conversationId)
   if (isNotifications(conversationId)) {
     const bounds = boundsOfNotifications(userId, conversationId, head)
-    return bounds && { userId, conversationId, record: undefined, ...bounds }
+    return bounds && { userId, conversationId, record: undefined, head, ...bounds }
   }
   const record = yield* findRecord(userId, conversationId)
   return record && readableOf(record, head)
@@ -56,12 +58,14 @@ export function* readableBy(userId: UserId, conversationId: ConversationId): Ope
 /** The same where its record and head have been read. */
 export function readableOf(record: ConversationRecord, head: Head | undefined): Readable {
   const { ownerId: userId, conversationId } = record
-  return { userId, conversationId, record, ...boundsWithin(head, record) }
+  return { userId, conversationId, record, head, ...boundsWithin(head, record) }
 }
 
 /** Where a user stands in a conversation. */
 export interface Standing extends Readable {
   record: ConversationRecord
+  /** How far they have read. */
+  readSeq: number
   /** When the newest message was sent; 0 = there is none. */
   lastMs: number
 }
@@ -70,8 +74,19 @@ export function* standingsOf(own: readonly ConversationRecord[]): Operation<Stan
   const heads = yield* headsOf(own.map(({ conversationId }) => conversationId))
   return own.map((record) => {
     const head = heads.get(record.conversationId)
-    return { ...readableOf(record, head), record, lastMs: head?.lastMs ?? 0 }
+    return {
+      ...readableOf(record, head),
+      record,
+      readSeq: readSeqOf(record, head),
+      lastMs: head?.lastMs ?? 0,
+    }
   })
+}
+
+/** Who sends has read what came before. */
+function readSeqOf({ ownerId, readSeq }: ConversationRecord, head: Head | undefined): number {
+  if (head?.a === ownerId) return Math.max(readSeq, head.aSeq)
+  return head?.b === ownerId ? Math.max(readSeq, head.bSeq) : readSeq
 }
 
 /** Empty where the name is that of another pair's conversation. */
@@ -155,10 +170,14 @@ function* lensOn(readable: Readable, rows: readonly (StoredMessage | undefined)[
 function* readMarksOf({
   conversationId,
   record,
+  head,
 }: Readable): Operation<Pick<Lens, 'ownReadSeq' | 'otherReadSeq'>> {
   if (record === undefined || !isSingleChat(conversationId)) return { ownReadSeq: 0, otherReadSeq: 0 }
   const other = yield* findRecord(record.userId, conversationId)
-  return { ownReadSeq: record.readSeq, otherReadSeq: other?.readSeq ?? 0 }
+  return {
+    ownReadSeq: readSeqOf(record, head),
+    otherReadSeq: other === undefined ? 0 : readSeqOf(other, head),
+  }
 }
 
 function* deletedBy(

@@ -58,6 +58,13 @@ export interface Range {
   limit?: number
 }
 
+/** Some columns of the rows with these keys, in an order that is unique. */
+export interface Wanted {
+  order: Order
+  keys: readonly (readonly Value[])[]
+  columns: readonly string[]
+}
+
 /** A change of some columns of the row with this key. */
 export interface Change {
   key: readonly Value[]
@@ -72,8 +79,8 @@ export interface Change {
 export type Step =
   /** Make the rows that are absent, lock all, and answer them as they are. The rows have to be sorted by key, and each key comes once. */
   | { kind: 'lock'; table: Table; rows: readonly Row[] }
-  /** Answers a row, or undefined, for each key. The order has to be unique. */
-  | { kind: 'find'; table: Table; order: Order; keys: readonly (readonly Value[])[] }
+  /** Answers these columns of a row, or undefined, for each key. */
+  | ({ kind: 'find'; table: Table } & Wanted)
   | { kind: 'scan'; table: Table; range: Range }
   | { kind: 'count'; table: Table; range: Range }
   /** Fails with DUPLICATE_KEY. */

@@ -6,6 +6,7 @@ import type {
   Columns,
   Index,
   Operation,
+  Order,
   Range,
   RowOf,
   Table,
@@ -39,23 +40,32 @@ export function* lock<T extends Table>(table: T, rows: readonly RowOf<T>[]): Ope
   return (yield { kind: 'lock', table, rows }) as RowOf<T>[]
 }
 
-export function* findMany<T extends Table>(
+type NameOf<T extends Table> = keyof RowOf<T>
+/** By the key, and whole rows, unless it says otherwise. */
+interface How<C> {
+  order?: Order
+  columns?: readonly C[]
+}
+type Found<T extends Table, C extends NameOf<T>> = (Pick<RowOf<T>, C> | undefined)[]
+
+export function* findMany<T extends Table, C extends NameOf<T> = NameOf<T>>(
   table: T,
   keys: readonly (readonly Value[])[],
-  order = 'key',
-): Operation<(RowOf<T> | undefined)[]> {
+  how: How<C> = {},
+): Operation<Found<T, C>> {
   if (keys.length === 0) return []
-  if (!keys.every(canBeKey)) return yield* findThose(table, keys, order)
-  return (yield { kind: 'find', table, order, keys }) as (RowOf<T> | undefined)[]
+  if (!keys.every(canBeKey)) return yield* findThose(table, keys, how)
+  const { order = 'key', columns = Object.keys(table.columns) } = how
+  return (yield { kind: 'find', table, order, keys, columns: columns as string[] }) as Found<T, C>
 }
 
 /** Callers may ask for any text: nothing has a key that no column holds. */
-function* findThose<T extends Table>(
+function* findThose<T extends Table, C extends NameOf<T>>(
   table: T,
   keys: readonly (readonly Value[])[],
-  order: string,
-): Operation<(RowOf<T> | undefined)[]> {
-  const found = yield* findMany(table, keys.filter(canBeKey), order)
+  how: How<C>,
+): Operation<Found<T, C>> {
+  const found = yield* findMany(table, keys.filter(canBeKey), how)
   let next = 0
   return keys.map((key) => (canBeKey(key) ? found[next++] : undefined))
 }

@@ -5,7 +5,7 @@
  * not know and do not miss. What nobody uses any more is dropped in a later release, when no program runs that needs it.
  */
 import type { FillStep, SchemaStep } from '../ports/schema.js'
-import { TABLES } from './tables.js'
+import { conversations, TABLES } from './tables.js'
 
 export interface Migration {
   /** One more than that of the migration before it. A program's version of the schema is the number of its last one. */
@@ -15,9 +15,20 @@ export interface Migration {
   minProgram?: number
 }
 
-/** The first makes the tables as this program knows them. On a new database the later ones find their work done. */
+/**
+ * The first makes the tables as this program knows them, or takes those of builds before there were numbers, which lacked
+ * some columns. On a new database the later ones find their work done.
+ */
 export const MIGRATIONS: readonly Migration[] = [
-  { number: 1, steps: TABLES.map((table) => ({ kind: 'makeTable', table })), minProgram: 1 },
+  {
+    number: 1,
+    steps: [
+      ...TABLES.map((table) => ({ kind: 'makeTable', table }) as const),
+      { kind: 'addColumn', table: conversations, column: 'aSeq', initial: 0 },
+      { kind: 'addColumn', table: conversations, column: 'bSeq', initial: 0 },
+    ],
+    minProgram: 1,
+  },
 ]
 
 /** What a program makes of a schema: it serves as it is; it has to be migrated; or it is for newer programs alone. */

@@ -29,11 +29,23 @@ export const blacks = defineTable('blacks', { bucket: int, ownerId: id, userId: 
 
 /**
  * The head of each conversation: its numbers, and whom it is between, because two pairs can spell the same ID. `a`, `b`:
- * the two users in order; of a group the group's ID and ''. Bucket of the conversation.
+ * the two users in order; of a group the group's ID and ''. `aSeq`, `bSeq`: the last number that each of them sent, for who
+ * sends has read what came before. Bucket of the conversation.
  */
 export const conversations = defineTable(
   'conversations',
-  { bucket: int, conversationId: id, a: id, b: id, maxSeq: int, minSeq: int, lastMs: int, rightsEpoch: int },
+  {
+    bucket: int,
+    conversationId: id,
+    a: id,
+    b: id,
+    aSeq: int,
+    bSeq: int,
+    maxSeq: int,
+    minSeq: int,
+    lastMs: int,
+    rightsEpoch: int,
+  },
   ['bucket', 'conversationId'],
 )
 

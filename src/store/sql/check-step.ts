@@ -24,6 +24,8 @@ export function checkStep(step: Step): void {
       return
     case 'find':
       if (!isUnique(table, step.order)) throw new TypeError(`${table.name}: ${step.order} is not unique`)
+      for (const name of step.columns)
+        if (!(name in table.columns)) throw new TypeError(`${table.name} has no column ${name}`)
       return checkKeys(table, columnsOf(table, step.order), step.keys)
     case 'remove':
       return checkKeys(table, table.key, step.keys)

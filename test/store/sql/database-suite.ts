@@ -96,12 +96,20 @@ const rowTests: Section = (t, newKit) => {
     t.equal(await kit.reader.read(() => findOne(things, kit.bucket + 0.5e6, 'a')), undefined)
   })
 
+  t.test('no more of a row is read than the columns that were asked for', async (t) => {
+    const kit = newKit()
+    await kit.insert(kit.thing('a', { rank: 1, note: 'n' }))
+    const columns = ['note', 'rank'] as const
+    const found = await kit.reader.read(() => findMany(things, [[kit.bucket, 'a']], { columns }))
+    t.strictSame(plains(found), [{ note: 'n', rank: 1 }])
+  })
+
   t.test('rows are found by a unique index', async (t) => {
     const kit = newKit()
     const [a, b] = [kit.thing('a'), kit.thing('b')]
     await kit.insert(a, b)
     const keys = [b.digest, Buffer.from('none'), a.digest].map((digest) => [kit.bucket, digest])
-    const found = await kit.reader.read(() => findMany(things, keys, 'byDigest'))
+    const found = await kit.reader.read(() => findMany(things, keys, { order: 'byDigest' }))
     t.strictSame(plains(found), [b, undefined, a])
   })
 
@@ -222,7 +230,7 @@ const rowTests: Section = (t, newKit) => {
     const kit = newKit()
     await kit.writer.write(function* () {
       t.same(yield { kind: 'lock', table: things, rows: [] }, [])
-      t.same(yield { kind: 'find', table: things, order: 'key', keys: [] }, [])
+      t.same(yield { kind: 'find', table: things, order: 'key', keys: [], columns: ['rank'] }, [])
       yield { kind: 'insert', table: things, rows: [] }
       yield { kind: 'put', table: things, rows: [] }
       yield { kind: 'update', table: things, changes: [] }
@@ -341,7 +349,8 @@ const valueTests: Section = (t, newKit) => {
     const odd: Record<string, () => Operation<unknown>> = {
       'a key that is too short': () => findMany(things, [[bucket]]),
       'a key that is too long': () => remove(things, [[bucket, 'a', 'b']]),
-      'an order that is not unique': () => findMany(things, [[bucket, 0]], 'byRank'),
+      'an order that is not unique': () => findMany(things, [[bucket, 0]], { order: 'byRank' }),
+      'a column that is not there': () => findMany(things, [[bucket, 'a']], { columns: ['size' as 'rank'] }),
       'an order that is not there': () => scan(things, [bucket], { order: 'byLabel' }),
       'a bound beyond the order': () => scan(things, [bucket, 'a'], { from: 'b' }),
       'a limit below 0': () => scan(things, [bucket], { limit: -1 }),
@@ -398,7 +407,7 @@ const identityTests: Section = (t, newKit) => {
     const keys = UNLIKE.map((name) => [kit.bucket, name])
     t.strictSame(plains(await kit.reader.read(() => findMany(things, keys))), rows)
     const digests = rows.map(({ digest }) => [kit.bucket, digest])
-    t.strictSame(plains(await kit.reader.read(() => findMany(things, digests, 'byDigest'))), rows)
+    t.strictSame(plains(await kit.reader.read(() => findMany(things, digests, { order: 'byDigest' }))), rows)
     for (const [i, name] of UNLIKE.entries()) {
       await kit.writer.write(() => update(things, [{ key: [kit.bucket, name], set: { rank: -i } }]))
     }
@@ -550,7 +559,7 @@ const transactionTests: Section = (t, newKit) => {
           [bucket, Buffer.from('new')],
           [bucket, kit.thing('b').digest],
         ],
-        'byDigest',
+        { order: 'byDigest' },
       )
       t.equal(byNew?.thingId, 'b')
       t.equal(byOld, undefined)

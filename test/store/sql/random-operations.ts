@@ -39,6 +39,8 @@ const changes = fc.oneof(
   fc.record({ key, set: fc.record({ rank, note, digest }) }).map((change) => [change]),
 )
 
+const columns = fc.subarray(Object.keys(things.columns), { minLength: 1 })
+
 const ORDERS: Record<string, fc.Arbitrary<Value>> = { key: thingId, byRank: rank, byDigest: digest }
 const range = fc.constantFrom(...Object.keys(ORDERS)).chain((order) =>
   fc.record(
@@ -64,10 +66,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     (changes): Step => ({ kind: 'raise', table: things, changes }),
   ),
   few(key).map((keys): Step => ({ kind: 'remove', table: things, keys })),
-  few(key).map((keys): Step => ({ kind: 'find', table: things, order: 'key', keys })),
-  few(fc.tuple(bucket, digest)).map(
-    (keys): Step => ({ kind: 'find', table: things, order: 'byDigest', keys }),
-  ),
+  fc
+    .record({ keys: few(key), columns })
+    .map((wanted): Step => ({ kind: 'find', table: things, order: 'key', ...wanted })),
+  fc
+    .record({ keys: few(fc.tuple(bucket, digest)), columns })
+    .map((wanted): Step => ({ kind: 'find', table: things, order: 'byDigest', ...wanted })),
   range.map((one): Step => ({ kind: 'scan', table: things, range: one })),
   range.map((one): Step => ({ kind: 'count', table: things, range: one })),
 )

@@ -1,10 +1,12 @@
 /** SQLite, in files of its own. */
 import { execFile } from 'node:child_process'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { count, findOne, insert, scan } from '../../../src/store/ports/steps.js'
+import { count, findOne, insert, scan, update } from '../../../src/store/ports/steps.js'
+import { Checkpoints } from '../../../src/store/sql/sqlite/checkpoints.js'
 import { SqliteDatabase } from '../../../src/store/sql/sqlite/sqlite-database.js'
 import { removeFolder, temporaryFolder } from '../../support/leftovers.js'
 import { databaseSuite } from './database-suite.js'
@@ -12,11 +14,11 @@ import type { Filled } from './fill-file.js'
 import { plain, SUITE_TABLES, thing, things } from './things.js'
 
 /** A new file, and a handle that writes to it. */
-function newFile(t: Pick<Test, 'teardown'>) {
+function newFile(t: Pick<Test, 'teardown'>, onGrown?: () => void) {
   const folder = temporaryFolder('sqlite')
   t.teardown(() => removeFolder(folder))
   const path = join(folder, 'database')
-  const writer = SqliteDatabase.open({ path, readOnly: false })
+  const writer = SqliteDatabase.open({ path, readOnly: false, onGrown })
   t.teardown(() => writer.close())
   writer.create(SUITE_TABLES)
   return { path, writer }
@@ -94,3 +96,35 @@ t.test(
     t.equal(await database.read(() => count(things, [1])), acknowledged)
   },
 )
+
+const MIB = 1024 * 1024
+
+t.test('the log begins anew after a checkpoint of another handle, which is asked for in time', async (t) => {
+  let checkpoints: Checkpoints | undefined
+  let asked = 0
+  const { path, writer } = newFile(t, () => {
+    asked++
+    checkpoints!.checkpoint()
+  })
+  checkpoints = new Checkpoints(path)
+  t.teardown(() => checkpoints.close())
+  for (let round = 0; round < 20; round++) {
+    const rows = Array.from({ length: 1_000 }, (_, n) => thing(round, `${n}`))
+    await writer.write(() => insert(things, rows))
+  }
+  t.equal(asked, 5, 'each 4,000 rows')
+  const { size } = statSync(`${path}-wal`)
+  t.ok(size < 4 * MIB, `${size} bytes`)
+  t.equal(await writer.read(() => count(things, [19])), 1_000)
+})
+
+t.test('where nobody makes checkpoints the log is bounded all the same', async (t) => {
+  const { path, writer } = newFile(t)
+  await writer.write(() => insert(things, [thing(1, 'a')]))
+  for (let round = 0; round < 30; round++) {
+    const set = { body: Buffer.alloc(2 * MIB, round) }
+    await writer.write(() => update(things, [{ key: [1, 'a'], set }]))
+  }
+  const { size } = statSync(`${path}-wal`)
+  t.ok(size < 40 * MIB, `${size} bytes`)
+})

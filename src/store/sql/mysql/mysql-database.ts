@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DuplicateKeyError } from '../../../errors/errors.js'
 import type { MysqlUrl } from '../../../net/mysql-url.js'
-import type { Operation, Row, Step, Table, Value } from '../../ports/database.js'
+import type { Operation, Row, Step, Table, Wanted } from '../../ports/database.js'
 import type { SchemaDatabase, SchemaStep } from '../../ports/schema.js'
 import { checkStep } from '../check-step.js'
 import { TransactionFailedError } from './failures.js'
@@ -156,14 +156,15 @@ async function carryOut(session: Session, step: Step): Promise<unknown> {
     case 'lock': {
       await session.carryOut(insertRows(table, step.rows, 'lock'))
       const keys = step.rows.map((row) => keyOf(table, row))
-      const rows = inOrder(table, keys, await session.ask(selectMany(table, 'key', keys, true)))
+      const all = { order: 'key', keys, columns: Object.keys(table.columns) }
+      const rows = inOrder(table, all, await session.ask(selectMany(table, all, true)))
       // The server takes a row with the same entry of another unique index for the same row.
       if (rows.includes(undefined))
         throw new DuplicateKeyError(`${table.name}: such an entry of an index is there`)
       return rows
     }
     case 'find':
-      return inOrder(table, step.keys, await session.ask(selectMany(table, step.order, step.keys)))
+      return inOrder(table, step, await session.ask(selectMany(table, step)))
     case 'scan':
       return (await session.ask([selectRange(table, step.range)])).map((values) => rowOf(table, values))
     case 'count': {
@@ -182,8 +183,8 @@ async function carryOut(session: Session, step: Step): Promise<unknown> {
   }
 }
 
-function inOrder(table: Table, keys: readonly (readonly Value[])[], answer: Answer): (Row | undefined)[] {
+function inOrder(table: Table, { keys, columns }: Wanted, answer: Answer): (Row | undefined)[] {
   const rows: (Row | undefined)[] = keys.map(() => undefined)
-  for (const values of answer) rows[values[0] as number] = rowOf(table, values, 1)
+  for (const values of answer) rows[values[0] as number] = rowOf(table, values, columns, 1)
   return rows
 }

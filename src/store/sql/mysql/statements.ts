@@ -4,7 +4,7 @@
  * Ids and texts are bytes to the server, so that no collation takes two for one and no character set changes them. Of a
  * statement's values the driver makes digits and X'...', which mean the same in every mode of the server.
  */
-import type { Change, ColumnKind, Order, Range, Row, Table, Value } from '../../ports/database.js'
+import type { Change, ColumnKind, Order, Range, Row, Table, Value, Wanted } from '../../ports/database.js'
 import type { SchemaStep } from '../../ports/schema.js'
 import { columnsOf, isInOrder, sortedBy } from '../orders.js'
 import { addedType, defaultOf } from '../schema/added-column.js'
@@ -67,17 +67,12 @@ export function changeSchema(step: SchemaStep): string {
   }
 }
 
-/** Answers for each row that is there the place of its key in `keys`, then the row's values. */
-export function selectMany(
-  table: Table,
-  order: Order,
-  keys: readonly (readonly Value[])[],
-  isLocked = false,
-): Statement[] {
+/** Answers for each row that is there the place of its key in `keys`, then the values of these columns. */
+export function selectMany(table: Table, { order, keys, columns }: Wanted, isLocked = false): Statement[] {
   const places = keys.map((key, place) => [place, ...key])
   return chunksOf(places).map((chunk) => {
     const { source, parameters } = joined(table, order, chunk, 1)
-    const values = Object.keys(table.columns).map((name) => `t.${quote(name)}`)
+    const values = columns.map((name) => `t.${quote(name)}`)
     const sql = `SELECT ${['v.c0', ...values].join(', ')} FROM ${source}${isLocked ? ' FOR UPDATE' : ''}`
     return { sql, parameters }
   })
@@ -142,11 +137,15 @@ export function removeRows(table: Table, keys: readonly (readonly Value[])[]): S
 
 export const keyOf = (table: Table, row: Row): Value[] => table.key.map((name) => row[name]!)
 
-/** A row as the driver gives it, from this place on. */
-export function rowOf(table: Table, values: readonly unknown[], from = 0): Row {
+/** A row, or some columns of it, as the driver gives them, from this place on. */
+export function rowOf(
+  table: Table,
+  values: readonly unknown[],
+  names: readonly string[] = Object.keys(table.columns),
+  from = 0,
+): Row {
   const row: Row = {}
-  let place = from
-  for (const name in table.columns) row[name] = decoded(table.columns[name]!.kind, values[place++])
+  for (const [i, name] of names.entries()) row[name] = decoded(table.columns[name]!.kind, values[from + i])
   return row
 }
 

@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from '@photostructure/sqlite'
 import { DatabaseUnavailableError, DuplicateKeyError, RowRefusedError } from '../../../errors/errors.js'
-import type { Operation, Row, Step, Table, Value } from '../../ports/database.js'
+import type { Operation, Row, Step, Table, Value, Wanted } from '../../ports/database.js'
 import type { SchemaDatabase, SchemaStep } from '../../ports/schema.js'
 import { checkStep } from '../check-step.js'
 import {
@@ -27,6 +27,8 @@ export interface SqliteOptions {
   path: string
   /** Reads only; the file has to be there. */
   readOnly: boolean
+  /** So much was written that it is time for a checkpoint. */
+  onGrown?: () => void
 }
 
 type Handle = InstanceType<typeof DatabaseSync>
@@ -41,25 +43,33 @@ const SQLITE_TOOBIG = 18
 const NO_LIMIT = -1
 /** Of the writer; SQLite's own is 2,000. What a few thousand users change again and again is then not read each time. */
 const CACHE_KIB = 16_384
+/** Rows written between two checkpoints: each changes a page or more, and a page that changes again is moved once. */
+const ROWS_A_CHECKPOINT = 4_000
+/** Pages of the log (32 MiB) after which the writer makes a checkpoint by itself, where nobody else has. */
+const LOG_PAGES_MAX = 8_000
 
 export class SqliteDatabase implements SchemaDatabase {
   readonly #handle: Handle
   readonly #statements = new Map<string, Statement>()
+  readonly #onGrown: () => void
+  #rowsWritten = 0
 
-  private constructor(handle: Handle) {
+  private constructor(handle: Handle, onGrown: () => void) {
     this.#handle = handle
+    this.#onGrown = onGrown
   }
 
   /** Throws DATABASE_UNAVAILABLE. */
-  static open({ path, readOnly }: SqliteOptions): SqliteDatabase {
+  static open({ path, readOnly, onGrown = () => {} }: SqliteOptions): SqliteDatabase {
     return mapErrors(() => {
       const handle = new DatabaseSync(path, { readOnly, timeout: BUSY_MS })
       if (!readOnly) {
         handle.exec('PRAGMA journal_mode=WAL')
         handle.exec(`PRAGMA cache_size=-${CACHE_KIB}`)
+        handle.exec(`PRAGMA wal_autocheckpoint=${LOG_PAGES_MAX}`)
       }
       handle.exec('PRAGMA synchronous=FULL')
-      return new SqliteDatabase(handle)
+      return new SqliteDatabase(handle, onGrown)
     })
   }
 
@@ -87,7 +97,12 @@ export class SqliteDatabase implements SchemaDatabase {
   }
 
   async write<T>(begin: () => Operation<T>): Promise<T> {
-    return this.#transact('BEGIN IMMEDIATE', begin())
+    const result = this.#transact('BEGIN IMMEDIATE', begin())
+    if (this.#rowsWritten >= ROWS_A_CHECKPOINT) {
+      this.#rowsWritten = 0
+      this.#onGrown()
+    }
+    return result
   }
 
   async read<T>(begin: () => Operation<T>): Promise<T> {
@@ -138,13 +153,14 @@ export class SqliteDatabase implements SchemaDatabase {
       case 'lock':
         return this.#lock(table, step.rows)
       case 'find':
-        return this.#find(table, step.order, step.keys)
+        return this.#find(table, step)
       case 'scan': {
         const { range } = step
         const rows = this.#select(selectRange(table, range)).all(
           ...rangeValues(range),
         ) as unknown as Value[][]
-        return rows.map((values) => rowOf(table, values))
+        const names = Object.keys(table.columns)
+        return rows.map((values) => rowOf(table, values, names))
       }
       case 'count': {
         const { range } = step
@@ -161,6 +177,7 @@ export class SqliteDatabase implements SchemaDatabase {
           const statement = this.#prepare(updateRow(table, names, step.kind === 'raise'))
           statement.run(...names.map((name) => bound(set[name]!)), ...key)
         }
+        this.#rowsWritten += step.changes.length
         return
       case 'remove':
         return this.#each(deleteRow(table), step.keys, (key) => key)
@@ -170,24 +187,26 @@ export class SqliteDatabase implements SchemaDatabase {
   /** The transaction has the only lock there is. Most rows are there, and looking is cheaper than trying to insert. */
   #lock(table: Table, rows: readonly Row[]): Row[] {
     const keys = rows.map((row) => table.key.map((name) => row[name]!))
-    const found = this.#find(table, 'key', keys)
+    const all = { order: 'key', keys, columns: Object.keys(table.columns) }
+    const found = this.#find(table, all)
     const absent = rows.filter((_, index) => found[index] === undefined)
     if (absent.length === 0) return found as Row[]
     this.#each(insertRow(table, 'ignore'), absent, (row) => valuesOf(table, row))
-    return this.#find(table, 'key', keys) as Row[]
+    return this.#find(table, all) as Row[]
   }
 
-  #find(table: Table, order: string, keys: readonly (readonly Value[])[]): (Row | undefined)[] {
-    const statement = this.#select(selectOne(table, order))
+  #find(table: Table, { order, keys, columns }: Wanted): (Row | undefined)[] {
+    const statement = this.#select(selectOne(table, order, columns))
     return keys.map((key) => {
       const values = statement.get(...key) as Value[] | undefined
-      return values && rowOf(table, values)
+      return values && rowOf(table, values, columns)
     })
   }
 
   #each<T>(sql: string, items: readonly T[], values: (item: T) => readonly Value[]): void {
     const statement = this.#prepare(sql)
     for (const item of items) statement.run(...values(item))
+    this.#rowsWritten += items.length
   }
 
   /** Its rows are arrays: the driver takes twice as long to make objects of them. */

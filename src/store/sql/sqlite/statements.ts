@@ -49,8 +49,8 @@ export function changeSchema(step: SchemaStep): string[] {
   }
 }
 
-export function selectOne(table: Table, order: Order): string {
-  return `${select(table)} WHERE ${equal(columnsOf(table, order))}`
+export function selectOne(table: Table, order: Order, names: readonly string[]): string {
+  return `SELECT ${list(names)} FROM ${quote(table.name)} WHERE ${equal(columnsOf(table, order))}`
 }
 
 /** Parameters: the prefix, then `from` and `to` where given, limit and offset. */
@@ -107,12 +107,12 @@ export function bound(value: Value): Value {
   return typeof value === 'string' && value.includes('\0') ? Buffer.from(value) : value
 }
 
-/** A row as it was put in, from its values in the order of the columns. */
-export function rowOf(table: Table, values: readonly Value[]): Row {
+/** A row as it was put in, or some columns of it, from their values. */
+export function rowOf(table: Table, values: readonly Value[], names: readonly string[]): Row {
   const row: Row = {}
-  let index = 0
-  for (const name in table.columns) {
-    const value = values[index++]!
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index]!
+    const value = values[index]!
     const isBoundText = value instanceof Uint8Array && table.columns[name]!.kind === 'text'
     row[name] = isBoundText ? Buffer.from(value).toString() : value
   }
