@@ -2,23 +2,12 @@
 import t from 'tap'
 import { Platform } from '../../src/openim/platforms.js'
 import type { OpenimClient } from '../../src/sdk/openim-client.js'
-import { MARIADB_MISSING, startMariadb } from '../support/mariadb-server.js'
+import { databaseUrl, MARIADB_MISSING, startMariadb } from '../support/mariadb-server.js'
 import type { Teardown, TestNode } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 import { heard, messageNode, newestSeqs, pullRange, textMessage, textOf, textsPushed } from './chat.js'
 
 const COUNT = 100
-
-/** The URL of a database, as operators write it. */
-function urlOf({
-  username,
-  password,
-  host,
-  port,
-  database,
-}: Awaited<ReturnType<typeof startMariadb>>['address']) {
-  return `mysql://${encodeURIComponent(username)}:${encodeURIComponent(password)}@${host}:${port}/${database}`
-}
 
 const numbered = (prefix: string) => Array.from({ length: COUNT }, (_, index) => `${prefix}${index}`)
 
@@ -41,7 +30,7 @@ async function sendAll(
 t.test('two nodes', { skip: MARIADB_MISSING ?? false }, async (t) => {
   const [redis, mariadb] = await Promise.all([startRedis(), startMariadb()])
   t.teardown(() => Promise.all([redis.stop(), mariadb.stop()]))
-  const env = { REDIS_URL: redis.url, DATABASE_URL: urlOf(mariadb.address) }
+  const env = { REDIS_URL: redis.url, DATABASE_URL: databaseUrl(mariadb.address) }
   const start = (test: Teardown): Promise<TestNode[]> =>
     Promise.all([messageNode(test, env), messageNode(test, env)])
 
