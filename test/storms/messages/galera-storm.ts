@@ -28,7 +28,6 @@ export const galeraKill: MessageStorm = {
     })
     await until('the two are a cluster', () => isOneOf(next!, 2), WHOLE_WITHIN_MS)
     await scene.underLoad()
-    // A switch without a death: what the old writer has committed may not be applied on the new one yet.
     return []
   },
 }
