@@ -10,7 +10,7 @@ export class TcpLine {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: { host: string; port: number },
+    private target: { host: string; port: number },
   ) {
     server.on('connection', (client) => this.#join(client))
   }
@@ -46,6 +46,11 @@ export class TcpLine {
 
   comeUp(): void {
     this.#isDown = false
+  }
+
+  /** New connections lead to another server; those that are open stay. */
+  leadTo(target: { host: string; port: number }): void {
+    this.target = target
   }
 
   /** From now until `passAnswers` or the cut, what the server sends is lost. */

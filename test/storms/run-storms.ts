@@ -2,20 +2,27 @@
 import { parseArgs } from 'node:util'
 import { withTeardown } from '../support/teardown.js'
 import { hostileTable, runHostileLoad } from './hostile/hostile-load.js'
+import { runMessageStorms } from './messages/run.js'
+import { MESSAGE_STORMS } from './messages/storms.js'
 import { StormCluster } from './storm-cluster.js'
 import { type Outcome, runStorm, STORMS, type Storm } from './storms.js'
+import { tableOf } from './table.js'
 
 const HELP = `npm run test:storms -- [OPTION...]
 
   --users N     in the crowd; each tenth has two devices (default 3000)
   --only NAMES  these storms only, with commas between
+  --pairs N     of users who send each other messages, in storms of messages (default 100)
+  --rounds N    how often something breaks in each of these (default 20)
   --seconds N   how long the hostile load lasts (default 300)
   --seed S      of who breaks and where they go (default: a new one)
   --list        name the storms and end
   --help        this
 
 Ends with 1 when somebody was shown offline who was not, when a socket was cut that should not have been, or when
-sockets, watchers and Redis did not agree in time or did not stay so. The hostile load: when honest users had to wait,
+sockets, watchers and Redis did not agree in time or did not stay so. Storms of messages: when an acknowledged message
+was lost, doubled or changed, when numbers have holes, or when a client that was there was not pushed each message once
+and in order. The hostile load: when honest users had to wait,
 when the node grew too large or lost a thread, or when nothing was done about an attacker.`
 
 /** As in production. */
@@ -29,10 +36,23 @@ const CHURN_PER_S = 1
 const HOSTILE = 'hostile'
 const HOSTILE_WHAT = 'attackers of every class beside honest users, against one node'
 
+const HEAD = [
+  'Storm',
+  'Users',
+  'Watchers agree (s)',
+  'All agree (s)',
+  'Offlines told',
+  'False',
+  'Differences',
+  'Pass',
+]
+
 const { values } = parseArgs({
   options: {
     users: { type: 'string', default: '3000' },
     only: { type: 'string' },
+    pairs: { type: 'string', default: '100' },
+    rounds: { type: 'string', default: '20' },
     seconds: { type: 'string', default: '300' },
     seed: { type: 'string' },
     list: { type: 'boolean' },
@@ -42,7 +62,7 @@ const { values } = parseArgs({
 
 if (values.help) console.log(HELP)
 else if (values.list) {
-  for (const { name, what } of [...STORMS, { name: HOSTILE, what: HOSTILE_WHAT }]) {
+  for (const { name, what } of [...STORMS, ...MESSAGE_STORMS, { name: HOSTILE, what: HOSTILE_WHAT }]) {
     console.log(`${name.padEnd(12)} ${what}`)
   }
 } else await main()
@@ -57,13 +77,20 @@ async function main(): Promise<void> {
   }
   console.log(`seed ${seed}`)
   const outcomes: Outcome[] = []
-  for (const storm of chosen()) {
+  const isKnown = (name: string) =>
+    [...STORMS, ...MESSAGE_STORMS, { name: HOSTILE }].some((storm) => storm.name === name)
+  const unknown = values.only?.split(',').find((name) => !isKnown(name))
+  if (unknown !== undefined) throw new RangeError(`there is no storm ${unknown}; --list names them`)
+  for (const storm of chosen(STORMS)) {
     const outcome = await alone(storm, users, seed)
     outcomes.push(outcome)
     for (const problem of outcome.problems) console.log(`  ${problem}`)
   }
-  if (outcomes.length > 0) console.log(tableOf(outcomes))
-  const hasPassed = outcomes.every(({ problems }) => problems.length === 0)
+  if (outcomes.length > 0) console.log(tableOf(HEAD, outcomes.map(rowOf)))
+  const pairs = Number(values.pairs)
+  const rounds = Number(values.rounds)
+  const areStored = await runMessageStorms(chosen(MESSAGE_STORMS), { pairs, rounds, seed })
+  const hasPassed = outcomes.every(({ problems }) => problems.length === 0) && areStored
   process.exitCode = (await hostile()) && hasPassed ? 0 : 1
 }
 
@@ -86,14 +113,10 @@ async function hostile(): Promise<boolean> {
   })
 }
 
-function chosen(): Storm[] {
-  if (values.only === undefined) return [...STORMS]
-  const names = values.only.split(',').filter((name) => name !== HOSTILE)
-  return names.map((name) => {
-    const storm = STORMS.find((candidate) => candidate.name === name)
-    if (storm === undefined) throw new RangeError(`there is no storm ${name}; --list names them`)
-    return storm
-  })
+/** In the order of the list. */
+function chosen<S extends { name: string }>(storms: readonly S[]): S[] {
+  const names = values.only?.split(',')
+  return storms.filter(({ name }) => names?.includes(name) ?? true)
 }
 
 /** In a cluster that no other storm has been through. */
@@ -124,9 +147,9 @@ async function alone(storm: Storm, users: number, seed: number): Promise<Outcome
   }
 }
 
-function tableOf(outcomes: readonly Outcome[]): string {
+function rowOf(outcome: Outcome): string[] {
   const seconds = (s: number | undefined) => (s === undefined ? 'never' : s.toFixed(2))
-  const rows = outcomes.map((outcome) => [
+  return [
     outcome.storm,
     String(outcome.users),
     seconds(outcome.watchersS),
@@ -135,18 +158,5 @@ function tableOf(outcomes: readonly Outcome[]): string {
     String(outcome.falseOfflines),
     String(outcome.differences),
     outcome.problems.length === 0 ? 'yes' : 'NO',
-  ])
-  const head = [
-    'Storm',
-    'Users',
-    'Watchers agree (s)',
-    'All agree (s)',
-    'Offlines told',
-    'False',
-    'Differences',
-    'Pass',
   ]
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)))
-  const line = (cells: string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at]!)).join(' | ')} |`
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
 }

@@ -26,7 +26,9 @@ export interface MariadbServer {
   thaw(): void
   /** Ends the process as a crash would. */
   kill(): Promise<void>
-  /** The same, and starts it anew with what it had on disk, on the same port. */
+  /** Ends it as an operator would. */
+  shutDown(): Promise<void>
+  /** Kills it if it lives, and starts it anew with what it had on disk, on the same port. */
   restart(): Promise<void>
   stop(): Promise<void>
 }
@@ -39,6 +41,10 @@ export function mysqlUrlOf({ username, password, host, port, database }: MysqlUr
 export interface MariadbForm {
   /** It has a certificate, and takes connections with TLS alone. */
   tls?: boolean
+  /** More arguments. */
+  args?: readonly string[]
+  /** Without the database and its user: `NEW_DATABASE` makes them. */
+  isEmpty?: boolean
 }
 
 const MARIADBD = process.env.MARIADBD || 'mariadbd'
@@ -48,6 +54,11 @@ const READY_WITHIN_MS = 60_000
 const DATABASE = 'porchlight'
 const USER = 'porchlight'
 const PASSWORD = "p@ss/wo'rd %41"
+export const NEW_DATABASE = [
+  `CREATE DATABASE ${DATABASE}`,
+  `CREATE USER ${USER}@'127.0.0.1' IDENTIFIED BY '${PASSWORD.replaceAll("'", "''")}'`,
+  `GRANT ALL ON ${DATABASE}.* TO ${USER}@'127.0.0.1'`,
+]
 /** The server refuses to be root. */
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
@@ -57,7 +68,8 @@ export const MARIADB_MISSING: string | undefined =
     ? undefined
     : `needed: mariadbd 10 or later, in the PATH or named by MARIADBD`
 
-export async function startMariadb({ tls = false }: MariadbForm = {}): Promise<MariadbServer> {
+export async function startMariadb(form: MariadbForm = {}): Promise<MariadbServer> {
+  const { tls = false, args: more = [], isEmpty = false } = form
   const folder = temporaryFolder('mariadb')
   give(folder)
   const data = join(folder, 'data')
@@ -82,6 +94,7 @@ export async function startMariadb({ tls = false }: MariadbForm = {}): Promise<M
     '--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH',
     '--character-set-server=utf8mb4',
     ...(tls ? tlsArgs(folder) : []),
+    ...more,
   ]
   const launch = () => launchServer(args, { cwd: folder, ...NOBODY }, port)
   let child = await launch()
@@ -95,11 +108,7 @@ export async function startMariadb({ tls = false }: MariadbForm = {}): Promise<M
       connection.destroy()
     }
   }
-  await query(
-    `CREATE DATABASE ${DATABASE}`,
-    `CREATE USER ${USER}@'127.0.0.1' IDENTIFIED BY '${PASSWORD.replaceAll("'", "''")}'`,
-    `GRANT ALL ON ${DATABASE}.* TO ${USER}@'127.0.0.1'`,
-  )
+  if (!isEmpty) await query(...NEW_DATABASE)
   return {
     address: { host: '127.0.0.1', port, username: USER, password: PASSWORD, database: DATABASE },
     query,
@@ -109,6 +118,7 @@ export async function startMariadb({ tls = false }: MariadbForm = {}): Promise<M
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
     kill: () => end(child),
+    shutDown: () => end(child, 'SIGTERM'),
     async restart() {
       await end(child)
       child = await launch()
@@ -166,9 +176,9 @@ function give(path: string): void {
   if (NOBODY.uid !== undefined) chownSync(path, NOBODY.uid, NOBODY.gid)
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
-  child.kill('SIGKILL')
+  child.kill(signal)
   await exited
 }
