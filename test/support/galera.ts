@@ -1,6 +1,8 @@
 /** A Galera cluster of three MariaDB servers on the loopback address. GALERA names another library than Debian's. */
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { freePorts } from '../../src/doors/websocket/transport/port-check.js'
+import { removeFolder, temporaryFolder } from './leftovers.js'
 import { MARIADB_MISSING, type MariadbServer, NEW_DATABASE, startMariadb } from './mariadb-server.js'
 import type { Teardown } from './node.js'
 import { until } from './redis.js'
@@ -8,9 +10,45 @@ import { until } from './redis.js'
 const LIBRARIES = ['/usr/lib/galera/libgalera_smm.so', '/usr/lib/libgalera_smm.so']
 const LIBRARY = [process.env.GALERA, ...LIBRARIES].find((path) => path && existsSync(path))
 const SERVERS = 3
-/** A dead server is given up within seconds rather than half a minute. */
-const TIMES = 'evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S'
 const JOINED_WITHIN_MS = 60_000
+
+/**
+ * How a server that joins gets its state, as Galera's own programs do it, on one machine: the one that gives copies its
+ * files into the folder of the other while it changes no table.
+ */
+const TRANSFER = 'copy'
+const TRANSFER_PROGRAM = `#!/bin/sh
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --role) role=$2 ;;
+    --address) address=$2 ;;
+    --gtid) state=$2 ;;
+    --datadir) data=$2 ;;
+  esac
+  shift
+done
+if [ "$role" = donor ]; then
+  echo 'flush tables'
+  while [ ! -f "$data/tables_flushed" ]; do sleep 0.1; done
+  for file in "$data"/*; do
+    name=$(basename "$file")
+    case "$name" in
+      galera.cache | grastate.dat | gvwstate.dat | tables_flushed | *sst*) continue ;;
+    esac
+    rm -rf "$address/$name"
+    cp -R "$file" "$address/$name"
+  done
+  rm -f "$data/tables_flushed"
+  echo continue
+  echo "$state" > "$address/state.new" && mv "$address/state.new" "$address/state"
+  echo "done $state"
+else
+  echo "ready $data"
+  while [ ! -f "$data/state" ]; do sleep 0.1; done
+  cat "$data/state"
+  rm "$data/state"
+fi
+`
 
 /** Why these tests cannot be run, in a line; undefined = they can. */
 export const GALERA_MISSING: string | undefined =
@@ -25,6 +63,10 @@ export async function startGalera(test: Teardown): Promise<MariadbServer[]> {
     .slice(0, SERVERS)
     .map((port) => `127.0.0.1:${port}`)
     .join()}`
+  const programs = temporaryFolder('galera')
+  test.teardown(() => removeFolder(programs))
+  writeFileSync(join(programs, `wsrep_sst_${TRANSFER}`), TRANSFER_PROGRAM, { mode: 0o755 })
+  chmodSync(programs, 0o755)
   const servers: MariadbServer[] = []
   for (let index = 0; index < SERVERS; index++) {
     const isFirst = index === 0
@@ -32,14 +74,14 @@ export async function startGalera(test: Teardown): Promise<MariadbServer[]> {
     const receive = `ist.recv_addr=127.0.0.1:${ports[SERVERS + index]}`
     const server = await startMariadb({
       isEmpty: true,
+      programs,
       args: [
         '--wsrep-on=ON',
         `--wsrep-provider=${LIBRARY}`,
-        `--wsrep-provider-options=${listen};${receive};gcache.size=32M;${TIMES}`,
+        `--wsrep-provider-options=${listen};${receive};gcache.size=32M`,
         `--wsrep-cluster-address=${isFirst ? 'gcomm://' : address}`,
         '--wsrep-node-address=127.0.0.1',
-        // All are new, so they begin with the same.
-        '--wsrep-sst-method=skip',
+        `--wsrep-sst-method=${TRANSFER}`,
         '--binlog-format=ROW',
         '--innodb-autoinc-lock-mode=2',
       ],

@@ -45,6 +45,8 @@ export interface MariadbForm {
   args?: readonly string[]
   /** Without the database and its user: `NEW_DATABASE` makes them. */
   isEmpty?: boolean
+  /** A folder with programs that the server starts by their names. */
+  programs?: string
 }
 
 const MARIADBD = process.env.MARIADBD || 'mariadbd'
@@ -69,7 +71,7 @@ export const MARIADB_MISSING: string | undefined =
     : `needed: mariadbd 10 or later, in the PATH or named by MARIADBD`
 
 export async function startMariadb(form: MariadbForm = {}): Promise<MariadbServer> {
-  const { tls = false, args: more = [], isEmpty = false } = form
+  const { tls = false, args: more = [], isEmpty = false, programs } = form
   const folder = temporaryFolder('mariadb')
   give(folder)
   const data = join(folder, 'data')
@@ -96,7 +98,9 @@ export async function startMariadb(form: MariadbForm = {}): Promise<MariadbServe
     ...(tls ? tlsArgs(folder) : []),
     ...more,
   ]
-  const launch = () => launchServer(args, { cwd: folder, ...NOBODY }, port)
+  const path = [process.env.PATH, ...(programs === undefined ? [] : [programs])].join(':')
+  const options = { cwd: folder, env: { ...process.env, PATH: path }, ...NOBODY }
+  const launch = () => launchServer(args, options, port)
   let child = await launch()
   const query = async (...statements: string[]) => {
     const connection = await mysql.createConnection({ socketPath: socket, user: 'root' })

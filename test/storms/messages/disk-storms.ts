@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { temporaryFolder } from '../../support/leftovers.js'
 import { until } from '../../support/redis.js'
 import { databaseFaults, readiness } from './database-storms.js'
@@ -13,6 +14,9 @@ const DISK_MIB = 96
 /** What is removed to make room, and comes back in the next round. */
 const BALLAST_MIB = 72
 const FULL_WITHIN_MS = 60_000
+/** While the disk is full, for some looks of the node at its database. */
+const LOOKS = 80
+const LOOK_MS = 50
 
 export const diskFull: MessageStorm = {
   name: 'disk-full',
@@ -36,6 +40,9 @@ export const diskFull: MessageStorm = {
         scene.settings.say(
           `round ${round + 1}: /readyz says: ${said.map(({ missing }) => missing).join(' | ')}`,
         )
+        const wrong = await timesWell(scene)
+        if (wrong > 0)
+          problems.push(`round ${round + 1}: /readyz took the database for well ${wrong} times of ${LOOKS}`)
         rmSync(ballast)
       })
     }
@@ -53,6 +60,16 @@ async function isRefused(scene: Scene): Promise<void> {
       ({ missing }) => missing !== undefined && /full|no space/i.test(missing),
     )
   await until('/readyz says that the disk is full', saysSo, FULL_WITHIN_MS)
+}
+
+/** How often /readyz names no fault of the database while its disk is full. */
+async function timesWell(scene: Scene): Promise<number> {
+  let wrong = 0
+  for (let look = 0; look < LOOKS; look++) {
+    if (databaseFaults(await readiness(scene, 'north')).length === 0) wrong++
+    await pause(LOOK_MS)
+  }
+  return wrong
 }
 
 /** To the last byte, as far as there is room. */

@@ -1,7 +1,7 @@
 /** Connections of one kind: those that write, or those that read. */
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import mysql, { type Pool, type PoolConnection, type PoolOptions } from 'mysql2/promise'
+import mysql, { type Pool, type PoolConnection, type PoolOptions, type RowDataPacket } from 'mysql2/promise'
 import { DatabaseUnavailableError } from '../../../errors/errors.js'
 import type { MysqlTls, MysqlUrl } from '../../../net/mysql-url.js'
 import { within } from './deadline.js'
@@ -89,12 +89,19 @@ export class SessionPool {
     lasting.on('error', () => {})
     try {
       await within(deadlineMs, connection.query(settings.join('; ')))
+      await within(deadlineMs, readWhatOthersHaveWritten(connection))
     } catch (error) {
       connection.destroy()
       throw error
     }
     this.#ready.add(lasting)
   }
+}
+
+/** A server of a Galera cluster may not have carried out yet what another one has answered: reads wait for that. */
+async function readWhatOthersHaveWritten(connection: PoolConnection): Promise<void> {
+  const [rows] = await connection.query<RowDataPacket[]>("SHOW VARIABLES LIKE 'wsrep_on'")
+  if (rows[0]?.Value === 'ON') await connection.query('SET SESSION wsrep_sync_wait = 1')
 }
 
 /** Where to, and who is let in. */
