@@ -144,21 +144,30 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
   {
     name: 'messages: an error of the database is taken for success',
     faults: ['dbConflict', 'lockTimeout', 'dbFull'],
-    file: 'actors/storage/message-writer/batches.ts',
-    find: `    return sent
-  }
-  ctx.pipe(state.database.write(begin),`,
-    replace: `    last = sent
-    return sent
-  }
-  let last
-  ctx.pipe(state.database.write(begin).catch((error) => last ?? Promise.reject(error)),`,
+    file: 'actors/storage/message-writer/commits.ts',
+    find: 'ctx.pipe(given.recover === undefined ? written : written.catch(given.recover), (outcome) => ({',
+    replace: `const last = () => [...given.results.values()].at(-1)
+  ctx.pipe(written.catch((error) => last() ?? Promise.reject(error)), (outcome) => ({`,
+  },
+  {
+    name: 'messages: a commit whose answer was lost leaves no mark',
+    faults: ['commitAnswerLost'],
+    file: 'actors/storage/message-writer/commits.ts',
+    find: 'yield* markCommit(given.orderId, createdMs)',
+    replace: '',
+  },
+  {
+    name: 'messages: a lost commit is begun again without a look',
+    faults: ['commitAnswerLost'],
+    file: 'actors/storage/message-writer/commits.ts',
+    find: 'if (given.looks > 0) {',
+    replace: 'if (false) {',
   },
   {
     name: 'messages: no order is kept in the outbox',
     faults: ['dieAfterCommit', 'commitAnswerLost'],
-    file: 'actors/storage/message-writer/state.ts',
-    find: 'if (messageSync !== undefined) yield* keepOrder(orderId, deliveries, nowMs)',
+    file: 'actors/storage/message-writer/commits.ts',
+    find: 'if (state.messageSync !== undefined) yield* keepOrder(given.orderId, result.deliveries)',
     replace: '',
   },
   {
