@@ -61,7 +61,8 @@ interface Push {
 type Private =
   | { kind: 'ownDue' }
   | { kind: 'gapDue' }
-  | { kind: 'gapRead'; conversationId: ConversationId; outcome: Outcome<Delivery[]> }
+  /** `to`: the last number that was asked for. */
+  | { kind: 'gapRead'; conversationId: ConversationId; to: number; outcome: Outcome<Delivery[]> }
 
 type Ctx = Context<Deliveries.Command | Private>
 
@@ -91,7 +92,7 @@ function receive(ctx: Ctx, state: State, message: Deliveries.Command | Private):
     case 'gapDue':
       return onGapDue(ctx, state)
     case 'gapRead':
-      return onGapRead(ctx, state, message.conversationId, message.outcome)
+      return onGapRead(ctx, state, message)
     default:
       assertNever(message)
   }
@@ -130,6 +131,7 @@ function onGapDue(ctx: Ctx, state: State): void {
     ctx.ask(reader, { kind: 'readMissed', conversationId, from, to }, READ_MS, (outcome) => ({
       kind: 'gapRead',
       conversationId,
+      to,
       outcome,
     }))
   }
@@ -139,14 +141,13 @@ function onGapDue(ctx: Ctx, state: State): void {
 function onGapRead(
   ctx: Ctx,
   state: State,
-  conversationId: ConversationId,
-  outcome: Outcome<Delivery[]>,
+  { conversationId, to, outcome }: Private & { kind: 'gapRead' },
 ): void {
   const { gaps, cursors } = state
   if (!gaps.has(conversationId)) return
   if (outcome.ok) {
     gaps.delete(conversationId)
-    return passAll(ctx, state, conversationId, cursors.fill(conversationId, outcome.value))
+    return passAll(ctx, state, conversationId, cursors.fill(conversationId, outcome.value, to))
   }
   gaps.set(conversationId, ctx.nowMs() + RETRY_MS)
   lookSoon(ctx, state)

@@ -64,7 +64,7 @@ export class Cursors {
     }
     conversation.held ??= new Map()
     conversation.held.set(seq, delivery)
-    return conversation.held.size > HELD_MAX ? this.fill(conversationId, []) : []
+    return conversation.held.size > HELD_MAX ? this.fill(conversationId, [], seq) : []
   }
 
   /** What is missing before the messages that are held. */
@@ -74,13 +74,16 @@ export class Cursors {
     return { conversationId, from: conversation.last + 1, to: Math.min(...conversation.held.keys()) - 1 }
   }
 
-  /** What was read of a gap. What is not among it cannot be had: the messages that are held go on without it. */
-  fill(conversationId: ConversationId, read: readonly Delivery[]): Passed[] {
+  /**
+   * What was read of a gap, up to a number. What is not among it cannot be had: the messages that are held go on without
+   * it. The gap may be another one by now, beyond that number, of which nothing was read.
+   */
+  fill(conversationId: ConversationId, read: readonly Delivery[], upTo: number): Passed[] {
     const gap = this.gapOf(conversationId)
-    if (gap === undefined) return []
+    if (gap === undefined || upTo < gap.from) return []
     const conversation = this.#conversations.get(conversationId)!
-    conversation.last = gap.to
-    const late = read.filter(({ seq }) => seq >= gap.from && seq <= gap.to)
+    conversation.last = Math.min(gap.to, upTo)
+    const late = read.filter(({ seq }) => seq >= gap.from && seq <= conversation.last)
     return [...late.map((delivery) => ({ delivery, isLate: true })), ...release(conversation)]
   }
 

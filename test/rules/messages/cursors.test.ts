@@ -50,7 +50,7 @@ t.test('what was read fills the gap, and is for those alone who were there when 
   const cursors = new Cursors(BEGAN_MS)
   cursors.accept(delivery(1))
   cursors.accept(delivery(4))
-  const passed = cursors.fill(CHAT, [delivery(2), delivery(3)])
+  const passed = cursors.fill(CHAT, [delivery(2), delivery(3)], 3)
   t.same(seqsOf(passed), [2, 3, 4])
   t.same(
     passed.map(({ isLate }) => isLate),
@@ -62,15 +62,35 @@ t.test('what cannot be read holds nothing up', async (t) => {
   const cursors = new Cursors(BEGAN_MS)
   cursors.accept(delivery(1))
   cursors.accept(delivery(4))
-  t.same(seqsOf(cursors.fill(CHAT, [])), [4])
+  t.same(seqsOf(cursors.fill(CHAT, [], 3)), [4])
   t.same(seqsOf(cursors.accept(delivery(3))), [], 'and comes too late later')
+})
+
+/** Once a message was lost to those who were there: its gap was taken for read by a look at the gap before it. */
+t.test('what was read of a gap that has closed meanwhile says nothing of the next one', async (t) => {
+  const cursors = new Cursors(BEGAN_MS)
+  cursors.accept(delivery(1))
+  cursors.accept(delivery(3))
+  t.same(seqsOf(cursors.accept(delivery(2))), [2, 3])
+  t.same(seqsOf(cursors.accept(delivery(5))), [])
+  t.same(seqsOf(cursors.fill(CHAT, [delivery(2)], 2)), [])
+  t.same(cursors.gapOf(CHAT), { conversationId: CHAT, from: 4, to: 4 })
+  t.same(seqsOf(cursors.accept(delivery(4))), [4, 5])
+})
+
+t.test('what was read of a part of a gap leaves the rest', async (t) => {
+  const cursors = new Cursors(BEGAN_MS)
+  cursors.accept(delivery(1))
+  cursors.accept(delivery(6))
+  t.same(seqsOf(cursors.fill(CHAT, [delivery(2), delivery(3)], 3)), [2, 3])
+  t.same(cursors.gapOf(CHAT), { conversationId: CHAT, from: 4, to: 5 })
 })
 
 t.test('the first message that a thread hears of may have overtaken a recent one', async (t) => {
   const cursors = new Cursors(BEGAN_MS)
   const early = delivery(42, BEGAN_MS + 5_010, BEGAN_MS + 5_000)
   t.same(seqsOf(cursors.accept(early)), [])
-  t.same(seqsOf(cursors.fill(CHAT, [delivery(41, BEGAN_MS + 5_000)])), [41, 42])
+  t.same(seqsOf(cursors.fill(CHAT, [delivery(41, BEGAN_MS + 5_000)], 41)), [41, 42])
 })
 
 /** Once a message that a node had stored, and not told before it died, was lost where the next one was heard of first. */
@@ -102,7 +122,7 @@ t.test(
           const gap = cursors.gapOf(CHAT)
           if (gap === undefined) return
           const all = Array.from({ length: gap.to - gap.from + 1 }, (_, index) => delivery(gap.from + index))
-          passed.push(...seqsOf(cursors.fill(CHAT, all)))
+          passed.push(...seqsOf(cursors.fill(CHAT, all, gap.to)))
         }
         for (const [index, seq] of [...arrivals, count].entries()) {
           passed.push(...seqsOf(cursors.accept(delivery(seq))))
