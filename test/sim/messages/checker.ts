@@ -9,7 +9,8 @@
  * - pushed once: a socket gets a message once, after it is stored, in the order of the numbers; only those of its user, and
  *   none that was old when it came
  * - heard: a socket that is on record gets all that is beyond what it was told when it read, in time, or is closed
- * - answer first: a socket that sends a message gets it itself after the answer, unless the commit had to be looked up
+ * - answer first: a socket that sends a message gets it itself after the answer, unless the answer to its commit is
+ *   lost or late
  * - change and notice: a revoke and its notice are one commit, each once; one that was answered is done
  * - no false end: where nothing fails no socket is closed by its node
  *
@@ -59,8 +60,8 @@ type Stored = EventOf<'stored'>
 
 /** A refusal with one of these is no promise that the message was not stored: it is to be sent again. */
 const MAY_BE_STORED: readonly number[] = [WireCode.DatabaseError, WireCode.ServerInternalError]
-/** Faults by which the answer to a commit is lost. */
-const ANSWERS_LOST: readonly string[] = ['commitAnswerLost', 'dbCut', 'sleepInCommit']
+/** Faults by which the answer to a commit is lost, or comes late. */
+const ANSWERS_LOST: readonly string[] = ['commitAnswerLost', 'commitLate', 'dbCut', 'sleepInCommit']
 /** Faults by which a node loses its lease. */
 const AWAY: readonly string[] = ['partition', 'pauseNode', 'sleepInCommit']
 /** What was stored so long before a socket came was read by its client, beyond doubt. */
@@ -299,14 +300,14 @@ function checkAnswerFirst(facts: Facts): MessageViolation[] {
   return facts.all('acknowledged').flatMap(({ message, socket, atMs }): MessageViolation[] => {
     if (times.get(message) !== 1) return []
     const push = facts.pushesTo(socket).find((one) => one.message === message)
-    if (push === undefined || push.atMs > atMs || isLookedUp(facts, push.atMs)) return []
+    if (push === undefined || push.atMs > atMs || isAwaited(facts, push.atMs)) return []
     const what = `socket ${socket} gets its own ${message} before the answer, or with it`
     return [{ rule: 'answer first', atMs: push.atMs, what }]
   })
 }
 
-/** While a commit is looked up whose answer was lost, a later message of another node brings it first. */
-function isLookedUp({ history }: Facts, atMs: number): boolean {
+/** While the answer to a commit is awaited or looked up, a later message of another node brings it first. */
+function isAwaited({ history }: Facts, atMs: number): boolean {
   return history.faults.some(
     ({ name, fromMs, toMs, settleMs }) =>
       ANSWERS_LOST.includes(name) && fromMs <= atMs && atMs <= toMs + settleMs,
