@@ -1,5 +1,10 @@
+import { randomInt } from 'node:crypto'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { BadSettingError } from '../../../errors/errors.js'
+
+/** Where ports are looked for that nobody has asked for by number. Linux gives connections those from 32,768 on. */
+const [LOWEST, BELOW] = [10_000, 32_768]
+const ATTEMPTS = 20
 
 /**
  * Refuse a port that another program listens on: throws BAD_SETTING. To be asked once, before the first thread
@@ -22,8 +27,17 @@ export async function freePort(host: string): Promise<number> {
 
 /** The same of several, all different: one after another they might be the same. */
 export async function freePorts(host: string, count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(host, 0)))
+  const servers = await Promise.all(Array.from({ length: count }, () => listenSomewhere(host)))
   return Promise.all(servers.map(close))
+}
+
+/** Below the ports that the kernel gives to connections: one of those may be taken a moment later by whoever connects. */
+async function listenSomewhere(host: string): Promise<Server> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const server = await listen(host, randomInt(LOWEST, BELOW)).catch(() => undefined)
+    if (server !== undefined) return server
+  }
+  return listen(host, 0)
 }
 
 /** Why listening failed, for a library that does not tell. */
