@@ -118,6 +118,8 @@ function failing(faults: Faults, ...refusals: (Refusal | CommitFault | undefined
   faults.onCommit = () => refusals.shift()
 }
 
+const seqsOf = (all: readonly { seq: number }[]) => all.map(({ seq }) => seq)
+
 t.test('a commit that was done is found, and answered and pushed as if nothing had been', async (t) => {
   const { world, faults, counts, send, stored, pushed, orders } = await open()
   failing(faults, lost)
@@ -139,14 +141,8 @@ t.test('a commit that was not done is done again', async (t) => {
   const { world, faults, counts, send, stored, pushed } = await open()
   failing(faults, undone(), undone())
   t.match(await settled(world, send('one')), { kind: 'sent', isNew: true })
-  t.same(
-    (await stored()).map(({ seq }) => seq),
-    [1],
-  )
-  t.same(
-    pushed().map(({ seq }) => seq),
-    [1],
-  )
+  t.same(seqsOf(await stored()), [1])
+  t.same(seqsOf(pushed()), [1])
   t.same(counts.commitsLost, { found: 0, repeated: 1, unknown: 0 })
 })
 
@@ -160,14 +156,8 @@ t.test('a commit that is still under way is waited for, and then found', async (
   t.equal(pushed().length, 0)
   finish()
   t.match(await settled(world, sending), { kind: 'sent', isNew: true })
-  t.same(
-    (await stored()).map(({ seq }) => seq),
-    [1],
-  )
-  t.same(
-    pushed().map(({ seq }) => seq),
-    [1],
-  )
+  t.same(seqsOf(await stored()), [1])
+  t.same(seqsOf(pushed()), [1])
   t.same(counts.commitsLost, { found: 1, repeated: 0, unknown: 0 })
 })
 

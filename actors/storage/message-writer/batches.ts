@@ -11,6 +11,7 @@ import {
   type Ctx,
   next,
   type State,
+  TRY_UNTIL_MS,
   WAITING_MAX,
   type Waiting,
   type WriterCounts,
@@ -24,8 +25,6 @@ const BATCH_BYTES_MAX = 4 * 1024 * 1024
 
 /** Of these no message is the cause. */
 const AWAY = ['DATABASE_UNAVAILABLE', 'COMMIT_UNKNOWN']
-/** Halves of a batch fail one after another, and who asked waits for 8 s. */
-const HALVE_UNTIL_MS = 6_000
 
 export function onSend(ctx: Ctx, state: State, question: MessageWriter.Send): void {
   const replyTo = ctx.asker(question)
@@ -92,7 +91,7 @@ function onStored(
 
 function onFailed(ctx: Ctx, state: State, batch: Waiting[], error: Error): void {
   const isAway = AWAY.some((code) => hasCode(error, code))
-  const isLate = ctx.nowMs() - batch[0]!.sinceMs > HALVE_UNTIL_MS
+  const isLate = ctx.nowMs() - batch[0]!.sinceMs > TRY_UNTIL_MS
   if (!isAway && !isLate && batch.length > 1) {
     const middle = Math.ceil(batch.length / 2)
     state.halves.unshift(batch.slice(0, middle), batch.slice(middle))

@@ -8,16 +8,22 @@
  *                                  ├▶ made meanwhile by the lost one ─▶ look again
  *                                  └▶ the database is away ─▶ look again after a pause; refused when time is up
  *
- * A commit that was sent may still be under way. It holds its row, so whoever makes the same one waits until it has ended.
+ * A commit without an answer may still be under way. It holds the lock on its row, so a look waits until it has ended.
  */
 import { hasCode, type Outcome } from '../../../src/runtime/index.js'
 import { findCommit, keepOrder, markCommit } from '../../../src/services/messages/outbox.js'
 import type { Operation } from '../../../src/store/ports/database.js'
 import { onSpreadDone } from './outbox.js'
-import type { Commit, Ctx, Private, State, Stored, Work } from './state.js'
+import {
+  type Commit,
+  type Ctx,
+  type Private,
+  type State,
+  type Stored,
+  TRY_UNTIL_MS,
+  type Work,
+} from './state.js'
 
-/** Who asked waits for 8 s; an attempt that begins later is of no use to anybody. */
-const LOOK_UNTIL_MS = 6_000
 /** Between two looks: doubled each time. */
 const PAUSE_MIN_MS = 50
 const PAUSE_MAX_MS = 1_000
@@ -75,7 +81,7 @@ function mayBeDone({ looks }: Commit, error: Error): boolean {
 function lookAgain(ctx: Ctx, state: State, given: Commit, outcome: Outcome<Stored> & { ok: false }): void {
   const { looks, sinceMs } = given
   const pauseMs = looks === 0 ? 0 : Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** looks)
-  if (!state.marksCommits || ctx.nowMs() + pauseMs - sinceMs > LOOK_UNTIL_MS) {
+  if (!state.marksCommits || ctx.nowMs() + pauseMs - sinceMs > TRY_UNTIL_MS) {
     state.counts.commitsLost.unknown++
     return given.done(outcome)
   }

@@ -44,6 +44,9 @@ export interface Args extends OperationArgs {
 export const WAITING_MAX = 20_000
 export const BUSY_TEXT = 'too much waits for the database; try again later'
 
+/** Callers wait for 8 s: an attempt that begins later than this is of no use to them. */
+export const TRY_UNTIL_MS = 6_000
+
 export interface Waiting {
   question: MessageWriter.Send
   replyTo: ReplyTo<SendOutcome>

@@ -31,7 +31,7 @@ export async function freePorts(host: string, count: number): Promise<number[]> 
   return Promise.all(servers.map(close))
 }
 
-/** Below the ports that the kernel gives to connections: one of those may be taken a moment later by whoever connects. */
+/** Below the ports that the kernel gives to connections: the next connection of any program might take one of those. */
 async function listenSomewhere(host: string): Promise<Server> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const server = await listen(host, randomInt(LOWEST, BELOW)).catch(() => undefined)
