@@ -20,6 +20,8 @@ export interface RedisServer {
   port: number
   /** The port that a store uses: that of TLS where there is any. */
   servedPort: number
+  /** The port of the bus of a Cluster. */
+  busPort: number
   /** Where it saves. */
   folder: string
   pid: number
@@ -49,6 +51,8 @@ export interface RedisCluster {
 }
 
 const READY_WITHIN_MS = 20_000
+/** A port that was free may be taken a moment later, by another test. */
+const START_ATTEMPTS = 3
 const MASTERS = 3
 const SLOTS = 16_384
 
@@ -100,7 +104,13 @@ async function launch(port: number, dir: string, extra: string[]): Promise<Child
   const child = spawn(process.env.REDIS_SERVER ?? 'redis-server', [...args, ...extra], { stdio: 'ignore' })
   endsWithThisProcess(child)
   const failed = new Promise<never>((_, reject) => child.once('error', reject))
-  await Promise.race([failed, until(`redis-server answers on port ${port}`, () => answers(port))])
+  const answer = until(
+    `redis-server answers on port ${port}`,
+    async () => child.exitCode !== null || answers(port),
+  )
+  await Promise.race([failed, answer])
+  if (child.exitCode !== null)
+    throw new Error(`redis-server ended with ${child.exitCode}, port ${port}: may be taken`)
   return child
 }
 
@@ -113,12 +123,24 @@ async function end(child: ChildProcess): Promise<void> {
 
 /** `extra`: arguments of the server. */
 export async function startRedis(extra: string[] = [], guard: Guard = {}): Promise<RedisServer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnFreePorts(extra, guard)
+    } catch (error) {
+      if (attempt === START_ATTEMPTS) throw error
+    }
+  }
+}
+
+async function startOnFreePorts(extra: string[], guard: Guard): Promise<RedisServer> {
   const dir = temporaryFolder('redis')
-  const [port, tlsPort] = (await freePorts('127.0.0.1', 2)) as [number, number]
+  const [port, tlsPort, busPort] = (await freePorts('127.0.0.1', 3)) as [number, number, number]
   const servedPort = guard.tls ? tlsPort : port
   const clients: Redis[] = []
   const start = async () => {
-    const started = await launch(port, dir, [...extra, ...guardArgs(guard, servedPort)])
+    // The usual port of the bus, 10,000 above, is one of those that any connection may get.
+    const more = ['--cluster-port', String(busPort), ...extra, ...guardArgs(guard, servedPort)]
+    const started = await launch(port, dir, more)
     const asAdmin = new Redis({ port, host: '127.0.0.1', ...adminOptions(guard) })
     for (const [name = '', ...args] of guardCommands(guard)) await asAdmin.call(name, ...args)
     asAdmin.disconnect()
@@ -130,6 +152,7 @@ export async function startRedis(extra: string[] = [], guard: Guard = {}): Promi
     url: `redis://127.0.0.1:${port}`,
     port,
     servedPort,
+    busPort,
     folder: dir,
     get pid() {
       return child.pid!
@@ -181,7 +204,7 @@ export async function startRedisCluster(form: ClusterForm = {}): Promise<RedisCl
     '0',
   ]
   const count = replicas ? 2 * MASTERS : MASTERS
-  const servers = await Promise.all(Array.from({ length: count }, () => startRedis(options, guard)))
+  const servers = await startAll(count, () => startRedis(options, guard))
   const masters = servers.slice(0, MASTERS)
   const clients: Cluster[] = []
   const natMap = new Map<string, Endpoint>()
@@ -219,6 +242,16 @@ export async function startRedisCluster(form: ClusterForm = {}): Promise<RedisCl
   }
 }
 
+/** All, or none: those that did start are stopped when one could not. */
+async function startAll(count: number, start: () => Promise<RedisServer>): Promise<RedisServer[]> {
+  const starts = await Promise.allSettled(Array.from({ length: count }, start))
+  const servers = starts.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  const failed = starts.find((each) => each.status === 'rejected')
+  if (failed === undefined) return servers
+  await Promise.all(servers.map((server) => server.stop()))
+  throw failed.reason
+}
+
 /** Make one Cluster of them: the first become masters, each of the others a replica of one. */
 async function join(servers: readonly RedisServer[]): Promise<void> {
   const each = servers.map((server) => server.client())
@@ -229,7 +262,8 @@ async function join(servers: readonly RedisServer[]): Promise<void> {
     await client.call('CLUSTER', 'ADDSLOTSRANGE', first, last)
     await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
   }
-  for (const other of servers.slice(1)) await each[0]!.call('CLUSTER', 'MEET', '127.0.0.1', other.servedPort)
+  for (const { servedPort, busPort } of servers.slice(1))
+    await each[0]!.call('CLUSTER', 'MEET', '127.0.0.1', servedPort, busPort)
   for (const client of each) {
     await until('the Cluster is complete', async () => {
       const info = String(await client.call('CLUSTER', 'INFO'))
@@ -256,9 +290,9 @@ async function announceUnreachable(
   natMap: Map<string, Endpoint>,
 ): Promise<void> {
   const announced = await freePorts('127.0.0.1', servers.length)
-  for (const [i, { port, servedPort, client }] of servers.entries()) {
+  for (const [i, { servedPort, busPort, client }] of servers.entries()) {
     natMap.set(`127.0.0.1:${announced[i]}`, { host: '127.0.0.1', port: servedPort })
-    await client().config('SET', 'cluster-announce-bus-port', port + 10_000)
+    await client().config('SET', 'cluster-announce-bus-port', busPort)
     await client().config('SET', 'cluster-announce-port', announced[i]!)
   }
   for (const { client } of servers) {
