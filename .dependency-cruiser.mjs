@@ -137,7 +137,7 @@ const EDGES = [
   },
   {
     edge: 'src/store/sql',
-    by: ['src/node/message-database.ts', 'src/node/schema-command.ts', 'src/node/roles'],
+    by: ['src/node/message-database.ts', 'src/node/database-commands.ts', 'src/node/roles'],
   },
   {
     edge: 'src/doors/websocket/transport',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Env } from '../config/given-values.js'
 import { entryUrl } from '../files/entry.js'
 import type { StopSignals } from '../node/stop-signals.js'
-import { commandOf, MIGRATE_USAGE, USAGE } from './arguments.js'
+import { commandOf, MIGRATE_USAGE, RESTORED_USAGE, USAGE } from './arguments.js'
 
 const BAD_SETTINGS = 1
 const BAD_USAGE = 2
@@ -18,11 +18,17 @@ export async function run(args: readonly string[], env: Env, signals: StopSignal
     case 'check':
       return check(env)
     case 'migrate': {
-      const { migrateFromCli } = await import('./migrate.js')
-      return migrateFromCli(env, command.isDryRun, signals)
+      const { migrate } = await import('./database.js')
+      return migrate(env, signals, command.isDryRun)
+    }
+    case 'restored': {
+      const { restored } = await import('./database.js')
+      return restored(env, signals, command.by)
     }
     case 'migrateHelp':
       return print(MIGRATE_USAGE)
+    case 'restoredHelp':
+      return print(RESTORED_USAGE)
     case 'version':
       return print(`porchlight ${version()}\n`)
     case 'help':

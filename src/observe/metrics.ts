@@ -162,6 +162,10 @@ const table = {
     'Transactions whose commit was not answered, by what a look has shown: found done, repeated, or unknown in time.',
     'outcome',
   ),
+  rowsWentBack: counter(
+    'rows_went_back_total',
+    'Conversations and lists that the database knew with lower numbers than this node has given: it has lost commits.',
+  ),
   databaseClockOffset: gauge(
     'database_clock_offset_seconds',
     'How far the clock of the database, which times messages, is ahead of that of this machine.',

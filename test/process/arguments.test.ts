@@ -16,6 +16,11 @@ async function outcome(test: Teardown, args: string[], env: Record<string, strin
 t.test('arguments are commands, and what is not known is refused', async (t) => {
   t.same(commandOf([]), { kind: 'serve' })
   t.same(commandOf(['--check']), { kind: 'check' })
+  t.same(commandOf(['restored']), { kind: 'restored', by: 10_000 })
+  t.same(commandOf(['restored', '--by', '5']), { kind: 'restored', by: 5 })
+  t.same(commandOf(['restored', '--by', '5', '--help']), { kind: 'restoredHelp' })
+  for (const wrong of [['5'], ['--by'], ['--by', '0'], ['--by', '1.5'], ['--by', '5', '6']])
+    t.match(commandOf(['restored', ...wrong]), { kind: 'unknown' }, wrong.join(' '))
   for (const help of [['--help'], ['-h'], ['--version', '--help'], ['--bogus', '-h']]) {
     t.same(commandOf(help), { kind: 'help' })
   }

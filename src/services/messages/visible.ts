@@ -84,7 +84,7 @@ export function* standingsOf(own: readonly ConversationRecord[]): Operation<Stan
 }
 
 /** Who sends has read what came before. */
-function readSeqOf({ ownerId, readSeq }: ConversationRecord, head: Head | undefined): number {
+export function readSeqOf({ ownerId, readSeq }: ConversationRecord, head: Head | undefined): number {
   if (head?.a === ownerId) return Math.max(readSeq, head.aSeq)
   return head?.b === ownerId ? Math.max(readSeq, head.bSeq) : readSeq
 }

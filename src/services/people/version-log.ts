@@ -2,6 +2,7 @@
  * Versioned lists: a client says which version of a list it has, and is told what changed since. Of each element only the
  * last change is kept, so an element that came after the client's version and was changed later is an update.
  */
+import { randomBytes } from 'node:crypto'
 import { hashOf } from '../../rules/hash.js'
 import { bucketOfUser } from '../../rules/messages/bucket.js'
 import type { Operation, RowOf } from '../../store/ports/database.js'
@@ -80,6 +81,11 @@ export function* changesSince(list: List, ownerId: string, known: VersionHead): 
 
 function idsOf(entries: RowOf<typeof versionLog>[], state: ChangeState): string[] {
   return entries.filter((entry) => entry.state === state).map(({ elementId }) => elementId)
+}
+
+/** For a list whose versions do not go on from those that clients know. Of the form of OpenIM's IDs. */
+export function newVersionId(): string {
+  return randomBytes(VERSION_ID_BYTES).toString('hex')
 }
 
 /** Of a list that never changed. It need not be stored: it is always the same. Its ID has 24 hexadecimal digits, as OpenIM's. */
