@@ -6,7 +6,7 @@ FROM node:22-trixie-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.server.json ./
+COPY tsconfig.json ./
 COPY scripts/build.mjs scripts/
 COPY actors actors
 COPY src src
@@ -20,8 +20,7 @@ ENV NODE_ENV=production HOST=0.0.0.0 HEALTH_HOST=0.0.0.0 DATA_DIR=/data
 WORKDIR /app
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
-COPY --from=build /build/dist/actors dist/actors
-COPY --from=build /build/dist/src dist/src
+COPY --from=build /build/dist/server dist/server
 COPY --from=build --chown=node:node /build/data /data
 USER node
 VOLUME /data
@@ -30,4 +29,4 @@ EXPOSE 10001 10002 11002
 STOPSIGNAL SIGTERM
 HEALTHCHECK --start-period=10s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HEALTH_PORT || 11002}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # node itself, and no npm or shell around it: it is process 1 and hears SIGTERM.
-CMD ["node", "--enable-source-maps", "dist/src/main.js"]
+CMD ["node", "--enable-source-maps", "dist/server/main.js"]

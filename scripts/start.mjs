@@ -4,7 +4,7 @@
 // tree, and without the development dependencies.
 import { accessSync, constants, existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { build, compiler, isStale, MAIN } from './build.mjs'
+import { build, canBuild, isStale, MAIN } from './build.mjs'
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url))
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -12,11 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const onlyAsks = process.argv.slice(2).some((arg) => ['--help', '-h', '--version', '-v'].includes(arg))
 
 /** For process 1 of a container a signal without a handler has no effect, so there is one from the beginning. */
-let compiling
-const endEarly = () => {
-  compiling?.kill('SIGKILL')
-  process.exit(0)
-}
+const endEarly = () => process.exit(0)
 const SIGNALS = ['SIGTERM', 'SIGINT']
 for (const signal of SIGNALS) process.on(signal, endEarly)
 
@@ -26,10 +22,8 @@ await becomeTheServer()
 async function buildIfPossible() {
   const hindrance = whyNotToBuild()
   if (hindrance === undefined) {
-    console.error('porchlight: building (once; some 10 s)')
-    // Standard output is the server's: JSON lines.
-    const code = await build('server', { stdio: ['ignore', 2, 2], onChild: (child) => (compiling = child) })
-    compiling = undefined
+    console.error('porchlight: building (once; some seconds)')
+    const code = await build('server')
     if (code !== 0) process.exit(code)
   } else if (existsSync(MAIN)) {
     console.error(
@@ -45,7 +39,7 @@ async function buildIfPossible() {
 }
 
 function whyNotToBuild() {
-  if (compiler() === undefined) return 'the compiler is not installed (it is a development dependency)'
+  if (!canBuild()) return 'the compiler is not installed (it is a development dependency)'
   try {
     accessSync(existsSync(dist) ? dist : root, constants.W_OK)
     return undefined

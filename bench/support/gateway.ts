@@ -14,7 +14,7 @@ import type { Scope } from './scope.js'
 const READY_MS = 20_000
 const LOOK_MS = 25
 const OUTPUT_LENGTH_MAX = 2_000
-const MAIN = new URL('../../src/main.js', import.meta.url)
+const MAIN = new URL('../../server/main.js', import.meta.url)
 /** Tokens asked for at once. */
 const TOKENS_IN_FLIGHT = 16
 

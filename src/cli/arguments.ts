@@ -9,7 +9,7 @@ usage: porchlight              start the gateway
        porchlight --version
        porchlight --help
 
-Settings are environment variables, or lines of a file: node --env-file=porchlight.env dist/src/main.js
+Settings are environment variables, or lines of a file: node --env-file=porchlight.env dist/server/main.js
 They are listed in docs/settings.md; docs/production.md says how to run it in production.
 `
 

@@ -15,7 +15,7 @@ import type { SchemaDatabase } from '../store/ports/schema.js'
 import { put } from '../store/ports/steps.js'
 import { jobs } from '../store/schema/tables.js'
 import { type DatabaseFault, GuardedDatabase } from '../store/sql/guarded-database.js'
-import { MysqlDatabase } from '../store/sql/mysql/mysql-database.js'
+import type { MysqlDatabase } from '../store/sql/mysql/mysql-database.js'
 import { assertServes, migrate } from '../store/sql/schema/migrate.js'
 import { Checkpoints } from '../store/sql/sqlite/checkpoints.js'
 import { SqliteDatabase } from '../store/sql/sqlite/sqlite-database.js'
@@ -133,7 +133,9 @@ async function guarded<D extends Database>(
   return database
 }
 
-function server(config: Config, connectionsMax: number): Promise<MysqlDatabase> {
+async function server(config: Config, connectionsMax: number): Promise<MysqlDatabase> {
+  // Its driver takes a tenth of a second to load, on each thread; nodes with a file need not have it.
+  const { MysqlDatabase } = await import('../store/sql/mysql/mysql-database.js')
   // The setting was checked at the start.
   const address = parseMysqlUrl(config.databaseUrl) as MysqlUrl
   return MysqlDatabase.open({

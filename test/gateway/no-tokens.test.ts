@@ -25,7 +25,7 @@ import { SECRET, testEnv } from '../support/node.js'
 import { startRedis } from '../support/redis.js'
 import { recordKey } from '../support/tokens.js'
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
 const UNKNOWN_REQUEST = 4242
 const HOUR_S = 3_600
 /** The gateway's own bound is 8 KiB, that of its HTTP parser less than this. */

@@ -13,10 +13,10 @@ t.test('npm pack holds what runs, and no tests, benchmarks or sources', async (t
   })
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string; mode: number }[] }]
   const paths = files.map(({ path }) => path)
-  t.ok(paths.includes('dist/src/main.js'))
+  t.ok(paths.includes('dist/server/main.js'))
   t.ok(paths.some((path) => path.endsWith('.lua')))
   const strangers = paths.filter(
-    (path) => !/^(dist\/(src|actors)\/.*\.(js|lua)|[A-Z]+(\.md)?|package\.json|docs\/[\w.-]+)$/.test(path),
+    (path) => !/^(dist\/server\/.*\.(js|lua)|[A-Z]+(\.md)?|package\.json|docs\/[\w.-]+)$/.test(path),
   )
   t.same(strangers, [])
   const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))

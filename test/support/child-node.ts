@@ -9,7 +9,7 @@ import { metricsText, readMetrics, sumOf } from './metrics.js'
 import { type Teardown, testEnv } from './node.js'
 import { until } from './redis.js'
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
 
 /** On a machine with much else to do. */
 const READY_WITHIN_MS = 60_000

@@ -1,4 +1,4 @@
 /** Says where the program lies, for tests and benchmarks that run parts of it in their own process. */
 import { setEntry } from '../../src/files/entry.js'
 
-setEntry(new URL('../../src/main.js', import.meta.url).href)
+setEntry(new URL('../../server/main.js', import.meta.url).href)

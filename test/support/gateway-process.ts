@@ -10,7 +10,7 @@ import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { endsWithThisProcess, temporaryFolder } from './leftovers.js'
 import { SECRET, type Teardown } from './node.js'
 
-export const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
 
 /** Longer than a start takes on a machine with much else to do, shorter than the test runner's patience. */
 const TIMEOUT_MS = 150_000

@@ -13,7 +13,7 @@ import { OpenimClient } from '../../src/sdk/openim-client.js'
 import { eventually } from '../support/eventually.js'
 import { startRedis } from '../support/redis.js'
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
 const SECRET = 'a secret for tests, long enough'
 
 interface Process {

@@ -1,4 +1,5 @@
 /** The storage threads of a node in a virtual world: the real actors, on the model of a database server. */
+import assert from 'node:assert/strict'
 import { messageReader } from '../../actors/storage/message-reader.js'
 import { messageWriter } from '../../actors/storage/message-writer.js'
 import type { SharedDatabaseClock } from '../../src/node/database-clock.js'
@@ -6,6 +7,7 @@ import { type Addresses, MESSAGE_READER, MESSAGE_WRITER } from '../../src/protoc
 import type { ActorSystem } from '../../src/runtime/index.js'
 import type { Database } from '../../src/store/ports/database.js'
 import { GuardedDatabase, type GuardOptions } from '../../src/store/sql/guarded-database.js'
+import { WitnessedDatabase } from '../../src/store/sql/witnessed-database.js'
 import type { DistantDatabase } from './database-server.js'
 
 /** One life of a storage thread. */
@@ -37,7 +39,10 @@ export function spawnWriter(system: Spawner, life: StorageLife): void {
   system.spawn(
     messageWriter,
     {
-      database: guarded(life, (database) => life.clock.measure(database)),
+      database: new WitnessedDatabase(
+        guarded(life, (database) => life.clock.measure(database)),
+        { newVersionId: () => assert.fail(), wentBack: () => assert.fail('the model never goes back') },
+      ),
       deliveries,
       messageSync,
       marksCommits: true,
