@@ -19,8 +19,8 @@ t.test('after a backup was put in place and restored was run, clients get what i
   const backup = join(temporaryFolder('backup'), 'messages.db')
   const first = await messageNode(t, { DATA_DIR: dataDir })
   const ann = await first.login('ann', Platform.Web)
+  await first.login('bob', Platform.Web)
   await ann.send(textMessage('ann', 'bob', 'one'))
-  t.match(await outcome(t, dataDir, ['restored']), { code: 1, output: /DATA_DIR/ }, 'while a node runs')
   await first.supervisor.stop()
   copyFileSync(join(dataDir, 'messages.db'), backup)
 

@@ -1,6 +1,6 @@
 /** SQLite, in files of its own. */
 import { execFile } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -64,6 +64,20 @@ t.test('a handle that only reads sees each commit of the writer, and writes noth
     reader.write(() => insert(things, [thing(1, 'b')])),
     { code: 'DATABASE_UNAVAILABLE' },
   )
+})
+
+t.test('when its writer has closed, the file alone has everything, though others read it', async (t) => {
+  const { path, writer } = newFile(t)
+  const reader = SqliteDatabase.open({ path, readOnly: true })
+  t.teardown(() => reader.close())
+  await writer.write(() => insert(things, [thing(1, 'a')]))
+  t.equal(await reader.read(() => count(things, [])), 1)
+  await writer.close()
+  const copy = `${path}-copy`
+  copyFileSync(path, copy)
+  const copied = SqliteDatabase.open({ path: copy, readOnly: true })
+  t.teardown(() => copied.close())
+  t.equal(await copied.read(() => count(things, [])), 1)
 })
 
 t.test('a path that is not there is DATABASE_UNAVAILABLE', async (t) => {

@@ -51,11 +51,13 @@ const LOG_PAGES_MAX = 8_000
 export class SqliteDatabase implements SchemaDatabase {
   readonly #handle: Handle
   readonly #statements = new Map<string, Statement>()
+  readonly #readOnly: boolean
   readonly #onGrown: () => void
   #rowsWritten = 0
 
-  private constructor(handle: Handle, onGrown: () => void) {
+  private constructor(handle: Handle, readOnly: boolean, onGrown: () => void) {
     this.#handle = handle
+    this.#readOnly = readOnly
     this.#onGrown = onGrown
   }
 
@@ -69,7 +71,7 @@ export class SqliteDatabase implements SchemaDatabase {
         handle.exec(`PRAGMA wal_autocheckpoint=${LOG_PAGES_MAX}`)
       }
       handle.exec('PRAGMA synchronous=FULL')
-      return new SqliteDatabase(handle, onGrown)
+      return new SqliteDatabase(handle, readOnly, onGrown)
     })
   }
 
@@ -109,9 +111,16 @@ export class SqliteDatabase implements SchemaDatabase {
     return this.#transact('BEGIN', begin())
   }
 
+  /** After its writer's close the file alone has everything, whoever has it open for reading. */
   async close(): Promise<void> {
     this.#statements.clear()
-    if (this.#handle.isOpen) this.#handle.close()
+    if (!this.#handle.isOpen) return
+    try {
+      if (!this.#readOnly) this.#handle.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // A full disk, say: what is in the log is in the log.
+    }
+    this.#handle.close()
   }
 
   #isDone(step: SchemaStep): boolean {
