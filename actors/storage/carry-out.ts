@@ -16,6 +16,7 @@ const PASSING = ['DATABASE_UNAVAILABLE', 'DATABASE_CONFLICT', 'COMMIT_UNKNOWN']
 export interface CarriedOut {
   answer: CallAnswer
   deliveries: Delivery[]
+  followUps: string[]
 }
 
 /** What operations are given by their thread. */
@@ -32,19 +33,24 @@ export function* operationOf(
   { settings, wallMs, newId }: OperationArgs,
 ): Operation<CarriedOut> {
   const deliveries: Delivery[] = []
+  const followUps: string[] = []
   const caller = { userId, isAdmin, operationId }
   const told: OperationContext['told'] = new Map()
-  const context: OperationContext = { caller, nowMs: wallMs(), newId, settings, deliveries, told }
+  const context: OperationContext = { caller, nowMs: wallMs(), newId, settings, deliveries, followUps, told }
   const output = yield* carryOut(operation as OperationName, context, input)
   const answer: CallAnswer = { ok: true, output }
   if (told.size > 0) answer.told = [...told]
-  return { answer, deliveries }
+  return { answer, deliveries, followUps }
 }
 
 /** A call that was refused has been carried out: that is its answer. Throws any other error again. */
 export function refusedCall(error: unknown): CarriedOut {
   if (!(error instanceof CallRefusedError)) throw error
-  return { answer: { ok: false, errCode: error.errCode, detail: error.errDlt }, deliveries: [] }
+  return {
+    answer: { ok: false, errCode: error.errCode, detail: error.errDlt },
+    deliveries: [],
+    followUps: [],
+  }
 }
 
 export function answerOf(outcome: Outcome<CarriedOut>, { operation }: Call, log: Log): CallAnswer {

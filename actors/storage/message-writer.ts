@@ -3,7 +3,7 @@
  *
  * Thread  storage                     Owns   the connection to the database that writes
  * Hears   MessageWriter.Command       Tells  Deliveries.Command, MessageSync.Command
- * Timers  retell, drop, look, janitor, housekeeping, slice
+ * Timers  retell, drop, look, janitor, followUps, housekeeping, slice
  * Fails   restarts; what was not answered is asked again, and found if it was stored
  *
  * One transaction at a time. What arrives while one is under way shares the next: a commit costs the same for one message
@@ -17,13 +17,14 @@ import { beginCall, onCall } from './message-writer/calls.js'
 import { beginChore, onChoreDone } from './message-writer/chores.js'
 import { onCommitted, onLookDue } from './message-writer/commits.js'
 import { forgetThread, onRetellDue } from './message-writer/deliveries.js'
+import { onFollowUpsDue } from './message-writer/follow-ups.js'
 import { onHousekeepingDue, onSliceDue, startHousekeeping } from './message-writer/housekeeping.js'
 import { onDropDue, onJanitorDue, onSpreadDone } from './message-writer/outbox.js'
 import type { Args, Ctx, Private, State } from './message-writer/state.js'
 
 export type { WriterCounts } from './message-writer/state.js'
 
-/** How often it is looked for orders that others have left. */
+/** How often it is looked for orders and follow-ups that others, or an earlier life, have left. */
 const JANITOR_MS = 5_000
 
 export const messageWriter = defineActor<MessageWriter.Command | Private, State, Args>({
@@ -57,6 +58,8 @@ function receive(ctx: Ctx, state: State, message: MessageWriter.Command | Privat
       return onDropDue(ctx, state)
     case 'janitorDue':
       return onJanitorDue(ctx, state)
+    case 'followUpsDue':
+      return onFollowUpsDue(ctx, state)
     case 'housekeepingDue':
       return onHousekeepingDue(ctx, state)
     case 'sliceDue':
@@ -89,6 +92,7 @@ const QUEUES = [beginBatch, beginCall, beginChore]
 function start(ctx: Ctx, args: Args): State {
   // Where no other nodes are, whoever was connected when a message was stored has gone with the process.
   if (args.messageSync !== undefined) ctx.every('janitor', JANITOR_MS, { kind: 'janitorDue' })
+  ctx.every('followUps', JANITOR_MS, { kind: 'followUpsDue' })
   startHousekeeping(ctx)
   return {
     ...args,
@@ -100,6 +104,7 @@ function start(ctx: Ctx, args: Args): State {
     doneOrders: [],
     nextQueue: 0,
     untold: new Map(),
+    followUps: new Set(),
     passes: [],
   }
 }

@@ -4,6 +4,7 @@ import { clientsSettings } from './rows/clients.js'
 import { loginsSettings } from './rows/logins.js'
 import { messagesSettings } from './rows/messages.js'
 import { networkSettings } from './rows/network.js'
+import { peopleSettings } from './rows/people.js'
 import { presenceSettings } from './rows/presence.js'
 import { processSettings } from './rows/process.js'
 import { redisSettings } from './rows/redis.js'
@@ -19,6 +20,7 @@ export const settingGroups = [
   { title: 'Presence', rows: presenceSettings },
   { title: 'Watches', rows: watchesSettings },
   { title: 'Messages', rows: messagesSettings },
+  { title: 'People', rows: peopleSettings },
   { title: 'Limits of clients', rows: clientsSettings },
   { title: 'The process', rows: processSettings },
 ] as const
@@ -31,6 +33,7 @@ export const settings = {
   ...presenceSettings,
   ...watchesSettings,
   ...messagesSettings,
+  ...peopleSettings,
   ...clientsSettings,
   ...processSettings,
 }

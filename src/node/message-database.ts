@@ -106,7 +106,7 @@ export function databasePart(name: string, { fault }: Pick<GuardedDatabase, 'fau
 
 export function operationArgs(config: Config, { nowMs }: SharedDatabaseClock): OperationArgs {
   return {
-    settings: pick(config, 'revokeLimitS', 'deleteForAll'),
+    settings: pick(config, 'revokeLimitS', 'deleteForAll', 'friendPolicy'),
     wallMs: nowMs,
     newId,
   }

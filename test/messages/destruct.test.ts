@@ -7,6 +7,7 @@ import { BEGINNING, Budget, type Cursor, type Slice } from '../../src/services/h
 import type { OperationContext } from '../../src/services/operations/operation.js'
 import { count } from '../../src/store/ports/steps.js'
 import { destructs } from '../../src/store/schema/tables.js'
+import { SETTINGS } from '../support/operation-settings.js'
 import { textOf } from './chat.js'
 import { StoredChat } from './stored-chat.js'
 
@@ -50,8 +51,9 @@ async function run(chat: StoredChat, nowMs: number, budget = () => new Budget(50
         caller: { userId: '', isAdmin: true, operationId: 'job' },
         nowMs,
         newId: () => `${nowMs} ${slices.length} ${Math.random()}`,
-        settings: { revokeLimitS: 0, deleteForAll: 'nobody' },
+        settings: SETTINGS,
         deliveries: [],
+        followUps: [],
       }
       return cutDestructs(at, context, budget())
     })

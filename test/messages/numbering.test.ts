@@ -85,7 +85,9 @@ async function openDatabase(): Promise<SqliteDatabase> {
       })),
     )
     const { sender, receiver } = BLOCKED
-    yield* put(blacks, [{ bucket: bucketOfUser(receiver), ownerId: receiver, userId: sender, createdMs: 1 }])
+    yield* put(blacks, [
+      { bucket: bucketOfUser(receiver), ownerId: receiver, userId: sender, createdMs: 1, ex: '' },
+    ])
   })
   return database
 }

@@ -24,6 +24,10 @@ export interface Subject {
 export type Rule =
   /** Users for themselves, and administrators for anybody. */
   | 'self'
+  /** The same, and who asks for themselves changes something whoever they are. */
+  | 'own'
+  /** The two that it is about, and administrators. */
+  | 'either'
   /** The body says nothing of whom it is about: callers ask for themselves. */
   | 'caller'
   | 'admin'
@@ -49,12 +53,6 @@ const text = ({ userID, bob }: Subject) => ({
 
 /** Answered with an empty list, whoever asks. */
 const EMPTY_LISTS = [
-  '/friend/get_friend_list',
-  '/friend/get_designated_friends',
-  '/friend/get_friend_apply_list',
-  '/friend/get_self_friend_apply_list',
-  '/friend/get_black_list',
-  '/friend/get_specified_blacks',
   '/group/get_joined_group_list',
   '/group/get_groups_info',
   '/group/get_group_members_info',
@@ -62,6 +60,83 @@ const EMPTY_LISTS = [
   '/group/get_user_req_group_applicationList',
   '/group/get_incremental_group_members_batch',
   '/user/process_user_command_get_all',
+]
+
+const page = ({ userID }: Subject) => ({ userID, pagination: { pageNumber: 1, showNumber: 10 } })
+const profile = ({ userID }: Subject) => ({ userInfo: { userID, nickname: 'New', ex: 'ex' } })
+/** The other one of the chat. */
+const otherOf = ({ userID, ann, bob }: Subject) => (userID === bob ? ann : bob)
+const ofOwner = (subject: Subject) => ({ ownerUserID: subject.userID, friendUserID: otherOf(subject) })
+const black = (subject: Subject) => ({ ownerUserID: subject.userID, blackUserID: otherOf(subject) })
+const others = (subject: Subject) => ({ ownerUserID: subject.userID, userIDList: [otherOf(subject)] })
+
+const FRIEND_CALLS: readonly RestCall[] = [
+  { path: '/friend/get_incremental_friends', rule: 'self', body: known },
+  { path: '/friend/get_full_friend_user_ids', rule: 'self', body: hashed },
+  { path: '/friend/get_friend_list', rule: 'self', body: page },
+  { path: '/friend/get_friend_id', rule: 'self', body: ({ userID }) => ({ userID }) },
+  {
+    path: '/friend/get_designated_friends',
+    rule: 'self',
+    body: (subject) => ({ ownerUserID: subject.userID, friendUserIDs: [otherOf(subject)] }),
+  },
+  { path: '/friend/get_specified_friends_info', rule: 'self', body: others },
+  {
+    path: '/friend/is_friend',
+    rule: 'either',
+    body: (subject) => ({ userID1: subject.userID, userID2: otherOf(subject) }),
+  },
+  { path: '/friend/delete_friend', rule: 'self', body: ofOwner },
+  {
+    path: '/friend/set_friend_remark',
+    rule: 'self',
+    body: (subject) => ({ ...ofOwner(subject), remark: 'remark' }),
+  },
+  {
+    path: '/friend/update_friends',
+    rule: 'self',
+    body: (subject) => ({
+      ownerUserID: subject.userID,
+      friendUserIDs: [otherOf(subject)],
+      isPinned: true,
+    }),
+  },
+  {
+    path: '/friend/import_friend',
+    rule: 'admin',
+    body: ({ ann, bob }) => ({ ownerUserID: ann, friendUserIDs: [bob] }),
+  },
+  {
+    path: '/friend/add_friend',
+    rule: 'own',
+    body: (subject) => ({ fromUserID: subject.userID, toUserID: otherOf(subject), reqMsg: 'please' }),
+  },
+  {
+    path: '/friend/add_friend_response',
+    rule: 'self',
+    body: (subject) => ({
+      fromUserID: otherOf(subject),
+      toUserID: subject.userID,
+      handleResult: 1,
+      handleMsg: 'yes',
+    }),
+  },
+  { path: '/friend/get_friend_apply_list', rule: 'self', body: page },
+  { path: '/friend/get_self_friend_apply_list', rule: 'self', body: page },
+  {
+    path: '/friend/get_designated_friend_apply',
+    rule: 'either',
+    body: (subject) => ({ fromUserID: subject.userID, toUserID: otherOf(subject) }),
+  },
+  {
+    path: '/friend/get_self_unhandled_apply_count',
+    rule: 'self',
+    body: ({ userID }) => ({ userID, time: 0 }),
+  },
+  { path: '/friend/add_black', rule: 'own', body: black },
+  { path: '/friend/remove_black', rule: 'own', body: black },
+  { path: '/friend/get_black_list', rule: 'self', body: page },
+  { path: '/friend/get_specified_blacks', rule: 'self', body: others },
 ]
 
 export const REST_CALLS: readonly RestCall[] = [
@@ -197,8 +272,7 @@ export const REST_CALLS: readonly RestCall[] = [
     rule: 'caller',
     body: ({ userID, ids }) => ({ ownerUserID: userID, conversationIDs: ids }),
   },
-  { path: '/friend/get_incremental_friends', rule: 'self', body: known },
-  { path: '/friend/get_full_friend_user_ids', rule: 'self', body: hashed },
+  ...FRIEND_CALLS,
   { path: '/group/get_incremental_join_groups', rule: 'self', body: known },
   { path: '/group/get_full_join_group_ids', rule: 'self', body: hashed },
   ...EMPTY_LISTS.map((path): RestCall => ({ path, rule: 'anyToken', body: none })),
@@ -211,6 +285,13 @@ export const REST_CALLS: readonly RestCall[] = [
     path: '/user/account_check',
     rule: 'admin',
     body: ({ userID }) => ({ checkUserIDs: [userID] }),
+  },
+  { path: '/user/update_user_info_ex', rule: 'own', body: profile },
+  { path: '/user/update_user_info', rule: 'own', body: profile },
+  {
+    path: '/user/set_global_msg_recv_opt',
+    rule: 'own',
+    body: ({ userID }) => ({ userID, globalRecvMsgOpt: 2 }),
   },
   { path: '/user/get_users_info', rule: 'anyToken', body: ({ userID }) => ({ userIDs: [userID] }) },
 ]

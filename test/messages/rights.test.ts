@@ -41,6 +41,8 @@ const CALLERS = ['nobody', 'stranger', 'peer', 'self', 'admin'] as const
 /** In the name of Ann. */
 const AS_ANN: Record<Rule, Verdicts> = {
   self: { nobody: MISSING, stranger: DENIED, peer: DENIED, self: 'served', admin: 'served' },
+  own: { nobody: MISSING, stranger: DENIED, peer: DENIED, self: 'served', admin: 'served' },
+  either: { nobody: MISSING, stranger: DENIED, peer: 'served', self: 'served', admin: 'served' },
   caller: { nobody: MISSING, stranger: 'leftOut', peer: 'served', self: 'served', admin: 'leftOut' },
   admin: { nobody: MISSING, stranger: DENIED, peer: DENIED, self: DENIED, admin: 'served' },
   anyToken: { nobody: MISSING, stranger: 'served', peer: 'served', self: 'served', admin: 'served' },
@@ -50,6 +52,18 @@ const AS_ANN: Record<Rule, Verdicts> = {
 const AS_THEMSELVES: Record<Rule, Verdicts> = {
   ...AS_ANN,
   self: { nobody: MISSING, stranger: 'leftOut', peer: 'served', self: 'served', admin: 'leftOut' },
+  own: { nobody: MISSING, stranger: 'served', peer: 'served', self: 'served', admin: 'served' },
+  either: { nobody: MISSING, stranger: 'leftOut', peer: 'served', self: 'served', admin: 'leftOut' },
+}
+
+/** The administrator is no user who is registered. */
+const NOT_REGISTERED: Partial<Verdicts> = { admin: ABSENT }
+const NO_FRIEND: Partial<Verdicts> = { stranger: ABSENT, peer: ABSENT, self: ABSENT, admin: ABSENT }
+
+/** In the name of Ann, where it is an error. Bob has asked for friendship, and Ann answers before the administrator. */
+const OF_ANN: Readonly<Record<string, Partial<Verdicts>>> = {
+  '/friend/set_friend_remark': { self: ABSENT, admin: ABSENT },
+  '/friend/add_friend_response': { admin: WireCode.ArgsError },
 }
 
 /** Of those who have no part in the chat, where it is an error: what they would change is not there. */
@@ -64,6 +78,14 @@ const THEMSELVES: Readonly<Record<string, Partial<Verdicts>>> = {
   // A stranger learns nothing, Bob did not send it, and an administrator revokes whatever they like.
   '/msg/revoke_msg': { stranger: ABSENT, peer: DENIED, admin: 'served' },
   '/conversation/set_conversations': NOT_THEIR_NAME,
+  '/friend/set_friend_remark': NO_FRIEND,
+  // Nobody but Bob has asked, and that Ann.
+  '/friend/add_friend_response': { ...NO_FRIEND, self: 'served' },
+  '/friend/add_friend': NOT_REGISTERED,
+  '/friend/add_black': NOT_REGISTERED,
+  '/user/update_user_info': NOT_REGISTERED,
+  '/user/update_user_info_ex': NOT_REGISTERED,
+  '/user/set_global_msg_recv_opt': NOT_REGISTERED,
 }
 
 /** What an answer may give away: names and client IDs that stand nowhere else. */
@@ -206,6 +228,7 @@ class Stage {
       { conversationID: chat.chat, seqs: [2], userID: ann, deleteSyncOpt },
       tokens[0],
     )
+    await act('/friend/add_friend', { fromUserID: bob, toUserID: ann, reqMsg: 'please' }, tokens[1])
     const { messages } = await this.dump()
     const [ofChat, ofPair, own] = ids.map((id) => {
       const body = messages!.findLast(({ conversationId }) => conversationId === id)!.body
@@ -292,9 +315,9 @@ t.test('every operation has a row here', async (t) => {
   for (const name of READS.values()) reached.add(name)
   const unreached = Object.keys(OPERATIONS).filter((name) => !reached.has(name))
   t.same(unreached, ['ensureUser'], 'the server alone calls it, for a first token')
-  const strays = [...Object.keys(THEMSELVES), ...Object.keys(SHOWS)].filter(
-    (key) => !paths.includes(key) && !(key in SOCKET_READS),
-  )
+  const strays = [THEMSELVES, OF_ANN, SHOWS]
+    .flatMap(Object.keys)
+    .filter((key) => !paths.includes(key) && !(key in SOCKET_READS))
   t.same(strays, [], 'nothing is expected of what is not there')
 })
 
@@ -310,7 +333,9 @@ async function tryPath(t: Test, stage: Stage, { path, rule, body }: RestCall, fo
   for (const isOfAnn of [true, false]) {
     const chat = isRead ? forReads : await stage.chat()
     const { ann, marks } = chat
-    const verdicts = isOfAnn ? AS_ANN[rule] : { ...AS_THEMSELVES[rule], ...THEMSELVES[path] }
+    const verdicts = isOfAnn
+      ? { ...AS_ANN[rule], ...OF_ANN[path] }
+      : { ...AS_THEMSELVES[rule], ...THEMSELVES[path] }
     for (const caller of CALLERS) {
       const userID = isOfAnn ? ann : stage.userOf(caller, chat)
       // What one of them revoked, the next one could not revoke.

@@ -12,6 +12,7 @@ import { conversations, messages, records, TABLES, users } from '../../src/store
 import { SqliteDatabase } from '../../src/store/sql/sqlite/sqlite-database.js'
 import { removeFolder, temporaryFolder } from '../support/leftovers.js'
 import type { Teardown } from '../support/node.js'
+import { SETTINGS } from '../support/operation-settings.js'
 import { textMessage } from './chat.js'
 
 export class StoredChat {
@@ -78,8 +79,9 @@ export class StoredChat {
       caller: { userId, isAdmin, operationId: 'test' },
       nowMs,
       newId: randomUUID,
-      settings: { revokeLimitS: 0, deleteForAll: 'anyone' },
+      settings: SETTINGS,
       deliveries: [],
+      followUps: [],
     }
     const output = await this.database.write(() => carryOut(operation, context, JSON.stringify(input)))
     return { output: JSON.parse(output as string), deliveries: context.deliveries }
@@ -98,8 +100,9 @@ export class StoredChat {
       caller: { userId: userID, isAdmin: false, operationId: 'test' },
       nowMs: 0,
       newId: randomUUID,
-      settings: { revokeLimitS: 0, deleteForAll: 'anyone' },
+      settings: SETTINGS,
       deliveries: [],
+      followUps: [],
     }
     const bytes = await this.database.read(() => carryOut('pullSeqs', context, input))
     return GetSeqMessageResp.decode(bytes as Uint8Array).msgs[conversationID]?.Msgs ?? []

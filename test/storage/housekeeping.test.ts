@@ -10,6 +10,7 @@ import { outgoingOf } from '../../src/services/messages/outgoing.js'
 import type { Database } from '../../src/store/ports/database.js'
 import { textMessage } from '../messages/chat.js'
 import { StoredChat } from '../messages/stored-chat.js'
+import { SETTINGS } from '../support/operation-settings.js'
 import { pass } from '../world/time.js'
 
 const CHAT = 'si_ann_bob'
@@ -45,7 +46,7 @@ async function open(t: Test, { retentionDays = 10, wrap = (database: Database) =
         messageSync: undefined,
         marksCommits: false,
         retentionDays,
-        settings: { revokeLimitS: 0, deleteForAll: 'nobody' },
+        settings: SETTINGS,
         wallMs: () => START_MS + world.nowMs,
         newId: () => `${Math.random()}`,
         counts,

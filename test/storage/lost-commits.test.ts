@@ -17,6 +17,7 @@ import { outgoingOf } from '../../src/services/messages/outgoing.js'
 import { put, scan } from '../../src/store/ports/steps.js'
 import { messages, outbox, users } from '../../src/store/schema/tables.js'
 import { textMessage } from '../messages/chat.js'
+import { SETTINGS } from '../support/operation-settings.js'
 import { type CommitFault, DatabaseModel, type Faults, type Refusal } from '../world/database.js'
 import { pass } from '../world/time.js'
 
@@ -59,7 +60,7 @@ async function open(model = new DatabaseModel(), world = new World({ seed: 1 }),
       messageSync: spread.ref,
       marksCommits: true,
       retentionDays: 0,
-      settings: { revokeLimitS: 0, deleteForAll: 'anyone' },
+      settings: SETTINGS,
       wallMs: () => 1_000_000 + world.nowMs,
       newId: () => `${node}-${++ids}`,
       counts,

@@ -8,6 +8,7 @@ import type { ActorSystem } from '../../src/runtime/index.js'
 import type { Database } from '../../src/store/ports/database.js'
 import { GuardedDatabase, type GuardOptions } from '../../src/store/sql/guarded-database.js'
 import { WitnessedDatabase } from '../../src/store/sql/witnessed-database.js'
+import { SETTINGS } from '../support/operation-settings.js'
 import type { DistantDatabase } from './database-server.js'
 
 /** One life of a storage thread. */
@@ -76,7 +77,7 @@ function guarded(
 
 function operationArgs({ clock, environment }: StorageLife) {
   return {
-    settings: { revokeLimitS: 0, deleteForAll: 'nobody' as const },
+    settings: SETTINGS,
     wallMs: clock.nowMs,
     newId: () =>
       Array.from({ length: ID_PARTS }, () => environment.random().toString(HEX).slice(2, 10)).join(''),

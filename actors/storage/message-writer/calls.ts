@@ -4,6 +4,7 @@ import type { Call } from '../../../src/protocol/operations.js'
 import { answerOf, operationOf, refusedCall } from '../carry-out.js'
 import { commit } from './commits.js'
 import { tellAll } from './deliveries.js'
+import { goOnWith } from './follow-ups.js'
 import { BUSY_TEXT, type Ctx, next, type State, WAITING_MAX, type WaitingCall, wake } from './state.js'
 
 export function onCall(ctx: Ctx, state: State, call: Call): void {
@@ -31,7 +32,10 @@ function carryOutCall(ctx: Ctx, state: State, { call, replyTo }: WaitingCall): v
     recover: refusedCall,
     done: (outcome) => {
       ctx.reply(replyTo, answerOf(outcome, call, ctx.log))
-      if (outcome.ok) tellAll(ctx, state, orderId, outcome.value.deliveries)
+      if (outcome.ok) {
+        tellAll(ctx, state, orderId, outcome.value.deliveries)
+        goOnWith(ctx, state, outcome.value.followUps)
+      }
       next(ctx, state)
     },
   })

@@ -15,11 +15,10 @@ import {
   holdPass,
   type Slice,
 } from '../../../src/services/housekeeping/slice.js'
-import type { OperationContext } from '../../../src/services/operations/operation.js'
 import type { Operation } from '../../../src/store/ports/database.js'
 import { addChore } from './chores.js'
 import { tellAll } from './deliveries.js'
-import { type Ctx, hasMessages, type Job, type Pass, type State } from './state.js'
+import { type Ctx, hasMessages, type Job, ownContext, type Pass, type State } from './state.js'
 
 const FIRST_MS = 60_000
 const EVERY_MS = 600_000
@@ -46,14 +45,9 @@ const JOBS: readonly Job[] = [
   {
     name: 'destruct',
     isOn: () => true,
-    slice: (state, { cursor, nowMs }, budget) => cutDestructs(cursor, contextOf(state, nowMs), budget),
+    slice: (state, { cursor, nowMs }, budget) => cutDestructs(cursor, ownContext(state, nowMs), budget),
   },
 ]
-
-function contextOf({ settings, newId }: State, nowMs: number): OperationContext {
-  const caller = { userId: '', isAdmin: true, operationId: newId() }
-  return { caller, nowMs, newId, settings, deliveries: [] }
-}
 
 export function startHousekeeping(ctx: Ctx): void {
   ctx.once('housekeeping', FIRST_MS, { kind: 'housekeepingDue' })

@@ -6,6 +6,7 @@ import type { Call, CallAnswer } from '../../../src/protocol/operations.js'
 import type { Delivery, SendOutcome } from '../../../src/rules/messages/types.js'
 import type { Context, Outcome, Ref, ReplyTo } from '../../../src/runtime/index.js'
 import type { Budget, Cursor, Slice } from '../../../src/services/housekeeping/slice.js'
+import type { OperationContext } from '../../../src/services/operations/operation.js'
 import type { Database, Operation } from '../../../src/store/ports/database.js'
 import type { OperationArgs } from '../carry-out.js'
 
@@ -127,6 +128,8 @@ export interface State extends Args {
   nextQueue: number
   /** Letters that a link refused, by their receiver's thread, in order. */
   untold: Map<Ref<Deliveries.Command>, Delivery[][]>
+  /** Follow-ups that are under way here. */
+  followUps: Set<string>
   /** Jobs that are under way. They go one after the other. */
   passes: Pass[]
 }
@@ -141,8 +144,15 @@ export type Private =
   | { kind: 'janitorDue' }
   | { kind: 'housekeepingDue' }
   | { kind: 'sliceDue' }
+  | { kind: 'followUpsDue' }
 
 export type Ctx = Context<MessageWriter.Command | Private>
+
+/** For what the writer does on its own account. */
+export function ownContext({ settings, newId }: State, nowMs: number): OperationContext {
+  const caller = { userId: '', isAdmin: true, operationId: newId() }
+  return { caller, nowMs, newId, settings, deliveries: [], followUps: [] }
+}
 
 /** The turn is a message of its own, so that all that wait in the mailbox now share it. */
 export function wake(ctx: Ctx, state: State): void {

@@ -1,9 +1,15 @@
 /** Who is registered, over REST. */
 import { z } from 'zod'
-import { idField, idsField, operationRoute, textField } from './operation-route.js'
+import { idField, idsField, operationRoute, SELF, textField } from './operation-route.js'
 import { type Route, userIdField } from './route.js'
 
 const USERS_MAX = 1_000
+
+/** As they are stored. */
+const TEXT_LENGTH_MAX = 16_384
+const profileText = z.string().max(TEXT_LENGTH_MAX).nullish()
+const profile = { nickname: profileText, faceURL: profileText, ex: profileText }
+const recvOpt = z.int().min(0).max(2)
 
 export function accountRoutes(): Route[] {
   return [
@@ -45,6 +51,37 @@ export function accountRoutes(): Route[] {
       doc: 'Profiles of registered users, at most 1,000; unknown ones are left out.',
       body: z.object({ userIDs: idsField }),
       answers: ['usersInfo'],
+    }),
+    operationRoute({
+      path: '/user/update_user_info_ex',
+      operation: 'updateProfile',
+      may: 'token',
+      mayNote: SELF,
+      doc: "Changes what is given of a user's profile. Friends hear of a new nickname or face.",
+      body: z.object({
+        userInfo: z.object({ userID: idField, ...profile, globalRecvMsgOpt: recvOpt.nullish() }),
+      }),
+      answers: [],
+    }),
+    operationRoute({
+      path: '/user/update_user_info',
+      operation: 'updateProfileOld',
+      may: 'token',
+      mayNote: SELF,
+      doc: 'The same as older clients ask it: an empty text and 0 change nothing.',
+      body: z.object({
+        userInfo: z.object({ userID: idField, ...profile, globalRecvMsgOpt: recvOpt.nullish() }),
+      }),
+      answers: [],
+    }),
+    operationRoute({
+      path: '/user/set_global_msg_recv_opt',
+      operation: 'setGlobalRecvOpt',
+      may: 'token',
+      mayNote: SELF,
+      doc: 'Whether messages of single chats reach a user: 0 = yes, 1 = no, 2 = without a push where they are away.',
+      body: z.object({ userID: idField, globalRecvMsgOpt: recvOpt }),
+      answers: [],
     }),
   ]
 }

@@ -5,8 +5,9 @@ import { accountRoutes } from './account-routes.js'
 import { authRoutes } from './auth-routes.js'
 import { connectionRoutes } from './connection-routes.js'
 import { conversationRoutes } from './conversation-routes.js'
+import { friendRoutes } from './friend-routes.js'
+import { groupRoutes } from './group-routes.js'
 import { messageRoutes } from './message-routes.js'
-import { peopleRoutes } from './people-routes.js'
 import type { Permission, Route } from './route.js'
 import { userRoutes } from './user-routes.js'
 
@@ -18,7 +19,8 @@ export function allRoutes(platforms: PlatformTable): Route[] {
     ...accountRoutes(),
     ...messageRoutes(),
     ...conversationRoutes(),
-    ...peopleRoutes(),
+    ...friendRoutes(),
+    ...groupRoutes(),
   ]
 }
 

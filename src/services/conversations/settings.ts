@@ -12,7 +12,7 @@ import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { argsError, CallRefusedError } from '../call-refused.js'
 import { listDestruct } from '../housekeeping/destruct.js'
-import { conversationsChanged, notify, notifyInChat } from '../messages/notices.js'
+import { conversationsChanged, notify, notifyWithLine } from '../messages/notices.js'
 import { assertLength, assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { findUsers } from '../people/users.js'
 import { ChangeState } from '../people/version-log.js'
@@ -79,15 +79,12 @@ function* setPrivate(
   const base = other ?? newRecord(otherId, conversationID, { type, userId: ownerId })
   const state = other === undefined ? ChangeState.Insert : ChangeState.Update
   yield* writeRecords(otherId, [{ ...base, isPrivate: Number(isPrivate) }], state)
-  const notice = {
+  yield* notifyWithLine(context, {
     contentType: ContentType.PrivateChat,
     senderId: ownerId,
     receiverId: otherId,
     detail: { recvID: otherId, sendID: ownerId, isPrivate, conversationID },
-  }
-  // The notification first: it is what the line in the chat is about.
-  yield* notify(context, { ...notice, isStored: false })
-  yield* notifyInChat(context, notice)
+  })
 }
 
 /** A record is the right to read, so nobody makes one for a conversation of others. */

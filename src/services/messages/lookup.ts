@@ -6,7 +6,7 @@ import type { Operation } from '../../store/ports/database.js'
 import { findMany, lock } from '../../store/ports/steps.js'
 import { blacks, conversations, messages, records, users } from '../../store/schema/tables.js'
 import { digestOf } from './digest.js'
-import type { Head, StoredMessage } from './stored.js'
+import { type Head, newHead, type StoredMessage } from './stored.js'
 
 /** A message with what is known of it. */
 export interface Candidate {
@@ -56,7 +56,7 @@ function* lockHeads(
   const wanted = new Map<ConversationId, Head>()
   for (const [index, message] of batch.entries()) {
     if (message.isStored && !wanted.has(message.conversationId)) {
-      wanted.set(message.conversationId, newHead(message, buckets[index]!))
+      wanted.set(message.conversationId, newHead(message.conversationId, message.parties, buckets[index]))
     }
   }
   const sorted = [...wanted.values()].sort(
@@ -64,11 +64,6 @@ function* lockHeads(
   )
   const locked = sorted.length === 0 ? [] : yield* lock(conversations, sorted)
   return new Map(locked.map((head) => [head.conversationId, head]))
-}
-
-function newHead({ conversationId, parties }: OutgoingMessage, bucket: number): Head {
-  const numbers = { aSeq: 0, bSeq: 0, maxSeq: 0, minSeq: 0, lastMs: 0, rightsEpoch: 0 }
-  return { bucket, conversationId, ...parties, ...numbers }
 }
 
 function* findTwins(

@@ -43,8 +43,13 @@ export function* notify(context: OperationContext, ...notices: Notice[]): Operat
   )
 }
 
-/** A line that is shown in the chat, and counts as unread. */
-export function* notifyInChat(context: OperationContext, notice: Omit<Notice, 'isStored'>): Operation<void> {
+/** A hint, and a line about it that is shown in the chat and counts as unread. */
+export function* notifyWithLine(
+  context: OperationContext,
+  notice: Omit<Notice, 'isStored'>,
+): Operation<void> {
+  // The notification first: it is what the line in the chat is about.
+  yield* notify(context, { ...notice, isStored: false })
   yield* sendMade(context, [{ ...notice, options: { offlinePush: false } }])
 }
 

@@ -13,7 +13,7 @@ import { findRecord, newRecord, writeRecords } from '../conversations/records.js
 import { ChangeState } from '../people/version-log.js'
 import { type Candidate, lookUp } from './lookup.js'
 import { numberAll } from './numbering.js'
-import type { Head } from './stored.js'
+import { type Head, isEmpty } from './stored.js'
 
 /** A message, and the operation ID of the request that sends it. */
 export interface Sending {
@@ -51,10 +51,6 @@ function* removeEmpty(candidates: readonly Candidate[]): Operation<void> {
     conversations,
     [...empty].map(({ bucket, conversationId }) => [bucket, conversationId]),
   )
-}
-
-function isEmpty({ maxSeq, minSeq, rightsEpoch }: Head): boolean {
-  return maxSeq === 0 && minSeq === 0 && rightsEpoch === 0
 }
 
 /** To each receiver: an account may be the receiver of another one. */

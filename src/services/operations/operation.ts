@@ -21,6 +21,8 @@ export interface OperationSettings {
   revokeLimitS: number
   /** Who may delete a message for all who have it. */
   deleteForAll: 'sender' | 'anyone' | 'nobody'
+  /** What becomes of a request for friendship: the one who is asked decides, or all are accepted or refused. */
+  friendPolicy: 'ask' | 'accept' | 'refuse'
 }
 
 /** What an operation knows beside its input. Made anew for each attempt at it. */
@@ -33,6 +35,8 @@ export interface OperationContext {
   settings: OperationSettings
   /** What is to be pushed once the operation is on disk. */
   deliveries: Delivery[]
+  /** What follows once it is on disk: jobs that it has left in the table of follow-ups. */
+  followUps: string[]
   /** How far the caller is told that conversations go, of those with a recent message. Absent = nobody needs it. */
   told?: Map<ConversationId, number>
 }

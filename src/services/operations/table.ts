@@ -41,7 +41,27 @@ import {
 } from '../messages/remove.js'
 import { revokeMessage } from '../messages/revoke.js'
 import { searchMessages } from '../messages/search.js'
-import { friendIds, groupIds, incrementalFriends, incrementalGroups } from '../people/lists.js'
+import { addBlack, blacksPage, removeBlack, specifiedBlacks } from '../people/blacks.js'
+import {
+  areFriends,
+  designatedFriends,
+  friendIds,
+  friendsPage,
+  incrementalFriends,
+  orderedFriendIds,
+  specifiedFriends,
+} from '../people/friend-lists.js'
+import {
+  answerFriend,
+  openRequestCount,
+  receivedRequests,
+  requestFriend,
+  requestsBetween,
+  sentRequests,
+} from '../people/friend-requests.js'
+import { deleteFriend, importFriends, setRemark, updateFriends } from '../people/friends.js'
+import { groupIds, incrementalGroups } from '../people/groups.js'
+import { setGlobalRecvOpt, updateProfile, updateProfileOld } from '../people/profiles.js'
 import { checkUsers, ensureUser, registerUsers, usersInfo } from '../people/users.js'
 import type { OperationContext, OperationRow } from './operation.js'
 import { type ProtobufForm, protobuf, protobufOfBytes, readInput, writeOutput } from './wire-form.js'
@@ -80,8 +100,30 @@ const ROWS = {
   clearConversations,
   clearAllConversations,
   incrementalFriends,
-  incrementalGroups,
   friendIds,
+  friendsPage,
+  orderedFriendIds,
+  designatedFriends,
+  specifiedFriends,
+  areFriends,
+  deleteFriend,
+  setRemark,
+  updateFriends,
+  importFriends,
+  requestFriend,
+  answerFriend,
+  receivedRequests,
+  sentRequests,
+  requestsBetween,
+  openRequestCount,
+  addBlack,
+  removeBlack,
+  blacksPage,
+  specifiedBlacks,
+  updateProfile,
+  updateProfileOld,
+  setGlobalRecvOpt,
+  incrementalGroups,
   groupIds,
   registerUsers,
   ensureUser,

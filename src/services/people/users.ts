@@ -12,8 +12,8 @@ import { assertLength, operation } from '../operations/operation.js'
 
 export type User = RowOf<typeof users>
 
-/** Of one request. */
-const USERS_MAX = 1_000
+/** Users that one request may name. */
+export const USERS_MAX = 1_000
 
 /** Two IDs have to fit into the ID of a conversation, which is at most 255 bytes. */
 const ID_BYTES_MAX = 125
@@ -88,6 +88,21 @@ export function* findUsers(userIds: readonly UserId[]): Operation<User[]> {
     userIds.map((userId) => [bucketOfUser(userId), userId]),
   )
   return found.filter((user) => user !== undefined)
+}
+
+/** Throws 1004 where one of these is not registered. */
+export function* assertRegistered(userIds: readonly UserId[]): Operation<void> {
+  const known = new Set((yield* findUsers(userIds)).map(({ userId }) => userId))
+  const unknown = userIds.find((userId) => !known.has(userId))
+  if (unknown !== undefined)
+    throw new CallRefusedError(WireCode.RecordNotFoundError, `${unknown}: not registered`)
+}
+
+/** Throws where a list of users is empty, too long, or names one twice. */
+export function assertDistinct(name: string, userIds: readonly UserId[]): void {
+  assertLength(name, userIds.length, USERS_MAX)
+  if (userIds.length === 0) throw argsError(`${name}: expected at least one`)
+  if (new Set(userIds).size < userIds.length) throw argsError(`${name}: a user comes twice`)
 }
 
 export function userToWire({ userId, nickname, faceUrl, ex, createdMs, level, recvOpt }: User): UserInfo {

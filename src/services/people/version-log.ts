@@ -32,6 +32,28 @@ export interface Changes extends VersionHead {
   inserted: string[]
   updated: string[]
   deleted: string[]
+  /** The version that changed the order of the list, if it is among these; else 0. */
+  orderVersion: number
+}
+
+/** In place of an element: the order of the list has changed. */
+export const ORDER = '____S_O_R_T_I_D____'
+
+/**
+ * Nobody else changes these lists before the transaction is over. To be taken before what the change depends on is read.
+ */
+export function* lockLists(list: List, ownerIds: readonly string[]): Operation<void> {
+  const heads = [...new Set(ownerIds)].map((ownerId) => ({
+    bucket: bucketOfUser(ownerId),
+    ownerId,
+    list,
+    ...firstHead(list, ownerId),
+  }))
+  yield* lock(versions, heads.sort(byKey))
+}
+
+function byKey(one: { bucket: number; ownerId: string }, other: { bucket: number; ownerId: string }): number {
+  return one.bucket - other.bucket || Buffer.compare(Buffer.from(one.ownerId), Buffer.from(other.ownerId))
 }
 
 /** Raise the version of a list by one, for changes of these elements. */
@@ -60,7 +82,14 @@ export function* headOf(list: List, ownerId: string): Operation<VersionHead> {
 /** What changed since the version that the client has. */
 export function* changesSince(list: List, ownerId: string, known: VersionHead): Operation<Changes> {
   const head = yield* headOf(list, ownerId)
-  const none = { version: head.version, versionId: head.versionId, inserted: [], updated: [], deleted: [] }
+  const none = {
+    version: head.version,
+    versionId: head.versionId,
+    inserted: [],
+    updated: [],
+    deleted: [],
+    orderVersion: 0,
+  }
   const isKnown = known.version > 0 && known.versionId === head.versionId && known.version <= head.version
   if (!isKnown) return { ...none, isFull: true }
   if (known.version === head.version) return { ...none, isFull: false }
@@ -76,11 +105,14 @@ export function* changesSince(list: List, ownerId: string, known: VersionHead): 
     inserted: idsOf(entries, ChangeState.Insert),
     updated: idsOf(entries, ChangeState.Update),
     deleted: idsOf(entries, ChangeState.Delete),
+    orderVersion: entries.find(({ elementId }) => elementId === ORDER)?.version ?? 0,
   }
 }
 
 function idsOf(entries: RowOf<typeof versionLog>[], state: ChangeState): string[] {
-  return entries.filter((entry) => entry.state === state).map(({ elementId }) => elementId)
+  return entries
+    .filter((entry) => entry.state === state && entry.elementId !== ORDER)
+    .map(({ elementId }) => elementId)
 }
 
 /** For a list whose versions do not go on from those that clients know. Of the form of OpenIM's IDs. */

@@ -5,7 +5,7 @@
  * not know and do not miss. What nobody uses any more is dropped in a later release, when no program runs that needs it.
  */
 import type { FillStep, SchemaStep } from '../ports/schema.js'
-import { conversations, TABLES } from './tables.js'
+import { blacks, conversations, followUps, friendRequests, friends, TABLES } from './tables.js'
 
 export interface Migration {
   /** One more than that of the migration before it. A program's version of the schema is the number of its last one. */
@@ -28,6 +28,16 @@ export const MIGRATIONS: readonly Migration[] = [
       { kind: 'addColumn', table: conversations, column: 'bSeq', initial: 0 },
     ],
     minProgram: 1,
+  },
+  {
+    number: 2,
+    steps: [
+      { kind: 'makeTable', table: friends },
+      { kind: 'makeTable', table: friendRequests },
+      { kind: 'makeTable', table: followUps },
+      { kind: 'addColumn', table: blacks, column: 'ex', initial: null },
+      { kind: 'addIndex', table: blacks, index: 'byTime' },
+    ],
   },
 ]
 

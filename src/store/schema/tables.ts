@@ -21,11 +21,53 @@ export const users = defineTable(
 )
 
 /** Whose messages a user does not want. Bucket of the owner. */
-export const blacks = defineTable('blacks', { bucket: int, ownerId: id, userId: id, createdMs: int }, [
-  'bucket',
-  'ownerId',
-  'userId',
-])
+export const blacks = defineTable(
+  'blacks',
+  { bucket: int, ownerId: id, userId: id, createdMs: int, ex: nullable(text) },
+  ['bucket', 'ownerId', 'userId'],
+  { byTime: { columns: ['bucket', 'ownerId', 'createdMs'], isUnique: false } },
+)
+
+/** Friends: a row for each direction. `rank`: 0 = pinned, 1 = not; lists are in the order of `byPlace`. Bucket of the owner. */
+export const friends = defineTable(
+  'friends',
+  {
+    bucket: int,
+    ownerId: id,
+    userId: id,
+    rank: int,
+    createdMs: int,
+    addSource: int,
+    operatorId: id,
+    remark: text,
+    ex: text,
+  },
+  ['bucket', 'ownerId', 'userId'],
+  { byPlace: { columns: ['bucket', 'ownerId', 'rank', 'createdMs'], isUnique: false } },
+)
+
+/**
+ * Who wants to be whose friend, as each of the two has it: `side` 0 = the owner was asked, 1 = the owner has asked.
+ * `result`: see `people/friend-requests.ts`. Bucket of the owner.
+ */
+export const friendRequests = defineTable(
+  'friendRequests',
+  {
+    bucket: int,
+    ownerId: id,
+    side: int,
+    otherId: id,
+    result: int,
+    createdMs: int,
+    handlerId: id,
+    handledMs: int,
+    reqMsg: text,
+    handleMsg: text,
+    ex: text,
+  },
+  ['bucket', 'ownerId', 'side', 'otherId'],
+  { byTime: { columns: ['bucket', 'ownerId', 'side', 'createdMs'], isUnique: false } },
+)
 
 /**
  * The head of each conversation: its numbers, and whom it is between, because two pairs can spell the same ID. `a`, `b`:
@@ -143,9 +185,22 @@ export const outbox = defineTable(
 /** Work that goes through whole tables now and then; `dueMs`: no node begins it before. */
 export const jobs = defineTable('jobs', { bucket: int, job: id, dueMs: int }, ['bucket', 'job'])
 
+/**
+ * What follows from a change and is too much for its transaction, done in slices: `kind` says what, `after` how far it has
+ * come. `takenMs`: when a node began its last slice; an old row is taken by another node. Bucket 0, as of the outbox.
+ */
+export const followUps = defineTable(
+  'followUps',
+  { bucket: int, jobId: id, kind: int, subject: id, after: id, takenMs: int },
+  ['bucket', 'jobId'],
+  { byAge: { columns: ['bucket', 'takenMs'], isUnique: false } },
+)
+
 export const TABLES = [
   users,
   blacks,
+  friends,
+  friendRequests,
   conversations,
   messages,
   deletions,
@@ -155,4 +210,5 @@ export const TABLES = [
   versionLog,
   outbox,
   jobs,
+  followUps,
 ] as const

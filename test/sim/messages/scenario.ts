@@ -2,6 +2,7 @@
 import type { UserId } from '../../../src/rules/types.js'
 import { mulberry32 } from '../../../src/runtime/testkit/world.js'
 import { ensureUser } from '../../../src/services/people/users.js'
+import { SETTINGS as OPERATION_SETTINGS } from '../../support/operation-settings.js'
 import { STORE_EPOCH_MS } from '../../world/cluster.js'
 import type { Layout } from '../../world/node.js'
 import { APART, IO_SLOTS, RecordedCluster, SETTINGS, STORAGE, TOGETHER } from '../cluster.js'
@@ -160,8 +161,14 @@ function timeline(
 
 async function register({ database, wallMs }: RecordedCluster): Promise<void> {
   const caller = { userId: '', isAdmin: true, operationId: 'registration' }
-  const settings = { revokeLimitS: 0, deleteForAll: 'nobody' as const }
-  const context = { caller, nowMs: wallMs, newId: () => '', settings, deliveries: [] }
+  const context = {
+    caller,
+    nowMs: wallMs,
+    newId: () => '',
+    settings: OPERATION_SETTINGS,
+    deliveries: [],
+    followUps: [],
+  }
   const connection = database!.model.connect()
   for (const userID of USERS) await connection.write(() => ensureUser.run(context, { userID }))
 }

@@ -1,6 +1,6 @@
 /**
- * Friends and groups over REST, as far as a client's login needs them: there are none, and the answers say so in the form
- * that clients expect.
+ * Groups over REST, as far as a client's login needs them: there are none, and the answers say so in the form that clients
+ * expect.
  */
 import { z } from 'zod'
 import { countField, operationRoute, SELF, textField } from './operation-route.js'
@@ -12,12 +12,6 @@ const VERSIONED = ['version', 'versionID', 'full', 'delete', 'insert', 'update',
 
 /** Paths whose answer is an empty list; the name of the list, and whether a total stands beside it. */
 const EMPTY: readonly (readonly [path: string, list: string, hasTotal: boolean])[] = [
-  ['/friend/get_friend_list', 'friendsInfo', true],
-  ['/friend/get_designated_friends', 'friendsInfo', false],
-  ['/friend/get_friend_apply_list', 'FriendRequests', true],
-  ['/friend/get_self_friend_apply_list', 'friendRequests', true],
-  ['/friend/get_black_list', 'blacks', true],
-  ['/friend/get_specified_blacks', 'blacks', true],
   ['/group/get_joined_group_list', 'groups', true],
   ['/group/get_groups_info', 'groupInfos', false],
   ['/group/get_group_members_info', 'members', false],
@@ -26,26 +20,8 @@ const EMPTY: readonly (readonly [path: string, list: string, hasTotal: boolean])
   ['/user/process_user_command_get_all', 'CommandResp', false],
 ]
 
-export function peopleRoutes(): Route[] {
+export function groupRoutes(): Route[] {
   return [
-    operationRoute({
-      path: '/friend/get_incremental_friends',
-      operation: 'incrementalFriends',
-      may: 'token',
-      mayNote: SELF,
-      doc: "What changed in a user's list of friends since a version. Nobody has friends yet.",
-      body: known,
-      answers: VERSIONED,
-    }),
-    operationRoute({
-      path: '/friend/get_full_friend_user_ids',
-      operation: 'friendIds',
-      may: 'token',
-      mayNote: SELF,
-      doc: 'The IDs of the list of friends.',
-      body: hashed,
-      answers: ['version', 'versionID', 'equal', 'userIDs'],
-    }),
     operationRoute({
       path: '/group/get_incremental_join_groups',
       operation: 'incrementalGroups',
@@ -77,7 +53,7 @@ export function peopleRoutes(): Route[] {
       route({
         path,
         may: 'token',
-        doc: 'An empty list: there are no friends and no groups yet.',
+        doc: 'An empty list: there is nothing yet.',
         body: z.object({}),
         answers: hasTotal ? [list, 'total'] : [list],
         isAct: false,

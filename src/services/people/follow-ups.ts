@@ -1,0 +1,43 @@
+/**
+ * What follows from a change and is too much for its transaction: a row that is written with the change, and slices that
+ * are done soon after. What a node that died has left is done by another.
+ */
+import type { Operation, RowOf } from '../../store/ports/database.js'
+import { put, scan } from '../../store/ports/steps.js'
+import { followUps } from '../../store/schema/tables.js'
+import type { OperationContext } from '../operations/operation.js'
+
+export const FollowUp = { ProfileToFriends: 1 } as const
+export type FollowUp = (typeof FollowUp)[keyof typeof FollowUp]
+
+/** Where a database is split, each part has follow-ups of its own. */
+export const BUCKET = 0
+/** By then the node that did the last slice has done the next one, or is dead. */
+const LEFT_AFTER_MS = 15_000
+const TAKEN_MAX = 20
+
+/** In the transaction of the change. */
+export function* leaveFollowUp(
+  { newId, nowMs, followUps: left }: OperationContext,
+  kind: FollowUp,
+  subject: string,
+): Operation<void> {
+  const jobId = newId()
+  yield* put(followUps, [{ bucket: BUCKET, jobId, kind, subject, after: '', takenMs: nowMs }])
+  left.push(jobId)
+}
+
+/** Jobs that nobody has gone on with for a while: they are this node's from now on. */
+export function* takeLeftFollowUps(nowMs: number): Operation<string[]> {
+  const to = nowMs - LEFT_AFTER_MS
+  const old: RowOf<typeof followUps>[] = yield* scan(followUps, [BUCKET], {
+    order: 'byAge',
+    to,
+    limit: TAKEN_MAX,
+  })
+  yield* put(
+    followUps,
+    old.map((row) => ({ ...row, takenMs: nowMs })),
+  )
+  return old.map(({ jobId }) => jobId)
+}
