@@ -2,19 +2,9 @@
  * What two people do in their chat, each with an unmodified `@openim/client-sdk` in a process of its own, and what both
  * have to see of it, whatever the server is made of.
  */
-import type { Test } from 'tap'
-import { BUILDS, type ClientOptions, JsUser } from './js-user.js'
+import { JsScenarios } from './js-scenarios.js'
+import { BUILDS, type JsUser } from './js-user.js'
 import { textOf } from './sdk-user.js'
-import type { SdkServer } from './server.js'
-
-/** Logs somebody in: the same name is the same user all through a scenario, and a new one in the next. */
-interface Login {
-  (name: string, options?: ClientOptions): Promise<JsUser>
-  /** Only starts their SDK. */
-  later(name: string): Promise<JsUser>
-}
-
-type Walk = (t: Test, login: Login) => Promise<void>
 
 const REVOKED = 2101
 
@@ -34,44 +24,10 @@ const KNOWN_FAULTS: Record<keyof typeof BUILDS, RegExp> = {
  */
 const ASKS_AND_HEARS: Record<keyof typeof BUILDS, boolean> = { published: false, modern: true }
 
-/** A question that the SDK was about to ask, for a notice that came just before its own logout. */
-const LOGGED_OUT = /network error, ws not connected/
+const chat = new JsScenarios('chat')
+const scenario = chat.add
 
-const scenarios: { title: string; walk: Walk }[] = []
-
-const scenario = (title: string, walk: Walk) => void scenarios.push({ title, walk })
-
-/**
- * Every scenario is a subtest with users of its own, none of whose SDKs may leave a rejection unhandled. Of several
- * servers, each login takes the next.
- */
-export function chatWithJs(t: Test, servers: readonly SdkServer[]): void {
-  for (const [index, { title, walk }] of scenarios.entries()) {
-    t.test(title, async (t) => {
-      const users: JsUser[] = []
-      const start = async (name: string, options?: ClientOptions) => {
-        const user = await JsUser.start(
-          t,
-          servers[users.length % servers.length]!,
-          `${name}-js-${index}`,
-          options,
-        )
-        users.push(user)
-        return user
-      }
-      const login = async (name: string, options?: ClientOptions) => {
-        const user = await start(name, options)
-        await user.login()
-        return user
-      }
-      await walk(t, Object.assign(login, { later: start }))
-      for (const { userId, faults } of users) {
-        const rest = faults.filter((fault) => !LOGGED_OUT.test(fault))
-        t.same(rest, [], `no unhandled rejection at ${userId}`)
-      }
-    })
-  }
-}
+export const chatWithJs = chat.play
 
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `text ${i + 1}`)
 
