@@ -3,7 +3,7 @@
  *
  * Thread  sync                        Owns   messages whose receivers are being located, parcels that no node confirmed
  * Hears   MessageSync.Command         Tells  Deliveries.Command, MessageWriter.Command
- * Timers  locate, repeat, confirm
+ * Timers  locate, again, repeat, confirm
  * Fails   restarts; the outbox still has each message that no node confirmed, and it is sent again after 15 s
  *
  * Receivers are located after the commit, by the record of the store and never from a cache. A login is recorded before
@@ -32,6 +32,8 @@ interface State extends Args {
   waiting: MessageSync.Spread[]
   isLocating: boolean
   ways: Ways
+  /** Told while the store was uncertain, and to be told again. */
+  doubtful: Delivery[]
   /** Parcels of other nodes to be confirmed. */
   unconfirmed: Map<Holder, number[]>
   /** Orders of this node that are done. */
@@ -44,6 +46,7 @@ interface State extends Args {
 type Private =
   | { kind: 'locateDue' }
   | { kind: 'located'; batch: MessageSync.Spread[]; outcome: Outcome<Whereabouts[]> }
+  | { kind: 'againDue' }
   | { kind: 'repeatDue' }
   | { kind: 'confirmDue' }
 
@@ -59,6 +62,10 @@ const REPEAT_LOOK_MS = 500
 const CONFIRM_MS = 250
 /** By then every node has asserted again what a store that came back has lost. */
 const UNCERTAIN_MS = 30_000
+/** By then every node whose lease has ended meanwhile has registered again. */
+const AGAIN_MS = 10_000
+/** Messages that are told again; beyond, the oldest are not. */
+const DOUBTFUL_MAX = 10_000
 
 export const messageSync = defineActor<MessageSync.Command | Private, State, Args>({
   kind: 'message-sync',
@@ -82,6 +89,8 @@ function receive(ctx: Ctx, state: State, message: MessageSync.Command | Private)
       return onRepeatDue(ctx, state)
     case 'confirmDue':
       return onConfirmDue(ctx, state)
+    case 'againDue':
+      return onAgainDue(ctx, state)
     case 'storeBack':
       state.uncertainUntilMs = ctx.nowMs() + UNCERTAIN_MS
       return
@@ -121,23 +130,53 @@ function takeBatch({ waiting }: State): MessageSync.Spread[] {
 function onLocated(ctx: Ctx, state: State, { batch, outcome }: Private & { kind: 'located' }): void {
   state.isLocating = false
   if (!outcome.ok) {
+    // It may answer again before anybody has noticed that it was away.
+    state.uncertainUntilMs = ctx.nowMs() + UNCERTAIN_MS
     state.waiting.unshift(...batch)
     return ctx.once('locate', RETRY_MS, { kind: 'locateDue' })
   }
   const orders = batch.map(({ orderId }) => orderId)
   const all = batch.flatMap(({ deliveries }) => deliveries)
+  if (ctx.nowMs() < state.uncertainUntilMs) tellAgainLater(ctx, state, all)
   for (const [to, deliveries] of byNode(ctx, state, all, outcome.value)) {
-    for (const { id, deliveries: part } of state.ways.tell(to, deliveries, orders, ctx.nowMs())) {
-      say(state, to, (from) => ({ kind: 'deliver', id, from, deliveries: part }))
-    }
+    tell(ctx, state, to, deliveries, orders)
   }
-  if (state.ways.openCount > 0) ctx.once('repeat', REPEAT_LOOK_MS, { kind: 'repeatDue' })
   finish(
     ctx,
     state,
     orders.filter((order) => !state.ways.isOpen(order)),
   )
   locate(ctx, state)
+}
+
+/** While the store was away the leases of nodes may have ended: who was not there to be told is told when they are back. */
+function tellAgainLater(ctx: Ctx, state: State, deliveries: readonly Delivery[]): void {
+  if (state.doubtful.length === 0) ctx.once('again', AGAIN_MS, { kind: 'againDue' })
+  state.doubtful.push(...deliveries)
+  if (state.doubtful.length > DOUBTFUL_MAX) state.doubtful.splice(0, state.doubtful.length - DOUBTFUL_MAX)
+}
+
+function onAgainDue(ctx: Ctx, state: State): void {
+  const { members, holder } = state.access
+  const deliveries = state.doubtful.splice(0)
+  for (const to of members.living) {
+    if (holder === undefined || nodeOfHolder(to) !== nodeOfHolder(holder))
+      tell(ctx, state, to, deliveries, [])
+  }
+}
+
+/** In parcels, which are repeated until they are confirmed. */
+function tell(
+  ctx: Ctx,
+  state: State,
+  to: Holder,
+  deliveries: readonly Delivery[],
+  orders: readonly string[],
+): void {
+  for (const { id, deliveries: part } of state.ways.tell(to, deliveries, orders, ctx.nowMs())) {
+    say(state, to, (from) => ({ kind: 'deliver', id, from, deliveries: part }))
+  }
+  if (state.ways.openCount > 0) ctx.once('repeat', REPEAT_LOOK_MS, { kind: 'repeatDue' })
 }
 
 function finish(ctx: Ctx, state: State, orders: readonly string[]): void {
@@ -235,6 +274,7 @@ function start(ctx: Ctx, args: Args): State {
     waiting: [],
     isLocating: false,
     ways: new Ways(),
+    doubtful: [],
     unconfirmed: new Map(),
     done: [],
     isConfirming: false,

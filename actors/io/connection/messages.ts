@@ -89,7 +89,7 @@ export function onRead(ctx: Ctx, state: State, request: RequestEnvelope): void {
   if (count > READ_FIELDS_MAX)
     return send(state, failure(request, WireCode.ArgsError, 'data is not readable'))
   charge(ctx, state, weightOfElements(count))
-  if (state.recordedMs !== undefined || state.reading?.isEarly) return read(ctx, state, request)
+  if (state.recordedMs !== undefined || state.reading?.earlyMs !== undefined) return read(ctx, state, request)
   if (state.reading === undefined) ctx.once('record', RECORD_MS, { kind: 'recordOverdue' })
   readingOf(state).waiting.push(request)
 }
@@ -98,14 +98,14 @@ export function onRecorded(ctx: Ctx, state: State): void {
   if (state.recordedMs !== undefined) return
   state.recordedMs = state.wallMs()
   // It has read before other nodes knew of it, and may lack what they stored between: it has to come again.
-  if (state.reading?.isEarly) return ctx.signal(ctx.self, { kind: 'dismiss' })
+  if (state.reading?.earlyMs !== undefined) return ctx.signal(ctx.self, { kind: 'dismiss' })
   readEarly(ctx, state)
 }
 
 /** The store does not answer: clients wait for ten seconds at most. */
 export function onRecordOverdue(ctx: Ctx, state: State): void {
   if (state.recordedMs !== undefined || state.ending !== undefined) return
-  readingOf(state).isEarly = true
+  readingOf(state).earlyMs = state.wallMs()
   readEarly(ctx, state)
 }
 
@@ -127,7 +127,7 @@ function read(ctx: Ctx, state: State, request: RequestEnvelope): void {
 }
 
 function readingOf(state: State): Reading {
-  state.reading ??= { waiting: [], isEarly: false, told: new Map() }
+  state.reading ??= { waiting: [], earlyMs: undefined, told: new Map() }
   return state.reading
 }
 
@@ -155,7 +155,7 @@ export function onPush(state: State, { frame, late }: Connection.Push): void {
 
 /** Who has not read yet will find what comes late. */
 function readableSince({ recordedMs, reading }: State): number {
-  return recordedMs ?? (reading?.isEarly ? 0 : Number.POSITIVE_INFINITY)
+  return recordedMs ?? reading?.earlyMs ?? Number.POSITIVE_INFINITY
 }
 
 // Steps

@@ -128,8 +128,8 @@ export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
 export interface Reading {
   /** Reads that wait until the login is recorded. */
   waiting: RequestEnvelope[]
-  /** The client has read before the login was recorded. */
-  isEarly: boolean
+  /** When the client read before the login was recorded (time of day); undefined = it did not. */
+  earlyMs: number | undefined
   /** How far the client was told that conversations go, of those with a recent message. */
   told: Map<ConversationId, number>
 }

@@ -10,6 +10,7 @@
  *
  * A commit without an answer may still be under way. It holds the lock on its row, so a look waits until it has ended.
  */
+import { CommitUnknownError } from '../../../src/errors/errors.js'
 import { hasCode, type Outcome } from '../../../src/runtime/index.js'
 import { findCommit, keepOrder, markCommit } from '../../../src/services/messages/outbox.js'
 import type { Operation } from '../../../src/store/ports/database.js'
@@ -27,6 +28,8 @@ import {
 /** Between two looks: doubled each time. */
 const PAUSE_MIN_MS = 50
 const PAUSE_MAX_MS = 1_000
+/** What is there already is found by one more look, as long as callers wait. */
+const LOOK_UNTIL_MS = 8_000
 /** After these nothing was done by this attempt, and the next may succeed. */
 const PASSING = ['DATABASE_UNAVAILABLE', 'DATABASE_CONFLICT', 'DUPLICATE_KEY']
 
@@ -78,12 +81,16 @@ function mayBeDone({ looks }: Commit, error: Error): boolean {
   return hasCode(error, 'COMMIT_UNKNOWN') || (looks > 0 && PASSING.some((code) => hasCode(error, code)))
 }
 
-function lookAgain(ctx: Ctx, state: State, given: Commit, outcome: Outcome<Stored> & { ok: false }): void {
+function lookAgain(ctx: Ctx, state: State, given: Commit, { error }: Outcome<Stored> & { ok: false }): void {
   const { looks, sinceMs } = given
-  const pauseMs = looks === 0 ? 0 : Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** looks)
-  if (!state.marksCommits || ctx.nowMs() + pauseMs - sinceMs > TRY_UNTIL_MS) {
+  // An earlier attempt has made its row meanwhile: the next look finds it.
+  const isThere = looks > 0 && hasCode(error, 'DUPLICATE_KEY')
+  const pauseMs = looks === 0 || isThere ? 0 : Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** looks)
+  const untilMs = sinceMs + (isThere ? LOOK_UNTIL_MS : TRY_UNTIL_MS)
+  if (!state.marksCommits || ctx.nowMs() + pauseMs > untilMs) {
     state.counts.commitsLost.unknown++
-    return given.done(outcome)
+    const unknown = looks === 0 ? error : new CommitUnknownError(error.message)
+    return given.done({ ok: false, error: unknown })
   }
   given.looks++
   ctx.once('look', pauseMs, { kind: 'lookDue', commit: given })

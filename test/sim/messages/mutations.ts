@@ -12,14 +12,15 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     name: 'messages: first reads do not wait until the login is recorded',
     faults: ['slowAssert'],
     file: 'actors/io/connection/messages.ts',
-    find: 'if (state.recordedMs !== undefined || state.reading?.isEarly) return read(ctx, state, request)',
+    find: `if (state.recordedMs !== undefined || state.reading?.earlyMs !== undefined)
+    return read(ctx, state, request)`,
     replace: 'return read(ctx, state, request)',
   },
   {
     name: 'messages: who has read before the login was recorded is not sent away',
     faults: ['slowAssert'],
     file: 'actors/io/connection/messages.ts',
-    find: "if (state.reading?.isEarly) return ctx.signal(ctx.self, { kind: 'dismiss' })",
+    find: "if (state.reading?.earlyMs !== undefined) return ctx.signal(ctx.self, { kind: 'dismiss' })",
     replace: '',
   },
   {
