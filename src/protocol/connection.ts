@@ -50,7 +50,10 @@ export interface NotWatched {
   reason: 'busy' | 'full'
 }
 
-/** The node goes away: close with a close frame. The user may be back on another node. io thread → connection. */
+/**
+ * The node goes away, or the client may lack messages: close with a close frame. The user may be back, on another node or
+ * this one. io thread, presence shard → connection (io).
+ */
 export interface Dismiss {
   kind: 'dismiss'
 }

@@ -39,13 +39,16 @@ const NOBODY: readonly never[] = []
 
 /** `snapshot`: who else holds the user, if that was asked or is new. */
 function onRecorded(
-  { sessions, loginOrder, out }: State,
+  { sessions, flights, loginOrder, args, out }: State,
   userId: UserId,
   version: number,
   snapshot: Snapshot | undefined,
 ): void {
   const newcomers = sessions.recorded(userId, version, out)
+  const wasChecked = flights.wasChecked(userId)
   if (snapshot === undefined) return
+  const wasOffRecord = wasChecked && newcomers.length === 0
+  if (wasOffRecord && args.addresses.storage !== undefined) sessions.sendBack(userId, out)
   const logins = snapshot.claims.length > 0 ? sessions.logins(userId) : NOBODY
   loginOrder.recorded(snapshot, version, logins, newcomers, out)
 }

@@ -57,6 +57,7 @@ export type SessionEffect =
 export type ConnectionOrder =
   | { kind: 'kick'; by: LoginNumber }
   | { kind: 'probe' }
+  | { kind: 'dismiss' }
   | { kind: 'numbered'; login: LoginNumber }
   | { kind: 'vouch'; login: LoginNumber }
 

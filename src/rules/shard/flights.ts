@@ -44,6 +44,8 @@ export class Flights {
   readonly #departed = new Map<UserId, number>()
   /** Users whose assertion was not answered, since when, oldest first: they are asserted once more when it cannot arrive. */
   readonly #unanswered = new Map<UserId, number>()
+  /** Those of them that are under way. */
+  readonly #checked = new Set<UserId>()
   readonly #renewals: RenewalWheel
   readonly #rewatches: RenewalWheel
   #isOpen = false
@@ -161,9 +163,15 @@ export class Flights {
     for (const [userId, sinceMs] of this.#unanswered) {
       if (nowMs - sinceMs < LATE_MS) break
       this.#unanswered.delete(userId)
+      this.#checked.add(userId)
       late.push(userId)
     }
     this.assertAgain(late, nowMs, out)
+  }
+
+  /** Whether the assertion that was recorded was to show if an earlier one has come late. */
+  wasChecked(userId: UserId): boolean {
+    return this.#checked.delete(userId)
   }
 
   rewatch(nowMs: number, out: Effects): void {

@@ -252,6 +252,13 @@ export class Sessions {
     return isWaiting
   }
 
+  /** The user was not on record for a while, and was not told of messages: clients read them when they come back. */
+  sendBack(userId: UserId, out: Effects): void {
+    for (const { key } of this.#roster.logins(userId)) {
+      out.push({ kind: 'signal', key, order: { kind: 'dismiss' } })
+    }
+  }
+
   #removeRivals(userId: UserId, newcomer: Login, by: LoginNumber, out: Effects): void {
     const removed = this.#options.policy.removedBy(newcomer.platformId)
     this.#obey(userId, this.#roster.evictBefore(userId, newcomer.key, removed), by, out)
