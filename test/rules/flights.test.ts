@@ -227,3 +227,34 @@ t.test('every user reaches the store after their last change, and is in one flig
     { numRuns: 500 },
   )
 })
+
+t.test(
+  'who was asserted without an answer is asserted once more when that cannot arrive any more',
+  async (t) => {
+    const decided = new Decided()
+    const some = opened(decided)
+    const land = (nowMs: number, isAnswered: boolean) => {
+      const [sent] = decided.takeOf('sendAssertions')
+      some.asserted(sent!.userIds, new Set(isAnswered ? [] : sent!.userIds), isAnswered, nowMs)
+      some.next(isAnswered, nowMs, decided.out)
+    }
+    some.assert(['ann'], 0, decided.out)
+    some.flush(0, decided.out)
+    land(3_000, false)
+    some.retry(3_000 + RETRY_MIN_MS, decided.out)
+    land(3_200, true)
+    t.notOk(some.wasChecked('ann'), 'that was the retry')
+    decided.take()
+    some.renew(12_000, decided.out)
+    some.flush(12_000, decided.out)
+    t.same(decided.takeOf('sendAssertions'), [], 'not yet')
+    some.renew(13_000, decided.out)
+    some.flush(13_000, decided.out)
+    t.match(decided.takeOf('sendAssertions'), [{ userIds: ['ann'], isBackground: true }])
+    t.ok(some.wasChecked('ann'))
+    t.notOk(some.wasChecked('ann'), 'once')
+    some.renew(60_000, decided.out)
+    some.flush(60_000, decided.out)
+    t.same(decided.takeOf('sendAssertions'), [], 'once')
+  },
+)

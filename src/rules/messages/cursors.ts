@@ -7,6 +7,7 @@
  */
 import { RecentMap } from '../recent-map.js'
 import type { ConversationId } from './conversation-id.js'
+import { COMMIT_MS } from './late.js'
 import type { Delivery } from './types.js'
 
 /** Numbers that have not come, both inclusive. */
@@ -45,9 +46,9 @@ export class Cursors {
   readonly #conversations = new RecentMap<ConversationId, Conversation>(CONVERSATIONS_MAX)
   readonly #sinceMs: number
 
-  /** `wallMs`: when the thread began; what was sent before is no concern of its sockets. */
+  /** `wallMs`: when the thread began; what was committed before is no concern of its sockets. */
   constructor(wallMs: number) {
-    this.#sinceMs = wallMs
+    this.#sinceMs = wallMs - COMMIT_MS
   }
 
   /** What is to be passed on now, in order. Empty = it is a repeat, or it is held: see `gapOf`. */

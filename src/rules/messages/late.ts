@@ -3,7 +3,7 @@ import type { ConversationId } from './conversation-id.js'
 import type { Delivery } from './types.js'
 
 /** From the time of a message to its commit, at most: with locks, attempts, and clocks that differ. */
-const COMMIT_MS = 30_000
+export const COMMIT_MS = 30_000
 
 export type Late = Pick<Delivery, 'conversationId' | 'seq' | 'sentMs'>
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Cursors } from '../../../src/rules/messages/cursors.js'
+import { COMMIT_MS } from '../../../src/rules/messages/late.js'
 import type { Delivery } from '../../../src/rules/messages/types.js'
 
 const CHAT = 'si_ann_bob'
@@ -101,9 +102,16 @@ t.test('it may also have overtaken what a node that died left in the outbox', as
   t.same(seqsOf(cursors.accept(delivery(1, BEGAN_MS + 20_000))), [1, 2])
 })
 
-t.test('but not one that was sent before the thread began', async (t) => {
+/** Once a message whose commit was late was lost to a device that had come to a new thread meanwhile. */
+t.test('or one that was sent before the thread began, and committed later', async (t) => {
   const cursors = new Cursors(BEGAN_MS)
-  t.same(seqsOf(cursors.accept(delivery(42, BEGAN_MS + 10, BEGAN_MS - 10))), [42])
+  t.same(seqsOf(cursors.accept(delivery(42, BEGAN_MS + 10, BEGAN_MS - 10_000))), [])
+  t.same(seqsOf(cursors.fill(CHAT, [delivery(41, BEGAN_MS - 10_000)], 41)), [41, 42])
+})
+
+t.test('but not one that was committed before the thread began', async (t) => {
+  const cursors = new Cursors(BEGAN_MS)
+  t.same(seqsOf(cursors.accept(delivery(42, BEGAN_MS + 10, BEGAN_MS - COMMIT_MS - 10))), [42])
 })
 
 t.test(
