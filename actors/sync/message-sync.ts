@@ -92,11 +92,15 @@ function receive(ctx: Ctx, state: State, message: MessageSync.Command | Private)
     case 'againDue':
       return onAgainDue(ctx, state)
     case 'storeBack':
-      state.uncertainUntilMs = ctx.nowMs() + UNCERTAIN_MS
-      return
+      return doubt(ctx, state)
     default:
       assertNever(message)
   }
+}
+
+/** The store may lack what it knew. */
+function doubt(ctx: Ctx, state: State): void {
+  state.uncertainUntilMs = ctx.nowMs() + UNCERTAIN_MS
 }
 
 // Out
@@ -131,7 +135,7 @@ function onLocated(ctx: Ctx, state: State, { batch, outcome }: Private & { kind:
   state.isLocating = false
   if (!outcome.ok) {
     // It may answer again before anybody has noticed that it was away.
-    state.uncertainUntilMs = ctx.nowMs() + UNCERTAIN_MS
+    doubt(ctx, state)
     state.waiting.unshift(...batch)
     return ctx.once('locate', RETRY_MS, { kind: 'locateDue' })
   }

@@ -12,8 +12,7 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     name: 'messages: first reads do not wait until the login is recorded',
     faults: ['slowAssert'],
     file: 'actors/io/connection/messages.ts',
-    find: `if (state.recordedMs !== undefined || state.reading?.earlyMs !== undefined)
-    return read(ctx, state, request)`,
+    find: 'if (state.recordedMs !== undefined || state.reading?.earlyMs !== undefined) return read(ctx, state, request)',
     replace: 'return read(ctx, state, request)',
   },
   {
