@@ -228,7 +228,7 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
   },
   {
     name: 'messages: who read before the login was recorded is pushed what they have read',
-    faults: ['storeError'],
+    faults: ['slowAssert', 'takerDies', 'syncDeath'],
     file: 'actors/io/connection/messages.ts',
     find: 'return recordedMs ?? reading?.earlyMs ?? Number.POSITIVE_INFINITY',
     replace: 'return recordedMs ?? (reading?.earlyMs === undefined ? Number.POSITIVE_INFINITY : 0)',
