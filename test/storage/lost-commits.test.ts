@@ -162,6 +162,18 @@ t.test('a commit that is still under way is waited for, and then found', async (
   t.same(counts.commitsLost, { found: 1, repeated: 0, unknown: 0 })
 })
 
+t.test('a commit that ends when time is nearly up is found by one more look', async (t) => {
+  const { world, faults, counts, send, stored } = await open()
+  let finish = () => {}
+  failing(faults, { isAnswerLost: true, until: new Promise<void>((resolve) => (finish = resolve)) })
+  const sending = send('one')
+  await pass(world, 5_960)
+  finish()
+  t.match(await settled(world, sending), { kind: 'sent', isNew: true })
+  t.same(seqsOf(await stored()), [1])
+  t.same(counts.commitsLost, { found: 1, repeated: 0, unknown: 0 })
+})
+
 t.test('what cannot be looked up in time is refused, and found when it is sent again', async (t) => {
   const { world, faults, counts, send, stored, pushed } = await open()
   failing(faults, lost)

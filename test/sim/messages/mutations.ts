@@ -233,11 +233,4 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     find: 'return recordedMs ?? reading?.earlyMs ?? Number.POSITIVE_INFINITY',
     replace: 'return recordedMs ?? (reading?.earlyMs === undefined ? Number.POSITIVE_INFINITY : 0)',
   },
-  {
-    name: 'messages: a commit that is found too late is refused',
-    faults: ['commitLate'],
-    file: 'actors/storage/message-writer/commits.ts',
-    find: 'const untilMs = sinceMs + (isThere ? LOOK_UNTIL_MS : TRY_UNTIL_MS)',
-    replace: 'const untilMs = isThere ? 0 : sinceMs + TRY_UNTIL_MS',
-  },
 ]
