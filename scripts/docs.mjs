@@ -9,7 +9,7 @@ const built = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).h
 
 /** Each generated page: what makes it as a whole, or its parts by the name in their markers. */
 export const PAGES = {
-  'docs/rest.md': { rest: async () => (await built('doors/rest/routes.js')).restTable() },
+  'docs/rest.md': { rest: async () => (await built('doors/rest/routes/all.js')).restTable() },
   'docs/settings.md': { settings: async () => (await built('config/table.js')).settingsTables('##') },
   'docs/errors.md': { errors: errorsTable },
   'docs/metrics.md': { metrics: async () => (await built('observe/metrics.js')).metricsTable() },

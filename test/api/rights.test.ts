@@ -1,6 +1,6 @@
 /** Who may call what, what is written down of it, and what wrong secrets cost. */
 import t from 'tap'
-import { allRoutes } from '../../src/doors/rest/routes.js'
+import { allRoutes } from '../../src/doors/rest/routes/all.js'
 import { WireCode } from '../../src/openim/codes.js'
 import { OPENIM_PLATFORMS, Platform } from '../../src/openim/platforms.js'
 import { PlatformTable } from '../../src/rules/platforms.js'

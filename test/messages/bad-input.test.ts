@@ -61,6 +61,7 @@ const PROPER: readonly number[] = [
 
 /** Right bodies that Mallory gets an error for: by then they are friends with the victim, who has not asked. */
 const REFUSED: Readonly<Record<string, number>> = {
+  '/user/update_notification_account': WireCode.ArgsError,
   '/friend/set_friend_remark': WireCode.RecordNotFoundError,
   '/friend/add_friend': WireCode.RelationshipAlreadyError,
   '/friend/add_friend_response': WireCode.RecordNotFoundError,

@@ -1,9 +1,10 @@
 /** The REST paths about messages, conversations and accounts, each with a body that is right. */
-import { authRoutes } from '../../src/doors/rest/auth-routes.js'
-import { connectionRoutes } from '../../src/doors/rest/connection-routes.js'
+
 import type { Route } from '../../src/doors/rest/route.js'
-import { allRoutes } from '../../src/doors/rest/routes.js'
-import { userRoutes } from '../../src/doors/rest/user-routes.js'
+import { allRoutes } from '../../src/doors/rest/routes/all.js'
+import { authRoutes } from '../../src/doors/rest/routes/auth-routes.js'
+import { connectionRoutes } from '../../src/doors/rest/routes/connection-routes.js'
+import { userRoutes } from '../../src/doors/rest/routes/user-routes.js'
 import { OPENIM_PLATFORMS } from '../../src/openim/platforms.js'
 import { PlatformTable } from '../../src/rules/platforms.js'
 
@@ -59,11 +60,11 @@ const EMPTY_LISTS = [
   '/group/get_recv_group_applicationList',
   '/group/get_user_req_group_applicationList',
   '/group/get_incremental_group_members_batch',
-  '/user/process_user_command_get_all',
 ]
 
 const page = ({ userID }: Subject) => ({ userID, pagination: { pageNumber: 1, showNumber: 10 } })
 const profile = ({ userID }: Subject) => ({ userInfo: { userID, nickname: 'New', ex: 'ex' } })
+const command = ({ userID }: Subject) => ({ userID, type: 7, uuid: 'mark', value: 'value' })
 /** The other one of the chat. */
 const otherOf = ({ userID, ann, bob }: Subject) => (userID === bob ? ann : bob)
 const ofOwner = (subject: Subject) => ({ ownerUserID: subject.userID, friendUserID: otherOf(subject) })
@@ -285,6 +286,30 @@ export const REST_CALLS: readonly RestCall[] = [
     path: '/user/account_check',
     rule: 'admin',
     body: ({ userID }) => ({ checkUserIDs: [userID] }),
+  },
+  { path: '/user/process_user_command_add', rule: 'own', body: command },
+  { path: '/user/process_user_command_update', rule: 'self', body: command },
+  { path: '/user/process_user_command_delete', rule: 'self', body: command },
+  {
+    path: '/user/process_user_command_get',
+    rule: 'self',
+    body: ({ userID }) => ({ userID, type: 7 }),
+  },
+  { path: '/user/process_user_command_get_all', rule: 'self', body: ({ userID }) => ({ userID }) },
+  {
+    path: '/user/add_notification_account',
+    rule: 'admin',
+    body: () => ({ userID: '', nickName: 'News', faceURL: '', appMangerLevel: 3 }),
+  },
+  {
+    path: '/user/update_notification_account',
+    rule: 'admin',
+    body: ({ userID }) => ({ userID, nickName: 'News', faceURL: '' }),
+  },
+  {
+    path: '/user/search_notification_account',
+    rule: 'admin',
+    body: () => ({ keyword: '', pagination: { pageNumber: 1, showNumber: 10 } }),
   },
   { path: '/user/update_user_info_ex', rule: 'own', body: profile },
   { path: '/user/update_user_info', rule: 'own', body: profile },

@@ -58,12 +58,20 @@ const AS_THEMSELVES: Record<Rule, Verdicts> = {
 
 /** The administrator is no user who is registered. */
 const NOT_REGISTERED: Partial<Verdicts> = { admin: ABSENT }
-const NO_FRIEND: Partial<Verdicts> = { stranger: ABSENT, peer: ABSENT, self: ABSENT, admin: ABSENT }
+const NOT_THERE: Partial<Verdicts> = { stranger: ABSENT, peer: ABSENT, self: ABSENT, admin: ABSENT }
+
+/** The stranger has noted something before; the others are new. */
+const NOTED_BY_STRANGER: Partial<Verdicts> = { ...NOT_THERE, stranger: 'served' }
 
 /** In the name of Ann, where it is an error. Bob has asked for friendship, and Ann answers before the administrator. */
 const OF_ANN: Readonly<Record<string, Partial<Verdicts>>> = {
   '/friend/set_friend_remark': { self: ABSENT, admin: ABSENT },
   '/friend/add_friend_response': { admin: WireCode.ArgsError },
+  // Nothing has been noted.
+  '/user/process_user_command_update': { self: ABSENT, admin: ABSENT },
+  '/user/process_user_command_delete': { self: ABSENT, admin: ABSENT },
+  // Ann is a person.
+  '/user/update_notification_account': { admin: WireCode.ArgsError },
 }
 
 /** Of those who have no part in the chat, where it is an error: what they would change is not there. */
@@ -78,11 +86,15 @@ const THEMSELVES: Readonly<Record<string, Partial<Verdicts>>> = {
   // A stranger learns nothing, Bob did not send it, and an administrator revokes whatever they like.
   '/msg/revoke_msg': { stranger: ABSENT, peer: DENIED, admin: 'served' },
   '/conversation/set_conversations': NOT_THEIR_NAME,
-  '/friend/set_friend_remark': NO_FRIEND,
+  '/friend/set_friend_remark': NOT_THERE,
   // Nobody but Bob has asked, and that Ann.
-  '/friend/add_friend_response': { ...NO_FRIEND, self: 'served' },
+  '/friend/add_friend_response': { ...NOT_THERE, self: 'served' },
   '/friend/add_friend': NOT_REGISTERED,
   '/friend/add_black': NOT_REGISTERED,
+  '/user/process_user_command_add': NOT_REGISTERED,
+  '/user/process_user_command_update': NOTED_BY_STRANGER,
+  '/user/process_user_command_delete': NOTED_BY_STRANGER,
+  '/user/update_notification_account': { admin: WireCode.ArgsError },
   '/user/update_user_info': NOT_REGISTERED,
   '/user/update_user_info_ex': NOT_REGISTERED,
   '/user/set_global_msg_recv_opt': NOT_REGISTERED,

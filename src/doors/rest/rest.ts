@@ -17,7 +17,7 @@ import { type CallerEnv, callerAddress } from './caller.js'
 import { cors } from './cors.js'
 import { failure, statusOf, success } from './envelope.js'
 import type { Route, RouteDeps } from './route.js'
-import { allRoutes } from './routes.js'
+import { allRoutes } from './routes/all.js'
 import { serveCall } from './serve-call.js'
 
 export interface RestDeps extends RouteDeps {

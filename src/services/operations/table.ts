@@ -61,7 +61,19 @@ import {
 } from '../people/friend-requests.js'
 import { deleteFriend, importFriends, setRemark, updateFriends } from '../people/friends.js'
 import { groupIds, incrementalGroups } from '../people/groups.js'
+import {
+  addNotificationAccount,
+  searchNotificationAccounts,
+  updateNotificationAccount,
+} from '../people/notification-accounts.js'
 import { setGlobalRecvOpt, updateProfile, updateProfileOld } from '../people/profiles.js'
+import {
+  addCommand,
+  allCommands,
+  commandsOfType,
+  deleteCommand,
+  updateCommand,
+} from '../people/user-commands.js'
 import { checkUsers, ensureUser, registerUsers, usersInfo } from '../people/users.js'
 import type { OperationContext, OperationRow } from './operation.js'
 import { type ProtobufForm, protobuf, protobufOfBytes, readInput, writeOutput } from './wire-form.js'
@@ -123,6 +135,14 @@ const ROWS = {
   updateProfile,
   updateProfileOld,
   setGlobalRecvOpt,
+  addCommand,
+  updateCommand,
+  deleteCommand,
+  commandsOfType,
+  allCommands,
+  addNotificationAccount,
+  updateNotificationAccount,
+  searchNotificationAccounts,
   incrementalGroups,
   groupIds,
   registerUsers,

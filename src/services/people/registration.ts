@@ -6,6 +6,7 @@ import { checkUserId } from '../../rules/user-id.js'
 import { CallRefusedError } from '../call-refused.js'
 import type { Operations } from '../operations/client.js'
 import type { Caller } from '../operations/operation.js'
+import { assertPerson } from './users.js'
 
 /** The server itself. */
 const SERVER: Caller = { userId: '', isAdmin: true, operationId: 'registration' }
@@ -28,7 +29,11 @@ export class Registration {
         return undefined
       }
       const answer = JSON.parse(await this.#operations.callJson('usersInfo', SERVER, { userIDs: [userID] }))
-      if (answer.usersInfo.length > 0) return undefined
+      const [user] = answer.usersInfo
+      if (user !== undefined) {
+        assertPerson(user.appMangerLevel)
+        return undefined
+      }
     } catch (error) {
       if (error instanceof CallRefusedError) return tokenFault(error.errCode, error.errDlt)
       throw error

@@ -49,14 +49,23 @@ export const registerUsers = operation(
   },
 )
 
-/** Register a user that is not there yet. True = they are new. */
+/** Register a user that is not there yet. Throws for an account that nobody logs in to. True = they are new. */
 export const ensureUser = operation('writer', function* ({ nowMs }, { userID }: NewUser): Operation<boolean> {
   const flaw = checkLength(userID)
   if (flaw !== undefined) throw argsError(`userID: ${flaw}`)
   const row = newUser({ userID, nickname: userID }, nowMs)
   const [user] = yield* lock(users, [row])
+  assertPerson(user!.level)
   return user!.createdMs === nowMs
 })
+
+/** OpenIM's levels: from here on an account is no person. */
+export const ACCOUNT_LEVEL = 3
+
+/** Throws for an account that nobody logs in to. */
+export function assertPerson(level: number): void {
+  if (level >= ACCOUNT_LEVEL) throw argsError('userID: a notification account cannot log in')
+}
 
 /** Which of these are registered. */
 export const checkUsers = operation(

@@ -5,7 +5,16 @@
  * not know and do not miss. What nobody uses any more is dropped in a later release, when no program runs that needs it.
  */
 import type { FillStep, SchemaStep } from '../ports/schema.js'
-import { blacks, conversations, followUps, friendRequests, friends, TABLES } from './tables.js'
+import {
+  blacks,
+  conversations,
+  followUps,
+  friendRequests,
+  friends,
+  notificationAccounts,
+  TABLES,
+  userCommands,
+} from './tables.js'
 
 export interface Migration {
   /** One more than that of the migration before it. A program's version of the schema is the number of its last one. */
@@ -32,6 +41,8 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     number: 2,
     steps: [
+      { kind: 'makeTable', table: notificationAccounts },
+      { kind: 'makeTable', table: userCommands },
       { kind: 'makeTable', table: friends },
       { kind: 'makeTable', table: friendRequests },
       { kind: 'makeTable', table: followUps },

@@ -20,6 +20,19 @@ export const users = defineTable(
   ['bucket', 'userId'],
 )
 
+/** Accounts that notify users and are none themselves: their profiles are among the users. Bucket 0, as of the outbox. */
+export const notificationAccounts = defineTable('notificationAccounts', { bucket: int, userId: id }, [
+  'bucket',
+  'userId',
+])
+
+/** What clients note for a user, for whatever they like. Bucket of the user. */
+export const userCommands = defineTable(
+  'userCommands',
+  { bucket: int, userId: id, type: int, uuid: id, createdMs: int, value: text, ex: text },
+  ['bucket', 'userId', 'type', 'uuid'],
+)
+
 /** Whose messages a user does not want. Bucket of the owner. */
 export const blacks = defineTable(
   'blacks',
@@ -198,6 +211,8 @@ export const followUps = defineTable(
 
 export const TABLES = [
   users,
+  notificationAccounts,
+  userCommands,
   blacks,
   friends,
   friendRequests,

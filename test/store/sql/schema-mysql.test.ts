@@ -14,7 +14,7 @@ import { MARIADB_MISSING, startMariadb } from '../../support/mariadb-server.js'
 import { until } from '../../support/redis.js'
 import type { ProgramLine } from './schema-program.js'
 import { migrateTo, schemaSuite, storedMessage } from './schema-suite.js'
-import { editedMessages, reactions } from './schema-versions.js'
+import { editedMessages, reactions, versionOf } from './schema-versions.js'
 
 if (MARIADB_MISSING !== undefined) {
   t.plan(0, MARIADB_MISSING)
@@ -72,10 +72,10 @@ t.test('programs that start at once migrate once, and all serve', async (t) => {
   const tells = await Promise.all(
     [2, 2, 2].map((release) => migrateTo(database, release, { leaseMs: LEASE_MS })),
   )
-  const done = tells.flat().filter((line) => line === 'schema 2 is done')
+  const done = tells.flat().filter((line) => line === `schema ${versionOf(2)} is done`)
   t.equal(done.length, 1)
   t.ok(tells.filter((lines) => lines.some((line) => /waiting for holder/.test(line))).length >= 1)
-  t.match(await stateOf(database), { version: 2, holder: '' })
+  t.match(await stateOf(database), { version: versionOf(2), holder: '' })
 })
 
 t.test('two releases send to one database while it is migrated, and after', async (t) => {
@@ -140,7 +140,9 @@ t.test('a program that dies in a migration is followed by one that goes on where
   await until('it is in the middle', async () => (await changedBy(database)) >= 20)
   const following = startProgram(t, 2)
   await until('it waits', () => following.said('migrates').length > 0)
-  t.match(following.lines, [{ migrates: /^schema 2: waiting for r2\w+, which migrates the database$/ }])
+  t.match(following.lines, [
+    { migrates: new RegExp(`^schema ${versionOf(2)}: waiting for r2\\w+, which migrates the database$`) },
+  ])
   dying.child.kill('SIGKILL')
   await following.says('serves')
   t.ok((await changedBy(database)) === ROWS)
@@ -149,7 +151,7 @@ t.test('a program that dies in a migration is followed by one that goes on where
     steps.some((line) => line.includes('step 1 of 5')),
     'what is done is not done again',
   )
-  t.match(await stateOf(database), { version: 2, minProgram: 1, holder: '' })
+  t.match(await stateOf(database), { version: versionOf(2), minProgram: 1, holder: '' })
   await following.stop()
 })
 
@@ -179,10 +181,10 @@ t.test('a change of a table that is in use holds up nobody, and is done when it 
   const startMs = performance.now()
   await database.write(() => insert(messages, [storedMessage(1)]))
   t.ok(performance.now() - startMs < 4_000, 'it stands in nobody’s way for long')
-  t.match(await stateOf(database), { version: 1 })
+  t.match(await stateOf(database), { version: versionOf(1) })
   await user.query('COMMIT')
   await migrating
-  t.match(await stateOf(database), { version: 2 })
+  t.match(await stateOf(database), { version: versionOf(2) })
 })
 
 t.test(
@@ -196,7 +198,13 @@ t.test(
     t.notOk(await database.hasTable(reactions.name))
     const tooOld = startProgram(t, 1)
     await tooOld.says('refused')
-    t.match(tooOld.lines, [{ refused: /needs programs that know 2 or later; this one knows 1/ }])
+    t.match(tooOld.lines, [
+      {
+        refused: new RegExp(
+          `needs programs that know ${versionOf(2)} or later; this one knows ${versionOf(1)}`,
+        ),
+      },
+    ])
     const { errors } = await kept.stop()
     t.same(errors, [])
   },

@@ -17,6 +17,9 @@ export const editedMessages = defineTable(
 /** A table that comes and goes. */
 export const reactions = defineTable('reactions', { bucket: int, userId: id, seq: int }, ['bucket', 'userId'])
 
+/** The version of the schema of a release: 1 = this program, 2 and 3 = those after it. */
+export const versionOf = (release: number) => MIGRATIONS.length - 1 + release
+
 /** `onSlice`: called before each slice of the messages. */
 export function laterMigrations(onSlice: () => void = () => {}, rows = 50): readonly Migration[] {
   const fill = fillRows(editedMessages, {
@@ -31,7 +34,7 @@ export function laterMigrations(onSlice: () => void = () => {}, rows = 50): read
   return [
     ...MIGRATIONS,
     {
-      number: 2,
+      number: versionOf(2),
       steps: [
         { kind: 'makeTable', table: reactions },
         { kind: 'addColumn', table: editedMessages, column: 'rev', initial: 0 },
@@ -41,8 +44,8 @@ export function laterMigrations(onSlice: () => void = () => {}, rows = 50): read
       ],
     },
     {
-      number: 3,
-      minProgram: 2,
+      number: versionOf(3),
+      minProgram: versionOf(2),
       steps: [
         { kind: 'dropIndex', table: messages.name, index: 'bySender' },
         { kind: 'dropColumn', table: messages.name, column: 'mood' },
@@ -52,4 +55,6 @@ export function laterMigrations(onSlice: () => void = () => {}, rows = 50): read
   ]
 }
 
-export const upTo = (number: number, migrations = laterMigrations()) => migrations.slice(0, number)
+/** What a release knows. */
+export const upTo = (release: number, migrations = laterMigrations()) =>
+  migrations.slice(0, versionOf(release))

@@ -3,8 +3,8 @@
  * expect.
  */
 import { z } from 'zod'
+import { type Route, route } from '../route.js'
 import { countField, operationRoute, SELF, textField } from './operation-route.js'
-import { type Route, route } from './route.js'
 
 const known = z.object({ userID: z.string(), version: countField, versionID: textField })
 const hashed = z.object({ userID: z.string(), idHash: z.number().default(0) })
@@ -17,7 +17,6 @@ const EMPTY: readonly (readonly [path: string, list: string, hasTotal: boolean])
   ['/group/get_group_members_info', 'members', false],
   ['/group/get_recv_group_applicationList', 'groupRequests', true],
   ['/group/get_user_req_group_applicationList', 'groupRequests', true],
-  ['/user/process_user_command_get_all', 'CommandResp', false],
 ]
 
 export function groupRoutes(): Route[] {

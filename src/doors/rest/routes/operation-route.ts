@@ -1,9 +1,9 @@
 /** A REST path that is an operation of a storage thread, and the fields that such paths share. */
 import { z } from 'zod'
-import { assertOperationId, type Caller } from '../../services/operations/operation.js'
-import type { OperationName } from '../../services/operations/table.js'
-import { JsonText } from './envelope.js'
-import { type Call, type Permission, type Route, route } from './route.js'
+import { assertOperationId, type Caller } from '../../../services/operations/operation.js'
+import type { OperationName } from '../../../services/operations/table.js'
+import { JsonText } from '../envelope.js'
+import { type Call, type Permission, type Route, route } from '../route.js'
 
 interface Row {
   path: string

@@ -1,6 +1,7 @@
 /** Every REST path, and the table of them for the documentation. */
-import { OPENIM_PLATFORMS } from '../../openim/platforms.js'
-import { PlatformTable } from '../../rules/platforms.js'
+import { OPENIM_PLATFORMS } from '../../../openim/platforms.js'
+import { PlatformTable } from '../../../rules/platforms.js'
+import type { Permission, Route } from '../route.js'
 import { accountRoutes } from './account-routes.js'
 import { authRoutes } from './auth-routes.js'
 import { connectionRoutes } from './connection-routes.js'
@@ -8,7 +9,7 @@ import { conversationRoutes } from './conversation-routes.js'
 import { friendRoutes } from './friend-routes.js'
 import { groupRoutes } from './group-routes.js'
 import { messageRoutes } from './message-routes.js'
-import type { Permission, Route } from './route.js'
+import { userCommandRoutes } from './user-command-routes.js'
 import { userRoutes } from './user-routes.js'
 
 export function allRoutes(platforms: PlatformTable): Route[] {
@@ -17,6 +18,7 @@ export function allRoutes(platforms: PlatformTable): Route[] {
     ...connectionRoutes(platforms),
     ...userRoutes(),
     ...accountRoutes(),
+    ...userCommandRoutes(),
     ...messageRoutes(),
     ...conversationRoutes(),
     ...friendRoutes(),

@@ -1,5 +1,6 @@
 /** Friends, requests for friendship and black lists over REST. */
 import { z } from 'zod'
+import type { Route } from '../route.js'
 import {
   countField,
   idField,
@@ -9,7 +10,6 @@ import {
   SELF,
   textField,
 } from './operation-route.js'
-import type { Route } from './route.js'
 
 const known = z.object({ userID: idField, version: countField, versionID: textField })
 const hashed = z.object({ userID: idField, idHash: z.number().default(0) })

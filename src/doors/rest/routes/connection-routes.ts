@@ -1,10 +1,10 @@
 /** Connections over REST, in the whole cluster, for administrators. */
 import { z } from 'zod'
-import { CONNECTION_ID_CHARACTERS_MAX } from '../../rules/logins/connection-id.js'
-import type { LoginInfo } from '../../rules/logins/eviction.js'
-import { compareText } from '../../rules/logins/token-order.js'
-import type { PlatformTable } from '../../rules/platforms.js'
-import { platformIdField, type Route, route, userIdField } from './route.js'
+import { CONNECTION_ID_CHARACTERS_MAX } from '../../../rules/logins/connection-id.js'
+import type { LoginInfo } from '../../../rules/logins/eviction.js'
+import { compareText } from '../../../rules/logins/token-order.js'
+import type { PlatformTable } from '../../../rules/platforms.js'
+import { platformIdField, type Route, route, userIdField } from '../route.js'
 
 export function connectionRoutes(platforms: PlatformTable): Route[] {
   return [

@@ -4,12 +4,12 @@
  * The end of a token is the end of the connections made with it, on every node.
  */
 import { z } from 'zod'
-import { WireCode } from '../../openim/codes.js'
-import type { PlatformTable } from '../../rules/platforms.js'
-import { accepted, noPermissionError, retryAfterError } from '../../services/call-refused.js'
-import type { IssuedToken } from '../../services/token-service.js'
-import { platformIdField, type Route, route, userIdField } from './route.js'
-import { authenticate } from './serve-call.js'
+import { WireCode } from '../../../openim/codes.js'
+import type { PlatformTable } from '../../../rules/platforms.js'
+import { accepted, noPermissionError, retryAfterError } from '../../../services/call-refused.js'
+import type { IssuedToken } from '../../../services/token-service.js'
+import { platformIdField, type Route, route, userIdField } from '../route.js'
+import { authenticate } from '../serve-call.js'
 
 /** In one call; more than one page of any list of tokens. */
 const TOKENS_MAX = 1_000

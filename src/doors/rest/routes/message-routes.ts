@@ -1,9 +1,10 @@
 /** Messages over REST. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { ContentType } from '../../openim/content-types.js'
-import { compose } from '../../services/messages/composed.js'
-import { businessNotice } from '../../services/messages/notices.js'
+import { ContentType } from '../../../openim/content-types.js'
+import { compose } from '../../../services/messages/composed.js'
+import { businessNotice } from '../../../services/messages/notices.js'
+import { type Route, route, userIdField } from '../route.js'
 import {
   callerOf,
   conversationIdField,
@@ -17,7 +18,6 @@ import {
   seqsField,
   textField,
 } from './operation-route.js'
-import { type Route, route, userIdField } from './route.js'
 
 const RECEIVERS_MAX = 1_000
 const SENT = ['serverMsgID', 'clientMsgID', 'sendTime'] as const

@@ -1,7 +1,7 @@
 /** Who is registered, over REST. */
 import { z } from 'zod'
-import { idField, idsField, operationRoute, SELF, textField } from './operation-route.js'
-import { type Route, userIdField } from './route.js'
+import { type Route, userIdField } from '../route.js'
+import { idField, idsField, operationRoute, pageField, SELF, textField } from './operation-route.js'
 
 const USERS_MAX = 1_000
 
@@ -82,6 +82,37 @@ export function accountRoutes(): Route[] {
       doc: 'Whether messages of single chats reach a user: 0 = yes, 1 = no, 2 = without a push where they are away.',
       body: z.object({ userID: idField, globalRecvMsgOpt: recvOpt }),
       answers: [],
+    }),
+    operationRoute({
+      path: '/user/add_notification_account',
+      operation: 'addNotificationAccount',
+      may: 'admin',
+      doc: 'Makes an account that notifies users; without `userID` it gets one of ten digits.',
+      body: z.object({
+        userID: textField,
+        nickName: z.string().min(1).max(TEXT_LENGTH_MAX),
+        faceURL: textField,
+        appMangerLevel: z.int(),
+      }),
+      answers: ['userID', 'nickName', 'faceURL', 'appMangerLevel'],
+      isAct: true,
+    }),
+    operationRoute({
+      path: '/user/update_notification_account',
+      operation: 'updateNotificationAccount',
+      may: 'admin',
+      doc: 'Changes its nickname and face; an empty text changes nothing.',
+      body: z.object({ userID: userIdField, nickName: textField, faceURL: textField }),
+      answers: [],
+      isAct: true,
+    }),
+    operationRoute({
+      path: '/user/search_notification_account',
+      operation: 'searchNotificationAccounts',
+      may: 'admin',
+      doc: 'Notification accounts with this exact ID or nickname, or all.',
+      body: z.object({ keyword: textField, pagination: pageField }),
+      answers: ['total', 'notificationAccounts'],
     }),
   ]
 }

@@ -1,5 +1,6 @@
 /** A user's conversations over REST. */
 import { z } from 'zod'
+import type { Route } from '../route.js'
 import {
   conversationIdField,
   countField,
@@ -10,7 +11,6 @@ import {
   SELF,
   textField,
 } from './operation-route.js'
-import type { Route } from './route.js'
 
 const SECONDS_MAX = 10 * 365 * 86_400
 const BURN_S_MAX = 365 * 86_400

@@ -1,8 +1,8 @@
 /** Users over REST. However many callers ask at once, the store hears one question. */
 import { z } from 'zod'
-import type { UserPlatforms } from '../../rules/types.js'
-import { type Route, route } from './route.js'
-import { chargeAddress } from './serve-call.js'
+import type { UserPlatforms } from '../../../rules/types.js'
+import { type Route, route } from '../route.js'
+import { chargeAddress } from '../serve-call.js'
 
 const USERS_MAX = 1_000
 /** So many users in a question count as one call more of their address. */
