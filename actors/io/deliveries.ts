@@ -71,6 +71,8 @@ const OWN_MS = 1
 /** Messages of two nodes overtake each other by less. */
 const GAP_MS = 50
 const READ_MS = 5_000
+/** A message that is older has been read by who logged in meanwhile. */
+const LATE_MS = 5_000
 /** A database that is away is asked again. */
 const RETRY_MS = 1_000
 
@@ -105,7 +107,10 @@ function onDelivery(ctx: Ctx, state: State, delivery: Delivery): void {
 }
 
 function passAll(ctx: Ctx, state: State, conversationId: ConversationId, passed: readonly Passed[]): void {
-  for (const { delivery, isLate } of passed) deliver(ctx, state, delivery, isLate)
+  for (const { delivery, isLate } of passed) {
+    // What another node has left in its outbox comes as if it were new.
+    deliver(ctx, state, delivery, isLate || state.wallMs() - delivery.sentMs > LATE_MS)
+  }
   if (state.cursors.gapOf(conversationId) === undefined) state.gaps.delete(conversationId)
   else if (!state.gaps.has(conversationId)) {
     state.gaps.set(conversationId, ctx.nowMs())
