@@ -45,10 +45,10 @@ function onRecorded(
   snapshot: Snapshot | undefined,
 ): void {
   const newcomers = sessions.recorded(userId, version, out)
-  const wasChecked = flights.wasChecked(userId)
+  const wasOffRecord = flights.wasOffRecord(userId)
   if (snapshot === undefined) return
-  const wasOffRecord = wasChecked && newcomers.length === 0
-  if (wasOffRecord && args.addresses.storage !== undefined) sessions.sendBack(userId, out)
+  const lacksMessages = wasOffRecord && newcomers.length === 0 && args.addresses.storage !== undefined
+  if (lacksMessages) sessions.sendBack(userId, out)
   const logins = snapshot.claims.length > 0 ? sessions.logins(userId) : NOBODY
   loginOrder.recorded(snapshot, version, logins, newcomers, out)
 }

@@ -6,6 +6,7 @@ import { AdaptiveBatch, type BatchLimits } from '../presence/adaptive-batch.js'
 import { RenewalWheel } from '../presence/renewal-wheel.js'
 import type { UserId } from '../types.js'
 import type { Due, Effect, Effects } from './effects.js'
+import { LateAssertions } from './late-assertions.js'
 
 export const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2_000
@@ -13,8 +14,6 @@ const RETRY_MAX_MS = 2_000
 const REST_MS = 1_000
 /** How far back a fail-over may lose writes at most: a master that was cut off takes some for its time-out. */
 const DEPARTED_KEPT_MS = 60_000
-/** By then an assertion that was not answered has arrived, if it still does: it may have come after a later one. */
-const LATE_MS = 10_000
 /** A third: a renewal lost to a fail-over leaves one more attempt with a third of the TTL still in hand. */
 const RENEWALS_PER_TTL = 3
 
@@ -42,10 +41,7 @@ export class Flights {
    * brings their claims back, and nobody else would ever withdraw them.
    */
   readonly #departed = new Map<UserId, number>()
-  /** Users whose assertion was not answered, since when, oldest first: they are asserted once more when it cannot arrive. */
-  readonly #unanswered = new Map<UserId, number>()
-  /** Those of them that are under way. */
-  readonly #checked = new Set<UserId>()
+  readonly #late = new LateAssertions()
   readonly #renewals: RenewalWheel
   readonly #rewatches: RenewalWheel
   #isOpen = false
@@ -159,19 +155,12 @@ export class Flights {
 
   renew(nowMs: number, out: Effects): void {
     this.assertAgain(this.#renewals.due(), nowMs, out)
-    const late: UserId[] = []
-    for (const [userId, sinceMs] of this.#unanswered) {
-      if (nowMs - sinceMs < LATE_MS) break
-      this.#unanswered.delete(userId)
-      this.#checked.add(userId)
-      late.push(userId)
-    }
-    this.assertAgain(late, nowMs, out)
+    this.assertAgain(this.#late.due(nowMs), nowMs, out)
   }
 
-  /** Whether the assertion that was recorded was to show if an earlier one has come late. */
-  wasChecked(userId: UserId): boolean {
-    return this.#checked.delete(userId)
+  /** The store has recorded the user. True = a change by that is one that nobody here has made; see `LateAssertions`. */
+  wasOffRecord(userId: UserId): boolean {
+    return this.#late.recorded(userId)
   }
 
   rewatch(nowMs: number, out: Effects): void {
@@ -217,12 +206,7 @@ export class Flights {
    * served. Returns the users whose whole state the store has.
    */
   asserted(userIds: UserId[], failed: ReadonlySet<UserId>, isAnswered: boolean, nowMs: number): UserId[] {
-    if (!isAnswered) {
-      for (const userId of userIds) {
-        this.#unanswered.delete(userId)
-        this.#unanswered.set(userId, nowMs)
-      }
-    }
+    if (!isAnswered) this.#late.unanswered(userIds, nowMs)
     return this.#asserts.land(userIds, failed, nowMs, isAnswered ? REST_MS : 0)
   }
 

@@ -208,7 +208,7 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
   {
     name: 'messages: an assertion that arrives after a later one is believed',
     faults: ['slowAssert'],
-    file: 'src/rules/shard/flights.ts',
+    file: 'src/rules/shard/late-assertions.ts',
     find: 'if (nowMs - sinceMs < LATE_MS) break',
     replace: 'if (nowMs > 0) break',
   },
@@ -216,7 +216,7 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     name: 'messages: who was off the record for a while stays without what was sent meanwhile',
     faults: ['slowAssert'],
     file: 'actors/shard/presence-shard/from-store.ts',
-    find: 'if (wasOffRecord && args.addresses.storage !== undefined) sessions.sendBack(userId, out)',
+    find: 'if (lacksMessages) sessions.sendBack(userId, out)',
     replace: '',
   },
   {
