@@ -1,0 +1,238 @@
+/**
+ * Random histories of five users who make friends and cease to be: what holds after each, and the same history on each
+ * engine gives the same answers.
+ */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import { bucketOfUser } from '../../src/rules/messages/bucket.js'
+import { CallRefusedError } from '../../src/services/call-refused.js'
+import type { OperationContext } from '../../src/services/operations/operation.js'
+import { carryOut, type InputOf, type OperationName } from '../../src/services/operations/table.js'
+import type { Database } from '../../src/store/ports/database.js'
+import { put } from '../../src/store/ports/steps.js'
+import { TABLES, users } from '../../src/store/schema/tables.js'
+import { MysqlDatabase } from '../../src/store/sql/mysql/mysql-database.js'
+import { migrate } from '../../src/store/sql/schema/migrate.js'
+import { SqliteDatabase } from '../../src/store/sql/sqlite/sqlite-database.js'
+import { MARIADB_MISSING, startMariadb } from '../support/mariadb-server.js'
+import { SETTINGS } from '../support/operation-settings.js'
+import { DatabaseModel } from '../world/database.js'
+
+const NAMES = ['ann', 'Ann', 'bob', 'cid', 'dan']
+const PAGE = { pageNumber: 1, showNumber: 100 }
+
+/** Each history has users of its own, whom no other has met. */
+class People {
+  #nowMs = 1_000
+  #ids = 0
+
+  constructor(
+    readonly database: Database,
+    readonly suffix: string,
+  ) {}
+
+  nameOf(index: number): string {
+    return `${NAMES[index]}${this.suffix}`
+  }
+
+  get all(): string[] {
+    return NAMES.map((_, index) => this.nameOf(index))
+  }
+
+  async register(): Promise<void> {
+    const rest = { nickname: '', faceUrl: '', ex: '', createdMs: 0, level: 0, recvOpt: 0 }
+    const rows = this.all.map((userId) => ({ bucket: bucketOfUser(userId), userId, ...rest }))
+    await this.database.write(() => put(users, rows))
+  }
+
+  /** The answer, or the number of the refusal. */
+  async call<N extends OperationName>(operation: N, userId: string, input: InputOf<N>) {
+    this.#nowMs += 10
+    const context: OperationContext = {
+      caller: { userId, isAdmin: true, operationId: 'test' },
+      nowMs: this.#nowMs,
+      newId: () => `${this.suffix}-${++this.#ids}`,
+      settings: SETTINGS,
+      deliveries: [],
+      followUps: [],
+    }
+    try {
+      const output = await this.database.write(() => carryOut(operation, context, JSON.stringify(input)))
+      return JSON.parse(output as string)
+    } catch (error) {
+      if (error instanceof CallRefusedError) return { refused: error.errCode }
+      throw error
+    }
+  }
+}
+
+type Act = (people: People) => Promise<unknown>
+
+const who = fc.nat({ max: NAMES.length - 1 })
+const pair = fc.record({ from: who, to: who })
+const act: fc.Arbitrary<Act> = fc.oneof(
+  pair.map(
+    ({ from, to }): Act =>
+      (people) => {
+        const [fromUserID, toUserID] = [people.nameOf(from), people.nameOf(to)]
+        return people.call('requestFriend', fromUserID, { fromUserID, toUserID, reqMsg: '', ex: '' })
+      },
+  ),
+  fc.tuple(pair, fc.constantFrom(1, 1, -1)).map(
+    ([{ from, to }, handleResult]): Act =>
+      (people) => {
+        const [fromUserID, toUserID] = [people.nameOf(from), people.nameOf(to)]
+        return people.call('answerFriend', toUserID, { fromUserID, toUserID, handleResult, handleMsg: '' })
+      },
+  ),
+  pair.map(
+    ({ from, to }): Act =>
+      (people) => {
+        const [ownerUserID, friendUserID] = [people.nameOf(from), people.nameOf(to)]
+        return people.call('deleteFriend', ownerUserID, { ownerUserID, friendUserID })
+      },
+  ),
+  fc.tuple(pair, fc.option(fc.boolean()), fc.option(fc.constantFrom('', 'remark'))).map(
+    ([{ from, to }, isPinned, remark]): Act =>
+      (people) => {
+        const [ownerUserID, friendUserID] = [people.nameOf(from), people.nameOf(to)]
+        return people.call('updateFriends', ownerUserID, {
+          ownerUserID,
+          friendUserIDs: [friendUserID],
+          isPinned,
+          remark,
+        })
+      },
+  ),
+  fc.tuple(who, fc.uniqueArray(who, { minLength: 1 })).map(
+    ([owner, others]): Act =>
+      (people) => {
+        const [ownerUserID, friendUserIDs] = [people.nameOf(owner), others.map((one) => people.nameOf(one))]
+        return people.call('importFriends', 'admin', { ownerUserID, friendUserIDs })
+      },
+  ),
+  pair.map(
+    ({ from, to }): Act =>
+      (people) => {
+        const [ownerUserID, blackUserID] = [people.nameOf(from), people.nameOf(to)]
+        return people.call('addBlack', ownerUserID, { ownerUserID, blackUserID, ex: '' })
+      },
+  ),
+  pair.map(
+    ({ from, to }): Act =>
+      (people) => {
+        const [ownerUserID, blackUserID] = [people.nameOf(from), people.nameOf(to)]
+        return people.call('removeBlack', ownerUserID, { ownerUserID, blackUserID })
+      },
+  ),
+)
+
+interface Info {
+  friendUser: { userID: string }
+}
+
+/** What a client keeps of a list, by what it is told of changes. */
+class Copy {
+  #version = 0
+  #versionID = ''
+  #infos = new Map<string, Info>()
+  #order: string[] = []
+
+  constructor(
+    readonly people: People,
+    readonly userID: string,
+  ) {}
+
+  async sync(): Promise<void> {
+    const { people, userID } = this
+    const known = { userID, version: this.#version, versionID: this.#versionID }
+    const answer = await people.call('incrementalFriends', userID, known)
+    if (answer.full) {
+      const { friendsInfo } = await people.call('friendsPage', userID, { userID, pagination: PAGE })
+      this.#infos = new Map(friendsInfo.map((info: Info) => [info.friendUser.userID, info]))
+    } else {
+      for (const id of answer.delete) this.#infos.delete(id)
+      for (const info of [...answer.insert, ...answer.update]) this.#infos.set(info.friendUser.userID, info)
+    }
+    const isSame = answer.version === this.#version && answer.versionID === this.#versionID
+    if (!isSame) this.#order = (await people.call('friendIds', userID, { userID, idHash: 0 })).userIDs ?? []
+    this.#version = answer.version
+    this.#versionID = answer.versionID
+  }
+
+  async assertTrue(): Promise<void> {
+    const { people, userID } = this
+    const { friendsInfo, total } = await people.call('friendsPage', userID, { userID, pagination: PAGE })
+    assert.equal(total, friendsInfo.length)
+    const copy = this.#order.map((id) => this.#infos.get(id))
+    assert.deepEqual(copy, friendsInfo, `the list of ${userID}`)
+  }
+}
+
+/** Plays a history, and gives all its answers, without the names that are its own. */
+async function play(database: Database, suffix: string, acts: readonly Act[], looks: readonly number[]) {
+  const people = new People(database, suffix)
+  await people.register()
+  const copies = people.all.map((userId) => new Copy(people, userId))
+  const answers: unknown[] = []
+  for (const [index, one] of acts.entries()) {
+    answers.push(await one(people))
+    // Clients look at different times.
+    if (looks[index] !== undefined) await copies[looks[index] % copies.length]!.sync()
+  }
+  for (const copy of copies) {
+    await copy.sync()
+    await copy.assertTrue()
+    const { userID } = copy
+    answers.push(await people.call('friendsPage', userID, { userID, pagination: PAGE }))
+    answers.push(await people.call('blacksPage', userID, { userID, pagination: PAGE }))
+    answers.push(
+      await people.call('receivedRequests', userID, { userID, pagination: PAGE, handleResults: [] }),
+    )
+  }
+  return JSON.parse(JSON.stringify(answers).replaceAll(suffix, ''))
+}
+
+const history = fc.tuple(fc.array(act, { maxLength: 40 }), fc.array(fc.nat({ max: 9 }), { maxLength: 40 }))
+
+t.test('whatever friends do, each list replayed from any version is the list', async (t) => {
+  const database = new DatabaseModel().connect()
+  let count = 0
+  await fc.assert(
+    fc.asyncProperty(history, async ([acts, looks]) => {
+      await play(database, `-${++count}-`, acts, looks)
+    }),
+    { numRuns: 60 },
+  )
+  t.pass(`${count} histories`)
+})
+
+t.test('each engine gives the same answers', { skip: MARIADB_MISSING ?? false }, async (t) => {
+  const mariadb = await startMariadb()
+  t.teardown(() => mariadb.stop())
+  const server = await MysqlDatabase.open({
+    address: mariadb.address,
+    writersMax: 2,
+    readersMax: 2,
+    statementMs: 5_000,
+  })
+  t.teardown(() => server.close())
+  await migrate({ database: server, holder: 'test', tell: () => {} })
+  const file = SqliteDatabase.open({ path: ':memory:', readOnly: false })
+  t.teardown(() => file.close())
+  file.create(TABLES)
+  const model = new DatabaseModel().connect()
+  let count = 0
+  await fc.assert(
+    fc.asyncProperty(history, async ([acts, looks]) => {
+      const suffix = `-${++count}-`
+      const [one, ...others] = await Promise.all(
+        [file, server, model].map((database) => play(database, suffix, acts, looks)),
+      )
+      for (const other of others) assert.deepEqual(other, one)
+    }),
+    { numRuns: 15 },
+  )
+  t.pass(`${count} histories`)
+})
