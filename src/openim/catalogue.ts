@@ -36,7 +36,15 @@ export const catalogue: readonly CatalogueEntry[] = [
     'A user is registered already; errDlt names them.',
     'never',
   ),
-  entry('BlockedByPeer', 'the client', 'The receiver has blocked the sender of the message.', 'never'),
+  entry('CanNotAddYourselfError', 'callers of REST', 'Users are no friends of their own.', 'never'),
+  entry(
+    'BlockedByPeer',
+    'the client; callers of REST',
+    'The receiver has blocked the sender of the message, or of the request for friendship.',
+    'never',
+  ),
+  entry('RelationshipAlreadyError', 'callers of REST', 'The two are friends.', 'never'),
+  entry('FriendRequestHandled', 'callers of REST', 'The request for friendship has been answered.', 'never'),
   entry('MsgAlreadyRevoke', 'callers of REST', 'The message was revoked before.', 'never'),
   entry('TokenExpiredError', LOGIN, 'The token has expired.', 'with a new token'),
   entry(
