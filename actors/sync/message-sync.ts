@@ -64,7 +64,7 @@ const CONFIRM_MS = 250
 const UNCERTAIN_MS = 30_000
 /** By then every node whose lease has ended meanwhile has registered again. */
 const AGAIN_MS = 10_000
-/** Messages that are told again; beyond, the oldest are not. */
+/** So many messages are told again. Where there are more, the oldest are left out. */
 const DOUBTFUL_MAX = 10_000
 
 export const messageSync = defineActor<MessageSync.Command | Private, State, Args>({
@@ -153,7 +153,7 @@ function onLocated(ctx: Ctx, state: State, { batch, outcome }: Private & { kind:
   locate(ctx, state)
 }
 
-/** While the store was away the leases of nodes may have ended: who was not there to be told is told when they are back. */
+/** While the store was away, leases of nodes may have ended. Such a node was not told; it is told when it is back. */
 function tellAgainLater(ctx: Ctx, state: State, deliveries: readonly Delivery[]): void {
   if (state.doubtful.length === 0) ctx.once('again', AGAIN_MS, { kind: 'againDue' })
   state.doubtful.push(...deliveries)

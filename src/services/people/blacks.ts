@@ -23,7 +23,7 @@ interface Pair {
   blackUserID: UserId
 }
 
-/** Who is on the list already stays as they are. */
+/** A user who is on the list already stays there as they are. */
 export const addBlack = operation(
   'writer',
   function* (context, { ownerUserID, blackUserID, ex }: Pair & { ex: string }): Operation<object> {

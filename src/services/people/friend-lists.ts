@@ -1,6 +1,6 @@
 /** Who is a user's friend: the list as a whole, in pages, and what changed since a version. */
 import type { RequestPagination } from '../../openim/proto/conversations.js'
-import type { FriendInfo, UserInfo } from '../../openim/proto/people.js'
+import type { FriendInfo, GetIncrementalFriendsReq, UserInfo } from '../../openim/proto/people.js'
 import { bucketOfUser } from '../../rules/messages/bucket.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
@@ -113,15 +113,9 @@ export const areFriends = operation(
   },
 )
 
-interface Known {
-  userID: UserId
-  version: number
-  versionID: string
-}
-
 export const incrementalFriends = operation(
   'reader',
-  function* ({ caller }, { userID, version, versionID }: Known): Operation<object> {
+  function* ({ caller }, { userID, version, versionID }: GetIncrementalFriendsReq): Operation<object> {
     assertSelf(caller, userID)
     const changes = yield* changesSince(List.Friends, userID, { version, versionId: versionID })
     const { orderVersion: sortVersion } = changes

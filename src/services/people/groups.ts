@@ -1,18 +1,13 @@
 /** The versioned list of joined groups: there are none yet. */
+import type { GetIncrementalJoinGroupReq } from '../../openim/proto/people.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { assertSelf, operation } from '../operations/operation.js'
 import { changesSince, headOf, List } from './version-log.js'
 
-interface Known {
-  userID: UserId
-  version: number
-  versionID: string
-}
-
 export const incrementalGroups = operation(
   'reader',
-  function* ({ caller }, { userID, version, versionID }: Known): Operation<object> {
+  function* ({ caller }, { userID, version, versionID }: GetIncrementalJoinGroupReq): Operation<object> {
     assertSelf(caller, userID)
     const changes = yield* changesSince(List.JoinedGroups, userID, { version, versionId: versionID })
     const head = { version: changes.version, versionID: changes.versionId, sortVersion: 0 }

@@ -1,14 +1,20 @@
 /** Who is registered, over REST. */
 import { z } from 'zod'
 import { type Route, userIdField } from '../route.js'
-import { idField, idsField, operationRoute, pageField, SELF, textField } from './operation-route.js'
+import {
+  idField,
+  idsField,
+  operationRoute,
+  optionalTextField,
+  pageField,
+  SELF,
+  TEXT_LENGTH_MAX,
+  textField,
+} from './operation-route.js'
 
 const USERS_MAX = 1_000
 
-/** As they are stored. */
-const TEXT_LENGTH_MAX = 16_384
-const profileText = z.string().max(TEXT_LENGTH_MAX).nullish()
-const profile = { nickname: profileText, faceURL: profileText, ex: profileText }
+const profile = { nickname: optionalTextField, faceURL: optionalTextField, ex: optionalTextField }
 const recvOpt = z.int().min(0).max(2)
 
 export function accountRoutes(): Route[] {

@@ -6,6 +6,7 @@ import {
   countField,
   idField,
   idsField,
+  knownBody,
   operationRoute,
   pageField,
   SELF,
@@ -41,7 +42,7 @@ export function conversationRoutes(): Route[] {
       may: 'token',
       mayNote: SELF,
       doc: "What changed in a user's list since a version; with `full` the whole list is to be read.",
-      body: z.object({ userID: idField, version: countField, versionID: textField }),
+      body: knownBody,
       answers: VERSIONED,
     }),
     operationRoute({

@@ -3,21 +3,19 @@ import { z } from 'zod'
 import type { Route } from '../route.js'
 import {
   countField,
+  hashedBody,
   idField,
   idsField,
+  knownBody,
   operationRoute,
+  optionalTextField,
   pageField,
   SELF,
+  seqsField,
   textField,
 } from './operation-route.js'
 
-const known = z.object({ userID: idField, version: countField, versionID: textField })
-const hashed = z.object({ userID: idField, idHash: z.number().default(0) })
 const page = z.object({ userID: idField, pagination: pageField })
-const results = z
-  .array(z.int())
-  .nullish()
-  .transform((given) => given ?? [])
 const pair = z.object({ ownerUserID: idField, friendUserID: idField })
 const black = z.object({ ownerUserID: idField, blackUserID: idField })
 const asked = z.object({ fromUserID: idField, toUserID: idField })
@@ -37,7 +35,7 @@ function listRoutes(): Route[] {
       operation: 'incrementalFriends',
       ...own,
       doc: "What changed in a user's list of friends since a version.",
-      body: known,
+      body: knownBody,
       answers: ['version', 'versionID', 'full', 'delete', 'insert', 'update', 'sortVersion'],
     }),
     operationRoute({
@@ -45,7 +43,7 @@ function listRoutes(): Route[] {
       operation: 'friendIds',
       ...own,
       doc: 'The IDs of the list of friends, in its order.',
-      body: hashed,
+      body: hashedBody,
       answers: ['version', 'versionID', 'equal', 'userIDs'],
     }),
     operationRoute({
@@ -114,13 +112,13 @@ function changeRoutes(): Route[] {
       path: '/friend/update_friends',
       operation: 'updateFriends',
       ...own,
-      doc: 'Changes what is given of these friends, at most 1,000; who is none is passed over.',
+      doc: 'Changes what is given of these friends, at most 1,000. Users who are no friends are passed over.',
       body: z.object({
         ownerUserID: idField,
         friendUserIDs: idsField,
         isPinned: z.boolean().nullish(),
-        remark: z.string().nullish(),
-        ex: z.string().nullish(),
+        remark: optionalTextField,
+        ex: optionalTextField,
       }),
       answers: [],
     }),
@@ -160,7 +158,7 @@ function requestRoutes(): Route[] {
       operation: 'receivedRequests',
       ...own,
       doc: `Requests that a user has got. ${BY_TIME}`,
-      body: page.extend({ handleResults: results }),
+      body: page.extend({ handleResults: seqsField }),
       answers: ['FriendRequests', 'total'],
     }),
     operationRoute({
@@ -168,7 +166,7 @@ function requestRoutes(): Route[] {
       operation: 'sentRequests',
       ...own,
       doc: `Requests that a user has made. ${BY_TIME}`,
-      body: page.extend({ handleResults: results }),
+      body: page.extend({ handleResults: seqsField }),
       answers: ['friendRequests', 'total'],
     }),
     operationRoute({

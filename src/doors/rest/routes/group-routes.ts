@@ -4,10 +4,8 @@
  */
 import { z } from 'zod'
 import { type Route, route } from '../route.js'
-import { countField, operationRoute, SELF, textField } from './operation-route.js'
+import { hashedBody, knownBody, operationRoute, SELF } from './operation-route.js'
 
-const known = z.object({ userID: z.string(), version: countField, versionID: textField })
-const hashed = z.object({ userID: z.string(), idHash: z.number().default(0) })
 const VERSIONED = ['version', 'versionID', 'full', 'delete', 'insert', 'update', 'sortVersion'] as const
 
 /** Paths whose answer is an empty list; the name of the list, and whether a total stands beside it. */
@@ -27,7 +25,7 @@ export function groupRoutes(): Route[] {
       may: 'token',
       mayNote: SELF,
       doc: "What changed in a user's list of groups since a version. There are no groups yet.",
-      body: known,
+      body: knownBody,
       answers: VERSIONED,
     }),
     operationRoute({
@@ -36,7 +34,7 @@ export function groupRoutes(): Route[] {
       may: 'token',
       mayNote: SELF,
       doc: 'The IDs of the list of groups.',
-      body: hashed,
+      body: hashedBody,
       answers: ['version', 'versionID', 'equal', 'groupIDs'],
     }),
     route({

@@ -44,7 +44,7 @@ export function callerOf({ caller, operationId }: Call): Caller {
 export const SELF = 'users for themselves; an administrator for anybody'
 
 /** Of characters, so that it fits into 64 KiB of UTF-8. */
-const TEXT_LENGTH_MAX = 16_384
+export const TEXT_LENGTH_MAX = 16_384
 
 // Clients leave fields out or send null where they mean nothing.
 export const idField = z.string()
@@ -59,6 +59,8 @@ export const textField = z
   .max(TEXT_LENGTH_MAX)
   .nullish()
   .transform((text) => text ?? '')
+/** Null or absent: it stays as it is. */
+export const optionalTextField = z.string().max(TEXT_LENGTH_MAX).nullish()
 export const countField = z
   .int()
   .nullish()
@@ -72,3 +74,7 @@ export const seqsField = z
   .nullish()
   .transform((seqs) => seqs ?? [])
 export const pageField = z.object({ pageNumber: countField, showNumber: countField })
+
+/** What a client knows of a versioned list, and of its IDs. */
+export const knownBody = z.object({ userID: idField, version: countField, versionID: textField })
+export const hashedBody = z.object({ userID: idField, idHash: z.number().default(0) })

@@ -1,14 +1,12 @@
 /** What clients note for a user, over REST. */
 import { z } from 'zod'
 import type { Route } from '../route.js'
-import { idField, operationRoute, SELF } from './operation-route.js'
+import { idField, operationRoute, optionalTextField, SELF } from './operation-route.js'
 
 const UUID_LENGTH_MAX = 128
-const TEXT_LENGTH_MAX = 16_384
 const type = z.int().refine((given) => given !== 0, 'expected a number that is not 0')
 const named = z.object({ userID: idField, type, uuid: z.string().min(1).max(UUID_LENGTH_MAX) })
-const text = z.string().max(TEXT_LENGTH_MAX).nullish()
-const given = named.extend({ value: text, ex: text })
+const given = named.extend({ value: optionalTextField, ex: optionalTextField })
 const own = { may: 'token', mayNote: SELF } as const
 
 export function userCommandRoutes(): Route[] {
