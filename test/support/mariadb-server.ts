@@ -13,6 +13,7 @@ import { freePort } from '../../src/doors/websocket/transport/port-check.js'
 import type { MysqlUrl } from '../../src/net/mysql-url.js'
 import { certificates } from './certificates.js'
 import { endsWithThisProcess, removeFolder, temporaryFolder } from './leftovers.js'
+import { isStopped } from './proc.js'
 import { until } from './redis.js'
 
 export interface MariadbServer {
@@ -22,7 +23,7 @@ export interface MariadbServer {
   /** Carries out statements as root, one after another; answers the rows of the last. */
   query(...statements: string[]): Promise<Record<string, unknown>[]>
   /** It hangs; `thaw` ends that. */
-  freeze(): void
+  freeze(): Promise<void>
   thaw(): void
   /** Ends the process as a crash would. */
   kill(): Promise<void>
@@ -119,7 +120,10 @@ export async function startMariadb(form: MariadbForm = {}): Promise<MariadbServe
     get pid() {
       return child.pid!
     },
-    freeze: () => void child.kill('SIGSTOP'),
+    async freeze() {
+      child.kill('SIGSTOP')
+      await until('it has stopped', () => isStopped(child.pid!))
+    },
     thaw: () => void child.kill('SIGCONT'),
     kill: () => end(child),
     shutDown: () => end(child, 'SIGTERM'),

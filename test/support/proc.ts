@@ -49,3 +49,11 @@ export function openFilesOf(pid: number): number {
 export function threadsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/task`).length
 }
+
+/** Whether no thread of it runs any more after SIGSTOP: the kernel stops them one by one. */
+export function isStopped(pid: number): boolean {
+  const states = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')),
+  )
+  return states.every((state) => state?.[1] === 'T')
+}

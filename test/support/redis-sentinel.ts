@@ -13,6 +13,10 @@ import { ADMIN, adminOptions, type Guard, guardAccess } from './redis-guard.js'
 
 const NAME = 'main'
 const SENTINELS = 3
+const FAIL_OVER_TIMEOUT_MS = 5_000
+/** By then an attempt that came to nothing is over. */
+const ATTEMPT_MS = 3 * FAIL_OVER_TIMEOUT_MS
+const ATTEMPTS = 3
 const SENTINEL_PASSWORD = 'of the sentinels'
 
 export interface RedisSentinel {
@@ -79,8 +83,16 @@ export async function startRedisSentinel(guard: Guard = {}): Promise<RedisSentin
     replica,
     masterPort,
     failOver: async () => {
-      await until('Sentinel begins', () => clients[0]!.call('SENTINEL', 'FAILOVER', NAME))
-      await until('the replica is the master', async () => (await masterPort()) === replica.servedPort)
+      const isOver = async () => (await masterPort()) === replica.servedPort
+      // Where processes wait long for their turn, Sentinel gives an attempt up, and begins no other of its own accord.
+      for (let attempt = 1; ; attempt++) {
+        await until('Sentinel begins', () => clients[0]!.call('SENTINEL', 'FAILOVER', NAME).catch(isOver))
+        try {
+          return await until('the replica is the master', isOver, ATTEMPT_MS)
+        } catch (error) {
+          if (attempt === ATTEMPTS) throw error
+        }
+      }
     },
     loseSentinel: () => void children.at(-1)!.kill('SIGKILL'),
     stop,
@@ -97,7 +109,7 @@ function launchSentinel(folder: string, port: number, masterPort: number, guard:
     `sentinel sentinel-pass "${SENTINEL_PASSWORD}"`,
     `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
     `sentinel down-after-milliseconds ${NAME} 1000`,
-    `sentinel failover-timeout ${NAME} 5000`,
+    `sentinel failover-timeout ${NAME} ${FAIL_OVER_TIMEOUT_MS}`,
     ...(guard.rules ? [`sentinel auth-user ${NAME} ${ADMIN}`, `sentinel auth-pass ${NAME} any`] : []),
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)

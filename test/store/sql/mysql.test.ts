@@ -238,7 +238,7 @@ t.test('a server that hangs is DATABASE_UNAVAILABLE in time, and is used again a
   const STATEMENT_MS = 2_000
   const database = await openDatabase(t, { statementMs: STATEMENT_MS })
   await database.write(adding().begin)
-  server.freeze()
+  await server.freeze()
   const startMs = performance.now()
   try {
     await Promise.all([
