@@ -4,7 +4,7 @@
  * Thread  io                          Owns   its socket, its pending subscriptions
  * Hears   Connection.Command, frames  Tells  PresenceShard.Command, TokenSync.Command, MessageWriter.Command,
  *                                            MessageReader.Command, FanOut.Command (same thread)
- * Timers  read, ping (Web only), probe, record, subscribe (one for each that is pending)
+ * Timers  read, ping (Web only), probe, record, groups, subscribe (one for each that is pending)
  * Fails   stops: its socket is closed, its user's grace begins, its neighbours go on
  */
 
@@ -22,6 +22,8 @@ import { PROBE_LOOKS_MS } from '../../src/rules/presence/probe.js'
 import type { LoginNumber } from '../../src/rules/types.js'
 import { assertNever, defineActor, hasCode, stopOnFailure } from '../../src/runtime/index.js'
 import {
+  askGroups,
+  onGroupsRead,
   onPush,
   onRead,
   onReadAnswered,
@@ -91,6 +93,10 @@ function receive(ctx: Ctx, state: State, message: Message): void {
       return onSent(state, message)
     case 'recordOverdue':
       return onRecordOverdue(ctx, state)
+    case 'groupsDue':
+      return askGroups(ctx, state)
+    case 'groupsRead':
+      return onGroupsRead(ctx, state, message.outcome)
     case 'readAnswered':
       return onReadAnswered(state, message)
     case 'watched':
@@ -162,7 +168,7 @@ function start(ctx: Ctx, args: Args): State {
   // Browsers cannot send WebSocket pings; they answer them.
   if (platformId === Platform.Web) ctx.every('ping', settings.readTimeoutMs * PING_PART, PING_DUE)
   // Field by field: spread, each connection would get a hidden class of its own, which is 600 bytes.
-  return {
+  const state: State = {
     socket: args.socket,
     heard: args.heard,
     userId,
@@ -178,6 +184,7 @@ function start(ctx: Ctx, args: Args): State {
     isAdmin: args.isAdmin,
     wallMs: args.wallMs,
     reading: undefined,
+    hasGroups: false,
     recordedMs: undefined,
     settings,
     rates: args.rates,
@@ -193,6 +200,8 @@ function start(ctx: Ctx, args: Args): State {
     probe: undefined,
     ending: undefined,
   }
+  askGroups(ctx, state)
+  return state
 }
 
 function onClosed(ctx: Ctx, state: State, { code, clean }: { code: number; clean: boolean }): void {

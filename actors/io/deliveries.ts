@@ -1,9 +1,10 @@
 /**
  * Deliveries: brings messages to the sockets of this thread.
  *
- * Thread  io                          Owns   the last number of each conversation, messages that wait for others
+ * Thread  io                          Owns   the last number of each conversation, messages that wait for others, the
+ *                                            members of groups who are here (in the hub)
  * Hears   Deliveries.Command          Tells  Connection.Command (same thread), MessageReader.Command
- * Timers  own, gap
+ * Timers  own, gap, members (one for each group that has to be asked for again)
  * Fails   restarts; the connections of the thread are closed, because some may lack a message
  *
  * A sender gets their own message too, after the answer and not in the same burst: a client that hears both at once takes
@@ -14,10 +15,12 @@ import { PushFrame } from '../../src/openim/push-frame.js'
 import type * as Deliveries from '../../src/protocol/deliveries.js'
 import type * as MessageReader from '../../src/protocol/message-reader.js'
 import type { ConnectionReport } from '../../src/protocol/presence-shard.js'
+import type { MembersSince } from '../../src/rules/messages/audiences.js'
 import type { ConversationId } from '../../src/rules/messages/conversation-id.js'
 import { Cursors, type Passed } from '../../src/rules/messages/cursors.js'
 import type { Late } from '../../src/rules/messages/late.js'
 import type { Delivery } from '../../src/rules/messages/types.js'
+import type { UserId } from '../../src/rules/types.js'
 import { assertNever, type Context, defineActor, type Outcome, type Ref } from '../../src/runtime/index.js'
 
 export interface DeliveryCounts {
@@ -45,6 +48,8 @@ interface State extends Args {
   gaps: Map<ConversationId, number>
   /** A look at the gaps is due. */
   isLooking: boolean
+  /** Messages to groups of which it has to be asked who is in them, in order. */
+  unsure: Map<string, { delivery: Delivery; isLate: boolean }[]>
   /** In order; later pushes to the same connections wait behind them. */
   own: Push[]
   /** Connections with a push in `own`. */
@@ -61,6 +66,8 @@ interface Push {
 type Private =
   | { kind: 'ownDue' }
   | { kind: 'gapDue' }
+  | { kind: 'membersDue'; groupId: string }
+  | { kind: 'membersRead'; groupId: string; outcome: Outcome<MembersSince> }
   /** `to`: the last number that was asked for. */
   | { kind: 'gapRead'; conversationId: ConversationId; to: number; outcome: Outcome<Delivery[]> }
 
@@ -95,6 +102,10 @@ function receive(ctx: Ctx, state: State, message: Deliveries.Command | Private):
       return onGapDue(ctx, state)
     case 'gapRead':
       return onGapRead(ctx, state, message)
+    case 'membersDue':
+      return askMembers(ctx, state, message.groupId)
+    case 'membersRead':
+      return onMembersRead(ctx, state, message)
     default:
       assertNever(message)
   }
@@ -161,8 +172,29 @@ function onGapRead(
 // Pushes
 
 function deliver(ctx: Ctx, state: State, delivery: Delivery, isLate: boolean): void {
+  const { audience } = delivery
+  if (audience === undefined) return pushTo(ctx, state, delivery.userIds, delivery, isLate)
+  const behind = state.unsure.get(audience.groupId)
+  if (behind !== undefined) return void behind.push({ delivery, isLate })
+  const members = state.hub.audiences.membersFor(audience)
+  if (members === undefined) {
+    state.unsure.set(audience.groupId, [{ delivery, isLate }])
+    return askMembers(ctx, state, audience.groupId)
+  }
+  pushTo(ctx, state, members, delivery, isLate)
+  const others = delivery.userIds.filter((userId) => !members.has(userId))
+  pushTo(ctx, state, others, delivery, isLate)
+}
+
+function pushTo(
+  ctx: Ctx,
+  state: State,
+  userIds: Iterable<UserId>,
+  delivery: Delivery,
+  isLate: boolean,
+): void {
   let frame: PushFrame | undefined
-  for (const userId of delivery.userIds) {
+  for (const userId of userIds) {
     for (const to of state.hub.connectionsOf(userId)) {
       frame ??= new PushFrame(delivery)
       const push = { to, frame, late: isLate ? delivery : undefined }
@@ -170,6 +202,29 @@ function deliver(ctx: Ctx, state: State, delivery: Delivery, isLate: boolean): v
       else give(ctx, state, push)
     }
   }
+}
+
+// Groups whose members have to be asked for
+
+function askMembers(ctx: Ctx, { hub, reader }: State, groupId: string): void {
+  const since = hub.audiences.sinceOf(groupId)
+  ctx.ask(reader, { kind: 'readMembers', groupId, since }, READ_MS, (outcome) => ({
+    kind: 'membersRead',
+    groupId,
+    outcome,
+  }))
+}
+
+function onMembersRead(
+  ctx: Ctx,
+  state: State,
+  { groupId, outcome }: Private & { kind: 'membersRead' },
+): void {
+  if (!outcome.ok) return ctx.once(`members ${groupId}`, RETRY_MS, { kind: 'membersDue', groupId })
+  state.hub.audiences.learn(groupId, outcome.value)
+  const behind = state.unsure.get(groupId) ?? []
+  state.unsure.delete(groupId)
+  for (const { delivery, isLate } of behind) deliver(ctx, state, delivery, isLate)
 }
 
 function postpone(ctx: Ctx, state: State, push: Push): void {
@@ -202,6 +257,7 @@ function start(ctx: Ctx, args: Args): State {
     cursors: new Cursors(args.wallMs()),
     gaps: new Map(),
     isLooking: false,
+    unsure: new Map(),
     own: [],
     waiting: new Set(),
   }

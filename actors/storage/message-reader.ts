@@ -15,6 +15,7 @@ import {
   type Outcome,
   type ReplyTo,
 } from '../../src/runtime/index.js'
+import { membersSince, ownGroups } from '../../src/services/groups/audience.js'
 import { missedDeliveries } from '../../src/services/messages/missed.js'
 import type { Database } from '../../src/store/ports/database.js'
 import { answerOf, type CarriedOut, type OperationArgs, operationOf, refusedCall } from './carry-out.js'
@@ -49,6 +50,16 @@ function receive(ctx: Ctx, state: Args, message: MessageReader.Command | Private
       return onCall(ctx, state, message)
     case 'readMissed':
       return onReadMissed(ctx, state, message)
+    case 'readGroups':
+      return ctx.replyWith(
+        ctx.asker(message),
+        state.database.read(() => ownGroups(message.userId)),
+      )
+    case 'readMembers':
+      return ctx.replyWith(
+        ctx.asker(message),
+        state.database.read(() => membersSince(message.groupId, message.since)),
+      )
     case 'logGrown':
       return state.checkpoint()
     case 'answered':

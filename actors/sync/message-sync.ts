@@ -45,10 +45,16 @@ interface State extends Args {
 
 type Private =
   | { kind: 'locateDue' }
-  | { kind: 'located'; batch: MessageSync.Spread[]; outcome: Outcome<Whereabouts[]> }
+  | { kind: 'located'; batch: MessageSync.Spread[]; outcome: Outcome<Located> }
   | { kind: 'againDue' }
   | { kind: 'repeatDue' }
   | { kind: 'confirmDue' }
+
+interface Located {
+  found: Whereabouts[]
+  /** All nodes, where there are messages to groups. */
+  living: Holder[]
+}
 
 type Ctx = Context<MessageSync.Command | Private>
 
@@ -120,7 +126,14 @@ function locate(ctx: Ctx, state: State): void {
   const userIds = [
     ...new Set(batch.flatMap(({ deliveries }) => deliveries).flatMap((delivery) => delivery.userIds)),
   ]
-  const call = askStore(state.access, ({ presence }) => presence.read(userIds))
+  const isForGroups = batch.some(({ deliveries }) =>
+    deliveries.some(({ audience }) => audience !== undefined),
+  )
+  const call = askStore(state.access, async ({ presence, registry }) => ({
+    found: userIds.length === 0 ? [] : await presence.read(userIds),
+    // Asked, not remembered: a node that has just come may have members already.
+    living: isForGroups ? await registry.living() : [],
+  }))
   ctx.pipe(call, (outcome) => ({ kind: 'located', batch, outcome }))
 }
 
@@ -194,7 +207,7 @@ function byNode(
   ctx: Ctx,
   { access, uncertainUntilMs }: State,
   batch: readonly Delivery[],
-  found: readonly Whereabouts[],
+  { found, living }: Located,
 ): Map<Holder, Delivery[]> {
   const { members, holder } = access
   const isUncertain = ctx.nowMs() < uncertainUntilMs
@@ -205,7 +218,9 @@ function byNode(
   )
   const nodes = new Map<Holder, Delivery[]>()
   for (const delivery of batch) {
-    const told = new Set<Holder>(isUncertain ? members.living : [])
+    // Members may be anywhere.
+    const isForAll = isUncertain || delivery.audience !== undefined
+    const told = new Set<Holder>(isForAll ? [...members.living, ...living] : [])
     // A user who could not be read may be anywhere. A node that has just come is in the record, and not yet in the registry.
     for (const userId of delivery.userIds)
       for (const to of nodesOf.get(userId) ?? members.living) told.add(to)

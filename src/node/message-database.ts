@@ -106,7 +106,14 @@ export function databasePart(name: string, { fault }: Pick<GuardedDatabase, 'fau
 
 export function operationArgs(config: Config, { nowMs }: SharedDatabaseClock): OperationArgs {
   return {
-    settings: pick(config, 'revokeLimitS', 'deleteForAll', 'friendPolicy'),
+    settings: pick(
+      config,
+      'revokeLimitS',
+      'deleteForAll',
+      'friendPolicy',
+      'groupMembersMax',
+      'newMemberHistory',
+    ),
     wallMs: nowMs,
     newId,
   }

@@ -11,6 +11,7 @@ import { UserSendMsgResp } from '../../../src/openim/proto/messages.js'
 import { failure, success } from '../../../src/openim/replies.js'
 import { NOT_SERVED_TEXT } from '../../../src/openim/requests.js'
 import type * as Connection from '../../../src/protocol/connection.js'
+import type { OwnGroup } from '../../../src/rules/messages/audiences.js'
 import { hasRead } from '../../../src/rules/messages/late.js'
 import type { OutgoingMessage } from '../../../src/rules/messages/types.js'
 import type { Outcome } from '../../../src/runtime/index.js'
@@ -23,6 +24,8 @@ import { type Ctx, charge, decode, type Private, type Reading, refuse, type Stat
 const ANSWER_MS = 8_000
 /** How long a login's first reads wait to be recorded. */
 const RECORD_MS = 2_000
+/** A database that is away is asked again. */
+const GROUPS_RETRY_MS = 1_000
 /** Fields of a message: its options, and the users that it names. */
 const MESSAGE_FIELDS_MAX = 2_048
 /** Fields at the top of a read: a field for each conversation or range. */
@@ -89,7 +92,7 @@ export function onRead(ctx: Ctx, state: State, request: RequestEnvelope): void {
   if (count > READ_FIELDS_MAX)
     return send(state, failure(request, WireCode.ArgsError, 'data is not readable'))
   charge(ctx, state, weightOfElements(count))
-  if (state.recordedMs !== undefined || state.reading?.earlyMs !== undefined) return read(ctx, state, request)
+  if (mayRead(state) || state.reading?.earlyMs !== undefined) return read(ctx, state, request)
   if (state.reading === undefined) ctx.once('record', RECORD_MS, { kind: 'recordOverdue' })
   readingOf(state).waiting.push(request)
 }
@@ -97,14 +100,44 @@ export function onRead(ctx: Ctx, state: State, request: RequestEnvelope): void {
 export function onRecorded(ctx: Ctx, state: State): void {
   if (state.recordedMs !== undefined) return
   state.recordedMs = state.wallMs()
-  // It has read before other nodes knew of it, and may lack what they stored between: it has to come again.
+  onMayRead(ctx, state)
+}
+
+/** Both are known: that the login is recorded, and which groups the user is in. */
+function mayRead({ recordedMs, hasGroups }: State): boolean {
+  return recordedMs !== undefined && hasGroups
+}
+
+function onMayRead(ctx: Ctx, state: State): void {
+  if (!mayRead(state)) return
+  // It has read before others knew of it, and may lack what they stored between: it has to come again.
   if (state.reading?.earlyMs !== undefined) return ctx.signal(ctx.self, { kind: 'dismiss' })
   readEarly(ctx, state)
 }
 
+/** Before the client reads: what is sent to a group later than that is pushed. */
+export function askGroups(ctx: Ctx, state: State): void {
+  const { storage, userId, hub } = state
+  if (state.ending !== undefined) return
+  state.hasGroups = storage === undefined || hub.audiences.knows(userId)
+  if (state.hasGroups) return onMayRead(ctx, state)
+  ctx.ask(storage!.reader, { kind: 'readGroups', userId }, ANSWER_MS, (outcome) => ({
+    kind: 'groupsRead',
+    outcome,
+  }))
+}
+
+export function onGroupsRead(ctx: Ctx, state: State, outcome: Outcome<OwnGroup[]>): void {
+  if (state.ending !== undefined || !state.hub.connections.has(ctx.self.actor)) return
+  if (!outcome.ok) return ctx.once('groups', GROUPS_RETRY_MS, { kind: 'groupsDue' })
+  state.hub.audiences.enter(state.userId, outcome.value)
+  state.hasGroups = true
+  onMayRead(ctx, state)
+}
+
 /** The store does not answer: clients wait for ten seconds at most. */
 export function onRecordOverdue(ctx: Ctx, state: State): void {
-  if (state.recordedMs !== undefined || state.ending !== undefined) return
+  if (mayRead(state) || state.ending !== undefined) return
   readingOf(state).earlyMs = state.wallMs()
   readEarly(ctx, state)
 }

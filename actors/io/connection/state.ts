@@ -17,6 +17,7 @@ import type { CallAnswer } from '../../../src/protocol/operations.js'
 import type * as PresenceShard from '../../../src/protocol/presence-shard.js'
 import type * as TokenSync from '../../../src/protocol/token-sync.js'
 import type { TokenDigest } from '../../../src/rules/logins/token-digest.js'
+import type { OwnGroup } from '../../../src/rules/messages/audiences.js'
 import type { ConversationId } from '../../../src/rules/messages/conversation-id.js'
 import type { SendOutcome } from '../../../src/rules/messages/types.js'
 import type { PlatformId, Seat, UserId } from '../../../src/rules/types.js'
@@ -119,6 +120,8 @@ export interface State extends Omit<Args, 'background' | 'digest' | 'seat'> {
   probe: { sinceMs: number; looks: number } | undefined
   /** Made by the first read. */
   reading: Reading | undefined
+  /** The groups of the user are known here: messages to them are pushed. */
+  hasGroups: boolean
   /** When the store had recorded the login (time of day); undefined = it has not. */
   recordedMs: number | undefined
   /** Why this side closes, and whether that is the user's own goodbye. Undefined = it does not. */
@@ -153,6 +156,8 @@ export type Private =
   | { kind: 'tokenFlagged' }
   | { kind: 'sent'; labels: RequestLabels; clientMsgId: string; outcome: Outcome<SendOutcome> }
   | { kind: 'recordOverdue' }
+  | { kind: 'groupsDue' }
+  | { kind: 'groupsRead'; outcome: Outcome<OwnGroup[]> }
   | { kind: 'readAnswered'; labels: RequestLabels; outcome: Outcome<CallAnswer> }
   | { kind: 'readDue' }
   | { kind: 'pingDue' }

@@ -6,6 +6,7 @@ import { hasCode } from '../../../src/runtime/index.js'
 import { type Sent, sendAll } from '../../../src/services/messages/send.js'
 import { commit } from './commits.js'
 import { tellAll } from './deliveries.js'
+import { goOnWith } from './follow-ups.js'
 import {
   BUSY_TEXT,
   type Ctx,
@@ -78,7 +79,7 @@ function onStored(
   batch: Waiting[],
   orderId: string,
   sinceMs: number,
-  { outcomes, deliveries }: Sent,
+  { outcomes, deliveries, followUps }: Sent,
 ): void {
   state.counts.committed((ctx.nowMs() - sinceMs) / 1_000, batch.length)
   // The answer first: a client that hears its own message before it takes it for another's.
@@ -87,6 +88,7 @@ function onStored(
     ctx.reply(replyTo, outcomes[index]!)
   }
   tellAll(ctx, state, orderId, deliveries)
+  goOnWith(ctx, state, followUps)
 }
 
 function onFailed(ctx: Ctx, state: State, batch: Waiting[], error: Error): void {

@@ -8,6 +8,7 @@
 
 import type { FrameEncodingIndex } from '../../openim/codec/encodings.js'
 import type { ConnectionReport } from '../../protocol/presence-shard.js'
+import { Audiences } from '../../rules/messages/audiences.js'
 import type { PlatformId, UserId } from '../../rules/types.js'
 import type { ActorId } from '../../runtime/index.js'
 
@@ -19,6 +20,9 @@ export class Hub {
   readonly statuses = new Map<UserId, PlatformId[]>()
   /** Users on the board that may have lost their last watcher. */
   readonly unattended = new Set<UserId>()
+
+  /** Groups of the users who are connected here. */
+  readonly audiences = new Audiences((userId) => this.#byUser.has(userId))
 
   /** Open connections by their actor. */
   get connections(): ReadonlyMap<ActorId, ConnectionReport> {
@@ -44,8 +48,10 @@ export class Hub {
     if (report === undefined) return false
     this.#connections.delete(actor)
     const left = this.connectionsOf(report.userId).filter((other) => other !== report)
-    if (left.length === 0) this.#byUser.delete(report.userId)
-    else this.#byUser.set(report.userId, left.length === 1 ? left[0]! : left)
+    if (left.length === 0) {
+      this.#byUser.delete(report.userId)
+      this.audiences.exit(report.userId)
+    } else this.#byUser.set(report.userId, left.length === 1 ? left[0]! : left)
     return true
   }
 }

@@ -31,6 +31,15 @@ export function accountChatId({ a, b }: Parties): ConversationId {
   return `sn_${a}_${b}`
 }
 
+export function groupChatId(groupId: string): ConversationId {
+  return `sg_${groupId}`
+}
+
+/** Whom the conversation of a group is between. */
+export function partiesOfGroup(groupId: string): Parties {
+  return { a: groupId, b: '' }
+}
+
 /** The conversation where the notifications of this one go. */
 export function notificationsOf(conversationId: ConversationId): ConversationId {
   return `n_${conversationId.slice(conversationId.indexOf('_') + 1)}`
@@ -43,6 +52,10 @@ export function ownNotifications(userId: UserId): ConversationId {
 
 export function isNotifications(conversationId: ConversationId): boolean {
   return conversationId.startsWith('n_')
+}
+
+export function isGroupChat(conversationId: ConversationId): boolean {
+  return conversationId.startsWith('sg_')
 }
 
 export function isSingleChat(conversationId: ConversationId): boolean {

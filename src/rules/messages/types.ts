@@ -2,11 +2,28 @@
 import type { UserId } from '../types.js'
 import type { ConversationId, Parties } from './conversation-id.js'
 
+/** Of a message to a group: the members are its receivers, as many as they are. */
+export interface Audience {
+  groupId: string
+  /** The version of the list of members since which nobody has come or left; 0 = not known. */
+  epoch: number
+  /** What the transaction of the message has changed of it. */
+  change?: AudienceChange
+}
+
+export interface AudienceChange {
+  /** The epoch before. */
+  since: number
+  entered: UserId[]
+  left: UserId[]
+}
+
 /** A message that its sender may send as far as can be told without the database. */
 export interface OutgoingMessage {
   conversationId: ConversationId
   parties: Parties
   senderId: UserId
+  /** '' = a group. */
   receiverId: UserId
   clientMsgId: string
   contentType: number
@@ -16,11 +33,22 @@ export interface OutgoingMessage {
   isStored: boolean
   /** It is shown in a chat: the conversation is listed by both, and its sender has read it. */
   isChat: boolean
-  /** Whose devices get it. */
+  /** Whose devices get it; the members of its group come on top. */
   userIds: UserId[]
+  audience: Audience | undefined
   /** Whether the receiver's black list and settings are asked. */
   asksReceiver: boolean
   asksBlackList: boolean
+  /** Whether the sender has to be a member who may speak. */
+  asksMember: boolean
+  /** It names members of its group, whose conversations are marked for it. */
+  namesMembers: boolean
+}
+
+/** Whom a message to a group names. */
+export interface AtUsers {
+  isAll: boolean
+  userIds: UserId[]
 }
 
 /** What became of a message. */
@@ -40,8 +68,9 @@ export interface Delivery {
   /** The protobuf message as clients get it. */
   body: Uint8Array
   senderId: UserId
-  /** Whose devices get it. */
+  /** Whose devices get it; the members of its group come on top. */
   userIds: UserId[]
+  audience?: Audience
   /** Of the request that caused it. */
   operationId: string
 }

@@ -9,10 +9,13 @@ import type {
 import { MsgData } from '../../openim/proto/messages.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
+import { findGroup } from '../groups/stored.js'
+import { groupInfo } from '../groups/wire.js'
 import { lastShown, type Standing, standingsOf } from '../messages/visible.js'
 import { assertLength, CONVERSATIONS_MAX, operation } from '../operations/operation.js'
 import { findUsers, userToWire } from '../people/users.js'
-import { findRecords, recordsOf, toWire } from './records.js'
+import { shown } from './marks.js'
+import { findRecords, recordsOf } from './records.js'
 
 const COUNT_DEFAULT = 100
 const COUNT_MAX = 500
@@ -61,7 +64,9 @@ function* describe(
   lastMsg: MsgData | undefined,
 ): Operation<ConversationMsg> {
   const user = yield* profileOf(record.userId)
-  return { conversation: toWire(record), lastMsg, user, friend: undefined, group: undefined, maxSeq, readSeq }
+  const group = record.groupId === '' ? undefined : yield* findGroup(record.groupId)
+  const [conversation] = yield* shown([record])
+  return { conversation, lastMsg, user, friend: undefined, group: group && groupInfo(group), maxSeq, readSeq }
 }
 
 function* profileOf(userId: UserId) {

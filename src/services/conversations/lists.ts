@@ -13,39 +13,33 @@ import type { Operation } from '../../store/ports/database.js'
 import { count } from '../../store/ports/steps.js'
 import { records } from '../../store/schema/tables.js'
 import { assertLength, assertSelf, CONVERSATIONS_MAX, operation, sliceOf } from '../operations/operation.js'
-import { idHashOf } from '../people/id-hash.js'
-import { changesSince, headOf, List } from '../people/version-log.js'
-import { findRecords, RecvOpt, recordsOf, toWire } from './records.js'
+import { type Incremental, idsOrEqual, incremental } from '../people/known-list.js'
+import { List } from '../people/version-log.js'
+import { markedByGroups, shown } from './marks.js'
+import { findRecords, RecvOpt, recordsOf } from './records.js'
 
 /** Conversations of one page. */
 const PAGE_MAX = 1_000
-
-interface Incremental {
-  version: number
-  versionID: string
-  full: boolean
-  delete: string[] | null
-  insert: Conversation[] | null
-  update: Conversation[] | null
-}
 
 export const incrementalConversations = operation(
   'reader',
   function* (
     { caller },
     { userID, version, versionID }: GetIncrementalConversationReq,
-  ): Operation<Incremental> {
+  ): Operation<Incremental<Conversation>> {
     assertSelf(caller, userID)
-    const changes = yield* changesSince(List.Conversations, userID, { version, versionId: versionID })
-    const head = { version: changes.version, versionID: changes.versionId }
-    if (changes.isFull) return { ...head, full: true, delete: null, insert: null, update: null }
-    return {
-      ...head,
-      full: false,
-      delete: changes.deleted,
-      insert: (yield* findRecords(userID, changes.inserted)).map(toWire),
-      update: (yield* findRecords(userID, changes.updated)).map(toWire),
-    }
+    const { answer } = yield* incremental(
+      List.Conversations,
+      userID,
+      { version, versionID },
+      function* (ids) {
+        return yield* shown(yield* findRecords(userID, ids))
+      },
+    )
+    if (answer.full) return answer
+    const known = new Set([...answer.insert!, ...answer.update!].map(({ conversationID }) => conversationID))
+    const marked = (yield* markedByGroups(userID)).filter(({ conversationId }) => !known.has(conversationId))
+    return { ...answer, update: [...answer.update!, ...(yield* shown(marked))] }
   },
 )
 
@@ -61,7 +55,7 @@ export const ownerConversations = operation(
     const total = yield* count(records, [bucketOfUser(userID), userID])
     if (limit <= 0 || offset >= total) return { total, conversations: [] }
     const page = yield* recordsOf(userID, { offset, limit })
-    return { total, conversations: page.map(toWire) }
+    return { total, conversations: yield* shown(page) }
   },
 )
 
@@ -72,7 +66,7 @@ export const allConversations = operation(
     { ownerUserID }: GetAllConversationsReq,
   ): Operation<{ conversations: Conversation[] }> {
     assertSelf(caller, ownerUserID)
-    return { conversations: (yield* recordsOf(ownerUserID)).map(toWire) }
+    return { conversations: yield* shown(yield* recordsOf(ownerUserID)) }
   },
 )
 
@@ -85,7 +79,7 @@ export const conversationsById = operation(
   ): Operation<{ conversations: Conversation[] }> {
     assertSelf(caller, ownerUserID)
     assertLength('conversationIDs', conversationIDs.length, CONVERSATIONS_MAX)
-    return { conversations: (yield* findRecords(ownerUserID, conversationIDs)).map(toWire) }
+    return { conversations: yield* shown(yield* findRecords(ownerUserID, conversationIDs)) }
   },
 )
 
@@ -96,11 +90,9 @@ export const conversationIds = operation(
     { userID, idHash }: GetFullOwnerConversationIDsReq,
   ): Operation<{ version: number; versionID: string; equal: boolean; conversationIDs: string[] | null }> {
     assertSelf(caller, userID)
-    const ids = (yield* recordsOf(userID)).map(({ conversationId }) => conversationId)
-    const { version, versionId } = yield* headOf(List.Conversations, userID)
-    // As JSON has it: the hash has more bits than a number keeps.
-    const equal = Number(idHashOf(ids)) === idHash
-    return { version, versionID: versionId, equal, conversationIDs: equal ? null : ids }
+    const own = (yield* recordsOf(userID)).map(({ conversationId }) => conversationId)
+    const { ids, ...answer } = yield* idsOrEqual(List.Conversations, userID, own, idHash)
+    return { ...answer, conversationIDs: ids }
   },
 )
 

@@ -41,6 +41,7 @@ export function newRecord(
     minSeq: 0,
     maxSeq: 0,
     readSeq: 0,
+    atClearedSeq: 0,
   }
 }
 

@@ -13,6 +13,7 @@ import type { Operation } from '../../store/ports/database.js'
 import { argsError, CallRefusedError } from '../call-refused.js'
 import { listDestruct } from '../housekeeping/destruct.js'
 import { conversationsChanged, notify, notifyWithLine } from '../messages/notices.js'
+import { headOf } from '../messages/stored.js'
 import { assertLength, assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { findUsers } from '../people/users.js'
 import { ChangeState } from '../people/version-log.js'
@@ -57,7 +58,7 @@ export const setConversations = operation(
 function* setFor(context: OperationContext, ownerId: UserId, wanted: Wanted): Operation<void> {
   const before = yield* findToChange(ownerId, wanted.conversationID)
   const base = before ?? (yield* newRecordOf(ownerId, wanted))
-  const after = applied(base, wanted)
+  const after = yield* withMarks(applied(base, wanted), wanted)
   if (before === undefined || !isSame(before, after)) {
     yield* writeRecords(ownerId, [after], before === undefined ? ChangeState.Insert : ChangeState.Update)
     yield* listDestruct(base, after)
@@ -92,7 +93,9 @@ function* newRecordOf(
   ownerId: UserId,
   { conversationID, conversationType, userID }: Wanted,
 ): Operation<ConversationRecord> {
-  if (conversationType === SessionType.Group) throw argsError('conversationType: groups are not served yet')
+  // That of a group is born with the membership.
+  if (conversationType === SessionType.Group)
+    throw new CallRefusedError(WireCode.RecordNotFoundError, 'conversationID: not one of this user')
   const parties = pairOf(ownerId, userID)
   const isOfAccount = conversationType === SessionType.Notification
   if (conversationID !== (isOfAccount ? accountChatId(parties) : singleChatId(parties))) {
@@ -120,6 +123,12 @@ function applied(record: ConversationRecord, wanted: Wanted): ConversationRecord
     destructTime: wanted.msgDestructTime ?? record.destructTime,
     isDestruct: flag(wanted.isMsgDestruct, record.isDestruct),
   }
+}
+
+/** Marks of the whole group that are there now are gone with the user's own. */
+function* withMarks(record: ConversationRecord, { groupAtType }: Wanted): Operation<ConversationRecord> {
+  if (typeof groupAtType !== 'number' || record.type !== SessionType.Group) return record
+  return { ...record, atClearedSeq: (yield* headOf(record.conversationId))?.maxSeq ?? 0 }
 }
 
 function isSame(one: ConversationRecord, other: ConversationRecord): boolean {

@@ -4,7 +4,16 @@ import type { ConversationId } from '../../rules/messages/conversation-id.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { findMany, lock } from '../../store/ports/steps.js'
-import { blacks, conversations, messages, records, users } from '../../store/schema/tables.js'
+import {
+  blacks,
+  conversations,
+  groups,
+  members,
+  messages,
+  records,
+  users,
+} from '../../store/schema/tables.js'
+import { bucketOfGroup, type Group, type Member } from '../groups/stored.js'
 import { digestOf } from './digest.js'
 import { type Head, newHead, type StoredMessage } from './stored.js'
 
@@ -17,6 +26,14 @@ export interface Candidate {
   /** The same message, stored earlier. */
   twin: Twin | undefined
   receiver: ReceiverView
+  /** Of a message to a group. */
+  group: GroupView | undefined
+}
+
+/** What decides whether a sender may speak in a group; undefined = there is no such group, or they are no member. */
+export interface GroupView {
+  group: Pick<Group, 'status'> | undefined
+  member: Pick<Member, 'rank' | 'muteEndMs'> | undefined
 }
 
 export type Twin = Pick<StoredMessage, 'sentMs'>
@@ -38,14 +55,29 @@ export function* lookUp(batch: readonly OutgoingMessage[]): Operation<Candidate[
   const digests = batch.map(digestOf)
   const twins = yield* findTwins(batch, buckets, digests)
   const receivers = yield* viewReceivers(batch)
+  const views = yield* viewGroups(batch)
   return batch.map((message, index) => ({
     message,
     digest: digests[index]!,
     // Another message of the batch may have locked it.
     head: message.isStored ? heads.get(message.conversationId) : undefined,
     twin: twins[index],
-    receiver: receivers[index]!,
+    receiver: receivers[index] ?? NOBODY,
+    group: views.get(message),
   }))
+}
+
+/** Read under the locks of the heads, which every change of a group takes first. */
+function* viewGroups(batch: readonly OutgoingMessage[]): Operation<Map<OutgoingMessage, GroupView>> {
+  const toGroups = batch.filter(({ audience }) => audience !== undefined)
+  const keyOf = ({ audience }: OutgoingMessage) => [bucketOfGroup(audience!.groupId), audience!.groupId]
+  const found = yield* findMany(groups, toGroups.map(keyOf), { columns: ['status'] })
+  const senders = yield* findMany(
+    members,
+    toGroups.map((message) => [...keyOf(message), message.senderId]),
+    { columns: ['rank', 'muteEndMs'] },
+  )
+  return new Map(toGroups.map((message, index) => [message, { group: found[index], member: senders[index] }]))
 }
 
 /** Sorted, so that two transactions never wait for each other. */
@@ -75,7 +107,12 @@ function* findTwins(
   return yield* findMany(messages, keys, { order: 'byDigest', columns: ['sentMs'] })
 }
 
-function* viewReceivers(batch: readonly OutgoingMessage[]): Operation<ReceiverView[]> {
+/** A group is asked as a whole. */
+const NOBODY: ReceiverView = { isRegistered: false, hasBlocked: false, recvOpts: [], hasRecord: false }
+
+/** Of each message; undefined = of one to a group. */
+function* viewReceivers(all: readonly OutgoingMessage[]): Operation<(ReceiverView | undefined)[]> {
+  const batch = all.filter(({ audience }) => audience === undefined)
   const buckets = batch.map(({ receiverId }) => bucketOfUser(receiverId))
   const keysOf = (rest: (message: OutgoingMessage) => string[]) =>
     batch.map((message, index) => [buckets[index]!, message.receiverId, ...rest(message)])
@@ -94,10 +131,15 @@ function* viewReceivers(batch: readonly OutgoingMessage[]): Operation<ReceiverVi
     keysOf(({ conversationId }) => [conversationId]),
     { columns: ['recvOpt'] },
   )
-  return batch.map((_, index) => ({
-    isRegistered: registered[index] !== undefined,
-    hasBlocked: blocked[index] !== undefined,
-    recvOpts: [registered[index]?.recvOpt ?? 0, listed[index]?.recvOpt ?? 0],
-    hasRecord: listed[index] !== undefined,
-  }))
+  let next = 0
+  return all.map(({ audience }) => {
+    if (audience !== undefined) return undefined
+    const index = next++
+    return {
+      isRegistered: registered[index] !== undefined,
+      hasBlocked: blocked[index] !== undefined,
+      recvOpts: [registered[index]?.recvOpt ?? 0, listed[index]?.recvOpt ?? 0],
+      hasRecord: listed[index] !== undefined,
+    }
+  })
 }

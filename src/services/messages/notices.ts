@@ -2,7 +2,7 @@
 import { ContentType, MessageFrom, type Options } from '../../openim/content-types.js'
 import { newMessage } from '../../openim/message-bytes.js'
 import { SessionType } from '../../rules/messages/conversation-id.js'
-import type { OutgoingMessage } from '../../rules/messages/types.js'
+import type { Audience, OutgoingMessage } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import type { OperationContext } from '../operations/operation.js'
@@ -16,6 +16,16 @@ export interface Notice {
   detail: object
   /** It gets a number, and who is away finds it. Otherwise it is a hint to those who are there. */
   isStored: boolean
+}
+
+/** What the members of a group are told. */
+export interface GroupNotice {
+  contentType: number
+  senderId: UserId
+  audience: Audience
+  detail: object
+  /** Who has left hears of it too. */
+  alsoTo?: readonly UserId[]
 }
 
 /** Options of what is no chat. */
@@ -34,13 +44,42 @@ const NOTIFICATION_OPTIONS: Options = {
 export function* notify(context: OperationContext, ...notices: Notice[]): Operation<void> {
   yield* sendMade(
     context,
-    notices.map((notice) => ({
-      ...notice,
-      options: notice.isStored
-        ? { ...NOTIFICATION_OPTIONS, history: true, persistent: true }
-        : NOTIFICATION_OPTIONS,
-    })),
+    notices.map((notice) => ({ ...notice, options: optionsOf(notice.isStored) })),
   )
+}
+
+function optionsOf(isStored: boolean): Options {
+  return isStored ? { ...NOTIFICATION_OPTIONS, history: true, persistent: true } : NOTIFICATION_OPTIONS
+}
+
+/** To the members who are there; stored, it gets a number, and who is away finds it. */
+export function* notifyGroup(
+  context: OperationContext,
+  { audience, ...notice }: GroupNotice,
+  isStored = false,
+): Operation<void> {
+  yield* sendMade(context, [
+    { ...notice, receiverId: audience.groupId, audience, options: optionsOf(isStored) },
+  ])
+}
+
+/** To all who have a conversation: the other one of two, or the members of a group. */
+export function* notifyChat(
+  context: OperationContext,
+  { userId: receiverId, groupId }: { userId: UserId; groupId: string },
+  { isStored, ...notice }: Omit<Notice, 'receiverId'>,
+): Operation<void> {
+  if (groupId === '') yield* notify(context, { ...notice, receiverId, isStored })
+  else yield* notifyGroup(context, { ...notice, audience: { groupId, epoch: 0 } }, isStored)
+}
+
+/** A line in the chat of a group: as a message, it is there for who is away. */
+export function* writeGroupLine(
+  context: OperationContext,
+  { audience, ...notice }: GroupNotice,
+): Operation<void> {
+  const options = { offlinePush: false }
+  yield* sendMade(context, [{ ...notice, receiverId: audience.groupId, audience, options }])
 }
 
 /** A hint, and a line about it that is shown in the chat and counts as unread. */
@@ -54,28 +93,35 @@ export function* notifyWithLine(
 }
 
 function* sendMade(
-  { caller, nowMs, newId, deliveries }: OperationContext,
+  { caller, nowMs, newId, deliveries, followUps }: OperationContext,
   made: readonly Made[],
 ): Operation<void> {
   const { operationId } = caller
   const sendings = made.map((one) => ({ message: messageOf(one, newId(), nowMs), operationId }))
   const sent = yield* sendAll(sendings, nowMs)
   deliveries.push(...sent.deliveries)
+  followUps.push(...sent.followUps)
 }
 
-type Made = Omit<Notice, 'isStored'> & { options: Options }
+type Made = Omit<Notice, 'isStored'> & {
+  options: Options
+  audience?: Audience
+  alsoTo?: readonly UserId[]
+}
 
 function messageOf(
-  { contentType, senderId, receiverId, detail, options }: Made,
+  { contentType, senderId, receiverId, detail, options, audience, alsoTo = [] }: Made,
   clientMsgID: string,
   nowMs: number,
 ): OutgoingMessage {
-  return outgoingOf(
+  const isGroup = audience !== undefined
+  const message = outgoingOf(
     newMessage({
       sendID: senderId,
       recvID: receiverId,
+      groupID: isGroup ? audience.groupId : '',
       clientMsgID,
-      sessionType: SessionType.Single,
+      sessionType: isGroup ? SessionType.Group : SessionType.Single,
       msgFrom: MessageFrom.System,
       contentType,
       content: Buffer.from(JSON.stringify({ detail: JSON.stringify(detail) })),
@@ -83,6 +129,7 @@ function messageOf(
       options,
     }),
   )
+  return isGroup ? { ...message, audience, userIds: [...alsoTo] } : message
 }
 
 /** A notification of the app's own, to those who are there. */

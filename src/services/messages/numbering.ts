@@ -1,13 +1,14 @@
 /** Which messages of a batch are sent, and with which numbers and times. Pure: what the database said is given. */
 import { WireCode } from '../../openim/codes.js'
-import { MessageStatus } from '../../openim/content-types.js'
+import { ContentType, MessageStatus } from '../../openim/content-types.js'
 import { withFields } from '../../openim/message-bytes.js'
 import type { MsgData } from '../../openim/proto/messages.js'
 import { MessageState } from '../../rules/messages/message-state.js'
-import type { Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
+import type { Audience, Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
 import { RecvOpt } from '../conversations/records.js'
+import { GroupStatus, Rank } from '../groups/values.js'
 import { serverMsgIdOf } from './digest.js'
-import type { Candidate, Twin } from './lookup.js'
+import type { Candidate, GroupView, Twin } from './lookup.js'
 import type { Head, StoredMessage } from './stored.js'
 
 /** What is to be written, answered and pushed. */
@@ -20,6 +21,15 @@ export interface Numbered {
   heads: Set<Head>
   /** Messages of chats that the receiver has not listed yet. */
   unlisted: OutgoingMessage[]
+  /** The last message of each who sent to a group, with its number: they have read what came before. */
+  readers: Map<string, { message: OutgoingMessage; seq: number }>
+  naming: Naming[]
+}
+
+/** A message that names members of its group. */
+export interface Naming {
+  groupId: string
+  seq: number
 }
 
 /** Changes the heads. */
@@ -28,7 +38,15 @@ export function numberAll(
   operationIds: readonly string[],
   nowMs: number,
 ): Numbered {
-  const plan: Numbered = { outcomes: [], deliveries: [], rows: [], heads: new Set(), unlisted: [] }
+  const plan: Numbered = {
+    outcomes: [],
+    deliveries: [],
+    rows: [],
+    heads: new Set(),
+    unlisted: [],
+    readers: new Map(),
+    naming: [],
+  }
   for (const [index, candidate] of batch.entries()) {
     plan.outcomes.push(numberOne(plan, candidate, operationIds[index]!, nowMs))
   }
@@ -39,7 +57,7 @@ function numberOne(plan: Numbered, candidate: Candidate, operationId: string, no
   const { message, head } = candidate
   const twin = candidate.twin ?? twinWithin(plan, candidate)
   if (twin !== undefined) return sent(message, twin.sentMs, false)
-  const refusal = refusalOf(candidate)
+  const refusal = refusalOf(candidate, nowMs)
   if (refusal !== undefined) return refusal
   const sentMs = head === undefined ? nowMs : Math.max(nowMs, head.lastMs + 1)
   const outcome = sent(message, sentMs, true)
@@ -49,9 +67,16 @@ function numberOne(plan: Numbered, candidate: Candidate, operationId: string, no
   const body = bodyOf(candidate, { serverMsgID: outcome.serverMsgId, sendTime: sentMs, seq })
   const { conversationId, senderId, userIds } = message
   const previousMs = head?.lastMs ?? 0
-  plan.deliveries.push({ conversationId, seq, sentMs, previousMs, body, senderId, userIds, operationId })
+  const delivery: Delivery = { conversationId, seq, sentMs, previousMs, body, senderId, userIds, operationId }
+  if (message.audience !== undefined) delivery.audience = audienceOf(message, message.audience, head)
+  plan.deliveries.push(delivery)
   if (head !== undefined) store(plan, candidate, head, { seq, sentMs, body })
   return outcome
+}
+
+/** The head of a group's chat says since which version its members are the same. */
+function audienceOf({ isChat }: OutgoingMessage, audience: Audience, head: Head | undefined): Audience {
+  return isChat && head !== undefined ? { ...audience, epoch: head.rightsEpoch } : audience
 }
 
 function store(
@@ -65,7 +90,8 @@ function store(
   head.lastMs = sentMs
   plan.heads.add(head)
   const { conversationId, senderId, contentType } = message
-  if (senderId === head.a) head.aSeq = seq
+  if (message.audience !== undefined) plan.readers.set(`${senderId}:${conversationId}`, { message, seq })
+  else if (senderId === head.a) head.aSeq = seq
   else if (senderId === head.b) head.bSeq = seq
   const { bucket } = head
   const state = MessageState.Normal
@@ -81,7 +107,8 @@ function store(
     body,
     revoke: null,
   })
-  if (message.isChat && !receiver.hasRecord) plan.unlisted.push(message)
+  if (message.namesMembers) plan.naming.push({ groupId: message.parties.a, seq })
+  if (message.isChat && message.audience === undefined && !receiver.hasRecord) plan.unlisted.push(message)
 }
 
 function twinWithin({ rows }: Numbered, { message, digest }: Candidate): Twin | undefined {
@@ -90,7 +117,7 @@ function twinWithin({ rows }: Numbered, { message, digest }: Candidate): Twin | 
   )
 }
 
-function refusalOf({ message, head, receiver }: Candidate): SendOutcome | undefined {
+function refusalOf({ message, head, receiver, group }: Candidate, nowMs: number): SendOutcome | undefined {
   const { parties, asksBlackList, asksReceiver } = message
   const isTaken = head !== undefined && head.maxSeq > 0
   if (isTaken && (head.a !== parties.a || head.b !== parties.b)) {
@@ -101,6 +128,25 @@ function refusalOf({ message, head, receiver }: Candidate): SendOutcome | undefi
   if (asksReceiver && !receiver.isRegistered) {
     return refused(WireCode.RecordNotFoundError, 'recvID: not registered')
   }
+  return group === undefined ? undefined : refusalOfGroup(message, group, nowMs)
+}
+
+/** Notifications are made in the transaction that changes the group: they need no right. */
+function refusalOfGroup(
+  { isChat, asksMember, contentType }: OutgoingMessage,
+  { group, member }: GroupView,
+  nowMs: number,
+): SendOutcome | undefined {
+  if (!isChat) return undefined
+  if (group === undefined) return refused(WireCode.RecordNotFoundError, 'groupID: no such group')
+  if (group.status === GroupStatus.Dismissed && contentType !== ContentType.GroupDismissed)
+    return refused(WireCode.DismissedAlreadyError, 'groupID: the group was dismissed')
+  if (!asksMember) return undefined
+  if (member === undefined) return refused(WireCode.NotInGroupYetError, 'groupID: you are no member')
+  if (member.rank === Rank.Owner) return undefined
+  if (member.muteEndMs >= nowMs) return refused(WireCode.MutedInGroup, 'you are muted in this group')
+  if (group.status === GroupStatus.Muted && member.rank !== Rank.Admin)
+    return refused(WireCode.MutedGroup, 'the group is muted')
   return undefined
 }
 

@@ -15,14 +15,15 @@ import { MsgData } from '../../openim/proto/messages.js'
 import {
   accountChatId,
   type ConversationId,
+  groupChatId,
   notificationsOf,
   type Parties,
   pairOf,
+  partiesOfGroup,
   SessionType,
   singleChatId,
 } from '../../rules/messages/conversation-id.js'
 import type { OutgoingMessage } from '../../rules/messages/types.js'
-import type { UserId } from '../../rules/types.js'
 import { checkUserId } from '../../rules/user-id.js'
 import { isId } from '../../store/ports/ids.js'
 import { argsError, noPermissionError } from '../call-refused.js'
@@ -77,34 +78,44 @@ function outgoing(
   parties: Parties,
   isTrusted: boolean,
 ): OutgoingMessage {
-  const { sendID, recvID, clientMsgID, contentType, sessionType } = message
+  const { sendID, recvID, groupID, clientMsgID, contentType, sessionType } = message
   const forced = forcedOptions(contentType)
   const options = { ...message.options, ...forced }
   const isNotification = !isOn(options, 'isNotNotification')
   const isSingle = sessionType === SessionType.Single
+  const isGroup = sessionType === SessionType.Group
   return {
     conversationId: isNotification ? notificationsOf(id) : id,
     parties,
     senderId: sendID,
-    receiverId: recvID,
+    receiverId: isGroup ? '' : recvID,
     clientMsgId: clientMsgID,
     contentType,
     body: Object.keys(forced).length === 0 ? bytes : withFields(bytes, { options: forced }),
     isStored: isOn(options, 'history'),
     isChat: !isNotification,
-    userIds: receiversOf({ sendID, recvID, options }),
+    ...receiversOf({ sendID, recvID, groupID, sessionType, options }),
     asksReceiver: isSingle && !isNotification,
     asksBlackList: isSingle && !isTrusted && !isNotification,
+    asksMember: isGroup && !isTrusted && !isNotification,
+    namesMembers: isGroup && contentType === ContentType.AtText && !isNotification,
   }
 }
 
-/** Whose devices get a message: the receiver's, and the sender's unless it says otherwise. */
+/** Whose devices get a message: members, or the receiver's, and the sender's unless it says otherwise. */
 export function receiversOf({
   sendID,
   recvID,
+  groupID,
+  sessionType,
   options,
-}: Pick<MsgData, 'sendID' | 'recvID' | 'options'>): UserId[] {
-  return isOn(options, 'senderSync') && sendID !== recvID ? [recvID, sendID] : [recvID]
+}: Pick<MsgData, 'sendID' | 'recvID' | 'groupID' | 'sessionType' | 'options'>): Pick<
+  OutgoingMessage,
+  'userIds' | 'audience'
+> {
+  if (sessionType === SessionType.Group) return { userIds: [], audience: { groupId: groupID, epoch: 0 } }
+  const isForSender = isOn(options, 'senderSync') && sendID !== recvID
+  return { userIds: isForSender ? [recvID, sendID] : [recvID], audience: undefined }
 }
 
 function conversationOf({ sessionType, contentType, sendID, recvID, groupID }: MsgData): {
@@ -115,7 +126,12 @@ function conversationOf({ sessionType, contentType, sendID, recvID, groupID }: M
   if (isOfAccount !== (sessionType === SessionType.Notification)) {
     throw argsError('sessionType: 4 belongs to contentType 1400, and to no other')
   }
-  if (sessionType === SessionType.Group) throw argsError('sessionType: groups are not served yet')
+  if (sessionType === SessionType.Group) {
+    if (groupID === '') throw argsError('groupID: missing')
+    const id = groupChatId(groupID)
+    if (!isId(id)) throw argsError('groupID: too long, or not an ID')
+    return { id, parties: partiesOfGroup(groupID) }
+  }
   if (sessionType !== SessionType.Single && !isOfAccount) throw argsError('sessionType: expected 1, 3 or 4')
   const flaw = checkUserId(recvID)
   if (flaw !== undefined) throw argsError(`recvID: ${flaw}`)

@@ -17,9 +17,10 @@ import {
   isNotifications,
   notificationsOf,
   ownNotifications,
+  SessionType,
 } from '../../rules/messages/conversation-id.js'
 import type { Operation } from '../../store/ports/database.js'
-import { findRecords, recordsOf } from '../conversations/records.js'
+import { type ConversationRecord, findRecords, recordsOf } from '../conversations/records.js'
 import {
   assertLength,
   assertSelf,
@@ -31,6 +32,8 @@ import {
 import { headsOf } from './stored.js'
 import {
   type Bounds,
+  boundsWithin,
+  isOfGroup,
   isParty,
   isWithin,
   lastShown,
@@ -57,12 +60,20 @@ export const newestSeqs = operation(
   'reader',
   function* (context, { userID }: GetMaxSeqReq): Operation<GetMaxSeqResp> {
     assertSelf(context.caller, userID)
-    const chats = (yield* recordsOf(userID)).map(({ conversationId }) => conversationId)
-    const ids = new Set([...chats, ...chats.map(notificationsOf), ownNotifications(userID)])
-    const heads = yield* headsOf([...ids])
-    const own = [...heads.values()].filter((head) => head.maxSeq > 0 && isParty(head, userID))
-    for (const { conversationId, maxSeq, lastMs } of own) noteTold(context, conversationId, maxSeq, lastMs)
-    return { maxSeqs: Object.fromEntries(own.map((head) => [head.conversationId, head.maxSeq])), minSeqs: {} }
+    const chats = yield* recordsOf(userID)
+    const notified = chats.filter(isOpen).map(({ conversationId }) => notificationsOf(conversationId))
+    const ids = chats.map(({ conversationId }) => conversationId)
+    const heads = yield* headsOf([...new Set([...ids, ...notified, ownNotifications(userID)])])
+    const records = new Map(chats.map((record) => [record.conversationId, record]))
+    const maxSeqs: Record<ConversationId, number> = {}
+    for (const [id, head] of heads) {
+      const record = records.get(id)
+      const isOwn = isOfGroup(head) || isParty(head, userID)
+      const max = record === undefined ? (isOwn ? head.maxSeq : 0) : boundsWithin(head, record).max
+      if (max > 0) maxSeqs[id] = max
+      if (max > 0) noteTold(context, id, max, head.lastMs)
+    }
+    return { maxSeqs, minSeqs: {} }
   },
 )
 
@@ -90,6 +101,9 @@ export const conversationSeqs = operation(
     }
   },
 )
+
+/** Who has left a group is not notified there. */
+const isOpen = ({ type, maxSeq }: ConversationRecord) => type !== SessionType.Group || maxSeq === 0
 
 function noteTold(
   { told, nowMs }: OperationContext,

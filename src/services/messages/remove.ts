@@ -1,7 +1,7 @@
 /** Deleting messages and clearing conversations: for oneself, or for all who have them. */
 import { ContentType } from '../../openim/content-types.js'
 import { bucketOfConversation } from '../../rules/messages/bucket.js'
-import { type ConversationId, isSingleChat } from '../../rules/messages/conversation-id.js'
+import { type ConversationId, SessionType } from '../../rules/messages/conversation-id.js'
 import { MessageState } from '../../rules/messages/message-state.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
@@ -15,6 +15,7 @@ import {
   recordsOf,
   writeRecords,
 } from '../conversations/records.js'
+import { assertManager } from '../groups/rights.js'
 import {
   assertAdmin,
   assertLength,
@@ -26,7 +27,7 @@ import {
 } from '../operations/operation.js'
 import { ChangeState } from '../people/version-log.js'
 import { readUpTo } from './mark-read.js'
-import { conversationsChanged, notify } from './notices.js'
+import { conversationsChanged, notify, notifyChat } from './notices.js'
 import { headOf, messagesAt, type StoredMessage } from './stored.js'
 import { boundsWithin, emptied, isWithin } from './visible.js'
 
@@ -57,7 +58,8 @@ export const deleteMessages = operation(
       deletions,
       own.map((seq) => ({ bucket, conversationId: conversationID, userId: userID, seq })),
     )
-    if (deleteSyncOpt.IsSyncSelf) yield* tellDeleted(context, record, userID, own)
+    const self = { userId: userID, groupId: '' }
+    if (deleteSyncOpt.IsSyncSelf) yield* tellDeleted(context, record, self, own)
     return {}
   },
 )
@@ -68,16 +70,22 @@ function* deleteForAll(
   record: ConversationRecord,
   seqs: readonly number[],
 ): Operation<object> {
-  const { ownerId, conversationId, userId } = record
-  if (!isSingleChat(conversationId)) throw argsError('conversationID: expected a single chat')
+  const { ownerId, conversationId } = record
+  assertChat(record)
   const rows = (yield* messagesAt(conversationId, seqs)).filter((row) => row !== undefined)
   assertForAll(
     context,
     rows.every(({ senderId }) => senderId === ownerId),
   )
   yield* erase(rows)
-  yield* tellDeleted(context, record, userId, seqs)
+  yield* tellDeleted(context, record, record, seqs)
   return {}
+}
+
+/** What accounts say to users is not theirs. */
+function assertChat({ type }: ConversationRecord): void {
+  if (type === SessionType.Notification)
+    throw argsError('conversationID: expected a chat of two, or of a group')
 }
 
 function* erase(rows: readonly StoredMessage[]): Operation<void> {
@@ -117,13 +125,12 @@ function assertForAll({ caller, settings }: OperationContext, areOwn: boolean): 
 function* tellDeleted(
   context: OperationContext,
   { ownerId, conversationId }: ConversationRecord,
-  receiverId: UserId,
+  to: { userId: UserId; groupId: string },
   seqs: readonly number[],
 ): Operation<void> {
-  yield* notify(context, {
+  yield* notifyChat(context, to, {
     contentType: ContentType.Deleted,
     senderId: ownerId,
-    receiverId,
     detail: { userID: ownerId, conversationID: conversationId, seqs },
     isStored: true,
   })
@@ -163,6 +170,8 @@ function* clear(
   const ids = own.map(({ conversationId }) => conversationId)
   if (deleteSyncOpt.IsSyncOther) {
     assertForAll(context, false)
+    for (const { type, groupId } of own)
+      if (type === SessionType.Group) yield* assertManager(context.caller, groupId)
     for (const record of own) yield* clearForAll(context, record)
     return {}
   }
@@ -170,7 +179,7 @@ function* clear(
   for (const record of own) cleared.push(yield* clearedForOwner(record))
   yield* writeRecords(userID, cleared, ChangeState.Update)
   yield* notify(context, conversationsChanged(userID, ids))
-  if (deleteSyncOpt.IsSyncSelf) yield* tellCleared(context, userID, userID, ids)
+  if (deleteSyncOpt.IsSyncSelf) yield* tellCleared(context, userID, { userId: userID, groupId: '' }, ids)
   return {}
 }
 
@@ -181,26 +190,25 @@ function* clearedForOwner(found: ConversationRecord): Operation<ConversationReco
 }
 
 function* clearForAll(context: OperationContext, record: ConversationRecord): Operation<void> {
-  const { ownerId, userId, conversationId } = record
+  const { ownerId, conversationId } = record
   const { max } = boundsWithin(yield* headOf(conversationId), record)
   if (max === 0) return
   const key = [bucketOfConversation(conversationId), conversationId]
   // Of two at once the one that cleared more counts.
   yield* raise(conversations, [{ key, set: { minSeq: max + 1 } }])
   yield* readUpTo(record, max)
-  yield* tellCleared(context, ownerId, userId, [conversationId])
+  yield* tellCleared(context, ownerId, record, [conversationId])
 }
 
 function* tellCleared(
   context: OperationContext,
   senderId: UserId,
-  receiverId: UserId,
+  to: { userId: UserId; groupId: string },
   conversationIDs: readonly string[],
 ): Operation<void> {
-  yield* notify(context, {
+  yield* notifyChat(context, to, {
     contentType: ContentType.ConversationCleared,
     senderId,
-    receiverId,
     detail: { userID: senderId, conversationIDs },
     isStored: false,
   })

@@ -2,19 +2,26 @@
 import { WireCode } from '../../openim/codes.js'
 import { ContentType } from '../../openim/content-types.js'
 import { MsgData } from '../../openim/proto/messages.js'
-import { type ConversationId, isSingleChat, SessionType } from '../../rules/messages/conversation-id.js'
+import {
+  type ConversationId,
+  isGroupChat,
+  isSingleChat,
+  SessionType,
+} from '../../rules/messages/conversation-id.js'
 import { MessageState } from '../../rules/messages/message-state.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { lock, update } from '../../store/ports/steps.js'
 import { conversations, messages } from '../../store/schema/tables.js'
 import { argsError, CallRefusedError, noPermissionError } from '../call-refused.js'
-import { assertSelf, type OperationContext, operation } from '../operations/operation.js'
-import { findUsers } from '../people/users.js'
-import { notify } from './notices.js'
+import { findMember, type Member } from '../groups/stored.js'
+import { levelOf, Rank } from '../groups/values.js'
+import { assertSelf, type Caller, type OperationContext, operation } from '../operations/operation.js'
+import { findUsers, type User } from '../people/users.js'
+import { notifyChat } from './notices.js'
 import type { RevokeNote } from './revoked.js'
 import { headOf, messagesAt, type StoredMessage } from './stored.js'
-import { isParty, isWithin, NOTHING, readableBy } from './visible.js'
+import { isOfGroup, isParty, isWithin, NOTHING, readableBy } from './visible.js'
 
 interface Revoke {
   conversationID: ConversationId
@@ -27,17 +34,19 @@ export const revokeMessage = operation(
   function* (context, { conversationID, seq, userID }: Revoke): Operation<object> {
     const { caller, nowMs } = context
     assertSelf(caller, userID)
-    if (!isSingleChat(conversationID)) throw argsError('conversationID: expected a single chat')
+    if (!isSingleChat(conversationID) && !isGroupChat(conversationID))
+      throw argsError('conversationID: expected a chat of two, or of a group')
     // Of two that revoke one message at once, the second finds it revoked.
     const head = yield* headOf(conversationID)
     if (head !== undefined) yield* lock(conversations, [head])
     const row = yield* findReadable(context, userID, conversationID, seq)
-    assertMayRevoke(context, row, userID)
+    const own = head !== undefined && isOfGroup(head) ? yield* findMember(head.a, userID) : undefined
+    if (!(yield* outranksSender(own, row))) assertMayRevoke(context, row, userID)
     const [user] = yield* findUsers([userID])
     const note: RevokeNote = {
       userId: userID,
       nickname: user?.nickname ?? '',
-      role: caller.isAdmin ? 0 : (user?.level ?? 0),
+      role: roleOf(caller, own, user),
       timeMs: nowMs,
     }
     yield* update(messages, [
@@ -50,6 +59,20 @@ export const revokeMessage = operation(
     return {}
   },
 )
+
+/** As clients show it: a level of the group, or of the installation. */
+function roleOf(caller: Caller, own: Member | undefined, user: User | undefined): number {
+  if (caller.isAdmin) return 0
+  return own === undefined ? (user?.level ?? 0) : levelOf(own.rank)
+}
+
+/** In a group the owner may revoke what anybody said, and administrators what ordinary members did, or who has left. */
+function* outranksSender(own: Member | undefined, { senderId }: StoredMessage): Operation<boolean> {
+  if (own === undefined || own.rank === Rank.Member || own.userId === senderId) return false
+  if (own.rank === Rank.Owner) return true
+  const sender = yield* findMember(own.groupId, senderId)
+  return sender === undefined || sender.rank === Rank.Member
+}
 
 /** Administrators see every conversation. */
 function* findReadable(
@@ -87,17 +110,18 @@ function* tellRevoked(context: OperationContext, row: StoredMessage, userId: Use
   const { conversationId, seq, senderId, body } = row
   const head = (yield* headOf(conversationId))!
   const { a, b } = head
-  const revoker = isParty(head, userId) ? userId : senderId
-  yield* notify(context, {
+  const isGroup = isOfGroup(head)
+  const revoker = isGroup || isParty(head, userId) ? userId : senderId
+  const other = revoker === a ? b : a
+  yield* notifyChat(context, isGroup ? { userId: '', groupId: a } : { userId: other, groupId: '' }, {
     contentType: ContentType.Revoked,
     senderId: revoker,
-    receiverId: revoker === a ? b : a,
     detail: {
       revokerUserID: context.caller.userId,
       clientMsgID: MsgData.decode(body).clientMsgID,
       revokeTime: context.nowMs,
       // Spelled so by OpenIM.
-      sesstionType: SessionType.Single,
+      sesstionType: isGroup ? SessionType.Group : SessionType.Single,
       seq,
       conversationID: conversationId,
       isAdminRevoke: context.caller.isAdmin,

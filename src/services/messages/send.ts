@@ -4,12 +4,14 @@
  * The heads are locked first. Under the locks it is seen which messages came before and who may send; only what is left
  * gets numbers. So numbers have no holes, and nobody is heard after the right to send was taken away.
  */
+import { bucketOfUser } from '../../rules/messages/bucket.js'
 import { SessionType } from '../../rules/messages/conversation-id.js'
 import type { Delivery, OutgoingMessage, SendOutcome } from '../../rules/messages/types.js'
 import type { Operation } from '../../store/ports/database.js'
-import { insert, put, remove } from '../../store/ports/steps.js'
-import { conversations, messages } from '../../store/schema/tables.js'
+import { insert, put, raise, remove } from '../../store/ports/steps.js'
+import { conversations, messages, records } from '../../store/schema/tables.js'
 import { findRecord, newRecord, writeRecords } from '../conversations/records.js'
+import { leaveNaming } from '../people/follow-ups.js'
 import { ChangeState } from '../people/version-log.js'
 import { type Candidate, lookUp } from './lookup.js'
 import { numberAll } from './numbering.js'
@@ -26,6 +28,8 @@ export interface Sent {
   outcomes: SendOutcome[]
   /** What is to be pushed once it is on disk, in the order of the numbers. */
   deliveries: Delivery[]
+  /** Jobs that are left in the table of follow-ups. */
+  followUps: string[]
 }
 
 export function* sendAll(batch: readonly Sending[], nowMs: number): Operation<Sent> {
@@ -40,7 +44,18 @@ export function* sendAll(batch: readonly Sending[], nowMs: number): Operation<Se
   yield* insert(messages, plan.rows)
   yield* put(conversations, [...plan.heads])
   yield* removeEmpty(candidates)
-  return { outcomes: plan.outcomes, deliveries: plan.deliveries }
+  yield* markSendersRead(plan.readers.values())
+  const followUps = yield* leaveNaming(plan.naming, nowMs)
+  return { outcomes: plan.outcomes, deliveries: plan.deliveries, followUps }
+}
+
+/** In a group, as in a chat of two, who sends has read what came before. */
+function* markSendersRead(readers: Iterable<{ message: OutgoingMessage; seq: number }>): Operation<void> {
+  const marks = [...readers].map(({ message: { senderId, conversationId }, seq }) => ({
+    key: [bucketOfUser(senderId), senderId, conversationId],
+    set: { readSeq: seq },
+  }))
+  yield* raise(records, marks)
 }
 
 /** A refused message leaves no head: it would keep the name from another pair, and anybody could make any number. */

@@ -15,6 +15,7 @@ import type { Operation } from '../../store/ports/database.js'
 import { scan } from '../../store/ports/steps.js'
 import { deletions, messages } from '../../store/schema/tables.js'
 import { type ConversationRecord, findRecord } from '../conversations/records.js'
+import { findMember } from '../groups/stored.js'
 import { type RevokeNote, revokedContent, withRevokedQuote } from './revoked.js'
 import { type Head, headOf, headsOf, messagesAt, type StoredMessage } from './stored.js'
 
@@ -48,7 +49,7 @@ export interface Readable extends Bounds {
 export function* readableBy(userId: UserId, conversationId: ConversationId): Operation<Readable | undefined> {
   const head = yield* headOf(conversationId)
   if (isNotifications(conversationId)) {
-    const bounds = boundsOfNotifications(userId, conversationId, head)
+    const bounds = yield* boundsOfNotifications(userId, conversationId, head)
     return bounds && { userId, conversationId, record: undefined, head, ...bounds }
   }
   const record = yield* findRecord(userId, conversationId)
@@ -84,14 +85,15 @@ export function* standingsOf(own: readonly ConversationRecord[]): Operation<Stan
 }
 
 /** Who sends has read what came before. */
-export function readSeqOf({ ownerId, readSeq }: ConversationRecord, head: Head | undefined): number {
+export function readSeqOf({ ownerId, readSeq, groupId }: ConversationRecord, head: Head | undefined): number {
+  if (groupId !== '') return readSeq
   if (head?.a === ownerId) return Math.max(readSeq, head.aSeq)
   return head?.b === ownerId ? Math.max(readSeq, head.bSeq) : readSeq
 }
 
 /** Empty where the name is that of another pair's conversation. */
 export function boundsWithin(head: Head | undefined, record: ConversationRecord): Bounds {
-  const { maxSeq: max, minSeq } = head !== undefined && isParty(head, record.ownerId) ? head : NOTHING_YET
+  const { maxSeq: max, minSeq } = head !== undefined && isOf(head, record) ? head : NOTHING_YET
   return {
     min: Math.max(1, minSeq, record.minSeq),
     max: record.maxSeq === 0 ? max : Math.min(max, record.maxSeq),
@@ -100,17 +102,31 @@ export function boundsWithin(head: Head | undefined, record: ConversationRecord)
 
 const NOTHING_YET = { maxSeq: 0, minSeq: 0 }
 
-export function isParty({ a, b }: Head, userId: UserId): boolean {
-  return a === userId || b === userId
+/** A record is the right to read; of a group it is made with the membership. */
+function isOf(head: Head, { ownerId, groupId }: ConversationRecord): boolean {
+  return groupId === '' ? isParty(head, ownerId) : isOfGroup(head) && head.a === groupId
 }
 
-function boundsOfNotifications(
+/** Of a conversation of two. */
+export function isParty(head: Head, userId: UserId): boolean {
+  return !isOfGroup(head) && (head.a === userId || head.b === userId)
+}
+
+export function isOfGroup({ b }: Head): boolean {
+  return b === ''
+}
+
+function* boundsOfNotifications(
   userId: UserId,
   conversationId: ConversationId,
   head: Head | undefined,
-): Bounds | undefined {
+): Operation<Bounds | undefined> {
   const isOwn = conversationId === ownNotifications(userId)
   if (head === undefined) return isOwn ? NOTHING : undefined
+  if (isOfGroup(head)) {
+    const isMember = (yield* findMember(head.a, userId)) !== undefined
+    return isMember ? { min: Math.max(1, head.minSeq), max: head.maxSeq } : undefined
+  }
   return isParty(head, userId) ? { min: Math.max(1, head.minSeq), max: head.maxSeq } : undefined
 }
 

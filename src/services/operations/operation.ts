@@ -23,6 +23,10 @@ export interface OperationSettings {
   deleteForAll: 'sender' | 'anyone' | 'nobody'
   /** What becomes of a request for friendship: the one who is asked decides, or all are accepted or refused. */
   friendPolicy: 'ask' | 'accept' | 'refuse'
+  /** Members of one group. */
+  groupMembersMax: number
+  /** What a new member may read of what was said before. */
+  newMemberHistory: 'all' | 'none'
 }
 
 /** What an operation knows beside its input. Made anew for each attempt at it. */

@@ -31,6 +31,33 @@ import {
   ownerConversations,
 } from '../conversations/lists.js'
 import { setConversations } from '../conversations/settings.js'
+import { createGroup } from '../groups/create.js'
+import { answerGroupRequest, inviteToGroup, joinGroup } from '../groups/entering.js'
+import { muteGroup, setGroup, setGroupOld, unmuteGroup } from '../groups/info.js'
+import { dismissGroup, kickFromGroup, quitGroup } from '../groups/leaving.js'
+import {
+  groupAbstracts,
+  groupsInfo,
+  incrementalGroups,
+  joinedGroupIds,
+  joinedGroupsPage,
+} from '../groups/lists.js'
+import {
+  incrementalMembers,
+  incrementalMembersBatch,
+  memberIds,
+  membersById,
+  membersPage,
+  memberUserIds,
+} from '../groups/member-lists.js'
+import {
+  groupRequestOf,
+  groupRequestsOf,
+  openGroupRequestCount,
+  receivedGroupRequests,
+  sentGroupRequests,
+} from '../groups/requests.js'
+import { muteMember, setMembers, transferGroup, unmuteMember } from '../groups/roles.js'
 import { markConversationRead, markMessagesRead, setReadSeq } from '../messages/mark-read.js'
 import { conversationSeqs, lastMessages, newestSeqs, pullRanges, pullSeqs } from '../messages/pull.js'
 import {
@@ -60,7 +87,6 @@ import {
   sentRequests,
 } from '../people/friend-requests.js'
 import { deleteFriend, importFriends, setRemark, updateFriends } from '../people/friends.js'
-import { groupIds, incrementalGroups } from '../people/groups.js'
 import {
   addNotificationAccount,
   searchNotificationAccounts,
@@ -143,8 +169,37 @@ const ROWS = {
   addNotificationAccount,
   updateNotificationAccount,
   searchNotificationAccounts,
+  createGroup,
+  joinGroup,
+  inviteToGroup,
+  answerGroupRequest,
+  quitGroup,
+  kickFromGroup,
+  dismissGroup,
+  transferGroup,
+  setMembers,
+  muteMember,
+  unmuteMember,
+  setGroup,
+  setGroupOld,
+  muteGroup,
+  unmuteGroup,
   incrementalGroups,
-  groupIds,
+  joinedGroupsPage,
+  joinedGroupIds,
+  groupsInfo,
+  groupAbstracts,
+  membersPage,
+  membersById,
+  memberUserIds,
+  memberIds,
+  incrementalMembers,
+  incrementalMembersBatch,
+  receivedGroupRequests,
+  sentGroupRequests,
+  groupRequestOf,
+  groupRequestsOf,
+  openGroupRequestCount,
   registerUsers,
   ensureUser,
   checkUsers,

@@ -8,9 +8,9 @@ import { findMany, scan } from '../../store/ports/steps.js'
 import { blacks, friends } from '../../store/schema/tables.js'
 import { assertSelf, operation, sliceOf } from '../operations/operation.js'
 import { findFriends, friendCount, idsOf } from './friends.js'
-import { idHashOf } from './id-hash.js'
+import { idsOrEqual, incremental } from './known-list.js'
 import { assertDistinct, findUsers, USERS_MAX, userToWire } from './users.js'
-import { changesSince, headOf, List } from './version-log.js'
+import { List } from './version-log.js'
 import {
   type BlackInfo,
   blackInfo,
@@ -117,17 +117,15 @@ export const incrementalFriends = operation(
   'reader',
   function* ({ caller }, { userID, version, versionID }: GetIncrementalFriendsReq): Operation<object> {
     assertSelf(caller, userID)
-    const changes = yield* changesSince(List.Friends, userID, { version, versionId: versionID })
-    const { orderVersion: sortVersion } = changes
-    const head = { version: changes.version, versionID: changes.versionId, sortVersion }
-    if (changes.isFull) return { ...head, full: true, delete: null, insert: null, update: null }
-    return {
-      ...head,
-      full: false,
-      delete: changes.deleted,
-      insert: yield* infosOf(yield* findFriends(userID, changes.inserted)),
-      update: yield* infosOf(yield* findFriends(userID, changes.updated)),
-    }
+    const { answer, changes } = yield* incremental(
+      List.Friends,
+      userID,
+      { version, versionID },
+      function* (ids) {
+        return yield* infosOf(yield* findFriends(userID, ids))
+      },
+    )
+    return { ...answer, sortVersion: changes.orderVersion }
   },
 )
 
@@ -135,11 +133,9 @@ export const friendIds = operation(
   'reader',
   function* ({ caller }, { userID, idHash }: { userID: UserId; idHash: number }): Operation<object> {
     assertSelf(caller, userID)
-    const ids = idsOf(yield* friendsOf(userID))
-    const { version, versionId } = yield* headOf(List.Friends, userID)
-    // As JSON has it: the hash has more bits than a number keeps.
-    const equal = Number(idHashOf(ids)) === idHash
-    return { version, versionID: versionId, equal, userIDs: equal ? null : ids }
+    const own = idsOf(yield* friendsOf(userID))
+    const { ids, ...answer } = yield* idsOrEqual(List.Friends, userID, own, idHash)
+    return { ...answer, userIDs: ids }
   },
 )
 

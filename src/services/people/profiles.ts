@@ -82,8 +82,10 @@ function* changeProfile(
   const after = { ...before!, ...set }
   yield* put(users, [after])
   yield* notify(context, toOwner(ContentType.ProfileChanged, userID, { userID }))
-  const isSeenByFriends = after.nickname !== before!.nickname || after.faceUrl !== before!.faceUrl
-  if (isSeenByFriends) yield* leaveFollowUp(context, FollowUp.ProfileToFriends, userID)
+  const isSeen = after.nickname !== before!.nickname || after.faceUrl !== before!.faceUrl
+  if (!isSeen) return
+  yield* leaveFollowUp(context, FollowUp.ProfileToFriends, userID)
+  yield* leaveFollowUp(context, FollowUp.ProfileToGroups, userID)
 }
 
 /** A friend who has the user in their list reads the profile again. */

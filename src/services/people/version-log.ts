@@ -74,6 +74,29 @@ export function* bump(
   return raised
 }
 
+/** The same for the lists of several owners, an element each: as many statements as for one. */
+export function* bumpEach(
+  list: List,
+  ownerIds: readonly string[],
+  elementId: string,
+  state: ChangeState,
+): Operation<void> {
+  if (ownerIds.length === 0) return
+  const heads = ownerIds.map((ownerId) => ({
+    bucket: bucketOfUser(ownerId),
+    ownerId,
+    list,
+    ...firstHead(list, ownerId),
+  }))
+  const locked = yield* lock(versions, heads.sort(byKey))
+  const raised = locked.map((head) => ({ ...head, version: head.version + 1 }))
+  yield* put(versions, raised)
+  yield* put(
+    versionLog,
+    raised.map(({ bucket, ownerId, version }) => ({ bucket, ownerId, list, elementId, state, version })),
+  )
+}
+
 /** The head of a list. */
 export function* headOf(list: List, ownerId: string): Operation<VersionHead> {
   return (yield* findOne(versions, bucketOfUser(ownerId), ownerId, list)) ?? firstHead(list, ownerId)

@@ -11,7 +11,13 @@ import {
   followUps,
   friendRequests,
   friends,
+  groupRequests,
+  groups,
+  members,
+  memberships,
   notificationAccounts,
+  ownGroupRequests,
+  records,
   TABLES,
   userCommands,
 } from './tables.js'
@@ -48,6 +54,17 @@ export const MIGRATIONS: readonly Migration[] = [
       { kind: 'makeTable', table: followUps },
       { kind: 'addColumn', table: blacks, column: 'ex', initial: null },
       { kind: 'addIndex', table: blacks, index: 'byTime' },
+    ],
+  },
+  {
+    number: 3,
+    steps: [
+      { kind: 'makeTable', table: groups },
+      { kind: 'makeTable', table: members },
+      { kind: 'makeTable', table: memberships },
+      { kind: 'makeTable', table: groupRequests },
+      { kind: 'makeTable', table: ownGroupRequests },
+      { kind: 'addColumn', table: records, column: 'atClearedSeq', initial: 0 },
     ],
   },
 ]

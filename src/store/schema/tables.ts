@@ -127,6 +127,95 @@ export const messages = defineTable(
   { byDigest: { columns: ['bucket', 'conversationId', 'digest'], isUnique: true } },
 )
 
+/**
+ * Groups. `status`, `needVerification`, `lookMembers`, `addFriends`: OpenIM's numbers, see `groups/values.ts`.
+ * `atAllSeq`, `noticeSeq`: the last message that named all members, and the last announcement, by their place in the
+ * conversation: what concerns all is noted once. Bucket of the group, as its conversation.
+ */
+export const groups = defineTable(
+  'groups',
+  {
+    bucket: int,
+    groupId: id,
+    ownerId: id,
+    creatorId: id,
+    status: int,
+    needVerification: int,
+    lookMembers: int,
+    addFriends: int,
+    memberCount: int,
+    createdMs: int,
+    notifiedMs: int,
+    notifierId: id,
+    atAllSeq: int,
+    atAllBy: id,
+    noticeSeq: int,
+    name: text,
+    notification: text,
+    introduction: text,
+    faceUrl: text,
+    ex: text,
+  },
+  ['bucket', 'groupId'],
+)
+
+/** Who is in a group. `rank`: 0 = owner, 1 = administrator, 2 = member; lists are in the order of `byPlace`. Bucket of the group. */
+export const members = defineTable(
+  'members',
+  {
+    bucket: int,
+    groupId: id,
+    userId: id,
+    rank: int,
+    joinedMs: int,
+    muteEndMs: int,
+    joinSource: int,
+    inviterId: id,
+    operatorId: id,
+    nickname: text,
+    faceUrl: text,
+    ex: text,
+  },
+  ['bucket', 'groupId', 'userId'],
+  { byPlace: { columns: ['bucket', 'groupId', 'rank', 'joinedMs'], isUnique: false } },
+)
+
+/** In which groups a user is. Bucket of the user. */
+export const memberships = defineTable('memberships', { bucket: int, userId: id, groupId: id }, [
+  'bucket',
+  'userId',
+  'groupId',
+])
+
+/** Who wants to come into a group. `result`: see `people/friend-requests.ts`. Bucket of the group. */
+export const groupRequests = defineTable(
+  'groupRequests',
+  {
+    bucket: int,
+    groupId: id,
+    userId: id,
+    result: int,
+    createdMs: int,
+    handledMs: int,
+    handlerId: id,
+    joinSource: int,
+    inviterId: id,
+    reqMsg: text,
+    handleMsg: text,
+    ex: text,
+  },
+  ['bucket', 'groupId', 'userId'],
+  { byTime: { columns: ['bucket', 'groupId', 'createdMs'], isUnique: false } },
+)
+
+/** Which groups a user wants to come into. Bucket of the user. */
+export const ownGroupRequests = defineTable(
+  'ownGroupRequests',
+  { bucket: int, userId: id, groupId: id, createdMs: int },
+  ['bucket', 'userId', 'groupId'],
+  { byTime: { columns: ['bucket', 'userId', 'createdMs'], isUnique: false } },
+)
+
 /** Messages that one user has deleted for themselves. Bucket of the conversation. */
 export const deletions = defineTable('deletions', { bucket: int, conversationId: id, userId: id, seq: int }, [
   'bucket',
@@ -135,7 +224,10 @@ export const deletions = defineTable('deletions', { bucket: int, conversationId:
   'seq',
 ])
 
-/** A conversation as one user has it: their settings, and what they have read. Bucket of the owner. */
+/**
+ * A conversation as one user has it: their settings, and what they have read. `minSeq`, `maxSeq`: what they may read of it,
+ * 0 = all. `atClearedSeq`: marks of the group up to there are gone. Bucket of the owner.
+ */
 export const records = defineTable(
   'records',
   {
@@ -158,6 +250,7 @@ export const records = defineTable(
     minSeq: int,
     maxSeq: int,
     readSeq: int,
+    atClearedSeq: int,
   },
   ['bucket', 'ownerId', 'conversationId'],
 )
@@ -169,7 +262,7 @@ export const destructs = defineTable('destructs', { bucket: int, ownerId: id, co
   'conversationId',
 ])
 
-/** The head of each versioned list. `list`: see `rules/people/version-log.ts`. Bucket of the owner. */
+/** The head of each versioned list. `list`: see `people/version-log.ts`. Bucket of the owner. */
 export const versions = defineTable(
   'versions',
   { bucket: int, ownerId: id, list: int, versionId: id, version: int },
@@ -226,4 +319,9 @@ export const TABLES = [
   outbox,
   jobs,
   followUps,
+  groups,
+  members,
+  memberships,
+  groupRequests,
+  ownGroupRequests,
 ] as const
