@@ -36,6 +36,16 @@ export const catalogue: readonly CatalogueEntry[] = [
     'A user is registered already; errDlt names them.',
     'never',
   ),
+  entry('GroupIDNotFoundError', 'callers of REST', 'There is no such group, or nobody is in it.', 'never'),
+  entry('GroupIDExisted', 'callers of REST', 'The ID of the group is taken.', 'never'),
+  entry('NotInGroupYetError', 'senders', 'The sender is no member of the group.', 'never'),
+  entry('DismissedAlreadyError', 'senders, callers of REST', 'The group was dismissed.', 'never'),
+  entry(
+    'GroupRequestHandled',
+    'callers of REST',
+    'The request to come into the group has been answered.',
+    'never',
+  ),
   entry('CanNotAddYourselfError', 'callers of REST', 'Users are no friends of their own.', 'never'),
   entry(
     'BlockedByPeer',
@@ -45,6 +55,8 @@ export const catalogue: readonly CatalogueEntry[] = [
   ),
   entry('RelationshipAlreadyError', 'callers of REST', 'The two are friends.', 'never'),
   entry('FriendRequestHandled', 'callers of REST', 'The request for friendship has been answered.', 'never'),
+  entry('MutedInGroup', 'senders', 'The sender is muted in the group.', 'later'),
+  entry('MutedGroup', 'senders', 'Only the owner and administrators of the group may speak.', 'later'),
   entry('MsgAlreadyRevoke', 'callers of REST', 'The message was revoked before.', 'never'),
   entry('TokenExpiredError', LOGIN, 'The token has expired.', 'with a new token'),
   entry(

@@ -39,6 +39,8 @@ import { MESSAGE_REQUESTS, SOCKET_READS } from './socket-reads.js'
 const ANSWER_MS = 9_500
 const MALLORY = 'mallory'
 const VICTIM = 'victim'
+/** Asks to come into every group. */
+const APPLICANT = 'zed'
 /** Of Mallory and the victim. */
 const CHAT = 'si_mallory_victim'
 /** Whom nothing of it concerns. */
@@ -57,6 +59,12 @@ const PROPER: readonly number[] = [
   WireCode.BlockedByPeer,
   WireCode.RelationshipAlreadyError,
   WireCode.FriendRequestHandled,
+  WireCode.UserIDNotFoundError,
+  WireCode.GroupIDNotFoundError,
+  WireCode.GroupIDExisted,
+  WireCode.NotInGroupYetError,
+  WireCode.DismissedAlreadyError,
+  WireCode.GroupRequestHandled,
 ]
 
 /** Right bodies that Mallory gets an error for: by then they are friends with the victim, who has not asked. */
@@ -65,6 +73,9 @@ const REFUSED: Readonly<Record<string, number>> = {
   '/friend/set_friend_remark': WireCode.RecordNotFoundError,
   '/friend/add_friend': WireCode.RelationshipAlreadyError,
   '/friend/add_friend_response': WireCode.RecordNotFoundError,
+  // They own the group.
+  '/group/join_group': WireCode.ArgsError,
+  '/group/quit_group': WireCode.NoPermissionError,
 }
 
 interface Answer {
@@ -123,6 +134,7 @@ class Stage {
       await login(ANN),
       await login(BOB),
     ]
+    await admin.userToken(APPLICANT, Platform.Web)
     for (const text of ['one', 'two', 'three']) await mallory.send(textMessage(MALLORY, VICTIM, text))
     await ann.send(textMessage(ANN, BOB, 'of others'))
     const database = databaseOf(dataDir)
@@ -153,6 +165,20 @@ class Stage {
         [ownerId ?? userId, conversationId].some((value) => ofOthers.has(value)),
       ),
     )
+  }
+
+  /** A group of Mallory with the victim, and one who has asked to come in. */
+  async group(groupID: string): Promise<string> {
+    const groupInfo = { groupID, groupType: 2, groupName: 'group' }
+    const calls: [path: string, body: object][] = [
+      ['/group/create_group', { ownerUserID: MALLORY, memberUserIDs: [VICTIM], groupInfo }],
+      ['/group/join_group', { groupID, joinSource: 3, inviterUserID: APPLICANT }],
+    ]
+    for (const [path, body] of calls) {
+      const { errCode, text } = await this.post(path, body)
+      if (errCode !== 0) throw new Error(text)
+    }
+    return groupID
   }
 
   async isUnharmed(t: Test): Promise<void> {
@@ -290,7 +316,8 @@ const RULES: [name: string, code: number, fields: Partial<MsgData>][] = [
   ['a good message', ok, {}],
   ['sessionType 0', ArgsError, { sessionType: 0 }],
   ['sessionType 2', ArgsError, { sessionType: 2 }],
-  ['sessionType 3, a group', ArgsError, { sessionType: 3, groupID: 'g' }],
+  ['sessionType 3, no group', ArgsError, { sessionType: 3 }],
+  ['sessionType 3, a group that is not there', RecordNotFoundError, { sessionType: 3, groupID: 'g' }],
   ['sessionType 4', ArgsError, { sessionType: 4 }],
   ['sessionType 5', ArgsError, { sessionType: 5 }],
   ['sessionType 1 of an account', NoPermissionError, { contentType: ContentType.AccountNotification }],
@@ -601,9 +628,11 @@ t.test('REST: each field of each path', async (t) => {
   const ids = [CHAT, 'n_mallory_victim', 'n_mallory_mallory']
   const subject = { userID: MALLORY, ann: MALLORY, bob: VICTIM, chat: CHAT, ids, seq: 1 }
   const before = await stage.otherChat()
-  for (const route of messageRoutesOfAll()) {
+  for (const [index, route] of messageRoutesOfAll().entries()) {
     await t.test(route.path, async (t) => {
-      const body = REST_CALLS.find(({ path }) => path === route.path)!.body(subject)
+      const group = route.path.startsWith('/group/') ? await stage.group(`group${index}`) : ''
+      const call = REST_CALLS.find(({ path }) => path === route.path)!
+      const body = call.body({ ...subject, group, applicant: APPLICANT })
       const expected = REFUSED[route.path] ?? ok
       t.equal((await stage.post(route.path, body)).errCode, expected, 'the body is right')
       const tries: [name: string, body: unknown][] = [
@@ -665,7 +694,16 @@ t.test('mutations of good requests change no chat of others, and are no failure 
   const stage = await Stage.open(t)
   const before = await stage.otherChat()
   const ids = [CHAT, 'n_mallory_victim']
-  const subject = { userID: MALLORY, ann: MALLORY, bob: VICTIM, chat: CHAT, ids, seq: 1 }
+  const subject = {
+    userID: MALLORY,
+    ann: MALLORY,
+    bob: VICTIM,
+    chat: CHAT,
+    ids,
+    seq: 1,
+    group: 'group',
+    applicant: APPLICANT,
+  }
   const token = await new Admin(`http://127.0.0.1:${stage.gateway.apiPort}`, SECRET).userToken(
     MALLORY,
     Platform.IOS,

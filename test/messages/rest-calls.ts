@@ -19,6 +19,9 @@ export interface Subject {
   ids: string[]
   /** A message that nobody has revoked. */
   seq: number
+  /** A group of Ann, in which Bob is a member, and one who has asked to come in. */
+  group: string
+  applicant: string
 }
 
 /** What stands in the way of callers that are not the user of the body. */
@@ -33,6 +36,12 @@ export type Rule =
   | 'caller'
   | 'admin'
   | 'anyToken'
+  /** Members of the group. */
+  | 'member'
+  /** Its owner, and its administrators. */
+  | 'manager'
+  /** Its owner. */
+  | 'owner'
 
 export interface RestCall {
   path: string
@@ -51,16 +60,6 @@ const text = ({ userID, bob }: Subject) => ({
   contentType: 101,
   sessionType: 1,
 })
-
-/** Answered with an empty list, whoever asks. */
-const EMPTY_LISTS = [
-  '/group/get_joined_group_list',
-  '/group/get_groups_info',
-  '/group/get_group_members_info',
-  '/group/get_recv_group_applicationList',
-  '/group/get_user_req_group_applicationList',
-  '/group/get_incremental_group_members_batch',
-]
 
 const page = ({ userID }: Subject) => ({ userID, pagination: { pageNumber: 1, showNumber: 10 } })
 const profile = ({ userID }: Subject) => ({ userInfo: { userID, nickname: 'New', ex: 'ex' } })
@@ -138,6 +137,142 @@ const FRIEND_CALLS: readonly RestCall[] = [
   { path: '/friend/remove_black', rule: 'own', body: black },
   { path: '/friend/get_black_list', rule: 'self', body: page },
   { path: '/friend/get_specified_blacks', rule: 'self', body: others },
+]
+
+const PAGE = { pageNumber: 1, showNumber: 10 }
+const inGroup = ({ group: groupID }: Subject) => ({ groupID })
+const groupIds = ({ group }: Subject) => ({ groupIDs: [group] })
+const ofBob = ({ group: groupID, bob: userID }: Subject) => ({ groupID, userID })
+const filter = { groupIDs: [], handleResults: [], pagination: PAGE }
+
+const GROUP_CALLS: readonly RestCall[] = [
+  { path: '/group/get_incremental_join_groups', rule: 'self', body: known },
+  { path: '/group/get_full_join_group_ids', rule: 'self', body: hashed },
+  {
+    path: '/group/get_joined_group_list',
+    rule: 'self',
+    body: ({ userID: fromUserID }) => ({ fromUserID, pagination: PAGE }),
+  },
+  { path: '/group/get_groups_info', rule: 'anyToken', body: groupIds },
+  { path: '/group/get_group_abstract_info', rule: 'member', body: groupIds },
+  {
+    path: '/group/get_incremental_group_members',
+    rule: 'member',
+    body: (subject) => ({ ...inGroup(subject), version: 0, versionID: '' }),
+  },
+  {
+    path: '/group/get_incremental_group_members_batch',
+    rule: 'self',
+    body: ({ userID, group: groupID }) => ({ userID, reqList: [{ groupID, version: 0, versionID: '' }] }),
+  },
+  {
+    path: '/group/get_full_group_member_user_ids',
+    rule: 'member',
+    body: (subject) => ({ ...inGroup(subject), idHash: 0 }),
+  },
+  { path: '/group/get_group_member_user_id', rule: 'member', body: inGroup },
+  {
+    path: '/group/get_group_member_list',
+    rule: 'member',
+    body: (subject) => ({ ...inGroup(subject), pagination: PAGE, filter: 0, keyword: '' }),
+  },
+  {
+    path: '/group/get_group_members_info',
+    rule: 'member',
+    body: (subject) => ({ ...inGroup(subject), userIDs: [subject.bob] }),
+  },
+  {
+    path: '/group/create_group',
+    rule: 'own',
+    body: (subject) => ({
+      ownerUserID: subject.userID,
+      memberUserIDs: [otherOf(subject)],
+      groupInfo: { groupType: 2, groupName: 'New' },
+    }),
+  },
+  {
+    path: '/group/set_group_info',
+    rule: 'manager',
+    body: (subject) => ({ groupInfoForSet: { ...inGroup(subject), introduction: 'New' } }),
+  },
+  {
+    path: '/group/set_group_info_ex',
+    rule: 'manager',
+    body: (subject) => ({ ...inGroup(subject), notification: 'New' }),
+  },
+  { path: '/group/mute_group', rule: 'manager', body: inGroup },
+  { path: '/group/cancel_mute_group', rule: 'manager', body: inGroup },
+  {
+    path: '/group/transfer_group',
+    rule: 'owner',
+    body: (subject) => ({
+      ...inGroup(subject),
+      oldOwnerUserID: subject.ann,
+      newOwnerUserID: subject.bob,
+    }),
+  },
+  { path: '/group/dismiss_group', rule: 'owner', body: inGroup },
+  {
+    path: '/group/join_group',
+    rule: 'own',
+    body: (subject) => ({ ...inGroup(subject), joinSource: 3, inviterUserID: subject.userID }),
+  },
+  {
+    path: '/group/invite_user_to_group',
+    rule: 'member',
+    body: (subject) => ({ ...inGroup(subject), invitedUserIDs: [subject.applicant] }),
+  },
+  {
+    path: '/group/quit_group',
+    rule: 'self',
+    body: (subject) => ({ ...inGroup(subject), userID: subject.userID }),
+  },
+  {
+    path: '/group/kick_group',
+    rule: 'owner',
+    body: (subject) => ({ ...inGroup(subject), kickedUserIDs: [subject.bob] }),
+  },
+  {
+    path: '/group/set_group_member_info',
+    rule: 'member',
+    body: (subject) => ({ members: [{ ...ofBob(subject), nickname: 'New' }] }),
+  },
+  {
+    path: '/group/mute_group_member',
+    rule: 'manager',
+    body: (subject) => ({ ...ofBob(subject), mutedSeconds: 60 }),
+  },
+  { path: '/group/cancel_mute_group_member', rule: 'manager', body: ofBob },
+  {
+    path: '/group/group_application_response',
+    rule: 'manager',
+    body: (subject) => ({ ...inGroup(subject), fromUserID: subject.applicant, handleResult: 1 }),
+  },
+  {
+    path: '/group/get_recv_group_applicationList',
+    rule: 'self',
+    body: ({ userID: fromUserID }) => ({ fromUserID, ...filter }),
+  },
+  {
+    path: '/group/get_user_req_group_applicationList',
+    rule: 'self',
+    body: ({ userID }) => ({ userID, ...filter }),
+  },
+  {
+    path: '/group/get_specified_user_group_request_info',
+    rule: 'self',
+    body: (subject) => ({ ...inGroup(subject), userID: subject.userID }),
+  },
+  {
+    path: '/group/get_group_users_req_application_list',
+    rule: 'manager',
+    body: (subject) => ({ ...inGroup(subject), userIDs: [subject.applicant] }),
+  },
+  {
+    path: '/group/get_group_application_unhandled_count',
+    rule: 'self',
+    body: ({ userID }) => ({ userID, time: 0 }),
+  },
 ]
 
 export const REST_CALLS: readonly RestCall[] = [
@@ -274,9 +409,7 @@ export const REST_CALLS: readonly RestCall[] = [
     body: ({ userID, ids }) => ({ ownerUserID: userID, conversationIDs: ids }),
   },
   ...FRIEND_CALLS,
-  { path: '/group/get_incremental_join_groups', rule: 'self', body: known },
-  { path: '/group/get_full_join_group_ids', rule: 'self', body: hashed },
-  ...EMPTY_LISTS.map((path): RestCall => ({ path, rule: 'anyToken', body: none })),
+  ...GROUP_CALLS,
   {
     path: '/user/user_register',
     rule: 'admin',

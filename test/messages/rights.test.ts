@@ -5,6 +5,7 @@
  * chat of Ann and Bob. What was refused, or only read, has changed nothing in the database.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import type { RouteDeps } from '../../src/doors/rest/route.js'
@@ -46,6 +47,9 @@ const AS_ANN: Record<Rule, Verdicts> = {
   caller: { nobody: MISSING, stranger: 'leftOut', peer: 'served', self: 'served', admin: 'leftOut' },
   admin: { nobody: MISSING, stranger: DENIED, peer: DENIED, self: DENIED, admin: 'served' },
   anyToken: { nobody: MISSING, stranger: 'served', peer: 'served', self: 'served', admin: 'served' },
+  member: { nobody: MISSING, stranger: DENIED, peer: 'served', self: 'served', admin: 'served' },
+  manager: { nobody: MISSING, stranger: ABSENT, peer: DENIED, self: 'served', admin: 'served' },
+  owner: { nobody: MISSING, stranger: DENIED, peer: DENIED, self: 'served', admin: 'served' },
 }
 
 /** In the caller's own name. */
@@ -63,8 +67,24 @@ const NOT_THERE: Partial<Verdicts> = { stranger: ABSENT, peer: ABSENT, self: ABS
 /** The stranger has noted something before; the others are new. */
 const NOTED_BY_STRANGER: Partial<Verdicts> = { ...NOT_THERE, stranger: 'served' }
 
+/** Whoever calls. Ann comes before the administrator, who finds done what Ann did. */
+const GROUPS: Readonly<Record<string, Partial<Verdicts>>> = {
+  '/group/transfer_group': { admin: WireCode.ArgsError },
+  '/group/dismiss_group': { admin: WireCode.DismissedAlreadyError },
+  // Bob sends themselves away.
+  '/group/kick_group': { peer: WireCode.ArgsError, admin: WireCode.UserIDNotFoundError },
+  '/group/group_application_response': { admin: WireCode.GroupRequestHandled },
+}
+/** Who is a member cannot come in. */
+const IS_MEMBER = WireCode.ArgsError
+
 /** In the name of Ann, where it is an error. Bob has asked for friendship, and Ann answers before the administrator. */
 const OF_ANN: Readonly<Record<string, Partial<Verdicts>>> = {
+  ...GROUPS,
+  '/group/join_group': { self: IS_MEMBER, admin: IS_MEMBER },
+  // The owner stays.
+  '/group/quit_group': { self: DENIED, admin: DENIED },
+  '/group/get_specified_user_group_request_info': { stranger: ABSENT },
   '/friend/set_friend_remark': { self: ABSENT, admin: ABSENT },
   '/friend/add_friend_response': { admin: WireCode.ArgsError },
   // Nothing has been noted.
@@ -79,6 +99,10 @@ const NO_RECORD: Partial<Verdicts> = { stranger: ABSENT, admin: ABSENT }
 const NOT_THEIR_NAME: Partial<Verdicts> = { stranger: WireCode.ArgsError, admin: WireCode.ArgsError }
 
 const THEMSELVES: Readonly<Record<string, Partial<Verdicts>>> = {
+  ...GROUPS,
+  '/group/create_group': { admin: WireCode.UserIDNotFoundError },
+  '/group/join_group': { peer: IS_MEMBER, self: IS_MEMBER, admin: ABSENT },
+  '/group/quit_group': { stranger: ABSENT, self: DENIED, admin: ABSENT },
   '/msg/mark_conversation_as_read': NO_RECORD,
   '/msg/mark_msgs_as_read': NO_RECORD,
   '/msg/set_conversation_has_read_seq': NO_RECORD,
@@ -134,6 +158,8 @@ const SHOWS: Readonly<Record<string, readonly MarkName[]>> = {
 const REPEATS: readonly string[] = [String(RequestId.PullBySeqList)]
 
 const STRANGER = 'eve'
+/** Asks to come into every group. */
+const APPLICANT = 'zed'
 const ADMIN = 'imAdmin'
 
 interface Answer {
@@ -148,6 +174,8 @@ interface Chat {
   chat: string
   ids: string[]
   marks: Marks
+  group: string
+  applicant: string
 }
 
 class Stage {
@@ -163,7 +191,7 @@ class Stage {
   static async open(t: Test, env: Record<string, string> = {}): Promise<Stage> {
     const dataDir = temporaryFolder('rights')
     const node = await messageNode(t, { DATA_DIR: dataDir, API_CALLS_PER_S_PER_ADDRESS: '100000', ...env })
-    await node.token(STRANGER, Platform.Web)
+    for (const user of [STRANGER, APPLICANT]) await node.token(user, Platform.Web)
     const database = databaseOf(dataDir)
     t.teardown(() => database.close())
     const stage = new Stage(t, node, database)
@@ -172,8 +200,13 @@ class Stage {
     return stage
   }
 
-  dump() {
-    return dumpOf(this.database)
+  /** Once all that follows from earlier calls is done. */
+  async dump(): Promise<Dump> {
+    for (;;) {
+      const dump = await dumpOf(this.database)
+      if (dump.followUps!.length === 0) return dump
+      await sleep(5)
+    }
   }
 
   async post(path: string, body: object, token?: string): Promise<Answer> {
@@ -219,6 +252,8 @@ class Stage {
       chat: ids[0]!,
       ids,
       marks: { listed: ids[0]!, chat: '', pair: '', own: '' },
+      group: `group${count}`,
+      applicant: APPLICANT,
     }
     const act = async (path: string, body: object, token?: string) => {
       const answer = await this.post(path, body, token ?? this.#adminToken)
@@ -241,6 +276,9 @@ class Stage {
       tokens[0],
     )
     await act('/friend/add_friend', { fromUserID: bob, toUserID: ann, reqMsg: 'please' }, tokens[1])
+    const groupInfo = { groupID: chat.group, groupType: 2, groupName: 'walkers' }
+    await act('/group/create_group', { ownerUserID: ann, memberUserIDs: [bob], groupInfo }, tokens[0])
+    await act('/group/join_group', { groupID: chat.group, joinSource: 3, inviterUserID: APPLICANT })
     const { messages } = await this.dump()
     const [ofChat, ofPair, own] = ids.map((id) => {
       const body = messages!.findLast(({ conversationId }) => conversationId === id)!.body
@@ -291,7 +329,16 @@ function shownTo(caller: Caller, key: string, isOfAnn: boolean): readonly MarkNa
 /** The operation that a path ends in, `send` for sending, or none. */
 async function operationOf(path: string): Promise<string> {
   const route = messageRoutesOfAll().find((one) => one.path === path)!
-  const subject = { userID: 'u', ann: 'a', bob: 'b', chat: 'si_a_b', ids: ['si_a_b'], seq: 1 }
+  const subject = {
+    userID: 'u',
+    ann: 'a',
+    bob: 'b',
+    chat: 'si_a_b',
+    ids: ['si_a_b'],
+    seq: 1,
+    group: 'g',
+    applicant: 'z',
+  }
   const body = route.body.parse(REST_CALLS.find((call) => call.path === path)!.body(subject))
   let called = ''
   const operations = {

@@ -95,7 +95,7 @@ function* newRecordOf(
 ): Operation<ConversationRecord> {
   // That of a group is born with the membership.
   if (conversationType === SessionType.Group)
-    throw new CallRefusedError(WireCode.RecordNotFoundError, 'conversationID: not one of this user')
+    throw argsError('conversationID: expected one of a group that the user is in')
   const parties = pairOf(ownerId, userID)
   const isOfAccount = conversationType === SessionType.Notification
   if (conversationID !== (isOfAccount ? accountChatId(parties) : singleChatId(parties))) {

@@ -157,7 +157,16 @@ export const clearAllConversations = operation(
   'writer',
   function* (context, request: ClearRequest): Operation<object> {
     assertSelf(context.caller, request.userID)
-    return yield* clear(context, request, yield* recordsOf(request.userID))
+    const own = yield* recordsOf(request.userID)
+    if (!request.deleteSyncOpt.IsSyncOther) return yield* clear(context, request, own)
+    // Groups are cleared for their user alone: most are somebody else's.
+    const inGroups = own.filter(({ type }) => type === SessionType.Group)
+    yield* clear(
+      context,
+      request,
+      own.filter((record) => !inGroups.includes(record)),
+    )
+    return yield* clearForSelf(context, request.userID, request.deleteSyncOpt, inGroups)
   },
 )
 
@@ -166,8 +175,6 @@ function* clear(
   { userID, deleteSyncOpt }: ClearRequest,
   own: readonly ConversationRecord[],
 ): Operation<object> {
-  if (own.length === 0) return {}
-  const ids = own.map(({ conversationId }) => conversationId)
   if (deleteSyncOpt.IsSyncOther) {
     assertForAll(context, false)
     for (const { type, groupId } of own)
@@ -175,11 +182,22 @@ function* clear(
     for (const record of own) yield* clearForAll(context, record)
     return {}
   }
+  return yield* clearForSelf(context, userID, deleteSyncOpt, own)
+}
+
+function* clearForSelf(
+  context: OperationContext,
+  userID: UserId,
+  { IsSyncSelf }: SyncOption,
+  own: readonly ConversationRecord[],
+): Operation<object> {
+  if (own.length === 0) return {}
+  const ids = own.map(({ conversationId }) => conversationId)
   const cleared: ConversationRecord[] = []
   for (const record of own) cleared.push(yield* clearedForOwner(record))
   yield* writeRecords(userID, cleared, ChangeState.Update)
   yield* notify(context, conversationsChanged(userID, ids))
-  if (deleteSyncOpt.IsSyncSelf) yield* tellCleared(context, userID, { userId: userID, groupId: '' }, ids)
+  if (IsSyncSelf) yield* tellCleared(context, userID, { userId: userID, groupId: '' }, ids)
   return {}
 }
 
