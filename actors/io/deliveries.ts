@@ -49,11 +49,17 @@ interface State extends Args {
   /** A look at the gaps is due. */
   isLooking: boolean
   /** Messages to groups of which it has to be asked who is in them, in order. */
-  unsure: Map<string, { delivery: Delivery; isLate: boolean }[]>
+  unsure: Map<string, Waiting[]>
   /** In order; later pushes to the same connections wait behind them. */
   own: Push[]
   /** Connections with a push in `own`. */
   waiting: Set<ConnectionReport>
+}
+
+/** A message whose receivers are not known yet. */
+interface Waiting {
+  delivery: Delivery
+  isLate: boolean
 }
 
 interface Push {
@@ -82,6 +88,8 @@ const READ_MS = 5_000
 const LATE_MS = 5_000
 /** A database that is away is asked again. */
 const RETRY_MS = 1_000
+/** Messages of one group that wait until its members are known. */
+const UNSURE_MAX = 1_000
 
 export const deliveries = defineActor<Deliveries.Command | Private, State, Args>({
   kind: 'deliveries',
@@ -175,7 +183,7 @@ function deliver(ctx: Ctx, state: State, delivery: Delivery, isLate: boolean): v
   const { audience } = delivery
   if (audience === undefined) return pushTo(ctx, state, delivery.userIds, delivery, isLate)
   const behind = state.unsure.get(audience.groupId)
-  if (behind !== undefined) return void behind.push({ delivery, isLate })
+  if (behind !== undefined) return wait(ctx, state, audience.groupId, behind, { delivery, isLate })
   const members = state.hub.audiences.membersFor(audience)
   if (members === undefined) {
     state.unsure.set(audience.groupId, [{ delivery, isLate }])
@@ -205,6 +213,15 @@ function pushTo(
 }
 
 // Groups whose members have to be asked for
+
+/** Where too much waits, the members who are here come again, and read it. */
+function wait(ctx: Ctx, { hub }: State, groupId: string, behind: Waiting[], one: Waiting): void {
+  behind.push(one)
+  if (behind.length <= UNSURE_MAX) return
+  behind.length = 0
+  for (const userId of hub.audiences.knownMembers(groupId))
+    for (const { connection } of hub.connectionsOf(userId)) ctx.signal(connection, { kind: 'dismiss' })
+}
 
 function askMembers(ctx: Ctx, { hub, reader }: State, groupId: string): void {
   const since = hub.audiences.sinceOf(groupId)

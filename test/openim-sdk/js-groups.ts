@@ -1,5 +1,5 @@
 /** What people do in groups, each with an unmodified `@openim/client-sdk`. */
-import type { GroupItem, GroupMemberItem, MessageItem } from '@openim/client-sdk'
+import type { ConversationItem, GroupItem, GroupMemberItem, MessageItem } from '@openim/client-sdk'
 import { JsScenarios } from './js-scenarios.js'
 import type { JsUser } from './js-user.js'
 import { RefusedError } from './sdk-user.js'
@@ -14,6 +14,7 @@ const NOT_SENT = 10006
 const MUTED = 1402
 const GROUP_MUTED = 1403
 const ALL_MEMBERS = 0
+const AT_ME = 1
 const WORKING_GROUP = 2
 const NO_VERIFICATION = 2
 
@@ -35,6 +36,9 @@ async function say(from: JsUser, { groupID }: GroupItem, text: string): Promise<
   const message = await from.newText(text)
   return from.call('sendMessage', { recvID: '', groupID, message })
 }
+
+/** The SDK's types want another form of the texts than it sends. */
+const describe = (user: JsUser, group: Partial<GroupItem>) => user.call('setGroupInfo', group as never)
 
 async function refusalOf(call: Promise<unknown>): Promise<number | undefined> {
   try {
@@ -141,4 +145,64 @@ scenario('one asks to come in, and is let in; into an open group all come', asyn
   await say(ann, open, 'no questions')
   await bob.receives('no questions')
   t.same(await membersOf(ann, open), [bob.userId, ann.userId])
+})
+
+scenario(
+  'members see another name of the group, an announcement, and the nickname of one',
+  async (t, login) => {
+    const [ann, bob] = await Promise.all([login('ann'), login('bob')])
+    const group = await found(ann, [bob])
+    const { groupID } = group
+    const changed = () => bob.dataOf<GroupItem>('OnGroupInfoChanged')
+    await describe(ann, { groupID, groupName: 'runners' })
+    await bob.until('the name', () => changed().find(({ groupName }) => groupName === 'runners'))
+    await describe(ann, { groupID, notification: 'at nine' })
+    await bob.until('the announcement', () =>
+      changed().find(({ notification }) => notification === 'at nine'),
+    )
+    await ann.call('setSelfInfo', { nickname: 'Ann the Swift' })
+    const member = await bob.until('the nickname', () =>
+      bob
+        .dataOf<GroupMemberItem>('OnGroupMemberInfoChanged')
+        .find(({ nickname }) => nickname === 'Ann the Swift'),
+    )
+    t.equal(member.userID, ann.userId)
+  },
+)
+
+scenario('who was away finds at the next login what became of their groups', async (t, login) => {
+  const [ann, bob] = await Promise.all([login('ann'), login('bob')])
+  const left = await found(ann, [bob], { groupName: 'left' })
+  const ended = await found(ann, [bob], { groupName: 'ended' })
+  const kept = await found(ann, [bob], { groupName: 'kept' })
+  await bob.close()
+  await ann.call('kickGroupMember', { groupID: left.groupID, reason: '', userIDList: [bob.userId] })
+  await ann.call('dismissGroup', ended.groupID)
+  await describe(ann, { groupID: kept.groupID, groupName: 'renamed' })
+  const fresh = await ann.call('createGroup', {
+    memberUserIDs: [bob.userId],
+    groupInfo: { groupName: 'fresh', groupType: WORKING_GROUP },
+  })
+  const bobAgain = await login('bob')
+  const groups = await bobAgain.call('getJoinedGroupListPage', { offset: 0, count: 50 })
+  t.same(groups.map(({ groupName }) => groupName).sort(), ['fresh', 'renamed'])
+  await say(ann, fresh, 'welcome')
+  await bobAgain.receives('welcome')
+  t.equal(await refusalOf(say(bobAgain, left, 'x')), NOT_SENT)
+})
+
+scenario('who is named in a message finds the conversation marked', async (t, login) => {
+  const [ann, bob, cid] = await Promise.all([login('ann'), login('bob'), login('cid')])
+  const group = await found(ann, [bob, cid])
+  const { groupID } = group
+  const message = await ann.call('createTextAtMessage', { text: 'you', atUserIDList: [bob.userId] })
+  await ann.call('sendMessage', { recvID: '', groupID, message })
+  const atOf = (user: JsUser) =>
+    user
+      .dataOf<ConversationItem[]>('OnConversationChanged')
+      .flat()
+      .findLast((conversation) => conversation.groupID === groupID && conversation.groupAtType !== 0)
+      ?.groupAtType
+  t.equal(await bob.until('the mark', () => atOf(bob)), AT_ME)
+  t.equal(atOf(cid), undefined)
 })

@@ -79,6 +79,11 @@ export class Audiences {
     return group.members
   }
 
+  /** The members who are here, as far as is known. */
+  knownMembers(groupId: string): ReadonlySet<UserId> {
+    return this.#groups.get(groupId)?.members ?? NOBODY
+  }
+
   /** The version from which changes are missing. */
   sinceOf(groupId: string): number {
     return this.#groups.get(groupId)?.epoch ?? 0
