@@ -5,67 +5,12 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { bucketOfUser } from '../../src/rules/messages/bucket.js'
-import { CallRefusedError } from '../../src/services/call-refused.js'
-import type { OperationContext } from '../../src/services/operations/operation.js'
-import { carryOut, type InputOf, type OperationName } from '../../src/services/operations/table.js'
 import type { Database } from '../../src/store/ports/database.js'
-import { put } from '../../src/store/ports/steps.js'
-import { TABLES, users } from '../../src/store/schema/tables.js'
-import { MysqlDatabase } from '../../src/store/sql/mysql/mysql-database.js'
-import { migrate } from '../../src/store/sql/schema/migrate.js'
-import { SqliteDatabase } from '../../src/store/sql/sqlite/sqlite-database.js'
-import { MARIADB_MISSING, startMariadb } from '../support/mariadb-server.js'
-import { SETTINGS } from '../support/operation-settings.js'
+import { MARIADB_MISSING } from '../support/mariadb-server.js'
 import { DatabaseModel } from '../world/database.js'
+import { NAMES, People, playOnEach } from './people.js'
 
-const NAMES = ['ann', 'Ann', 'bob', 'cid', 'dan']
 const PAGE = { pageNumber: 1, showNumber: 100 }
-
-/** Each history has users of its own, whom no other has met. */
-class People {
-  #nowMs = 1_000
-  #ids = 0
-
-  constructor(
-    readonly database: Database,
-    readonly suffix: string,
-  ) {}
-
-  nameOf(index: number): string {
-    return `${NAMES[index]}${this.suffix}`
-  }
-
-  get all(): string[] {
-    return NAMES.map((_, index) => this.nameOf(index))
-  }
-
-  async register(): Promise<void> {
-    const rest = { nickname: '', faceUrl: '', ex: '', createdMs: 0, level: 0, recvOpt: 0 }
-    const rows = this.all.map((userId) => ({ bucket: bucketOfUser(userId), userId, ...rest }))
-    await this.database.write(() => put(users, rows))
-  }
-
-  /** The answer, or the number of the refusal. */
-  async call<N extends OperationName>(operation: N, userId: string, input: InputOf<N>) {
-    this.#nowMs += 10
-    const context: OperationContext = {
-      caller: { userId, isAdmin: true, operationId: 'test' },
-      nowMs: this.#nowMs,
-      newId: () => `${this.suffix}-${++this.#ids}`,
-      settings: SETTINGS,
-      deliveries: [],
-      followUps: [],
-    }
-    try {
-      const output = await this.database.write(() => carryOut(operation, context, JSON.stringify(input)))
-      return JSON.parse(output as string)
-    } catch (error) {
-      if (error instanceof CallRefusedError) return { refused: error.errCode }
-      throw error
-    }
-  }
-}
 
 type Act = (people: People) => Promise<unknown>
 
@@ -109,7 +54,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     ([owner, others]): Act =>
       (people) => {
         const [ownerUserID, friendUserIDs] = [people.nameOf(owner), others.map((one) => people.nameOf(one))]
-        return people.call('importFriends', 'admin', { ownerUserID, friendUserIDs })
+        return people.callAsAdmin('importFriends', { ownerUserID, friendUserIDs })
       },
   ),
   pair.map(
@@ -217,30 +162,5 @@ t.test('whatever friends do, each list replayed from any version is the list', a
 })
 
 t.test('each engine gives the same answers', { skip: MARIADB_MISSING ?? false }, async (t) => {
-  const mariadb = await startMariadb()
-  t.teardown(() => mariadb.stop())
-  const server = await MysqlDatabase.open({
-    address: mariadb.address,
-    writersMax: 2,
-    readersMax: 2,
-    statementMs: 5_000,
-  })
-  t.teardown(() => server.close())
-  await migrate({ database: server, holder: 'test', tell: () => {} })
-  const file = SqliteDatabase.open({ path: ':memory:', readOnly: false })
-  t.teardown(() => file.close())
-  file.create(TABLES)
-  const model = new DatabaseModel().connect()
-  let count = 0
-  await fc.assert(
-    fc.asyncProperty(history, async ([acts, looks]) => {
-      const suffix = `-${++count}-`
-      const [one, ...others] = await Promise.all(
-        [file, server, model].map((database) => play(database, suffix, acts, looks)),
-      )
-      for (const other of others) assert.deepEqual(other, one)
-    }),
-    { numRuns: 6 },
-  )
-  t.pass(`${count} histories`)
+  await playOnEach(t, history, (database, suffix, [acts, looks]) => play(database, suffix, acts, looks))
 })
