@@ -175,6 +175,7 @@ function* clear(
   { userID, deleteSyncOpt }: ClearRequest,
   own: readonly ConversationRecord[],
 ): Operation<object> {
+  if (own.length === 0) return {}
   if (deleteSyncOpt.IsSyncOther) {
     assertForAll(context, false)
     for (const { type, groupId } of own)

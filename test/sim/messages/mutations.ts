@@ -12,7 +12,7 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     name: 'messages: first reads do not wait until the login is recorded',
     faults: ['slowAssert'],
     file: 'actors/io/connection/messages.ts',
-    find: 'if (state.recordedMs !== undefined || state.reading?.earlyMs !== undefined) return read(ctx, state, request)',
+    find: 'if (mayRead(state) || state.reading?.earlyMs !== undefined) return read(ctx, state, request)',
     replace: 'return read(ctx, state, request)',
   },
   {
@@ -40,12 +40,12 @@ export const MESSAGE_MUTATIONS: MessageMutation[] = [
     name: 'messages: where a user was found is remembered',
     faults: [],
     file: 'actors/sync/message-sync.ts',
-    find: 'const call = askStore(state.access, ({ presence }) => presence.read(userIds))',
-    replace: `const found = (state.found ??= new Map())
-  const call = askStore(state.access, async ({ presence }) => {
-    for (const one of await presence.read(userIds.filter((id) => !found.has(id)))) found.set(one.userId, one)
-    return userIds.flatMap((id) => found.get(id) ?? [])
-  })`,
+    find: 'found: userIds.length === 0 ? [] : await presence.read(userIds),',
+    replace: `found: await (async () => {
+      const found = (state.found ??= new Map())
+      for (const one of await presence.read(userIds.filter((id) => !found.has(id)))) found.set(one.userId, one)
+      return userIds.flatMap((id) => found.get(id) ?? [])
+    })(),`,
   },
   {
     name: 'messages: a lower number is passed on',
