@@ -2,16 +2,16 @@
 import { join } from 'node:path'
 import type { Database, Row } from '../../src/store/ports/database.js'
 import { scan } from '../../src/store/ports/steps.js'
-import { TABLES } from '../../src/store/schema/tables.js'
+import { jobs, TABLES } from '../../src/store/schema/tables.js'
 import { SqliteDatabase } from '../../src/store/sql/sqlite/sqlite-database.js'
 
-/** The rows of each table, in the order of its key. */
+/** The rows of each table, in the order of its key. Without `jobs`, where the writer notes each minute that it looked. */
 export type Dump = Record<string, Row[]>
 
 export function dumpOf(database: Database): Promise<Dump> {
   return database.read(function* () {
     const dump: Dump = {}
-    for (const table of TABLES) dump[table.name] = (yield* scan(table, [])) as Row[]
+    for (const table of TABLES) if (table !== jobs) dump[table.name] = (yield* scan(table, [])) as Row[]
     return dump
   })
 }
