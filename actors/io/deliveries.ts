@@ -48,7 +48,7 @@ interface State extends Args {
   gaps: Map<ConversationId, number>
   /** A look at the gaps is due. */
   isLooking: boolean
-  /** Messages to groups of which it has to be asked who is in them, in order. */
+  /** Messages to groups whose members are being read again, by group and in order. */
   unsure: Map<string, Waiting[]>
   /** In order; later pushes to the same connections wait behind them. */
   own: Push[]
@@ -212,7 +212,7 @@ function pushTo(
   }
 }
 
-// Groups whose members have to be asked for
+// Groups whose members are read again
 
 /** Where too much waits, the members who are here come again, and read it. */
 function wait(ctx: Ctx, { hub }: State, groupId: string, behind: Waiting[], one: Waiting): void {

@@ -10,9 +10,8 @@ import { outgoingFrom } from '../../src/services/messages/outgoing.js'
 import { sendAll } from '../../src/services/messages/send.js'
 import type { Database } from '../../src/store/ports/database.js'
 import { textMessage } from '../messages/chat.js'
-import { NAMES, People, playOnEach } from '../people/people.js'
+import { type Act, type History, historyOf, People, playMany, playOnEach, who } from '../people/people.js'
 import { MARIADB_MISSING } from '../support/mariadb-server.js'
-import { DatabaseModel } from '../world/database.js'
 
 const PAGE = { pageNumber: 1, showNumber: 100 }
 const OWNER_LEVEL = 100
@@ -20,9 +19,6 @@ const DISMISSED = 2
 
 const groupOf = ({ suffix }: People) => `group${suffix}`
 
-type Act = (people: People) => Promise<unknown>
-
-const who = fc.nat({ max: NAMES.length - 1 })
 const some = fc.uniqueArray(who, { minLength: 1 })
 
 /** An act of one on others. */
@@ -181,7 +177,7 @@ async function assertSound(people: People, copies: readonly Copy[]): Promise<voi
   }
 }
 
-async function play(database: Database, suffix: string, acts: readonly Act[], looks: readonly number[]) {
+async function play(database: Database, suffix: string, [acts, looks]: History) {
   const people = new People(database, suffix)
   await people.register()
   const groupInfo = { groupID: groupOf(people), groupName: 'name', groupType: 2, needVerification: 0 }
@@ -215,24 +211,12 @@ async function play(database: Database, suffix: string, acts: readonly Act[], lo
   return JSON.parse(JSON.stringify(answers).replaceAll(suffix, ''))
 }
 
-const ACTS_MAX = 60
-const history = fc.tuple(
-  fc.array(act, { minLength: 20, maxLength: ACTS_MAX, size: 'max' }),
-  fc.array(who, { minLength: ACTS_MAX, maxLength: ACTS_MAX }),
-)
+const history = historyOf(act)
 
 t.test('whatever members do, there is one owner, and each list is what its changes lead to', async (t) => {
-  const database = new DatabaseModel().connect()
-  let count = 0
-  await fc.assert(
-    fc.asyncProperty(history, async ([acts, looks]) => {
-      await play(database, `-${++count}-`, acts, looks)
-    }),
-    { numRuns: 40 },
-  )
-  t.pass(`${count} histories`)
+  await playMany(t, history, play)
 })
 
 t.test('each engine gives the same answers', { skip: MARIADB_MISSING ?? false }, async (t) => {
-  await playOnEach(t, history, (database, suffix, [acts, looks]) => play(database, suffix, acts, looks))
+  await playOnEach(t, history, play)
 })

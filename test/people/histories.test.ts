@@ -7,14 +7,10 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Database } from '../../src/store/ports/database.js'
 import { MARIADB_MISSING } from '../support/mariadb-server.js'
-import { DatabaseModel } from '../world/database.js'
-import { NAMES, People, playOnEach } from './people.js'
+import { type Act, type History, historyOf, People, playMany, playOnEach, who } from './people.js'
 
 const PAGE = { pageNumber: 1, showNumber: 100 }
 
-type Act = (people: People) => Promise<unknown>
-
-const who = fc.nat({ max: NAMES.length - 1 })
 const pair = fc.record({ from: who, to: who })
 const act: fc.Arbitrary<Act> = fc.oneof(
   pair.map(
@@ -120,7 +116,7 @@ class Copy {
 }
 
 /** Plays a history, and gives all its answers, without the names that are its own. */
-async function play(database: Database, suffix: string, acts: readonly Act[], looks: readonly number[]) {
+async function play(database: Database, suffix: string, [acts, looks]: History) {
   const people = new People(database, suffix)
   await people.register()
   const copies = people.all.map((userId) => new Copy(people, userId))
@@ -143,24 +139,12 @@ async function play(database: Database, suffix: string, acts: readonly Act[], lo
   return JSON.parse(JSON.stringify(answers).replaceAll(suffix, ''))
 }
 
-const ACTS_MAX = 60
-const history = fc.tuple(
-  fc.array(act, { minLength: 20, maxLength: ACTS_MAX, size: 'max' }),
-  fc.array(who, { minLength: ACTS_MAX, maxLength: ACTS_MAX }),
-)
+const history = historyOf(act)
 
 t.test('whatever friends do, each list replayed from any version is the list', async (t) => {
-  const database = new DatabaseModel().connect()
-  let count = 0
-  await fc.assert(
-    fc.asyncProperty(history, async ([acts, looks]) => {
-      await play(database, `-${++count}-`, acts, looks)
-    }),
-    { numRuns: 40 },
-  )
-  t.pass(`${count} histories`)
+  await playMany(t, history, play)
 })
 
 t.test('each engine gives the same answers', { skip: MARIADB_MISSING ?? false }, async (t) => {
-  await playOnEach(t, history, (database, suffix, [acts, looks]) => play(database, suffix, acts, looks))
+  await playOnEach(t, history, play)
 })

@@ -17,7 +17,7 @@ import { SETTINGS } from '../support/operation-settings.js'
 import { DatabaseModel } from '../world/database.js'
 
 export const NAMES = ['ann', 'Ann', 'bob', 'cid', 'dan']
-/** Each history has users of its own, whom no other has met. */
+/** The users of one history. Their names end in its suffix, so that histories on one database do not touch. */
 export class People {
   #nowMs = 1_000
   #ids = 0
@@ -75,12 +75,41 @@ export class People {
   }
 }
 
-/** On SQLite, MariaDB and the model: the answers have to be the same. `play` gives them without what is its own. */
-export async function playOnEach<H>(
-  t: Test,
-  history: fc.Arbitrary<H>,
-  play: (database: Database, suffix: string, history: H) => Promise<unknown>,
-): Promise<void> {
+export type Act = (people: People) => Promise<unknown>
+
+/** Acts, and who looks at their lists after each: clients look at different times. */
+export type History = [acts: Act[], looks: number[]]
+
+/** One of the users, by their place. */
+export const who = fc.nat({ max: NAMES.length - 1 })
+
+const ACTS_MAX = 60
+
+export function historyOf(act: fc.Arbitrary<Act>): fc.Arbitrary<History> {
+  return fc.tuple(
+    fc.array(act, { minLength: 20, maxLength: ACTS_MAX, size: 'max' }),
+    fc.array(who, { minLength: ACTS_MAX, maxLength: ACTS_MAX }),
+  )
+}
+
+/** Gives all answers, without the names that are the history's own. */
+type Play = (database: Database, suffix: string, history: History) => Promise<unknown>
+
+/** On the model, which is quick. */
+export async function playMany(t: Test, history: fc.Arbitrary<History>, play: Play): Promise<void> {
+  const database = new DatabaseModel().connect()
+  let count = 0
+  await fc.assert(
+    fc.asyncProperty(history, async (given) => {
+      await play(database, `-${++count}-`, given)
+    }),
+    { numRuns: 40 },
+  )
+  t.pass(`${count} histories`)
+}
+
+/** On SQLite, MariaDB and the model: the answers have to be the same. */
+export async function playOnEach(t: Test, history: fc.Arbitrary<History>, play: Play): Promise<void> {
   const mariadb = await startMariadb()
   t.teardown(() => mariadb.stop())
   const server = await MysqlDatabase.open({

@@ -14,6 +14,19 @@ export function bucketOfConversation(conversationId: ConversationId): number {
   return bucketOf(conversationId.slice(conversationId.indexOf('_') + 1))
 }
 
+/** In the order of keys that begin with a bucket and an owner: locks are taken in it, so that none waits for another. */
+export function byOwner(
+  one: { bucket: number; ownerId: string },
+  other: { bucket: number; ownerId: string },
+): number {
+  return one.bucket - other.bucket || compareIds(one.ownerId, other.ownerId)
+}
+
+/** In the order of their bytes. */
+export function compareIds(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other))
+}
+
 function bucketOf(tag: string): number {
   return hashOf('sha256', tag).readUInt16BE()
 }

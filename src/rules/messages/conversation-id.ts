@@ -35,7 +35,7 @@ export function groupChatId(groupId: string): ConversationId {
   return `sg_${groupId}`
 }
 
-/** Whom the conversation of a group is between. */
+/** The parties of a group's conversation. */
 export function partiesOfGroup(groupId: string): Parties {
   return { a: groupId, b: '' }
 }

@@ -45,7 +45,7 @@ export interface OutgoingMessage {
   namesMembers: boolean
 }
 
-/** Whom a message to a group names. */
+/** The members that a message to a group names. */
 export interface AtUsers {
   isAll: boolean
   userIds: UserId[]

@@ -1,6 +1,6 @@
 /**
- * How conversations look to their owners: with the marks of their groups. What names all members is noted once, with the
- * group, and found here by whoever reads.
+ * How conversations look to their owners: with the marks of their groups. A message that names all members, or an
+ * announcement, is noted once, in the row of the group. Each read of a conversation adds it here.
  */
 import type { Conversation } from '../../openim/proto/conversations.js'
 import { groupChatId, SessionType } from '../../rules/messages/conversation-id.js'

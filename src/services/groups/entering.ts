@@ -10,7 +10,7 @@ import { argsError, CallRefusedError } from '../call-refused.js'
 import { notify } from '../messages/notices.js'
 import { assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { assertDistinct, assertRegistered } from '../people/users.js'
-import { profilesOf, publicInfo } from '../people/wire.js'
+import { profilesOf, publicInfo, RequestResult } from '../people/wire.js'
 import { enter } from './membership.js'
 import { assertManager, assertMember } from './rights.js'
 import {
@@ -23,7 +23,7 @@ import {
   managersOf,
 } from './stored.js'
 import { actor, tellGroup } from './tips.js'
-import { JoinSource, Rank, RequestResult, Verification } from './values.js'
+import { JoinSource, Rank, Verification } from './values.js'
 import { type GroupRequestRow, groupInfo, memberInfo, memberInfos, requestInfo } from './wire.js'
 
 // Asking
@@ -61,7 +61,7 @@ interface Invite {
   sendMessage?: boolean | null
 }
 
-/** Who is a member already is passed over. */
+/** Users who are members already are left out. */
 export const inviteToGroup = operation(
   'writer',
   function* (context, { groupID, reason, invitedUserIDs, sendMessage }: Invite): Operation<object> {
@@ -116,7 +116,7 @@ function* ask(
 
 /** The owner, the administrators, who asks and who acts hear of a request: once each. */
 function* tellConcerned(
-  { caller, ...context }: OperationContext,
+  context: OperationContext,
   groupId: GroupId,
   applicantId: UserId,
   contentType: number,
@@ -125,10 +125,10 @@ function* tellConcerned(
   const managers = (yield* managersOf(groupId)).map(({ userId }) => userId)
   const receivers = new Set([...managers, applicantId])
   yield* notify(
-    { caller, ...context },
+    context,
     ...[...receivers].map((receiverId) => ({
       contentType,
-      senderId: caller.userId,
+      senderId: context.caller.userId,
       receiverId,
       detail: detailFor(receiverId),
       isStored: false,

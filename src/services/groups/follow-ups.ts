@@ -19,7 +19,7 @@ import { actor, tellGroup } from './tips.js'
 import { AtType, GroupStatus } from './values.js'
 import { memberInfos } from './wire.js'
 
-/** Groups that are told in one transaction. */
+/** Groups of one transaction. */
 const SLICE = 20
 
 /** Members who have no name or picture of their own in a group are shown there with those of their profile. */
@@ -51,7 +51,7 @@ export function* tellGroupsOf(
   return own.length < SLICE ? undefined : own.at(-1)!.groupId
 }
 
-/** Marks the conversations of members whom a message names. `seq`: of the message. */
+/** Marks the conversation of each member that a message names. `seq` is the number of the message. */
 export function* markNamed(context: OperationContext, groupId: string, seq: string): Operation<undefined> {
   const group = yield* findGroup(groupId)
   const [row] = yield* messagesAt(groupChatId(groupId), [Number(seq)])
@@ -72,7 +72,7 @@ export function* markNamed(context: OperationContext, groupId: string, seq: stri
   return undefined
 }
 
-/** One row for all: whoever reads their conversations finds it. */
+/** One row serves all members: see `conversations/marks.ts`. */
 function* markAll(
   context: OperationContext,
   groupId: string,

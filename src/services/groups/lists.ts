@@ -3,6 +3,7 @@ import { WireCode } from '../../openim/codes.js'
 import type { RequestPagination } from '../../openim/proto/conversations.js'
 import type { GetIncrementalJoinGroupReq, GroupInfo } from '../../openim/proto/people.js'
 import { hashOf } from '../../rules/hash.js'
+import { compareIds } from '../../rules/messages/bucket.js'
 import type { UserId } from '../../rules/types.js'
 import type { Operation } from '../../store/ports/database.js'
 import { argsError, CallRefusedError } from '../call-refused.js'
@@ -22,10 +23,8 @@ function* joinedGroups(userId: UserId): Operation<Group[]> {
   const own = yield* findGroups(yield* groupIdsOf(userId))
   return own
     .filter(({ status }) => status !== GroupStatus.Dismissed)
-    .sort((one, other) => compareText(one.name, other.name) || one.createdMs - other.createdMs)
+    .sort((one, other) => compareIds(one.name, other.name) || one.createdMs - other.createdMs)
 }
-
-const compareText = (one: string, other: string) => Buffer.compare(Buffer.from(one), Buffer.from(other))
 
 export const joinedGroupsPage = operation(
   'reader',
@@ -83,7 +82,7 @@ export const groupAbstracts = operation(
         )
       yield* assertMember(caller, groupID)
       const all = yield* memberInfos(yield* membersOf(groupID))
-      all.sort((one, other) => compareText(one.userID, other.userID))
+      all.sort((one, other) => compareIds(one.userID, other.userID))
       groupAbstractInfos.push({
         groupID,
         groupMemberNumber: all.length,

@@ -2,7 +2,7 @@
  * Who comes into a group and who leaves it, with all that belongs to it: the list of members, the lists of groups and the
  * conversations of the users, and what they may read.
  */
-import { bucketOfUser } from '../../rules/messages/bucket.js'
+import { bucketOfUser, byOwner } from '../../rules/messages/bucket.js'
 import { groupChatId, SessionType } from '../../rules/messages/conversation-id.js'
 import type { Audience } from '../../rules/messages/types.js'
 import type { UserId } from '../../rules/types.js'
@@ -180,8 +180,4 @@ export function* lockRecords(
   )
   const locked = yield* lock(records, wanted.sort(byOwner))
   return { found: new Set(found.flatMap((record) => record?.ownerId ?? [])), locked }
-}
-
-function byOwner(one: ConversationRecord, other: ConversationRecord): number {
-  return one.bucket - other.bucket || Buffer.compare(Buffer.from(one.ownerId), Buffer.from(other.ownerId))
 }

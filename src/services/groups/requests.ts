@@ -7,11 +7,11 @@ import { findMany, findOne, scan } from '../../store/ports/steps.js'
 import { groupRequests, members, ownGroupRequests } from '../../store/schema/tables.js'
 import { assertLength, assertSelf, operation, sliceOf } from '../operations/operation.js'
 import { assertDistinct, USERS_MAX } from '../people/users.js'
-import { profilesOf } from '../people/wire.js'
+import { profilesOf, RequestResult } from '../people/wire.js'
 import { GROUPS_MAX } from './lists.js'
 import { assertManager } from './rights.js'
 import { bucketOfGroup, findGroups, type GroupId, groupIdsOf } from './stored.js'
-import { Rank, RequestResult } from './values.js'
+import { Rank } from './values.js'
 import { type GroupRequestInfo, type GroupRequestRow, requestInfo } from './wire.js'
 
 /** Of each group, and of each user, the newest; what is older is not listed. */

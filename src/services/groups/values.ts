@@ -35,9 +35,6 @@ export const Verification = {
 /** Where a member came from. */
 export const JoinSource = { Admin: 1, Invitation: 2, Search: 3, QrCode: 4 } as const
 
-/** What came of a request to come in. */
-export const RequestResult = { Open: 0, Agreed: 1, Refused: -1 } as const
-
 /** Why a conversation is marked. */
 export const AtType = { None: 0, Me: 1, All: 2, AllAndMe: 3, Notice: 4 } as const
 

@@ -1,4 +1,4 @@
-/** Whom a message to a group names. */
+/** The members that a message to a group names. */
 import type { MsgData } from '../../openim/proto/messages.js'
 import type { AtUsers } from '../../rules/messages/types.js'
 

@@ -62,7 +62,7 @@ export function* lookUp(batch: readonly OutgoingMessage[]): Operation<Candidate[
     // Another message of the batch may have locked it.
     head: message.isStored ? heads.get(message.conversationId) : undefined,
     twin: twins[index],
-    receiver: receivers[index] ?? NOBODY,
+    receiver: receivers.get(message) ?? NOBODY,
     group: views.get(message),
   }))
 }
@@ -110,8 +110,7 @@ function* findTwins(
 /** A group is asked as a whole. */
 const NOBODY: ReceiverView = { isRegistered: false, hasBlocked: false, recvOpts: [], hasRecord: false }
 
-/** Of each message; undefined = of one to a group. */
-function* viewReceivers(all: readonly OutgoingMessage[]): Operation<(ReceiverView | undefined)[]> {
+function* viewReceivers(all: readonly OutgoingMessage[]): Operation<Map<OutgoingMessage, ReceiverView>> {
   const batch = all.filter(({ audience }) => audience === undefined)
   const buckets = batch.map(({ receiverId }) => bucketOfUser(receiverId))
   const keysOf = (rest: (message: OutgoingMessage) => string[]) =>
@@ -131,15 +130,15 @@ function* viewReceivers(all: readonly OutgoingMessage[]): Operation<(ReceiverVie
     keysOf(({ conversationId }) => [conversationId]),
     { columns: ['recvOpt'] },
   )
-  let next = 0
-  return all.map(({ audience }) => {
-    if (audience !== undefined) return undefined
-    const index = next++
-    return {
-      isRegistered: registered[index] !== undefined,
-      hasBlocked: blocked[index] !== undefined,
-      recvOpts: [registered[index]?.recvOpt ?? 0, listed[index]?.recvOpt ?? 0],
-      hasRecord: listed[index] !== undefined,
-    }
-  })
+  return new Map(
+    batch.map((message, index) => [
+      message,
+      {
+        isRegistered: registered[index] !== undefined,
+        hasBlocked: blocked[index] !== undefined,
+        recvOpts: [registered[index]?.recvOpt ?? 0, listed[index]?.recvOpt ?? 0],
+        hasRecord: listed[index] !== undefined,
+      },
+    ]),
+  )
 }

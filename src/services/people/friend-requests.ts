@@ -12,10 +12,15 @@ import { notify, notifyWithLine } from '../messages/notices.js'
 import { assertSelf, type OperationContext, operation, sliceOf } from '../operations/operation.js'
 import { AddSource, befriend } from './friends.js'
 import { assertRegistered, USERS_MAX } from './users.js'
-import { type Asked, type FriendRequestInfo, type FriendRequestRow, profilesOf, requestInfo } from './wire.js'
+import {
+  type Asked,
+  type FriendRequestInfo,
+  type FriendRequestRow,
+  profilesOf,
+  RequestResult,
+  requestInfo,
+} from './wire.js'
 
-/** What came of a request. */
-const Result = { Open: 0, Agreed: 1, Refused: -1 } as const
 /** Which side of a request a row is. */
 const Side = { Received: 0, Sent: 1 } as const
 /** Of each side, the newest; what is older is not listed. */
@@ -49,7 +54,7 @@ export const requestFriend = operation(
     if (yield* areMutual({ from, to }))
       throw new CallRefusedError(WireCode.RelationshipAlreadyError, 'they are friends already')
     const [request] = yield* lockRequest({ from, to }, context.nowMs)
-    const open = { result: Result.Open, createdMs: context.nowMs, handleMsg: '', reqMsg, ex }
+    const open = { result: RequestResult.Open, createdMs: context.nowMs, handleMsg: '', reqMsg, ex }
     yield* putRequest({ from, to }, { ...request!, ...open })
     if (settings.friendPolicy === 'accept') {
       yield* agree(context, { from, to }, '')
@@ -82,19 +87,19 @@ export const answerFriend = operation(
     { fromUserID: from, toUserID: to, handleResult, handleMsg }: Answer,
   ): Operation<object> {
     assertSelf(context.caller, to)
-    if (handleResult !== Result.Agreed && handleResult !== Result.Refused)
+    if (handleResult !== RequestResult.Agreed && handleResult !== RequestResult.Refused)
       throw argsError('handleResult: expected 1 or -1')
     const isThere = (yield* findRequest({ from, to })) !== undefined
     if (!isThere) throw new CallRefusedError(WireCode.RecordNotFoundError, 'fromUserID: has not asked')
     const [request] = yield* lockRequest({ from, to }, context.nowMs)
-    if (request!.result !== Result.Open) {
-      const isAgreed = handleResult === Result.Agreed
+    if (request!.result !== RequestResult.Open) {
+      const isAgreed = handleResult === RequestResult.Agreed
       throw new CallRefusedError(
         isAgreed ? WireCode.ArgsError : WireCode.FriendRequestHandled,
         'the request has been answered',
       )
     }
-    if (handleResult === Result.Agreed) yield* agree(context, { from, to }, handleMsg)
+    if (handleResult === RequestResult.Agreed) yield* agree(context, { from, to }, handleMsg)
     else yield* refuse(context, { from, to }, handleMsg)
     return {}
   },
@@ -102,9 +107,10 @@ export const answerFriend = operation(
 
 /** A request of the other one that is open is agreed to as well. */
 function* agree(context: OperationContext, { from, to }: Asked, handleMsg: string): Operation<void> {
-  yield* close(context, { from, to }, Result.Agreed, handleMsg)
+  yield* close(context, { from, to }, RequestResult.Agreed, handleMsg)
   const reverse = yield* findRequest({ from: to, to: from })
-  if (reverse?.result === Result.Open) yield* close(context, { from: to, to: from }, Result.Agreed, '')
+  if (reverse?.result === RequestResult.Open)
+    yield* close(context, { from: to, to: from }, RequestResult.Agreed, '')
   yield* befriend(context, from, [to], { addSource: AddSource.Request, operatorId: from })
   const { detail } = yield* tipOf({ from, to })
   yield* notifyWithLine(context, {
@@ -116,7 +122,7 @@ function* agree(context: OperationContext, { from, to }: Asked, handleMsg: strin
 }
 
 function* refuse(context: OperationContext, { from, to }: Asked, handleMsg: string): Operation<void> {
-  yield* close(context, { from, to }, Result.Refused, handleMsg)
+  yield* close(context, { from, to }, RequestResult.Refused, handleMsg)
   const { detail } = yield* tipOf({ from, to })
   yield* notify(context, {
     contentType: ContentType.FriendRequestRefused,
@@ -204,7 +210,7 @@ export const openRequestCount = operation(
   function* ({ caller }, { userID, time }: { userID: UserId; time: number }): Operation<{ count: number }> {
     assertSelf(caller, userID)
     const open = (yield* newest(userID, Side.Received)).filter(
-      ({ result, createdMs }) => result === Result.Open && createdMs > time,
+      ({ result, createdMs }) => result === RequestResult.Open && createdMs > time,
     )
     return { count: open.length }
   },
@@ -242,7 +248,7 @@ function* lockRequest({ from, to }: Asked, createdMs: number): Operation<FriendR
       ownerId: to,
       side: Side.Received,
       otherId: from,
-      result: Result.Open,
+      result: RequestResult.Open,
       createdMs,
       handlerId: '',
       handledMs: 0,

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { hashOf } from '../../rules/hash.js'
-import { bucketOfUser } from '../../rules/messages/bucket.js'
+import { bucketOfUser, byOwner } from '../../rules/messages/bucket.js'
 import type { Operation, RowOf } from '../../store/ports/database.js'
 import { findOne, lock, put, scan } from '../../store/ports/steps.js'
 import { versionLog, versions } from '../../store/schema/tables.js'
@@ -43,17 +43,17 @@ export const ORDER = '____S_O_R_T_I_D____'
  * Nobody else changes these lists before the transaction is over. To be taken before what the change depends on is read.
  */
 export function* lockLists(list: List, ownerIds: readonly string[]): Operation<void> {
-  const heads = [...new Set(ownerIds)].map((ownerId) => ({
+  yield* lockHeads(list, [...new Set(ownerIds)])
+}
+
+function* lockHeads(list: List, ownerIds: readonly string[]): Operation<RowOf<typeof versions>[]> {
+  const heads = ownerIds.map((ownerId) => ({
     bucket: bucketOfUser(ownerId),
     ownerId,
     list,
     ...firstHead(list, ownerId),
   }))
-  yield* lock(versions, heads.sort(byKey))
-}
-
-function byKey(one: { bucket: number; ownerId: string }, other: { bucket: number; ownerId: string }): number {
-  return one.bucket - other.bucket || Buffer.compare(Buffer.from(one.ownerId), Buffer.from(other.ownerId))
+  return heads.length === 0 ? [] : yield* lock(versions, heads.sort(byOwner))
 }
 
 /** Raise the version of a list by one, for changes of these elements. */
@@ -63,15 +63,8 @@ export function* bump(
   elements: readonly string[],
   state: ChangeState,
 ): Operation<VersionHead> {
-  const bucket = bucketOfUser(ownerId)
-  const [head] = yield* lock(versions, [{ bucket, ownerId, list, ...firstHead(list, ownerId) }])
-  const raised = { ...head!, version: head!.version + 1 }
-  yield* put(versions, [raised])
-  yield* put(
-    versionLog,
-    elements.map((elementId) => ({ bucket, ownerId, list, elementId, state, version: raised.version })),
-  )
-  return raised
+  const [raised] = yield* raiseAll(list, [ownerId], elements, state)
+  return raised!
 }
 
 /** The same for the lists of several owners, an element each: as many statements as for one. */
@@ -81,20 +74,24 @@ export function* bumpEach(
   elementId: string,
   state: ChangeState,
 ): Operation<void> {
-  if (ownerIds.length === 0) return
-  const heads = ownerIds.map((ownerId) => ({
-    bucket: bucketOfUser(ownerId),
-    ownerId,
-    list,
-    ...firstHead(list, ownerId),
-  }))
-  const locked = yield* lock(versions, heads.sort(byKey))
-  const raised = locked.map((head) => ({ ...head, version: head.version + 1 }))
+  yield* raiseAll(list, ownerIds, [elementId], state)
+}
+
+function* raiseAll(
+  list: List,
+  ownerIds: readonly string[],
+  elements: readonly string[],
+  state: ChangeState,
+): Operation<VersionHead[]> {
+  const raised = (yield* lockHeads(list, ownerIds)).map((head) => ({ ...head, version: head.version + 1 }))
   yield* put(versions, raised)
   yield* put(
     versionLog,
-    raised.map(({ bucket, ownerId, version }) => ({ bucket, ownerId, list, elementId, state, version })),
+    raised.flatMap(({ bucket, ownerId, version }) =>
+      elements.map((elementId) => ({ bucket, ownerId, list, elementId, state, version })),
+    ),
   )
+  return raised
 }
 
 /** The head of a list. */

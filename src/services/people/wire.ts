@@ -34,6 +34,9 @@ export interface FriendRequestInfo {
   ex: string
 }
 
+/** What came of a request: for friendship, or to come into a group. */
+export const RequestResult = { Open: 0, Agreed: 1, Refused: -1 } as const
+
 /** One who asked, and one who was asked. */
 export interface Asked {
   from: UserId

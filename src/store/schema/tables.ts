@@ -61,7 +61,7 @@ export const friends = defineTable(
 
 /**
  * Who wants to be whose friend, as each of the two has it: `side` 0 = the owner was asked, 1 = the owner has asked.
- * `result`: see `people/friend-requests.ts`. Bucket of the owner.
+ * `result`: see `people/wire.ts`. Bucket of the owner.
  */
 export const friendRequests = defineTable(
   'friendRequests',
@@ -187,7 +187,7 @@ export const memberships = defineTable('memberships', { bucket: int, userId: id,
   'groupId',
 ])
 
-/** Who wants to come into a group. `result`: see `people/friend-requests.ts`. Bucket of the group. */
+/** Who wants to come into a group. `result`: see `people/wire.ts`. Bucket of the group. */
 export const groupRequests = defineTable(
   'groupRequests',
   {

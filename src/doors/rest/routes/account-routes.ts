@@ -6,8 +6,8 @@ import {
   idsField,
   operationRoute,
   optionalTextField,
+  own,
   pageField,
-  SELF,
   TEXT_LENGTH_MAX,
   textField,
 } from './operation-route.js'
@@ -61,8 +61,7 @@ export function accountRoutes(): Route[] {
     operationRoute({
       path: '/user/update_user_info_ex',
       operation: 'updateProfile',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: "Changes what is given of a user's profile. Friends hear of a new nickname or face.",
       body: z.object({
         userInfo: z.object({ userID: idField, ...profile, globalRecvMsgOpt: recvOpt.nullish() }),
@@ -72,8 +71,7 @@ export function accountRoutes(): Route[] {
     operationRoute({
       path: '/user/update_user_info',
       operation: 'updateProfileOld',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: 'The same as older clients ask it: an empty text and 0 change nothing.',
       body: z.object({
         userInfo: z.object({ userID: idField, ...profile, globalRecvMsgOpt: recvOpt.nullish() }),
@@ -83,8 +81,7 @@ export function accountRoutes(): Route[] {
     operationRoute({
       path: '/user/set_global_msg_recv_opt',
       operation: 'setGlobalRecvOpt',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: 'Whether messages of single chats reach a user: 0 = yes, 1 = no, 2 = without a push where they are away.',
       body: z.object({ userID: idField, globalRecvMsgOpt: recvOpt }),
       answers: [],

@@ -8,8 +8,8 @@ import {
   idsField,
   knownBody,
   operationRoute,
+  own,
   pageField,
-  SELF,
   textField,
 } from './operation-route.js'
 
@@ -39,8 +39,7 @@ export function conversationRoutes(): Route[] {
     operationRoute({
       path: '/conversation/get_incremental_conversations',
       operation: 'incrementalConversations',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: "What changed in a user's list since a version; with `full` the whole list is to be read.",
       body: knownBody,
       answers: VERSIONED,
@@ -48,8 +47,7 @@ export function conversationRoutes(): Route[] {
     operationRoute({
       path: '/conversation/get_owner_conversation',
       operation: 'ownerConversations',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: 'A page of the list.',
       body: z.object({ userID: idField, pagination: pageField }),
       answers: ['total', 'conversations'],
@@ -57,8 +55,7 @@ export function conversationRoutes(): Route[] {
     operationRoute({
       path: '/conversation/get_all_conversations',
       operation: 'allConversations',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: 'The whole list.',
       body: z.object({ ownerUserID: idField }),
       answers: ['conversations'],
@@ -66,8 +63,7 @@ export function conversationRoutes(): Route[] {
     operationRoute({
       path: '/conversation/get_conversations',
       operation: 'conversationsById',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: 'Conversations by ID; unknown ones are left out.',
       body: z.object({ ownerUserID: idField, conversationIDs: idsField }),
       answers: ['conversations'],
@@ -75,8 +71,7 @@ export function conversationRoutes(): Route[] {
     operationRoute({
       path: '/conversation/get_full_conversation_ids',
       operation: 'conversationIds',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: 'The IDs of the list, or `equal` where the client has the same.',
       body: z.object({ userID: idField, idHash: z.number().optional() }),
       answers: ['version', 'versionID', 'equal', 'conversationIDs'],
@@ -84,8 +79,7 @@ export function conversationRoutes(): Route[] {
     operationRoute({
       path: '/conversation/get_not_notify_conversation_ids',
       operation: 'notNotifyConversationIds',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: 'Conversations whose messages are not pushed while the user is away.',
       body: z.object({ userID: idField }),
       answers: ['conversationIDs'],
@@ -93,8 +87,7 @@ export function conversationRoutes(): Route[] {
     operationRoute({
       path: '/conversation/set_conversations',
       operation: 'setConversations',
-      may: 'token',
-      mayNote: SELF,
+      ...own,
       doc: 'Settings of a conversation, for each of these users. What is null or left out stays.',
       body: z.object({ userIDs: idsField, conversation: settings }),
       answers: [],

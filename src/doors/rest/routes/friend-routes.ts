@@ -9,8 +9,8 @@ import {
   knownBody,
   operationRoute,
   optionalTextField,
+  own,
   pageField,
-  SELF,
   seqsField,
   textField,
 } from './operation-route.js'
@@ -21,8 +21,6 @@ const black = z.object({ ownerUserID: idField, blackUserID: idField })
 const asked = z.object({ fromUserID: idField, toUserID: idField })
 const EITHER = 'either of the two; an administrator'
 const BY_TIME = 'Newest first, at most the last 1,000; `handleResults` empty = all.'
-
-const own = { may: 'token', mayNote: SELF } as const
 
 export function friendRoutes(): Route[] {
   return [...listRoutes(), ...changeRoutes(), ...requestRoutes(), ...blackRoutes()]

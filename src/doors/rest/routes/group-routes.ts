@@ -9,8 +9,8 @@ import {
   knownBody,
   operationRoute,
   optionalTextField,
+  own,
   pageField,
-  SELF,
   seqsField,
   textField,
 } from './operation-route.js'
@@ -20,7 +20,6 @@ const MEMBERS = 'members of the group; an administrator'
 const MANAGERS = 'the owner and the administrators of the group; an administrator'
 const OVER = 'the owner for all members, administrators of the group for ordinary ones; an administrator'
 
-const own = { may: 'token', mayNote: SELF } as const
 const member = { may: 'token', mayNote: MEMBERS } as const
 const manager = { may: 'token', mayNote: MANAGERS } as const
 const over = { may: 'token', mayNote: OVER } as const

@@ -43,6 +43,9 @@ export function callerOf({ caller, operationId }: Call): Caller {
 /** Who may ask: users about themselves, administrators about anybody. */
 export const SELF = 'users for themselves; an administrator for anybody'
 
+/** The fields of a row whose path users call for themselves. */
+export const own = { may: 'token', mayNote: SELF } as const
+
 /** Of characters, so that it fits into 64 KiB of UTF-8. */
 export const TEXT_LENGTH_MAX = 16_384
 
