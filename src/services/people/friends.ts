@@ -10,7 +10,7 @@ import { argsError, CallRefusedError } from '../call-refused.js'
 import { notify, notifyWithLine } from '../messages/notices.js'
 import { assertAdmin, assertSelf, type OperationContext, operation } from '../operations/operation.js'
 import { assertDistinct, assertRegistered } from './users.js'
-import { bump, ChangeState, List, lockLists, ORDER } from './version-log.js'
+import { bump, ChangeState, List, lockLists, ORDER, wereListed } from './version-log.js'
 import type { Friend } from './wire.js'
 
 /** Of one user. */
@@ -189,7 +189,9 @@ function* addTo(
       ex: '',
     })),
   )
-  yield* bump(List.Friends, ownerId, fresh, ChangeState.Insert)
+  // Who was a friend before has another place now, and clients that missed the time between have them in the old one.
+  const areBack = yield* wereListed(List.Friends, ownerId, fresh)
+  yield* bump(List.Friends, ownerId, areBack ? [ORDER, ...fresh] : fresh, ChangeState.Insert)
 }
 
 /** To the devices of the owner: others have no part in it. */

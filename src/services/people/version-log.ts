@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { hashOf } from '../../rules/hash.js'
 import { bucketOfUser, byOwner } from '../../rules/messages/bucket.js'
 import type { Operation, RowOf } from '../../store/ports/database.js'
-import { findOne, lock, put, scan } from '../../store/ports/steps.js'
+import { findMany, findOne, lock, put, scan } from '../../store/ports/steps.js'
 import { versionLog, versions } from '../../store/schema/tables.js'
 
 /** Which list of an owner. */
@@ -92,6 +92,17 @@ function* raiseAll(
     ),
   )
   return raised
+}
+
+/** Whether any of these was an element of the list before. */
+export function* wereListed(list: List, ownerId: string, elements: readonly string[]): Operation<boolean> {
+  const bucket = bucketOfUser(ownerId)
+  const found = yield* findMany(
+    versionLog,
+    elements.map((elementId) => [bucket, ownerId, list, elementId]),
+    { columns: ['state'] },
+  )
+  return found.some((entry) => entry !== undefined)
 }
 
 /** The head of a list. */
